@@ -1,0 +1,22 @@
+//! Nouns of the OCI specifications: names, digests, media types, manifests, ranges, error codes. No I/O.
+//!
+//! Every type here holds only good values: once parsed, nothing checks it again.
+
+mod digest;
+mod error_code;
+mod hasher;
+mod json;
+mod manifest;
+mod media_type;
+mod name;
+mod range;
+mod reference;
+
+pub use digest::{Algorithm, Digest, DigestError};
+pub use error_code::ErrorCode;
+pub use hasher::{HashState, Hasher};
+pub use manifest::{Descriptor, Kind, MAX_DEPTH, Manifest, ManifestError, Platform};
+pub use media_type::MediaType;
+pub use name::{NameError, RepositoryName, Tag, TagError};
+pub use range::{ByteRange, ContentRange, RangeError};
+pub use reference::{Reference, ReferenceError};
