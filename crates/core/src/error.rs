@@ -1,0 +1,135 @@
+//! What can go wrong, told by what the caller can do about it.
+
+use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
+
+use crate::UploadId;
+
+/// The result of what the registry does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A fault of a store behind a trait: metadata, blobs. Its text is for operators, never for clients.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Try again later: the store cannot be reached or is overloaded.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// There is no room left.
+    #[error("full: {0}")]
+    Full(String),
+    /// What is stored contradicts itself; a person must look.
+    #[error("corrupt: {0}")]
+    Corrupt(String),
+}
+
+/// What was asked for and is not there, or not for who asks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// The repository.
+    #[error("the repository {0} is not known")]
+    Repository(RepositoryName),
+    /// The manifest, in this repository.
+    #[error("the manifest {1} is not known in {0}")]
+    Manifest(RepositoryName, Reference),
+    /// The blob, in this repository.
+    #[error("the blob {1} is not known in {0}")]
+    Blob(RepositoryName, Digest),
+    /// The upload, in this repository.
+    #[error("the upload {1} is not known in {0}: it was finished, cancelled, or it expired")]
+    Upload(RepositoryName, UploadId),
+}
+
+/// Why an operation was not done. Nothing was changed, unless a variant says so.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not there, or not for who asks: the two look the same.
+    #[error(transparent)]
+    NotFound(#[from] Missing),
+    /// The request contradicts the specification or itself; asking again will not help.
+    #[error("{message}")]
+    Invalid {
+        /// The specification's code.
+        code: ErrorCode,
+        /// What was wrong, with its value.
+        message: String,
+    },
+    /// The manifest names content that the repository does not hold.
+    #[error("the repository does not hold everything that the manifest names")]
+    MissingContent(Vec<Digest>),
+    /// A tag stands elsewhere than the request required.
+    #[error("{}", precondition_text(tag.as_ref(), *current))]
+    Precondition {
+        /// The tag, where the manifest was named by one.
+        tag: Option<Tag>,
+        /// Where it stands.
+        current: Option<Digest>,
+    },
+    /// The chunk does not begin where the upload ends. The upload is as it was.
+    #[error("the upload stands at byte {offset}, the chunk begins elsewhere")]
+    WrongOffset {
+        /// Where the upload stands.
+        offset: u64,
+    },
+    /// Something is longer than the registry takes.
+    #[error("{what} is larger than the {limit} bytes that this registry takes")]
+    TooLarge {
+        /// What is too long.
+        what: &'static str,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The bytes stopped coming. What had come is kept where an upload can be resumed.
+    #[error(transparent)]
+    Source(#[from] SourceFault),
+    /// The blob cannot be removed: a manifest of the repository needs it.
+    #[error("the blob {} is needed by the manifest {}; delete that first", .0.blob, .0.manifest)]
+    Needed(Box<Need>),
+    /// The registry's settings allow no such operation.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// Who asks may not.
+    #[error("requested access to the resource is denied")]
+    Denied,
+    /// Too much is under way.
+    #[error("{0}")]
+    Busy(&'static str),
+    /// A store failed.
+    #[error("a store failed: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// A blob, and a manifest of the same repository that needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The blob.
+    pub blob: Digest,
+    /// One of the manifests.
+    pub manifest: Digest,
+}
+
+/// Why the bytes of a request stopped coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceFault {
+    /// The connection ended before the body did.
+    #[error("the request's body ended before its length was reached")]
+    Broken,
+    /// The bytes came too slowly.
+    #[error("the request's body came too slowly")]
+    TooSlow,
+}
+
+impl Error {
+    /// An [`Error::Invalid`].
+    pub(crate) fn invalid(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::Invalid { code, message: message.into() }
+    }
+}
+
+fn precondition_text(tag: Option<&Tag>, current: Option<Digest>) -> String {
+    let what = tag.map_or_else(|| "the manifest".to_owned(), |tag| format!("the tag {tag}"));
+    match current {
+        Some(digest) => {
+            format!("{what} is at {digest}, not where the request requires; nothing was changed")
+        }
+        None => format!("{what} does not exist, which the request requires; nothing was changed"),
+    }
+}

@@ -1,0 +1,22 @@
+//! What a registry does: operations, the rules they obey, and the traits it needs from outside.
+//!
+//! No HTTP, no SQL, no files here: those are behind [`metadata`], [`blobs`], [`cache`] and [`permissions`].
+
+pub mod blobs;
+pub mod cache;
+pub mod clock;
+mod error;
+mod intake;
+pub mod metadata;
+pub mod operation;
+pub mod permissions;
+mod registry;
+mod upload_id;
+
+pub use error::{Error, Missing, Need, Result, SourceFault, StoreError};
+pub use intake::{Source, SourceError};
+pub use registry::{
+    Listing, Mounted, Parts, PulledManifest, PushManifest, PushedManifest, Registry, Rules,
+    UploadState,
+};
+pub use upload_id::UploadId;

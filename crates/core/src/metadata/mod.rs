@@ -1,0 +1,24 @@
+//! The seam to the database, a trait a noun. One method is one whole transaction, named by its intent.
+
+mod manifests;
+mod memberships;
+mod repositories;
+mod tags;
+mod uploads;
+
+pub use manifests::{
+    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, ManifestMetadata,
+    Referrer, StoredManifest,
+};
+pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
+pub use repositories::Repositories;
+pub use tags::{DeleteTag, Precondition, Tags};
+pub use uploads::{
+    FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
+    Uploads,
+};
+
+/// All of the metadata.
+pub trait Metadata: Repositories + Memberships + Uploads + ManifestMetadata + Tags {}
+
+impl<T: Repositories + Memberships + Uploads + ManifestMetadata + Tags> Metadata for T {}

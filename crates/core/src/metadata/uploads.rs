@@ -1,0 +1,125 @@
+//! Uploads: how far each is, and the two steps that turn one into a blob.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_oci::{Digest, HashState, RepositoryName};
+
+use crate::blobs::{ObjectKey, Staged};
+use crate::{StoreError, UploadId};
+
+/// Begins an upload.
+#[derive(Clone, Debug)]
+pub struct StartUpload {
+    /// Its name.
+    pub id: UploadId,
+    /// The repository it is bound to.
+    pub repository: RepositoryName,
+    /// The principal it is bound to.
+    pub principal: String,
+    /// What the store began with.
+    pub staged: Staged,
+    /// The hash of nothing, in the algorithm chosen.
+    pub hash: HashState,
+    /// How long it may go without progress.
+    pub lifetime: Duration,
+}
+
+/// An upload as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Its name.
+    pub id: UploadId,
+    /// The principal it is bound to.
+    pub principal: String,
+    /// How far the store has it.
+    pub staged: Staged,
+    /// The hash of those bytes.
+    pub hash: HashState,
+}
+
+/// Records that an upload has come further, if it still stands where the writer found it.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Which.
+    pub id: UploadId,
+    /// Where the writer found it.
+    pub from_offset: u64,
+    /// How far the store has it now.
+    pub staged: Staged,
+    /// The hash of those bytes.
+    pub hash: HashState,
+    /// How long it may go without further progress.
+    pub lifetime: Duration,
+}
+
+/// Announces that an upload's object is about to be put in place.
+#[derive(Clone, Debug)]
+pub struct ReserveBlob {
+    /// Which upload.
+    pub id: UploadId,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// How long putting it in place may take.
+    pub time_limit: Duration,
+}
+
+/// What became of [`ReserveBlob`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReserveOutcome {
+    /// The object goes to this key.
+    Reserved(ObjectKey),
+    /// There is no such upload, or it has expired.
+    NoUpload,
+}
+
+/// Ends an upload whose object is in place.
+#[derive(Clone, Debug)]
+pub struct FinishUpload {
+    /// Which upload.
+    pub id: UploadId,
+    /// Where its object is.
+    pub key: ObjectKey,
+}
+
+/// What became of [`FinishUpload`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FinishOutcome {
+    /// The repository holds the blob; the upload is no more.
+    Finished,
+    /// The upload or its reservation has expired, or the object's key was condemned meanwhile: the client begins anew.
+    Lost,
+}
+
+/// The uploads. An upload is found only under the repository it is bound to, and only until it expires
+/// by the database's clock.
+#[async_trait]
+pub trait Uploads: Send + Sync + 'static {
+    /// Begins an upload.
+    async fn start_upload(&self, start: StartUpload) -> Result<(), StoreError>;
+
+    /// Finds an upload.
+    async fn find_upload(
+        &self,
+        repository: RepositoryName,
+        id: UploadId,
+    ) -> Result<Option<Upload>, StoreError>;
+
+    /// Records progress. `false` when the upload is gone or stands elsewhere: what was appended does not count.
+    async fn record_progress(&self, progress: Progress) -> Result<bool, StoreError>;
+
+    /// Reserves a digest for an upload and says where its object goes: a key that no collector will delete.
+    async fn reserve_blob(&self, reservation: ReserveBlob) -> Result<ReserveOutcome, StoreError>;
+
+    /// Turns the reservation into a membership and forgets the upload, in one transaction.
+    async fn finish_upload(&self, finish: FinishUpload) -> Result<FinishOutcome, StoreError>;
+
+    /// Forgets an upload. `false` when there is none.
+    async fn cancel_upload(&self, id: UploadId) -> Result<bool, StoreError>;
+
+    /// Up to `limit` uploads that have expired and whose reservations, if any, have passed their deadline.
+    async fn expired_uploads(&self, limit: usize) -> Result<Vec<Upload>, StoreError>;
+
+    /// How many uploads there are: a gauge for operators.
+    async fn count_uploads(&self) -> Result<u64, StoreError>;
+}

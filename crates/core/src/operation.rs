@@ -1,0 +1,167 @@
+//! Operations: what is asked of the registry, as typed values that say which rights they need.
+
+use wharf_oci::{Digest, Reference, RepositoryName, Tag};
+
+use crate::UploadId;
+
+/// What may be done with a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Read manifests, blobs, tags, referrers.
+    Pull,
+    /// Add blobs and manifests, move tags.
+    Push,
+    /// Remove tags, manifests, blobs.
+    Delete,
+}
+
+/// A right that an operation needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requirement<'a> {
+    /// Nothing but being allowed in.
+    Access,
+    /// To see which repositories there are.
+    Catalog,
+    /// An action on a repository.
+    Repository(&'a RepositoryName, Action),
+}
+
+/// What is asked of the registry.
+pub trait Operation: Send + Sync {
+    /// Its name in logs and metrics.
+    const NAME: &'static str;
+    /// Whether it changes anything.
+    const MUTATES: bool;
+
+    /// The right that it needs. A right that only widens what it finds (a mount's source) is asked for apart.
+    fn requirement(&self) -> Requirement<'_>;
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident, $text:literal, $mutates:literal, $requirement:tt
+        { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug)]
+            pub struct $name {
+                $($(#[$field_doc])* pub $field: $type,)*
+            }
+
+            impl Operation for $name {
+                const NAME: &'static str = $text;
+                const MUTATES: bool = $mutates;
+
+                fn requirement(&self) -> Requirement<'_> {
+                    operations!(@requirement self $requirement)
+                }
+            }
+        )*
+    };
+    (@requirement $self:ident Access) => {{ let _ = $self; Requirement::Access }};
+    (@requirement $self:ident Catalog) => {{ let _ = $self; Requirement::Catalog }};
+    (@requirement $self:ident $action:ident) => {
+        Requirement::Repository(&$self.repository, Action::$action)
+    };
+}
+
+operations! {
+    /// Asks whether this is a registry (end-1).
+    CheckSupport, "check_support", false, Access {}
+    /// Asks for the extensions (`_oci/ext/discover`).
+    DiscoverExtensions, "discover_extensions", false, Access {}
+    /// Asks for the names of repositories (`_catalog`).
+    ListRepositories, "list_repositories", false, Catalog {}
+    /// Reads a manifest (end-3).
+    PullManifest, "pull_manifest", false, Pull {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        reference: Reference,
+    }
+    /// Stores a manifest and moves tags to it (end-7).
+    PutManifest, "push_manifest", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// By tag or by digest.
+        reference: Reference,
+        /// More tags to move (end-7b).
+        tags: Vec<Tag>,
+    }
+    /// Removes a tag, or a manifest with all tags on it (end-9).
+    DeleteManifest, "delete_manifest", true, Delete {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        reference: Reference,
+    }
+    /// Reads a blob (end-2).
+    PullBlob, "pull_blob", false, Pull {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        digest: Digest,
+    }
+    /// Removes a blob from a repository (end-10).
+    DeleteBlob, "delete_blob", true, Delete {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        digest: Digest,
+    }
+    /// Begins an upload (end-4).
+    StartUpload, "start_upload", true, Push {
+        /// Where.
+        repository: RepositoryName,
+    }
+    /// Adds a blob that another repository holds (end-11).
+    MountBlob, "mount_blob", true, Push {
+        /// Where it is added.
+        repository: RepositoryName,
+        /// Which.
+        digest: Digest,
+        /// Where it is; any repository that may be read when `None`.
+        from: Option<RepositoryName>,
+    }
+    /// Asks how far an upload is (end-13).
+    GetUpload, "get_upload", false, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        upload: UploadId,
+    }
+    /// Adds bytes to an upload (end-5).
+    AppendUpload, "append_upload", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        upload: UploadId,
+    }
+    /// Ends an upload with its digest (end-6).
+    FinishUpload, "finish_upload", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        upload: UploadId,
+        /// What its content must be.
+        digest: Digest,
+    }
+    /// Ends an upload without a blob (end-14).
+    CancelUpload, "cancel_upload", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        upload: UploadId,
+    }
+    /// Lists tags (end-8).
+    ListTags, "list_tags", false, Pull {
+        /// Where.
+        repository: RepositoryName,
+    }
+    /// Lists the manifests about a manifest (end-12).
+    ListReferrers, "list_referrers", false, Pull {
+        /// Where.
+        repository: RepositoryName,
+        /// What they are about.
+        subject: Digest,
+    }
+}

@@ -1,0 +1,149 @@
+//! Manifests: pull and delete, and the list of referrers. Pushing is in `push.rs`.
+
+use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
+
+use crate::cache::{Key, Lookup};
+use crate::metadata::{
+    DeleteManifest as DeleteByDigest, DeleteOutcome, DeleteTag, ListReferrers as ReferrersQuery,
+    Precondition, Referrer, StoredManifest,
+};
+use crate::operation::{DeleteManifest, ListReferrers, PullManifest};
+use crate::permissions::Permitted;
+use crate::registry::record::{decode_manifest, encode_manifest};
+use crate::registry::{Listing, Registry};
+use crate::{Error, Missing};
+
+/// A manifest that was found.
+pub type PulledManifest = StoredManifest;
+
+/// How many bytes of annotations go into one page of referrers: clients stop reading at 4 MiB.
+const REFERRERS_PAGE_BYTES: usize = 2 << 20;
+
+/// A manifest to store.
+#[derive(Clone, Debug)]
+pub struct PushManifest {
+    /// Its bytes.
+    pub payload: bytes::Bytes,
+    /// The request's `Content-Type`, where there is one.
+    pub content_type: Option<String>,
+    /// Where the tags must stand.
+    pub precondition: Precondition,
+}
+
+/// A manifest that was stored.
+#[derive(Clone, Debug)]
+pub struct PushedManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its type.
+    pub media_type: MediaType,
+    /// The tags that are at it now.
+    pub tags: Vec<Tag>,
+    /// What it is about.
+    pub subject: Option<Digest>,
+}
+
+impl Registry {
+    /// Reads a manifest: from the cache, else from the metadata.
+    ///
+    /// # Errors
+    /// [`Missing::Manifest`] when the repository does not hold it.
+    pub async fn pull_manifest(
+        &self,
+        operation: &Permitted<PullManifest>,
+    ) -> Result<PulledManifest, Error> {
+        let PullManifest { repository, reference } = &**operation;
+        let key = Key::Manifest(repository.clone(), reference.clone());
+        let ticket = match self.parts.cache.get(key).await {
+            Lookup::Hit(record) => {
+                if let Some(manifest) = decode_manifest(record) {
+                    return Ok(manifest);
+                }
+                None
+            }
+            Lookup::Miss(ticket) => Some(ticket),
+        };
+        let found =
+            self.parts.metadata.find_manifest(repository.clone(), reference.clone()).await?;
+        let manifest = found.ok_or_else(|| missing_manifest(repository, reference))?;
+        if let Some(ticket) = ticket {
+            self.parts.cache.put(ticket, encode_manifest(&manifest), self.rules.cache_life).await;
+        }
+        Ok(manifest)
+    }
+
+    /// Deletes a tag, or a manifest with all tags on it.
+    ///
+    /// # Errors
+    /// When it is not there, when the precondition does not hold, or when deleting is switched off.
+    pub async fn delete_manifest(
+        &self,
+        operation: &Permitted<DeleteManifest>,
+        precondition: Precondition,
+    ) -> Result<(), Error> {
+        self.allow_delete()?;
+        let DeleteManifest { repository, reference } = &**operation;
+        let by = operation.principal().to_string();
+        let outcome = match reference.clone() {
+            Reference::Tag(tag) => {
+                let deletion = DeleteTag { repository: repository.clone(), tag, precondition, by };
+                self.parts.metadata.delete_tag(deletion).await?
+            }
+            Reference::Digest(digest) => {
+                let deletion =
+                    DeleteByDigest { repository: repository.clone(), digest, precondition, by };
+                self.parts.metadata.delete_manifest(deletion).await?
+            }
+        };
+        match outcome {
+            DeleteOutcome::Deleted => {
+                self.parts.cache.invalidate(repository).await;
+                Ok(())
+            }
+            DeleteOutcome::NotFound => Err(missing_manifest(repository, reference)),
+            DeleteOutcome::NoRepository => Err(Missing::Repository(repository.clone()).into()),
+            DeleteOutcome::Precondition(current) => {
+                let tag = match reference {
+                    Reference::Tag(tag) => Some(tag.clone()),
+                    Reference::Digest(_) => None,
+                };
+                Err(Error::Precondition { tag, current })
+            }
+        }
+    }
+
+    /// Lists the manifests about a manifest, a page at a time. A subject that nobody pushed has a list too.
+    ///
+    /// # Errors
+    /// A store's fault only.
+    pub async fn list_referrers(
+        &self,
+        operation: &Permitted<ListReferrers>,
+        artifact_type: Option<String>,
+        after: Option<Digest>,
+        limit: Option<usize>,
+    ) -> Result<Listing<Referrer>, Error> {
+        let limit = self.page(limit).max(1);
+        let query = ReferrersQuery {
+            repository: operation.repository.clone(),
+            subject: operation.subject,
+            artifact_type,
+            after,
+            limit: limit + 1,
+        };
+        let mut items = self.parts.metadata.list_referrers(query).await?;
+        let found = items.len();
+        let mut bytes = 0;
+        let fitting = items.iter().take_while(|referrer| {
+            bytes += referrer.annotations.len();
+            bytes <= REFERRERS_PAGE_BYTES
+        });
+        let kept = fitting.count().clamp(1, limit).min(found);
+        items.truncate(kept);
+        Ok(Listing { more: found > items.len(), items })
+    }
+}
+
+fn missing_manifest(repository: &RepositoryName, reference: &Reference) -> Error {
+    Missing::Manifest(repository.clone(), reference.clone()).into()
+}

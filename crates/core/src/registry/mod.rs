@@ -1,0 +1,133 @@
+//! The registry: every operation, on the stores behind the traits. One file a resource.
+//!
+//! Each method takes a [`Permitted`] operation, so none can be reached past the authorization point.
+
+mod blobs;
+mod in_flight;
+mod manifests;
+mod push;
+mod record;
+mod tags;
+mod uploads;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Error;
+use crate::blobs::{Blobs, MappedReads};
+use crate::cache::Cache;
+use crate::clock::Random;
+use crate::metadata::Metadata;
+use crate::operation::Operation;
+use crate::permissions::{Permissions, Permitted, Principal, permit};
+
+use in_flight::InFlight;
+pub use manifests::{PulledManifest, PushManifest, PushedManifest};
+pub use tags::Listing;
+pub use uploads::{Mounted, UploadState};
+
+/// The stores that a registry stands on.
+pub struct Parts {
+    /// Metadata.
+    pub metadata: Arc<dyn Metadata>,
+    /// Objects.
+    pub blobs: Arc<dyn Blobs>,
+    /// The same objects as mapped pages, where the store can give them so.
+    pub mapped: Option<Arc<dyn MappedReads>>,
+    /// The cache.
+    pub cache: Arc<dyn Cache>,
+    /// Who may do what.
+    pub permissions: Arc<dyn Permissions>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+}
+
+/// The settings of a registry.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The largest manifest in bytes.
+    pub max_manifest_size: u64,
+    /// The largest blob in bytes.
+    pub max_blob_size: u64,
+    /// How long an upload may go without progress.
+    pub upload_lifetime: Duration,
+    /// How long putting an object in place may take.
+    pub move_time_limit: Duration,
+    /// How many requests may send a blob's bytes at once.
+    pub max_uploads_in_flight: usize,
+    /// Whether clients may delete.
+    pub allow_delete: bool,
+    /// The most names in one reply.
+    pub page_size: usize,
+    /// How long the cache may answer for the database, at most.
+    pub cache_life: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            max_manifest_size: 4 << 20,
+            max_blob_size: 100 << 30,
+            upload_lifetime: Duration::from_secs(24 * 3600),
+            move_time_limit: Duration::from_secs(600),
+            max_uploads_in_flight: 256,
+            allow_delete: true,
+            page_size: 1000,
+            cache_life: Duration::from_secs(300),
+        }
+    }
+}
+
+/// A registry.
+pub struct Registry {
+    parts: Parts,
+    rules: Rules,
+    in_flight: InFlight,
+}
+
+impl Registry {
+    /// A registry on `parts`, obeying `rules`.
+    pub fn new(parts: Parts, rules: Rules) -> Self {
+        let in_flight = InFlight::new(rules.max_uploads_in_flight);
+        Self { parts, rules, in_flight }
+    }
+
+    /// The settings.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The authorization point: every operation passes here before it is done.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], or a store's fault when the right cannot be told.
+    pub async fn permit<O: Operation>(
+        &self,
+        principal: Principal,
+        operation: O,
+    ) -> Result<Permitted<O>, Error> {
+        permit(&*self.parts.permissions, principal, operation).await
+    }
+
+    /// What is not ready, by name with the reason; empty when all is well.
+    pub async fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if let Err(fault) = self.parts.metadata.check().await {
+            faults.push(("metadata", fault.to_string()));
+        }
+        if let Err(fault) = self.parts.blobs.check().await {
+            faults.push(("blobs", fault.to_string()));
+        }
+        faults
+    }
+
+    fn allow_delete(&self) -> Result<(), Error> {
+        if self.rules.allow_delete {
+            Ok(())
+        } else {
+            Err(Error::Unsupported(
+                "deleting is switched off in this registry (registry.delete = false)",
+            ))
+        }
+    }
+}
