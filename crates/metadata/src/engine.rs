@@ -1,0 +1,179 @@
+//! What a transaction needs of a database engine: statements with arguments, rows, and the engine's clock.
+//!
+//! A transaction is a value with a `run`; it is written once and runs on every engine. Parameters are `$1`, `$2`, …
+//! in the order of their first appearance.
+
+use std::future::Future;
+
+use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::clock::Timestamp;
+use wharf_oci::Digest;
+
+/// The result of a statement.
+pub(crate) type Result<T> = std::result::Result<T, StoreError>;
+
+/// An argument or a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// A row of a reply.
+pub(crate) struct Row(pub(crate) Vec<Value>);
+
+/// One transaction, open.
+#[async_trait]
+pub(crate) trait Statements: Send {
+    /// Now, by the database's clock.
+    async fn now(&mut self) -> Result<Timestamp>;
+
+    /// Runs a statement and returns how many rows it changed.
+    async fn execute(&mut self, sql: &'static str, arguments: &[Value]) -> Result<u64>;
+
+    /// Runs a query.
+    async fn query(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>>;
+}
+
+/// A whole transaction. It may run more than once, where an engine makes it try again.
+#[async_trait]
+pub(crate) trait Transaction: Send + Sync + 'static {
+    /// What it returns once it is committed.
+    type Output: Send + 'static;
+
+    /// Its statements. An error rolls all of them back.
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output>;
+}
+
+/// A database engine.
+pub(crate) trait Engine: Send + Sync + 'static {
+    /// Runs a transaction that changes something. It is durable when this returns.
+    fn write<T: Transaction>(
+        &self,
+        transaction: T,
+    ) -> impl Future<Output = Result<T::Output>> + Send;
+
+    /// Runs a transaction that only reads, without waiting for writers.
+    fn read<T: Transaction>(
+        &self,
+        transaction: T,
+    ) -> impl Future<Output = Result<T::Output>> + Send;
+}
+
+impl Row {
+    pub(crate) fn int(&self, column: usize) -> Result<i64> {
+        match self.0.get(column) {
+            Some(Value::Int(value)) => Ok(*value),
+            _ => Err(unexpected(column)),
+        }
+    }
+
+    /// A count or size, never negative.
+    pub(crate) fn size(&self, column: usize) -> Result<u64> {
+        u64::try_from(self.int(column)?).map_err(|_| unexpected(column))
+    }
+
+    pub(crate) fn text(&self, column: usize) -> Result<&str> {
+        match self.0.get(column) {
+            Some(Value::Text(value)) => Ok(value),
+            _ => Err(unexpected(column)),
+        }
+    }
+
+    pub(crate) fn optional_text(&self, column: usize) -> Result<Option<String>> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.text(column).map(|text| Some(text.to_owned())),
+        }
+    }
+
+    pub(crate) fn bytes(&self, column: usize) -> Result<&[u8]> {
+        match self.0.get(column) {
+            Some(Value::Bytes(value)) => Ok(value),
+            _ => Err(unexpected(column)),
+        }
+    }
+
+    pub(crate) fn digest(&self, column: usize) -> Result<Digest> {
+        Digest::from_binary(self.bytes(column)?).ok_or_else(|| unexpected(column))
+    }
+
+    /// A text that must be a good `T`, since only good ones were written.
+    pub(crate) fn parsed<T: std::str::FromStr>(&self, column: usize) -> Result<T> {
+        self.text(column)?.parse().map_err(|_| unexpected(column))
+    }
+}
+
+fn unexpected(column: usize) -> StoreError {
+    StoreError::Corrupt(format!("the database gave an unexpected value in column {column}"))
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u64> for Value {
+    /// Sizes and counts; none comes near the limit of 2^63.
+    fn from(number: u64) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Self {
+        Self::from(number as u64)
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(moment: Timestamp) -> Self {
+        Self::Int(moment.0)
+    }
+}
+
+impl From<&Digest> for Value {
+    fn from(digest: &Digest) -> Self {
+        Self::Bytes(digest.to_binary())
+    }
+}
+
+impl From<Digest> for Value {
+    fn from(digest: Digest) -> Self {
+        Self::from(&digest)
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(bytes.to_vec())
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// Arguments of a statement, each turned into a [`Value`].
+macro_rules! arguments {
+    ($($value:expr),* $(,)?) => { &[$($crate::engine::Value::from($value)),*] };
+}
+pub(crate) use arguments;

@@ -1,0 +1,48 @@
+//! Migrations: the versions of the schema, each applied once, in order, in a transaction of its own.
+
+/// One step of the schema.
+pub(crate) struct Migration {
+    /// Its number; the first is 1.
+    pub(crate) version: i64,
+    /// What it is about.
+    pub(crate) name: &'static str,
+    /// Its statements on SQLite.
+    pub(crate) sqlite: &'static str,
+}
+
+/// Every step, in order. A step that was released is never changed.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "core",
+    sqlite: include_str!("../migrations/0001_core.sqlite.sql"),
+}];
+
+/// The version of a database after all of [`MIGRATIONS`].
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
+/// Why a database cannot be brought to this binary's version.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// The database is newer than the binary.
+    #[error(
+        "the database has schema version {found}, this wharf understands up to {known}; use a newer wharf"
+    )]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// A step failed; the database is as it was before that step.
+    #[error("migration {version} ({name}) failed: {reason}")]
+    Failed {
+        /// The step.
+        version: i64,
+        /// What it is about.
+        name: &'static str,
+        /// What the database said.
+        reason: String,
+    },
+}

@@ -1,0 +1,61 @@
+//! Events: a fact about a change, written in the change's own transaction.
+
+use serde_json::json;
+use wharf_core::clock::Timestamp;
+use wharf_oci::{Digest, Tag};
+
+use crate::engine::{Result, Statements, arguments};
+
+/// A fact about a change in a repository.
+pub(crate) enum Event<'a> {
+    /// The repository holds a manifest that it did not hold.
+    ManifestPushed(&'a Digest),
+    /// The repository does not hold a manifest any more.
+    ManifestDeleted(&'a Digest),
+    /// A tag was made, moved or deleted; `version` is the one that this gave it.
+    TagChanged { tag: &'a Tag, version: i64, from: Option<&'a Digest>, to: Option<&'a Digest> },
+}
+
+impl Event<'_> {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::ManifestPushed(_) => "manifest.pushed",
+            Self::ManifestDeleted(_) => "manifest.deleted",
+            Self::TagChanged { from: None, .. } => "tag.created",
+            Self::TagChanged { to: None, .. } => "tag.deleted",
+            Self::TagChanged { .. } => "tag.moved",
+        }
+    }
+
+    fn payload(&self, by: &str) -> String {
+        match self {
+            Self::ManifestPushed(digest) | Self::ManifestDeleted(digest) => {
+                json!({ "digest": digest.to_string(), "by": by })
+            }
+            Self::TagChanged { tag, version, from, to } => json!({
+                "tag": tag.as_str(),
+                "version": version,
+                "from": from.map(ToString::to_string),
+                "to": to.map(ToString::to_string),
+                "by": by,
+            }),
+        }
+        .to_string()
+    }
+}
+
+/// Writes an event.
+pub(crate) async fn record(
+    on: &mut dyn Statements,
+    repository: i64,
+    event: Event<'_>,
+    by: &str,
+    now: Timestamp,
+) -> Result<()> {
+    on.execute(
+        "INSERT INTO events (repository_id, kind, payload, created_at) VALUES ($1, $2, $3, $4)",
+        arguments![repository, event.kind(), event.payload(by), now],
+    )
+    .await?;
+    Ok(())
+}

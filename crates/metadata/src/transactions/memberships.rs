@@ -1,0 +1,169 @@
+//! Memberships: found, added, removed. Adding one takes the blob's mark first, so that no collector
+//! condemns a blob that a repository has just come to hold.
+
+use async_trait::async_trait;
+use wharf_core::blobs::ObjectKey;
+use wharf_core::clock::Timestamp;
+use wharf_core::metadata::{MountBlob, RemoveBlob, RemoveOutcome};
+use wharf_oci::{Digest, RepositoryName};
+
+use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::transactions::repositories;
+
+/// Which incarnation of a blob is the one to use, and whether that one is condemned.
+pub(crate) struct Incarnation {
+    pub(crate) number: u32,
+    pub(crate) condemned: bool,
+}
+
+/// Takes away the mark of a blob's incarnation, and tells whether it is condemned: then it is past saving.
+pub(crate) async fn unmark(on: &mut dyn Statements, digest: &Digest) -> Result<Incarnation> {
+    let number = incarnation(on, digest).await?;
+    let taken = on
+        .execute(
+            "DELETE FROM blob_marks WHERE digest = $1 AND incarnation = $2 AND state = 'marked'",
+            arguments![digest, i64::from(number)],
+        )
+        .await?;
+    if taken > 0 {
+        return Ok(Incarnation { number, condemned: false });
+    }
+    let rows = on
+        .query(
+            "SELECT 1 FROM blob_marks WHERE digest = $1 AND incarnation = $2",
+            arguments![digest, i64::from(number)],
+        )
+        .await?;
+    Ok(Incarnation { number, condemned: !rows.is_empty() })
+}
+
+async fn incarnation(on: &mut dyn Statements, digest: &Digest) -> Result<u32> {
+    let rows = on
+        .query("SELECT incarnation FROM blob_incarnations WHERE digest = $1", arguments![digest])
+        .await?;
+    rows.first().map_or(Ok(0), |row| number(row.int(0)?))
+}
+
+pub(crate) fn number(value: i64) -> Result<u32> {
+    u32::try_from(value).map_err(|_| {
+        wharf_core::StoreError::Corrupt(format!("{value} is no incarnation of a blob"))
+    })
+}
+
+/// Makes a repository hold a blob whose mark is taken away.
+pub(crate) async fn add(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<()> {
+    on.execute(
+        "INSERT INTO repository_blobs (repository_id, blob_digest, touched_at) VALUES ($1, $2, $3)
+         ON CONFLICT (repository_id, blob_digest) DO UPDATE SET touched_at = excluded.touched_at",
+        arguments![repository, digest, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// `Memberships::find_blob`
+pub(crate) struct Find {
+    pub(crate) repository: RepositoryName,
+    pub(crate) digest: Digest,
+}
+
+#[async_trait]
+impl Transaction for Find {
+    type Output = Option<ObjectKey>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let rows = on
+            .query(
+                "SELECT coalesce(i.incarnation, 0)
+                 FROM repositories r
+                 JOIN repository_blobs b ON b.repository_id = r.id
+                 LEFT JOIN blob_incarnations i ON i.digest = b.blob_digest
+                 WHERE r.name = $1 AND b.blob_digest = $2",
+                arguments![self.repository.as_str(), self.digest],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        Ok(Some(ObjectKey { digest: self.digest, incarnation: number(row.int(0)?)? }))
+    }
+}
+
+/// `Memberships::find_holders`
+pub(crate) struct FindHolders {
+    pub(crate) digest: Digest,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for FindHolders {
+    type Output = Vec<RepositoryName>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let rows = on
+            .query(
+                "SELECT r.name FROM repository_blobs b JOIN repositories r ON r.id = b.repository_id
+                 WHERE b.blob_digest = $1 ORDER BY b.repository_id LIMIT $2",
+                arguments![self.digest, self.limit],
+            )
+            .await?;
+        rows.iter().map(|row| row.parsed(0)).collect()
+    }
+}
+
+#[async_trait]
+impl Transaction for MountBlob {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        if unmark(on, &self.digest).await?.condemned {
+            return Ok(false);
+        }
+        let held = on
+            .query(
+                "SELECT 1 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
+                 WHERE r.name = $1 AND b.blob_digest = $2",
+                arguments![self.from.as_str(), self.digest],
+            )
+            .await?;
+        if held.is_empty() {
+            return Ok(false);
+        }
+        let now = on.now().await?;
+        let repository = repositories::find_or_create(on, &self.repository, now).await?;
+        add(on, repository, &self.digest, now).await?;
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl Transaction for RemoveBlob {
+    type Output = RemoveOutcome;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<RemoveOutcome> {
+        let Some(repository) = repositories::find(on, &self.repository).await? else {
+            return Ok(RemoveOutcome::NotHeld);
+        };
+        let needed = on
+            .query(
+                "SELECT b.manifest_digest FROM blob_references b
+                 JOIN repository_manifests m ON m.digest = b.manifest_digest
+                 WHERE m.repository_id = $1 AND b.blob_digest = $2 LIMIT 1",
+                arguments![repository, self.digest],
+            )
+            .await?;
+        if let Some(row) = needed.first() {
+            return Ok(RemoveOutcome::Needed(row.digest(0)?));
+        }
+        let removed = on
+            .execute(
+                "DELETE FROM repository_blobs WHERE repository_id = $1 AND blob_digest = $2",
+                arguments![repository, self.digest],
+            )
+            .await?;
+        Ok(if removed > 0 { RemoveOutcome::Removed } else { RemoveOutcome::NotHeld })
+    }
+}

@@ -1,0 +1,73 @@
+//! Repositories: found, made, listed.
+
+use async_trait::async_trait;
+use wharf_core::clock::Timestamp;
+use wharf_oci::RepositoryName;
+
+use crate::engine::{Result, Statements, Transaction, arguments};
+
+/// A repository's row.
+pub(crate) async fn find(on: &mut dyn Statements, name: &RepositoryName) -> Result<Option<i64>> {
+    let rows =
+        on.query("SELECT id FROM repositories WHERE name = $1", arguments![name.as_str()]).await?;
+    rows.first().map(|row| row.int(0)).transpose()
+}
+
+/// A repository's row, made if there is none.
+pub(crate) async fn find_or_create(
+    on: &mut dyn Statements,
+    name: &RepositoryName,
+    now: Timestamp,
+) -> Result<i64> {
+    if let Some(id) = find(on, name).await? {
+        return Ok(id);
+    }
+    let made = on
+        .query(
+            "INSERT INTO repositories (name, created_at) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+            arguments![name.as_str(), now],
+        )
+        .await?;
+    match made.first() {
+        Some(row) => row.int(0),
+        None => Err(wharf_core::StoreError::Corrupt("a repository was not made".into())),
+    }
+}
+
+/// `Repositories::list_repositories`
+pub(crate) struct List {
+    pub(crate) after: Option<String>,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for List {
+    type Output = Vec<RepositoryName>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let after = self.after.as_deref().unwrap_or_default();
+        let rows = on
+            .query(
+                "SELECT name FROM repositories
+                 WHERE name > $1 AND EXISTS
+                     (SELECT 1 FROM repository_manifests WHERE repository_id = repositories.id)
+                 ORDER BY name LIMIT $2",
+                arguments![after, self.limit],
+            )
+            .await?;
+        rows.iter().map(|row| row.parsed(0)).collect()
+    }
+}
+
+/// `Repositories::check`: the database answers, and takes a transaction.
+pub(crate) struct Check;
+
+#[async_trait]
+impl Transaction for Check {
+    type Output = ();
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<()> {
+        on.query("SELECT max(version) FROM schema_migrations", &[]).await.map(drop)
+    }
+}

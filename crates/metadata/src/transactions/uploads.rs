@@ -1,0 +1,243 @@
+//! Uploads: progress, and the two steps (reserve, finish) between which the object is put in place.
+
+use async_trait::async_trait;
+use wharf_core::UploadId;
+use wharf_core::blobs::{ObjectKey, Staged};
+use wharf_core::metadata::{
+    FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
+};
+use wharf_oci::{HashState, RepositoryName};
+
+use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::transactions::{memberships, repositories};
+
+#[async_trait]
+impl Transaction for StartUpload {
+    type Output = ();
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<()> {
+        let now = on.now().await?;
+        let repository = repositories::find_or_create(on, &self.repository, now).await?;
+        on.execute(
+            "INSERT INTO uploads
+                 (id, repository_id, principal, staged_bytes, digest_state, parts, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            arguments![
+                self.id.to_bytes().as_slice(),
+                repository,
+                self.principal.as_str(),
+                self.staged.offset,
+                self.hash.as_bytes(),
+                self.staged.parts.as_slice(),
+                now,
+                now.after(self.lifetime),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// `Uploads::find_upload`
+pub(crate) struct Find {
+    pub(crate) repository: RepositoryName,
+    pub(crate) id: UploadId,
+}
+
+#[async_trait]
+impl Transaction for Find {
+    type Output = Option<Upload>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let now = on.now().await?;
+        let rows = on
+            .query(
+                "SELECT u.id, u.principal, u.staged_bytes, u.parts, u.digest_state
+                 FROM uploads u JOIN repositories r ON r.id = u.repository_id
+                 WHERE u.id = $1 AND r.name = $2 AND u.expires_at > $3",
+                arguments![self.id.to_bytes().as_slice(), self.repository.as_str(), now],
+            )
+            .await?;
+        rows.first().map(upload).transpose()
+    }
+}
+
+fn upload(row: &Row) -> Result<Upload> {
+    let id = row.bytes(0)?.try_into().map_err(|_| {
+        wharf_core::StoreError::Corrupt("an upload's name has the wrong length".into())
+    })?;
+    Ok(Upload {
+        id: UploadId::from_bytes(id),
+        principal: row.text(1)?.to_owned(),
+        staged: Staged { offset: row.size(2)?, parts: row.bytes(3)?.to_vec() },
+        hash: HashState::from_bytes(row.bytes(4)?.to_vec()),
+    })
+}
+
+#[async_trait]
+impl Transaction for Progress {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        let now = on.now().await?;
+        let changed = on
+            .execute(
+                "UPDATE uploads SET staged_bytes = $1, parts = $2, digest_state = $3, expires_at = $4
+                 WHERE id = $5 AND staged_bytes = $6 AND expires_at > $7",
+                arguments![
+                    self.staged.offset,
+                    self.staged.parts.as_slice(),
+                    self.hash.as_bytes(),
+                    now.after(self.lifetime),
+                    self.id.to_bytes().as_slice(),
+                    self.from_offset,
+                    now,
+                ],
+            )
+            .await?;
+        Ok(changed > 0)
+    }
+}
+
+#[async_trait]
+impl Transaction for ReserveBlob {
+    type Output = ReserveOutcome;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<ReserveOutcome> {
+        let now = on.now().await?;
+        if open_upload(on, self.id, now.0).await?.is_none() {
+            return Ok(ReserveOutcome::NoUpload);
+        }
+        let found = memberships::unmark(on, &self.digest).await?;
+        let mut incarnation = found.number;
+        if found.condemned {
+            // That object is about to be deleted, perhaps late: its key is not for this one.
+            incarnation += 1;
+            on.execute(
+                "INSERT INTO blob_incarnations (digest, incarnation) VALUES ($1, $2)
+                 ON CONFLICT (digest) DO UPDATE SET incarnation = excluded.incarnation",
+                arguments![self.digest, i64::from(incarnation)],
+            )
+            .await?;
+        }
+        on.execute(
+            "INSERT INTO blob_reservations (digest, upload_id, incarnation, deadline) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (digest, upload_id) DO UPDATE SET
+                 incarnation = excluded.incarnation, deadline = excluded.deadline",
+            arguments![
+                self.digest,
+                self.id.to_bytes().as_slice(),
+                i64::from(incarnation),
+                now.after(self.time_limit),
+            ],
+        )
+        .await?;
+        Ok(ReserveOutcome::Reserved(ObjectKey { digest: self.digest, incarnation }))
+    }
+}
+
+#[async_trait]
+impl Transaction for FinishUpload {
+    type Output = FinishOutcome;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<FinishOutcome> {
+        let now = on.now().await?;
+        let Some(repository) = open_upload(on, self.id, now.0).await? else {
+            return Ok(FinishOutcome::Lost);
+        };
+        let digest = &self.key.digest;
+        let reserved = on
+            .execute(
+                "DELETE FROM blob_reservations
+                 WHERE digest = $1 AND upload_id = $2 AND incarnation = $3 AND deadline > $4",
+                arguments![
+                    digest,
+                    self.id.to_bytes().as_slice(),
+                    i64::from(self.key.incarnation),
+                    now,
+                ],
+            )
+            .await?;
+        let current = memberships::unmark(on, digest).await?;
+        if reserved == 0 || current.condemned || current.number != self.key.incarnation {
+            return Ok(FinishOutcome::Lost);
+        }
+        memberships::add(on, repository, digest, now).await?;
+        forget(on, self.id).await?;
+        Ok(FinishOutcome::Finished)
+    }
+}
+
+/// The repository of an upload that has not expired.
+async fn open_upload(on: &mut dyn Statements, id: UploadId, now: i64) -> Result<Option<i64>> {
+    let rows = on
+        .query(
+            "SELECT repository_id FROM uploads WHERE id = $1 AND expires_at > $2",
+            arguments![id.to_bytes().as_slice(), now],
+        )
+        .await?;
+    rows.first().map(|row| row.int(0)).transpose()
+}
+
+/// Removes an upload with its reservations. Returns whether there was one.
+async fn forget(on: &mut dyn Statements, id: UploadId) -> Result<bool> {
+    on.execute(
+        "DELETE FROM blob_reservations WHERE upload_id = $1",
+        arguments![id.to_bytes().as_slice()],
+    )
+    .await?;
+    let removed = on
+        .execute("DELETE FROM uploads WHERE id = $1", arguments![id.to_bytes().as_slice()])
+        .await?;
+    Ok(removed > 0)
+}
+
+/// `Uploads::cancel_upload`
+pub(crate) struct Cancel(pub(crate) UploadId);
+
+#[async_trait]
+impl Transaction for Cancel {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        forget(on, self.0).await
+    }
+}
+
+/// `Uploads::expired_uploads`
+pub(crate) struct Expired {
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for Expired {
+    type Output = Vec<Upload>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let now = on.now().await?;
+        let rows = on
+            .query(
+                "SELECT id, principal, staged_bytes, parts, digest_state FROM uploads
+                 WHERE expires_at <= $1 AND NOT EXISTS
+                     (SELECT 1 FROM blob_reservations
+                      WHERE upload_id = uploads.id AND deadline > $2)
+                 ORDER BY expires_at LIMIT $3",
+                arguments![now, now, self.limit],
+            )
+            .await?;
+        rows.iter().map(upload).collect()
+    }
+}
+
+/// `Uploads::count_uploads`
+pub(crate) struct Count;
+
+#[async_trait]
+impl Transaction for Count {
+    type Output = u64;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
+        let rows = on.query("SELECT count(*) FROM uploads", &[]).await?;
+        rows.first().map_or(Ok(0), |row| row.size(0))
+    }
+}
