@@ -1,0 +1,79 @@
+//! Rules of removing: uploads dropped, objects deleted.
+
+use wharf_core::blobs::{Blobs, StageError};
+
+use super::stand::{chunks, content, key_of, pushed, read, same, staged, upload};
+use crate::FaultyBlobs;
+
+/// It can be neither read, nor gone on with, nor finished.
+pub async fn what_was_discarded_is_gone<B: Blobs>(blobs: &FaultyBlobs<B>) {
+    let (upload, bytes) = (upload(), content(1000, 1));
+    let staged = staged(blobs, &upload, std::slice::from_ref(&bytes)).await;
+    blobs.discard(&upload, &staged).await.unwrap();
+    let read = blobs.read_staged(&upload, &staged).await.map(drop);
+    assert!(matches!(read, Err(StageError::NotFound)), "{read:?}");
+    let appended = blobs.append(&upload, &staged, chunks(&[content(10, 2)])).await;
+    assert!(matches!(appended, Err(StageError::NotFound)), "{appended:?}");
+    let finished = blobs.finish(&upload, &staged, &key_of(&bytes)).await;
+    assert!(matches!(finished, Err(StageError::NotFound)), "{finished:?}");
+    assert_eq!(blobs.head(&key_of(&bytes)).await.unwrap(), None);
+}
+
+/// Also when nothing was staged, or never anything begun.
+pub async fn discarding_twice_answers_the_same<B: Blobs>(blobs: &FaultyBlobs<B>) {
+    let begun = upload();
+    let start = blobs.stage(&begun).await.unwrap();
+    let filled = upload();
+    let some = staged(blobs, &filled, &[content(1000, 1)]).await;
+    for _ in 0..2 {
+        blobs.discard(&begun, &start).await.unwrap();
+        blobs.discard(&filled, &some).await.unwrap();
+        blobs.discard(&upload(), &start).await.unwrap();
+    }
+}
+
+/// A discard that comes after the upload was finished.
+pub async fn discarding_touches_no_object<B: Blobs>(blobs: &FaultyBlobs<B>) {
+    let (upload, bytes) = (upload(), content(1000, 1));
+    let staged = staged(blobs, &upload, std::slice::from_ref(&bytes)).await;
+    blobs.finish(&upload, &staged, &key_of(&bytes)).await.unwrap();
+    blobs.discard(&upload, &staged).await.unwrap();
+    same(&read(blobs, &key_of(&bytes)).await, &bytes);
+}
+
+/// And nothing else is.
+pub async fn what_was_deleted_is_gone<B: Blobs>(blobs: &FaultyBlobs<B>) {
+    let (one, other) = (content(1000, 1), content(1000, 2));
+    let (key, kept) = (pushed(blobs, &one).await, pushed(blobs, &other).await);
+    blobs.delete(&key).await.unwrap();
+    assert_eq!(blobs.head(&key).await.unwrap(), None);
+    assert!(blobs.read(&key, None).await.is_err());
+    same(&read(blobs, &kept).await, &other);
+}
+
+/// Also when it never was there.
+pub async fn deleting_twice_answers_the_same<B: Blobs>(blobs: &FaultyBlobs<B>) {
+    let key = pushed(blobs, &content(1000, 1)).await;
+    for _ in 0..2 {
+        blobs.delete(&key).await.unwrap();
+    }
+    blobs.delete(&key_of(b"never there")).await.unwrap();
+}
+
+/// A key is free again.
+pub async fn what_was_deleted_can_be_pushed_again<B: Blobs>(blobs: &FaultyBlobs<B>) {
+    let bytes = content(1000, 1);
+    for _ in 0..2 {
+        let key = pushed(blobs, &bytes).await;
+        same(&read(blobs, &key).await, &bytes);
+        blobs.delete(&key).await.unwrap();
+    }
+}
+
+/// `/readyz` may ask often, and at once.
+pub async fn a_store_that_works_says_so<B: Blobs>(blobs: &FaultyBlobs<B>) {
+    let checks = (0..8).map(|_| blobs.check());
+    for check in futures_util::future::join_all(checks).await {
+        check.unwrap();
+    }
+}

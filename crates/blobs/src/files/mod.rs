@@ -1,0 +1,157 @@
+//! Objects as local files.
+//!
+//! ```text
+//! <folder>/objects/sha256/ab/cd/abcd…[.N]   an object: written once, never changed
+//! <folder>/staging/<upload>                 what an upload has staged, maybe with a broken request's rest
+//! ```
+//!
+//! An upload's file exists from its first byte on. All waiting for the disk happens on blocking threads.
+
+mod appending;
+mod blocking;
+mod faults;
+mod finishing;
+mod folders;
+mod layout;
+mod mapping;
+mod pace;
+mod reading;
+mod staging;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use wharf_core::blobs::{
+    Blobs, ByteStream, Chunks, Content, MappedReads, ObjectKey, ReadError, StageError, Staged,
+};
+use wharf_core::{StoreError, UploadId};
+use wharf_oci::ByteRange;
+
+use blocking::{Abandonment, blocking};
+use faults::store_error;
+use layout::Layout;
+use reading::Mode;
+
+/// A store of local files.
+///
+/// One process at a time may work in a folder: whoever opens it holds a lock on it or on a folder around it,
+/// as `wharf serve` does on its data folder. Needs a file system whose `rename` is atomic and whose folders
+/// can be synced, as Linux' own have.
+pub struct FileBlobs {
+    layout: Arc<Layout>,
+}
+
+impl FileBlobs {
+    /// Opens the store in `folder`, making what is missing. Folders get mode 0700, files 0600.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::Unavailable`] when a folder cannot be made.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self { layout: Arc::new(Layout::open(folder)?) })
+    }
+
+    async fn read_as(
+        &self,
+        key: &ObjectKey,
+        range: Option<ByteRange>,
+        mode: Mode,
+    ) -> Result<Content, ReadError> {
+        let path = self.layout.object(key);
+        blocking(move || reading::open(&path, range, mode)).await
+    }
+}
+
+#[async_trait]
+impl Blobs for FileBlobs {
+    async fn head(&self, key: &ObjectKey) -> Result<Option<u64>, StoreError> {
+        let path = self.layout.object(key);
+        blocking(move || match std::fs::metadata(&path) {
+            Ok(found) => Ok(Some(found.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(store_error("looking an object up", &error)),
+        })
+        .await
+    }
+
+    async fn read(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Content, ReadError> {
+        self.read_as(key, range, Mode::Copied).await
+    }
+
+    /// Gives the upload its name and nothing else: its file is made by its first bytes.
+    async fn stage(&self, _upload: &UploadId) -> Result<Staged, StageError> {
+        Ok(Staged::default())
+    }
+
+    async fn append(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+        chunks: Chunks<'_>,
+    ) -> Result<Staged, StageError> {
+        let abandonment = Abandonment::new();
+        let place = staging::Place::new(&self.layout, upload, staged.offset, &abandonment);
+        let offset = appending::append(place, chunks).await?;
+        Ok(Staged { offset, parts: Vec::new() })
+    }
+
+    async fn read_staged(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+    ) -> Result<ByteStream, StageError> {
+        let (path, length) = (self.layout.staged(upload), staged.offset);
+        blocking(move || reading::open_staged(&path, length)).await
+    }
+
+    async fn finish(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+        key: &ObjectKey,
+    ) -> Result<(), StageError> {
+        let abandonment = Abandonment::new();
+        let place = staging::Place::new(&self.layout, upload, staged.offset, &abandonment);
+        let key = *key;
+        blocking(move || finishing::finish(&place, &key)).await
+    }
+
+    async fn discard(&self, upload: &UploadId, _staged: &Staged) -> Result<(), StageError> {
+        let (layout, path) = (Arc::clone(&self.layout), self.layout.staged(upload));
+        blocking(move || {
+            let removed = folders::remove(&path, layout.staging());
+            removed.map_err(|error| store_error("dropping an upload", &error).into())
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let path = self.layout.object(key);
+        blocking(move || {
+            let Some(folder) = path.parent() else { return Ok(()) };
+            folders::remove(&path, folder)
+                .map_err(|error| store_error("deleting an object", &error))
+        })
+        .await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let layout = Arc::clone(&self.layout);
+        blocking(move || layout.check().map_err(|error| store_error("checking the store", &error)))
+            .await
+    }
+}
+
+#[async_trait]
+impl MappedReads for FileBlobs {
+    async fn read_mapped(
+        &self,
+        key: &ObjectKey,
+        range: Option<ByteRange>,
+    ) -> Result<Content, ReadError> {
+        self.read_as(key, range, Mode::Mapped).await
+    }
+}

@@ -1,0 +1,74 @@
+//! The contract, and what is the file store's own: its folders, its rights, a disk that is full.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod full;
+mod layout;
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use futures_util::stream;
+use tempfile::TempDir;
+use wharf_core::UploadId;
+use wharf_core::blobs::{Blobs, Chunks, ObjectKey, Staged};
+use wharf_core::clock::SystemRandom;
+use wharf_oci::{Algorithm, Hasher};
+
+use super::FileBlobs;
+use crate::contract::Mapped;
+
+fn make() -> (FileBlobs, TempDir) {
+    let folder = TempDir::new().unwrap();
+    (FileBlobs::open(folder.path()).unwrap(), folder)
+}
+
+fn make_mapped() -> (Mapped<FileBlobs>, TempDir) {
+    let (blobs, folder) = make();
+    (Mapped(blobs), folder)
+}
+
+mod contract {
+    crate::blobs_contract!(super::make);
+}
+
+mod contract_of_mapped_reads {
+    crate::blobs_contract!(super::make_mapped);
+}
+
+fn upload() -> UploadId {
+    UploadId::random(&SystemRandom)
+}
+
+fn chunks(pieces: Vec<Vec<u8>>) -> Chunks<'static> {
+    Box::pin(stream::iter(pieces.into_iter().map(Bytes::from)))
+}
+
+fn key_of(bytes: &[u8]) -> ObjectKey {
+    ObjectKey::canonical(Hasher::digest(Algorithm::Sha256, bytes))
+}
+
+async fn staged(blobs: &FileBlobs, upload: &UploadId, bytes: &[u8]) -> Staged {
+    let start = blobs.stage(upload).await.unwrap();
+    blobs.append(upload, &start, chunks(vec![bytes.to_vec()])).await.unwrap()
+}
+
+async fn pushed(blobs: &FileBlobs, bytes: &[u8]) -> ObjectKey {
+    let (upload, key) = (upload(), key_of(bytes));
+    let staged = staged(blobs, &upload, bytes).await;
+    blobs.finish(&upload, &staged, &key).await.unwrap();
+    key
+}
+
+/// Every file below a folder.
+fn files(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}

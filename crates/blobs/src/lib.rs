@@ -1,0 +1,11 @@
+//! Object stores behind `wharf_core::blobs`: local files, memory, and a store that fails on purpose.
+
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+mod faults;
+mod files;
+mod memory;
+
+pub use faults::{Fault, FaultyBlobs, Method};
+pub use files::FileBlobs;
+pub use memory::MemoryBlobs;

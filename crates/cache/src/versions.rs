@@ -1,0 +1,41 @@
+//! The versions of repositories: a fixed table of counters, so that no repository costs memory.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use wharf_oci::RepositoryName;
+
+/// How many counters there are: 32 KiB of them. Repositories that share one are invalidated together,
+/// which costs a miss.
+const COUNTERS: usize = 4096;
+
+/// The versions of all repositories. Each counts its repository's invalidations, and those of the
+/// repositories that share its counter.
+pub(crate) struct Versions {
+    counters: Box<[AtomicU64]>,
+    /// Keyed at random, so that nobody can choose names that share a counter with a given repository.
+    hashing: RandomState,
+}
+
+impl Versions {
+    pub(crate) fn new() -> Self {
+        let counters = (0..COUNTERS).map(|_| AtomicU64::new(0)).collect();
+        Self { counters, hashing: RandomState::new() }
+    }
+
+    /// The repository's version now. What a write did before it advanced the version is seen by
+    /// whoever sees the new one.
+    pub(crate) fn of(&self, repository: &RepositoryName) -> u64 {
+        self.counter(repository).load(Ordering::SeqCst)
+    }
+
+    /// Makes every value put under an earlier version worthless.
+    pub(crate) fn advance(&self, repository: &RepositoryName) {
+        self.counter(repository).fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn counter(&self, repository: &RepositoryName) -> &AtomicU64 {
+        let hash = self.hashing.hash_one(repository.as_str());
+        &self.counters[hash as usize % COUNTERS]
+    }
+}
