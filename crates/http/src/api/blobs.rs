@@ -1,0 +1,76 @@
+//! Blobs: pull, whole or a range (end-2), and delete (end-10). Never encoded: the bytes are the digest's.
+
+use futures_util::StreamExt;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use wharf_core::blobs::{Content, ReadError};
+use wharf_core::operation::{DeleteBlob, PullBlob};
+use wharf_oci::{ByteRange, Digest, ErrorCode};
+
+use crate::api::call::Call;
+use crate::api::conditions;
+use crate::api::failure::Failure;
+use crate::api::reply::{self, FOR_EVER};
+use crate::body::{Body, BodyError};
+
+/// `GET` and `HEAD /v2/<name>/blobs/<digest>`
+pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
+    let (repository, digest) = (call.repository()?, call.digest()?);
+    let operation = call.permit(PullBlob { repository, digest }).await?;
+    let headers = &call.head.headers;
+    if call.is_head() || conditions::has_already(headers, &digest) {
+        let size = call.registry().blob_size(&operation).await?;
+        if !call.is_head() || conditions::has_already(headers, &digest) {
+            return Ok(reply::not_modified(&digest, FOR_EVER));
+        }
+        let mut response = reply::empty(StatusCode::OK);
+        describe(response.headers_mut(), &digest, size);
+        return Ok(response);
+    }
+    let range = call.header(RANGE).and_then(ByteRange::parse);
+    let range = range.filter(|_| conditions::range_applies(call.header(IF_RANGE), &digest));
+    match call.registry().read_blob(&operation, range, call.connection.zero_copy).await? {
+        Ok(content) => Ok(send(content, range.is_some(), &digest)),
+        Err(ReadError::Unsatisfiable { size }) => Err(unsatisfiable(size)),
+        Err(error) => Err(Failure::internal(error.to_string())),
+    }
+}
+
+/// `DELETE /v2/<name>/blobs/<digest>`
+pub(super) async fn delete(call: Call) -> Result<Response<Body>, Failure> {
+    let (repository, digest) = (call.repository()?, call.digest()?);
+    let operation = call.permit(DeleteBlob { repository, digest }).await?;
+    call.registry().delete_blob(&operation).await?;
+    Ok(reply::empty(StatusCode::ACCEPTED))
+}
+
+fn send(content: Content, partial: bool, digest: &Digest) -> Response<Body> {
+    let Content { size, range, stream } = content;
+    let length = range.end - range.start;
+    let body = Body::stream(length, stream.map(|piece| piece.map_err(BodyError::from)));
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    describe(headers, digest, length);
+    if partial {
+        let last = range.end.saturating_sub(1);
+        headers.insert(CONTENT_RANGE, reply::value(format!("bytes {}-{last}/{size}", range.start)));
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    response
+}
+
+fn describe(headers: &mut HeaderMap, digest: &Digest, length: u64) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CACHE_CONTROL, FOR_EVER);
+    reply::set_digest(headers, digest);
+}
+
+fn unsatisfiable(size: u64) -> Failure {
+    let message = format!("the blob has {size} bytes, none of them in the range");
+    Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::SizeInvalid, message)
+        .with(CONTENT_RANGE, &format!("bytes */{size}"))
+}

@@ -1,0 +1,228 @@
+//! A request on its way through a handler: its parts as typed values, its body within its limits.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::header::AsHeaderName;
+use http::request::Parts;
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use wharf_core::operation::Operation;
+use wharf_core::permissions::{Permitted, Principal};
+use wharf_core::{Registry, Source, SourceError, UploadId};
+use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName};
+
+use crate::api::failure::Failure;
+use crate::api::routes::Place;
+use crate::api::{Api, Settings, is_head};
+use crate::serve::Connection;
+use crate::serve::incoming::{IncomingBody, IncomingError, Limits};
+
+/// A request.
+pub(super) struct Call {
+    api: Api,
+    pub(super) head: Parts,
+    body: Option<Incoming>,
+    pub(super) connection: Connection,
+    place: Place,
+}
+
+impl Call {
+    pub(super) const fn new(
+        api: Api,
+        head: Parts,
+        body: Incoming,
+        connection: Connection,
+        place: Place,
+    ) -> Self {
+        Self { api, head, body: Some(body), connection, place }
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.api.0.registry
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.api.0.settings
+    }
+
+    pub(super) fn tag_cache_control(&self) -> http::HeaderValue {
+        self.api.0.tag_cache_control.clone()
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.api.0.draining.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Whether the client wants the headers alone.
+    pub(super) fn is_head(&self) -> bool {
+        is_head(&self.head.method)
+    }
+
+    /// Takes an operation past the authorization point.
+    pub(super) async fn permit<O: Operation>(&self, operation: O) -> Result<Permitted<O>, Failure> {
+        // Nobody can say who they are yet: there is no access control.
+        Ok(self.registry().permit(Principal::Anonymous, operation).await?)
+    }
+
+    /// The repository named by the path.
+    pub(super) fn repository(&self) -> Result<RepositoryName, Failure> {
+        self.parsed(self.place.name.clone(), ErrorCode::NameInvalid)
+    }
+
+    /// The tag or digest that ends the path.
+    pub(super) fn reference(&self) -> Result<Reference, Failure> {
+        let text = self.decoded(self.place.last.clone(), ErrorCode::ManifestInvalid)?;
+        let code =
+            if text.contains(':') { ErrorCode::DigestInvalid } else { ErrorCode::ManifestInvalid };
+        parse(&text, code)
+    }
+
+    /// The digest that ends the path.
+    pub(super) fn digest(&self) -> Result<Digest, Failure> {
+        self.parsed(self.place.last.clone(), ErrorCode::DigestInvalid)
+    }
+
+    /// The upload that ends the path. A text that names no upload could not have been handed out, so it is unknown.
+    pub(super) fn upload(&self) -> Result<UploadId, Failure> {
+        let text = &self.head.uri.path()[self.place.last.clone()];
+        text.parse().map_err(|_| {
+            let message = format!("the upload {} is not known", shortened(text));
+            Failure::not_found(ErrorCode::BlobUploadUnknown, message)
+        })
+    }
+
+    /// A header as text; `None` when it is not there or no text.
+    pub(super) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
+        self.head.headers.get(name)?.to_str().ok()
+    }
+
+    /// Each value of a parameter of the query, decoded.
+    pub(super) fn parameters<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Iterator<Item = Cow<'a, str>> + 'a {
+        let query = self.head.uri.query().unwrap_or_default();
+        query.split('&').filter_map(move |pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // A plus stays a plus: media types have them, and no value here has spaces.
+            (key == name).then(|| percent_decode_str(value).decode_utf8_lossy())
+        })
+    }
+
+    /// The first value of a parameter, parsed; an error of `code` when it is not of its form.
+    pub(super) fn parameter<T>(&self, name: &str, code: ErrorCode) -> Result<Option<T>, Failure>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        let Some(text) = self.parameters(name).next() else { return Ok(None) };
+        text.parse().map(Some).map_err(|error: T::Err| {
+            let message =
+                format!("the parameter {name}={} is not valid: {error}", shortened(&text));
+            Failure::invalid(code, message)
+        })
+    }
+
+    /// The page that `n` and `last` ask for.
+    pub(super) fn page(&self) -> Result<(Option<usize>, Option<String>), Failure> {
+        let limit = match self.parameters("n").next() {
+            None => None,
+            Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(text.parse().unwrap_or(usize::MAX))
+            }
+            Some(text) => {
+                let message =
+                    format!("the parameter n={} must be a whole number", shortened(&text));
+                return Err(Failure::invalid(ErrorCode::Unsupported, message));
+            }
+        };
+        let last = self.parameters("last").next().map(Cow::into_owned);
+        Ok((limit, last.filter(|last| !last.is_empty())))
+    }
+
+    /// How many bytes of body the client announced.
+    pub(super) fn announced(&self) -> Option<u64> {
+        self.body.as_ref().and_then(|body| hyper::body::Body::size_hint(body).exact())
+    }
+
+    /// The whole body, when it has at most `limit` bytes.
+    pub(super) async fn collect(&mut self, limit: u64) -> Result<Bytes, IncomingError> {
+        match self.take_body(limit) {
+            Some(body) => body.collect(limit).await,
+            None => Ok(Bytes::new()),
+        }
+    }
+
+    /// The body as a source of bytes, at most `limit` of them.
+    pub(super) fn source(&mut self, limit: u64) -> Source<'static> {
+        let Some(body) = self.take_body(limit) else {
+            return Box::pin(futures_util::stream::empty());
+        };
+        Box::pin(body.map(|frame| {
+            frame.map_err(|error| match error {
+                IncomingError::TooLong { limit } => SourceError::TooLong { limit },
+                IncomingError::TooSlow => SourceError::TooSlow,
+                IncomingError::Broken => SourceError::Broken,
+            })
+        }))
+    }
+
+    /// The absolute or relative form of a path of ours, as the client must see it.
+    pub(super) fn location(&self, path: &str) -> String {
+        let origin = &self.settings().origin;
+        let base = origin.location_base(&self.head.headers, self.connection.peer.ip());
+        format!("{base}{path}")
+    }
+
+    fn take_body(&mut self, limit: u64) -> Option<IncomingBody> {
+        let settings = self.settings();
+        let limits = Limits {
+            stall: settings.body_stall,
+            grace: settings.body_stall,
+            min_bytes_per_second: settings.min_body_rate,
+            ..Limits::up_to(limit)
+        };
+        self.body.take().map(|body| IncomingBody::new(body, limits))
+    }
+
+    fn decoded(
+        &self,
+        part: std::ops::Range<usize>,
+        code: ErrorCode,
+    ) -> Result<Cow<'_, str>, Failure> {
+        let text = &self.head.uri.path()[part];
+        percent_decode_str(text).decode_utf8().map_err(|_| {
+            Failure::invalid(code, format!("{} is not valid: it is not UTF-8", shortened(text)))
+        })
+    }
+
+    fn parsed<T>(&self, part: std::ops::Range<usize>, code: ErrorCode) -> Result<T, Failure>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        parse(&self.decoded(part, code)?, code)
+    }
+}
+
+fn parse<T>(text: &str, code: ErrorCode) -> Result<T, Failure>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| {
+        Failure::invalid(code, format!("{} is not valid: {error}", shortened(text)))
+    })
+}
+
+/// A client's text for a message: quoted, with what would not print escaped, and never long.
+pub(super) fn shortened(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}

@@ -1,0 +1,199 @@
+//! The registry's API over HTTP: finds the route of a request, has it done, and answers.
+//!
+//! One resource a file; the whole of it can be read in the table in `routes.rs`. Nothing here knows a
+//! database or a file: everything is asked of [`wharf_core::Registry`].
+
+mod blobs;
+mod call;
+mod conditions;
+mod failure;
+mod health;
+mod manifests;
+mod referrers;
+mod reply;
+mod routes;
+mod support;
+mod tags;
+mod uploads;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, Request, Response, request::Parts};
+use hyper::body::Incoming;
+use tracing::Instrument;
+use wharf_core::Registry;
+
+pub use routes::{Endpoint, ROUTES, Resource, Route};
+
+use crate::access_log::{AccessLog, RequestIds};
+use crate::body::Body;
+use crate::metrics::Metrics;
+use crate::origin::Origin;
+use crate::serve::{Connection, Handler, Watch};
+use call::Call;
+use failure::Failure;
+use routes::Found;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+const NO_SNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
+
+/// Makes the span of a request, for traces.
+pub type MakeSpan = Box<dyn Fn(&Parts, &'static str) -> tracing::Span + Send + Sync>;
+
+/// What the API needs to know beside the registry.
+pub struct Settings {
+    /// Where clients see us.
+    pub origin: Origin,
+    /// How long a shared cache may keep what a tag names. Zero: it asks each time.
+    pub tag_max_age: Duration,
+    /// The smallest chunk that clients are asked to send, in bytes; 0 for any.
+    pub min_chunk: u64,
+    /// How long a body may stall.
+    pub body_stall: Duration,
+    /// The least average rate of a body in bytes a second.
+    pub min_body_rate: u64,
+    /// Makes spans, when traces are on.
+    pub make_span: Option<MakeSpan>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            origin: Origin::default(),
+            tag_max_age: Duration::ZERO,
+            min_chunk: 0,
+            body_stall: Duration::from_secs(30),
+            min_body_rate: 512,
+            make_span: None,
+        }
+    }
+}
+
+/// The API.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    registry: Arc<Registry>,
+    settings: Settings,
+    metrics: Arc<Metrics>,
+    log: AccessLog,
+    ids: RequestIds,
+    draining: AtomicBool,
+    tag_cache_control: HeaderValue,
+}
+
+impl Api {
+    /// An API for `registry`.
+    pub fn new(
+        registry: Arc<Registry>,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        log: AccessLog,
+    ) -> Self {
+        let tag_cache_control = reply::tag_cache_control(settings.tag_max_age);
+        Self(Arc::new(Inner {
+            registry,
+            settings,
+            metrics,
+            log,
+            ids: RequestIds::new(),
+            draining: AtomicBool::new(false),
+            tag_cache_control,
+        }))
+    }
+
+    /// From now on `/readyz` says that this process is about to stop, so that load balancers look elsewhere.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Handler for Api {
+    async fn handle(&self, request: Request<Incoming>, connection: &Connection) -> Response<Body> {
+        let inner = &self.0;
+        let id = inner.ids.next_id();
+        let client = inner.settings.origin.client_address(request.headers(), connection.peer.ip());
+        let mut entry = inner.log.begin(&request, id, client);
+        let (head, body) = request.into_parts();
+        let is_api = head.uri.path().starts_with("/v2");
+        let found = routes::find(&head.method, head.uri.path());
+        let operation = match &found {
+            Found::Route(route, _) => route.operation,
+            _ => "none",
+        };
+        entry.set_operation(operation);
+        let mut measurement = inner.metrics.begin(operation);
+        let answered = match found {
+            Found::Route(route, place) => {
+                let call = Call::new(self.clone(), head, body, *connection, place);
+                self.answer(route, call).await
+            }
+            Found::OtherMethods(allowed) => {
+                Err(Failure::method_not_allowed(&head.method, &allowed))
+            }
+            Found::Nothing => Err(Failure::no_such_route(head.uri.path())),
+        };
+        let mut response = answered.unwrap_or_else(|failure| failure.into_response(id, operation));
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, id.header_value());
+        headers.insert(NO_SNIFF, HeaderValue::from_static("nosniff"));
+        if is_api {
+            headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+        }
+        entry.set_status(response.status());
+        measurement.set_status(response.status());
+        response.extensions_mut().insert(Watch::new((entry, measurement)));
+        response
+    }
+}
+
+impl Api {
+    async fn answer(&self, route: &'static Route, call: Call) -> Result<Response<Body>, Failure> {
+        let span = self.0.settings.make_span.as_ref().map(|make| make(&call.head, route.operation));
+        let work = dispatch(route.endpoint, call);
+        if !route.mutates {
+            return match span {
+                Some(span) => work.instrument(span).await,
+                None => work.await,
+            };
+        }
+        // A client that goes away makes the server drop its request. What changes something is not
+        // dropped half-way: it goes on, on its own, to a state that is whole.
+        let task = match span {
+            Some(span) => tokio::spawn(work.instrument(span)),
+            None => tokio::spawn(work),
+        };
+        task.await.unwrap_or_else(|_| Err(Failure::internal("a request's task died")))
+    }
+}
+
+async fn dispatch(endpoint: Endpoint, call: Call) -> Result<Response<Body>, Failure> {
+    match endpoint {
+        Endpoint::Alive => Ok(health::alive()),
+        Endpoint::Ready => health::ready(call).await,
+        Endpoint::CheckSupport => support::check(call).await,
+        Endpoint::DiscoverExtensions => support::discover(call).await,
+        Endpoint::ListRepositories => tags::list_repositories(call).await,
+        Endpoint::ListTags => tags::list(call).await,
+        Endpoint::PullManifest => manifests::pull(call).await,
+        Endpoint::PushManifest => manifests::push(call).await,
+        Endpoint::DeleteManifest => manifests::delete(call).await,
+        Endpoint::ListReferrers => referrers::list(call).await,
+        Endpoint::PullBlob => blobs::pull(call).await,
+        Endpoint::DeleteBlob => blobs::delete(call).await,
+        Endpoint::StartUpload => uploads::start(call).await,
+        Endpoint::GetUpload => uploads::get(call).await,
+        Endpoint::AppendUpload => uploads::append(call).await,
+        Endpoint::FinishUpload => uploads::finish(call).await,
+        Endpoint::CancelUpload => uploads::cancel(call).await,
+    }
+}
+
+/// Whether a request wants the headers alone.
+fn is_head(method: &Method) -> bool {
+    method == Method::HEAD
+}

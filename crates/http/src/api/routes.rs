@@ -1,0 +1,186 @@
+//! The routes: the whole API as a table, and how a path finds its place in it.
+//!
+//! Repository names contain slashes, so a path is read from its end: its last segments say which
+//! resource it is, and what stands before them is the name.
+
+use std::ops::Range;
+
+use http::Method;
+use wharf_core::operation::{
+    AppendUpload, CancelUpload, CheckSupport, DeleteBlob, DeleteManifest, DiscoverExtensions,
+    FinishUpload, GetUpload, ListReferrers, ListRepositories, ListTags, Operation, PullBlob,
+    PullManifest, PutManifest, StartUpload,
+};
+
+/// A kind of resource, by the form of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// `/healthz`
+    Health,
+    /// `/readyz`
+    Readiness,
+    /// `/v2/`
+    Root,
+    /// `/v2/_catalog`
+    Catalog,
+    /// `/v2/_oci/ext/discover`, also under a repository
+    Extensions,
+    /// `/v2/{name}/tags/list`
+    Tags,
+    /// `/v2/{name}/manifests/{reference}`
+    Manifest,
+    /// `/v2/{name}/referrers/{digest}`
+    Referrers,
+    /// `/v2/{name}/blobs/{digest}`
+    Blob,
+    /// `/v2/{name}/blobs/uploads/`
+    Uploads,
+    /// `/v2/{name}/blobs/uploads/{upload}`
+    Upload,
+}
+
+/// What a route does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    missing_docs,
+    reason = "each is an operation of wharf_core::operation, or a probe of health"
+)]
+pub enum Endpoint {
+    Alive,
+    Ready,
+    CheckSupport,
+    DiscoverExtensions,
+    ListRepositories,
+    ListTags,
+    PullManifest,
+    PushManifest,
+    DeleteManifest,
+    ListReferrers,
+    PullBlob,
+    DeleteBlob,
+    StartUpload,
+    GetUpload,
+    AppendUpload,
+    FinishUpload,
+    CancelUpload,
+}
+
+/// A row of the table.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The resource.
+    pub resource: Resource,
+    /// What it does.
+    pub endpoint: Endpoint,
+    /// The operation's name in logs and metrics.
+    pub operation: &'static str,
+    /// Whether it changes anything.
+    pub mutates: bool,
+}
+
+const fn probe(resource: Resource, endpoint: Endpoint) -> Route {
+    Route { method: Method::GET, resource, endpoint, operation: "probe", mutates: false }
+}
+
+const fn route<O: Operation>(method: Method, resource: Resource, endpoint: Endpoint) -> Route {
+    Route { method, resource, endpoint, operation: O::NAME, mutates: O::MUTATES }
+}
+
+/// The whole API.
+#[rustfmt::skip]
+pub static ROUTES: [Route; 21] = [
+    probe(Resource::Health, Endpoint::Alive),
+    probe(Resource::Readiness, Endpoint::Ready),
+    route::<CheckSupport>(Method::GET, Resource::Root, Endpoint::CheckSupport),
+    route::<CheckSupport>(Method::HEAD, Resource::Root, Endpoint::CheckSupport),
+    route::<ListRepositories>(Method::GET, Resource::Catalog, Endpoint::ListRepositories),
+    route::<DiscoverExtensions>(Method::GET, Resource::Extensions, Endpoint::DiscoverExtensions),
+    route::<ListTags>(Method::GET, Resource::Tags, Endpoint::ListTags),
+    route::<PullManifest>(Method::GET, Resource::Manifest, Endpoint::PullManifest),
+    route::<PullManifest>(Method::HEAD, Resource::Manifest, Endpoint::PullManifest),
+    route::<PutManifest>(Method::PUT, Resource::Manifest, Endpoint::PushManifest),
+    route::<DeleteManifest>(Method::DELETE, Resource::Manifest, Endpoint::DeleteManifest),
+    route::<ListReferrers>(Method::GET, Resource::Referrers, Endpoint::ListReferrers),
+    route::<PullBlob>(Method::GET, Resource::Blob, Endpoint::PullBlob),
+    route::<PullBlob>(Method::HEAD, Resource::Blob, Endpoint::PullBlob),
+    route::<DeleteBlob>(Method::DELETE, Resource::Blob, Endpoint::DeleteBlob),
+    // Also the mount of a blob, which is one way to begin (end-4 and end-11 share the path).
+    route::<StartUpload>(Method::POST, Resource::Uploads, Endpoint::StartUpload),
+    route::<GetUpload>(Method::GET, Resource::Upload, Endpoint::GetUpload),
+    route::<AppendUpload>(Method::PATCH, Resource::Upload, Endpoint::AppendUpload),
+    route::<FinishUpload>(Method::PUT, Resource::Upload, Endpoint::FinishUpload),
+    route::<CancelUpload>(Method::DELETE, Resource::Upload, Endpoint::CancelUpload),
+    route::<GetUpload>(Method::HEAD, Resource::Upload, Endpoint::GetUpload),
+];
+
+/// Where in a path its parts are, as byte ranges, not yet decoded or believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The repository's name.
+    pub(super) name: Range<usize>,
+    /// The last segment, where it names something.
+    pub(super) last: Range<usize>,
+}
+
+/// What a request's method and path lead to.
+pub(super) enum Found {
+    Route(&'static Route, Place),
+    /// The resource has other methods.
+    OtherMethods(Vec<&'static Method>),
+    Nothing,
+}
+
+pub(super) fn find(method: &Method, path: &str) -> Found {
+    let Some((resource, place)) = resource(path) else { return Found::Nothing };
+    let of_resource = || ROUTES.iter().filter(|route| route.resource == resource);
+    match of_resource().find(|route| route.method == *method) {
+        Some(route) => Found::Route(route, place),
+        None => Found::OtherMethods(of_resource().map(|route| &route.method).collect()),
+    }
+}
+
+/// The resource that a path names, by its form alone.
+fn resource(path: &str) -> Option<(Resource, Place)> {
+    let alone = |resource| Some((resource, Place::default()));
+    match path {
+        "/healthz" => return alone(Resource::Health),
+        "/readyz" => return alone(Resource::Readiness),
+        "/v2/" | "/v2" => return alone(Resource::Root),
+        "/v2/_catalog" => return alone(Resource::Catalog),
+        "/v2/_oci/ext/discover" => return alone(Resource::Extensions),
+        _ => {}
+    }
+    const START: usize = "/v2/".len();
+    path.strip_prefix("/v2/")?;
+    let (rest, last) = before_last(path, START, path.len())?;
+    let (name, keyword) = before_last(path, START, rest.end)?;
+    let place = |name: Range<usize>| Place { name, last: last.clone() };
+    match (&path[keyword], &path[last.clone()]) {
+        ("tags", "list") => Some((Resource::Tags, place(name))),
+        ("manifests", _) => Some((Resource::Manifest, place(name))),
+        ("referrers", _) => Some((Resource::Referrers, place(name))),
+        ("blobs", "uploads") => Some((Resource::Uploads, place(name))),
+        ("blobs", _) => Some((Resource::Blob, place(name))),
+        ("uploads", upload) => {
+            let (name, keyword) = before_last(path, START, name.end)?;
+            if &path[keyword] != "blobs" {
+                return None;
+            }
+            let resource = if upload.is_empty() { Resource::Uploads } else { Resource::Upload };
+            Some((resource, place(name)))
+        }
+        ("ext", "discover") => {
+            let (name, keyword) = before_last(path, START, name.end)?;
+            (&path[keyword] == "_oci").then(|| (Resource::Extensions, place(name)))
+        }
+        _ => None,
+    }
+}
+
+/// Splits `path[start..end]` at its last slash: what is before it, and what is behind it.
+fn before_last(path: &str, start: usize, end: usize) -> Option<(Range<usize>, Range<usize>)> {
+    let slash = start + path.get(start..end)?.rfind('/')?;
+    Some((start..slash, slash + 1..end))
+}
