@@ -1,0 +1,126 @@
+//! `wharf serve`: brings a registry up, and down again when a signal asks for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::runtime::{Builder, Runtime};
+use wharf_http::access_log::{AccessLog, Format, LogThread};
+use wharf_http::api::{Api, ROUTES};
+use wharf_http::metrics::Metrics;
+use wharf_http::serve::Server;
+
+use super::announce::announce;
+use super::settings::{SettingFlags, warn};
+use super::signals::Shutdown;
+use super::wiring;
+use crate::config::{AccessLog as LogTo, Config, LogFormat};
+use crate::data_folder::DataFolder;
+use crate::telemetry::Telemetry;
+
+/// How long work on blocking threads may go on after everything else has stopped.
+const BLOCKING_WORK: Duration = Duration::from_secs(5);
+
+/// The flags of `wharf serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+/// Serves until a signal asks for a stop.
+pub fn execute(command: &Serve) -> anyhow::Result<()> {
+    let loaded = command.settings.load()?;
+    loaded.require_open()?;
+    warn(&loaded);
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let telemetry = {
+        let _inside = runtime.enter();
+        Telemetry::start(&loaded.config)?
+    };
+    let outcome = start(&runtime, loaded.config);
+    telemetry.stop();
+    runtime.shutdown_timeout(BLOCKING_WORK);
+    outcome
+}
+
+fn start(runtime: &Runtime, config: Config) -> anyhow::Result<()> {
+    let data_folder = tracing::info_span!("open data folder")
+        .in_scope(|| DataFolder::open(config.data.folder.as_ref()))?;
+    runtime.block_on(async {
+        let shutdown = Shutdown::on_signals().context("signals cannot be watched")?;
+        run(config, data_folder, shutdown).await
+    })
+}
+
+/// Serves the registry; returns when a stop was asked for and requests have drained.
+async fn run(config: Config, data_folder: DataFolder, shutdown: Shutdown) -> anyhow::Result<()> {
+    let registry = Arc::new(wiring::registry(&config, &data_folder)?);
+    let metrics = Arc::new(Metrics::new(&operations()));
+    let (log, log_thread) = access_log(&config, &metrics)?;
+    let api = Api::new(Arc::clone(&registry), wiring::api(&config)?, Arc::clone(&metrics), log);
+    let address = config.http.listen;
+    let server = Server::bind(wiring::server(&config))
+        .await
+        .with_context(|| format!("cannot listen on {address} (http.listen)"))?
+        .with_counters(metrics.connections());
+    announce(&config, server.local_addr().unwrap_or(address), data_folder.path())?;
+
+    let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, shutdown.clone()));
+    let jobs = tokio::spawn(wharf_jobs::run(registry));
+    let draining = api.clone();
+    let stop = async move {
+        shutdown.requested().await;
+        draining.drain();
+    };
+    let cut = server.run(api, stop).await;
+    if cut > 0 {
+        tracing::warn!(
+            cut,
+            "connections were cut because they did not end within http.drain_timeout"
+        );
+    }
+    jobs.abort();
+    scrapes.abort();
+    if let Some(log_thread) = log_thread {
+        log_thread.stop();
+    }
+    drop(data_folder);
+    Ok(())
+}
+
+/// Serves the metrics on their own address, where one is set. Failing there stops nothing else.
+async fn serve_metrics(config: Config, metrics: Arc<Metrics>, shutdown: Shutdown) {
+    let Some(address) = config.metrics.listen.0 else { return };
+    match wharf_http::metrics::serve(address, metrics, shutdown.requested()).await {
+        Ok((bound, serving)) => {
+            tracing::info!("metrics at http://{bound}/metrics");
+            serving.await;
+        }
+        Err(error) => {
+            tracing::error!(%error, "metrics cannot be served on {address} (metrics.listen)")
+        }
+    }
+}
+
+/// The names of all operations, each once.
+fn operations() -> Vec<&'static str> {
+    let mut names: Vec<_> = ROUTES.iter().map(|route| route.operation).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn access_log(
+    config: &Config,
+    metrics: &Metrics,
+) -> anyhow::Result<(AccessLog, Option<LogThread>)> {
+    let format = match config.log.access {
+        LogTo::Off => return Ok((AccessLog::off(), None)),
+        LogTo::In(LogFormat::Text) => Format::Text,
+        LogTo::In(LogFormat::Json) => Format::Json,
+    };
+    let (log, thread) = AccessLog::to_stdout(format, metrics.log_lines_dropped())?;
+    Ok((log, Some(thread)))
+}

@@ -1,0 +1,95 @@
+//! The wiring: which stores, settings and server a configuration asks for.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use wharf_blobs::FileBlobs;
+use wharf_cache::MemoryCache;
+use wharf_core::clock::{SystemClock, SystemRandom};
+use wharf_core::permissions::Everyone;
+use wharf_core::{Parts, Registry, Rules};
+use wharf_http::api;
+use wharf_http::origin::{IpNet, Origin};
+use wharf_http::serve;
+use wharf_metadata::{Database, Sqlite};
+
+use crate::config::{BlobsUrl, Config, DatabaseUrl};
+use crate::data_folder::DataFolder;
+use crate::telemetry;
+
+/// Opens the stores. Blocks.
+pub fn registry(config: &Config, folder: &DataFolder) -> anyhow::Result<Registry> {
+    let database = match &config.database.url {
+        DatabaseUrl::DataFolder => folder.path().join("metadata.sqlite"),
+        DatabaseUrl::Sqlite(file) => file.as_ref().to_owned(),
+    };
+    let objects = match &config.blobs.url {
+        BlobsUrl::DataFolder => folder.path().join("blobs"),
+        BlobsUrl::Folder(objects) => objects.as_ref().to_owned(),
+    };
+    let metadata = Sqlite::open(&database, Arc::new(SystemClock))?;
+    let blobs = FileBlobs::open(&objects).with_context(|| {
+        format!("the blob folder {} cannot be used (blobs.url)", objects.display())
+    })?;
+    let blobs = Arc::new(blobs);
+    let parts = Parts {
+        metadata: Arc::new(Database::on_sqlite(metadata)),
+        blobs: Arc::clone(&blobs) as _,
+        mapped: Some(blobs),
+        cache: Arc::new(MemoryCache::new(config.cache.size.get())),
+        permissions: Arc::new(Everyone),
+        random: Arc::new(SystemRandom),
+    };
+    Ok(Registry::new(parts, rules(config)))
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules {
+        max_manifest_size: config.registry.max_manifest_size.get(),
+        max_blob_size: config.registry.max_blob_size.get(),
+        upload_lifetime: config.uploads.lifetime.get(),
+        max_uploads_in_flight: config.uploads.max_in_flight.get(),
+        allow_delete: config.registry.delete,
+        page_size: config.registry.page_size.get(),
+        ..Rules::default()
+    }
+}
+
+/// The settings of the API.
+pub fn api(config: &Config) -> anyhow::Result<api::Settings> {
+    let http = &config.http;
+    let external_url = http.external_url.as_ref().map(|url| url.to_string().parse()).transpose()?;
+    let trusted_proxies: Vec<IpNet> =
+        http.trusted_proxies.iter().map(|network| network.get()).collect();
+    let make_span =
+        config.traces.endpoint.is_some().then(|| Box::new(telemetry::request_span) as _);
+    Ok(api::Settings {
+        origin: Origin { external_url, trusted_proxies },
+        tag_max_age: http.tag_max_age.get(),
+        min_chunk: config.uploads.min_chunk.get(),
+        body_stall: http.body_stall_timeout.get(),
+        min_body_rate: http.min_body_rate.get(),
+        make_span,
+    })
+}
+
+/// The settings of the server.
+pub fn server(config: &Config) -> serve::Settings {
+    let http = &config.http;
+    let tls = match (&http.tls_certificate.0, &http.tls_key.0) {
+        (Some(certificate), Some(key)) => {
+            Some(serve::TlsFiles::new(certificate.as_ref(), key.as_ref()))
+        }
+        _ => None,
+    };
+    serve::Settings {
+        listen: vec![http.listen],
+        tls,
+        max_connections: http.max_connections.get(),
+        header_read_timeout: http.header_timeout.get(),
+        idle_timeout: http.idle_timeout.get(),
+        write_stall_timeout: http.write_stall_timeout.get(),
+        drain_timeout: http.drain_timeout.get(),
+        ..serve::Settings::default()
+    }
+}

@@ -1,0 +1,179 @@
+//! Networks and URLs of other programs.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use http::Uri;
+use http::uri::Authority;
+use ipnet::IpNet;
+
+use super::problem::Refusal;
+
+/// The path that OTLP gives to traces.
+const TRACES_PATH: &str = "/v1/traces";
+
+/// A network such as `10.0.0.0/8`; an address alone is a network of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(IpNet);
+
+impl Network {
+    /// Whether the address is in the network. An IPv4 address that came through an IPv6 socket
+    /// (`::ffff:10.0.0.1`) is in the IPv4 network.
+    #[allow(dead_code, reason = "asked by the HTTP server, which is being wired")]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+
+    /// The network itself, its host bits zero.
+    #[allow(dead_code, reason = "asked by the HTTP server, which is being wired")]
+    pub fn get(&self) -> IpNet {
+        self.0
+    }
+}
+
+impl FromStr for Network {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Network, Refusal> {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(|network| Network(network.trunc())).map_err(|_| Refusal::Malformed)
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The URL that clients use: `http` or `https`, a host, perhaps a port, and no path. Clients look
+/// for `/v2/` at the top of a host, so a path would never be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalUrl {
+    scheme: &'static str,
+    authority: Authority,
+}
+
+impl ExternalUrl {
+    /// `http` or `https`.
+    #[allow(dead_code, reason = "asked by the HTTP server, which is being wired")]
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// Host and port, as in an image name: `registry.example.com:8443`.
+    pub fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
+}
+
+impl FromStr for ExternalUrl {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<ExternalUrl, Refusal> {
+        let (scheme, authority, path) = web_url(text)?;
+        if path != "/" {
+            return Err(Refusal::Malformed);
+        }
+        Ok(ExternalUrl { scheme, authority })
+    }
+}
+
+impl fmt::Display for ExternalUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+/// A collector of traces, reached by OTLP over plain HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceEndpoint(String);
+
+impl TraceEndpoint {
+    /// The URL that traces are sent to.
+    pub fn traces_url(&self) -> String {
+        let base = self.0.trim_end_matches('/');
+        if base.ends_with(TRACES_PATH) { base.to_owned() } else { format!("{base}{TRACES_PATH}") }
+    }
+}
+
+impl FromStr for TraceEndpoint {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<TraceEndpoint, Refusal> {
+        match web_url(text)? {
+            ("http", ..) => Ok(TraceEndpoint(text.to_owned())),
+            _ => Err(Refusal::Because(
+                "this build sends traces over plain http only; use a collector on this machine"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+impl fmt::Display for TraceEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Takes apart an `http` or `https` URL that has no user, password, query or fragment.
+fn web_url(text: &str) -> Result<(&'static str, Authority, String), Refusal> {
+    let uri: Uri = text.parse().map_err(|_| Refusal::Malformed)?;
+    let scheme = match uri.scheme_str() {
+        Some("http") => "http",
+        Some("https") => "https",
+        _ => return Err(Refusal::Malformed),
+    };
+    let authority = uri.authority().cloned().ok_or(Refusal::Malformed)?;
+    if authority.host().is_empty() || text.contains(['@', '?', '#']) {
+        return Err(Refusal::Malformed);
+    }
+    Ok((scheme, authority, uri.path().to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_written_in_full_and_without_host_bits() {
+        for (text, written) in
+            [("10.1.2.3/8", "10.0.0.0/8"), ("127.0.0.1", "127.0.0.1/32"), ("::1", "::1/128")]
+        {
+            assert_eq!(text.parse::<Network>().unwrap().to_string(), written);
+        }
+        for text in ["", "10.0.0.0/33", "example.com", "10.0.0"] {
+            assert!(text.parse::<Network>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_in_an_ipv6_one_is_in_its_network() {
+        let network: Network = "10.0.0.0/8".parse().unwrap();
+        assert!(network.contains("::ffff:10.9.9.9".parse().unwrap()));
+        assert!(!network.contains("11.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_external_url_is_a_scheme_and_a_host() {
+        for text in ["https://r.example.com", "http://[::1]:5000"] {
+            assert_eq!(text.parse::<ExternalUrl>().unwrap().to_string(), text);
+        }
+        assert!("https://r.example.com/".parse::<ExternalUrl>().is_ok());
+        for text in ["r.example.com", "ftp://h", "https://h/path", "https://u:p@h", "https://h?q"] {
+            assert!(text.parse::<ExternalUrl>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_traces_is_added_once() {
+        for text in ["http://h:4318", "http://h:4318/", "http://h:4318/v1/traces"] {
+            let endpoint: TraceEndpoint = text.parse().unwrap();
+            assert_eq!(endpoint.traces_url(), "http://h:4318/v1/traces");
+        }
+        assert!("https://h:4318".parse::<TraceEndpoint>().is_err());
+    }
+}

@@ -1,0 +1,186 @@
+//! Where things are kept: files, the database, the object store and the cache.
+//!
+//! Stores that this build does not have yet are recognised, so that the refusal can be exact.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::problem::Refusal;
+
+/// The path of a file or folder; never empty. Relative paths start where Wharf was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePath(PathBuf);
+
+impl AsRef<Path> for FilePath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl FromStr for FilePath {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<FilePath, Refusal> {
+        if text.is_empty() || text.contains('\0') {
+            return Err(Refusal::Malformed);
+        }
+        Ok(FilePath(text.into()))
+    }
+}
+
+impl fmt::Display for FilePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+/// Where metadata is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// In a SQLite file in the data folder.
+    DataFolder,
+    /// In this SQLite file.
+    Sqlite(FilePath),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<DatabaseUrl, Refusal> {
+        match split(text) {
+            ("", "") => Ok(DatabaseUrl::DataFolder),
+            ("sqlite", path) if !path.contains(['?', '#']) => path.parse().map(DatabaseUrl::Sqlite),
+            ("postgres" | "postgresql", _) => {
+                Err(not_yet("keeps metadata in SQLite only; PostgreSQL"))
+            }
+            _ => Err(Refusal::Malformed),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DatabaseUrl::DataFolder => Ok(()),
+            DatabaseUrl::Sqlite(path) => write!(f, "sqlite://{path}"),
+        }
+    }
+}
+
+/// Where blobs are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlobsUrl {
+    /// As files in the data folder.
+    DataFolder,
+    /// As files in this folder; the path is absolute.
+    Folder(FilePath),
+}
+
+impl FromStr for BlobsUrl {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<BlobsUrl, Refusal> {
+        match split(text) {
+            ("", "") => Ok(BlobsUrl::DataFolder),
+            ("file", path) if path.starts_with('/') && !path.contains(['?', '#']) => {
+                path.parse().map(BlobsUrl::Folder)
+            }
+            ("s3", _) => Err(not_yet("keeps blobs in files only; S3")),
+            ("gs", _) => Err(not_yet("keeps blobs in files only; Google Cloud Storage")),
+            ("az", _) => Err(not_yet("keeps blobs in files only; Azure Blob Storage")),
+            _ => Err(Refusal::Malformed),
+        }
+    }
+}
+
+impl fmt::Display for BlobsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BlobsUrl::DataFolder => Ok(()),
+            BlobsUrl::Folder(path) => write!(f, "file://{path}"),
+        }
+    }
+}
+
+/// Where the cache is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CacheUrl {
+    /// In the memory of this process.
+    Memory,
+}
+
+impl FromStr for CacheUrl {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<CacheUrl, Refusal> {
+        match split(text) {
+            _ if text == "memory:" => Ok(CacheUrl::Memory),
+            ("redis" | "rediss", _) => Err(not_yet("caches in its own memory only; Redis")),
+            _ => Err(Refusal::Malformed),
+        }
+    }
+}
+
+impl fmt::Display for CacheUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CacheUrl::Memory => f.write_str("memory:"),
+        }
+    }
+}
+
+/// Splits `scheme://rest`; a text that is not so has no scheme.
+fn split(text: &str) -> (&str, &str) {
+    text.split_once("://").unwrap_or(("", text))
+}
+
+fn not_yet(what: &str) -> Refusal {
+    Refusal::Because(format!("this build {what} comes later"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn refusal<T: FromStr<Err = Refusal> + fmt::Debug>(text: &str) -> String {
+        match text.parse::<T>().unwrap_err() {
+            Refusal::Malformed => "malformed".to_owned(),
+            Refusal::Because(reason) => reason,
+        }
+    }
+
+    #[test]
+    fn files_are_taken_and_written_back() {
+        for text in ["", "sqlite:///srv/w.db", "sqlite://w.db"] {
+            assert_eq!(text.parse::<DatabaseUrl>().unwrap().to_string(), text);
+        }
+        for text in ["", "file:///srv/blobs"] {
+            assert_eq!(text.parse::<BlobsUrl>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_comes_later_is_named() {
+        let reason = "this build keeps metadata in SQLite only; PostgreSQL comes later";
+        assert_eq!(refusal::<DatabaseUrl>("postgres://u:p@h/db"), reason);
+        let reason = "this build keeps blobs in files only; S3 comes later";
+        assert_eq!(refusal::<BlobsUrl>("s3://bucket/prefix"), reason);
+        let reason = "this build caches in its own memory only; Redis comes later";
+        assert_eq!(refusal::<CacheUrl>("redis://h"), reason);
+    }
+
+    #[test]
+    fn anything_else_is_malformed() {
+        for text in ["w.db", "sqlite://", "sqlite:///w.db?mode=ro", "mysql://h/db", "://x"] {
+            assert_eq!(refusal::<DatabaseUrl>(text), "malformed", "{text:?}");
+        }
+        for text in ["/srv", "file://srv", "file://", "http://h"] {
+            assert_eq!(refusal::<BlobsUrl>(text), "malformed", "{text:?}");
+        }
+        for text in ["", "memory", "memory://"] {
+            assert_eq!(refusal::<CacheUrl>(text), "malformed", "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Rules between settings, each of which would be sound alone.
+
+use std::net::SocketAddr;
+
+use super::layers::Layers;
+use super::nearest::exact;
+use super::problem::Problem;
+use super::table::Config;
+
+/// What is wrong between settings that are each sound.
+pub fn broken(config: &Config) -> Vec<Problem> {
+    let http = &config.http;
+    let one_of = |present: &str, missing: &str| {
+        Problem::new(format!("{present} is set and {missing} is not: TLS needs both, or neither"))
+    };
+    match (&http.tls_certificate.0, &http.tls_key.0) {
+        (Some(_), None) => vec![one_of("http.tls_certificate", "http.tls_key")],
+        (None, Some(_)) => vec![one_of("http.tls_key", "http.tls_certificate")],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether more than this machine could connect to the address.
+pub fn is_wide(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
+/// The refusal to serve everyone without having been told to: there is no access control yet, so
+/// listening on more than this machine means that whoever can connect can push and delete.
+pub fn not_open(config: &Config, layers: &Layers) -> Option<Problem> {
+    let listen = config.http.listen;
+    if config.http.open || !is_wide(listen) {
+        return None;
+    }
+    let origin = exact("http.listen").map(|setting| layers.get(setting).origin.to_string());
+    Some(Problem::new(format!(
+        "http.listen = \"{listen}\" (from {}) can be reached from other machines and no access \
+         control is configured: everyone could push and pull; add --open (or set http.open) to \
+         serve everyone, or listen on 127.0.0.1:{}",
+        origin.unwrap_or_default(),
+        listen.port()
+    )))
+}

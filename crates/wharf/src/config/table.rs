@@ -1,0 +1,133 @@
+//! The table of all settings: the one place where a setting is declared.
+
+use std::net::SocketAddr;
+
+use super::declare::{Setting, read, settings, shown};
+use super::layers::Layers;
+use super::logging::{AccessLog, LogFilter, LogFormat};
+use super::network::{ExternalUrl, Network, TraceEndpoint};
+use super::place::{BlobsUrl, CacheUrl, DatabaseUrl, FilePath};
+use super::problem::Problem;
+use super::quantity::{Bytes, Count, Period, Ratio, Timeout};
+use super::several::{List, Optional};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
+const MINUTE: u64 = 60_000;
+const YEAR: u64 = 365 * 24 * 60 * MINUTE;
+
+settings! {
+    /// The data folder, where Wharf keeps everything that has no other place.
+    data: Data {
+        /// The folder; made when it is not there. One process uses it at a time.
+        folder: FilePath = "./wharf-data" => "the path of a folder, such as /var/lib/wharf";
+    }
+
+    /// Where metadata is kept: repositories, tags, manifests, uploads.
+    database: Database {
+        /// The database; empty is a SQLite file in the data folder.
+        url: DatabaseUrl = "" (secret)
+            => "empty, or a SQLite file such as sqlite:///var/lib/wharf/metadata.db";
+    }
+
+    /// Where blobs are kept.
+    blobs: Blobs {
+        /// The object store; empty is files in the data folder.
+        url: BlobsUrl = "" (secret) => "empty, or a folder such as file:///srv/blobs";
+    }
+
+    /// What is remembered to answer faster. Losing it loses speed, nothing else.
+    cache: Cache {
+        /// Where the cache is.
+        url: CacheUrl = "memory:" (secret) => "memory:";
+        /// The most memory that the cache in this process takes.
+        size: Bytes<0, TIB> = "64MiB" => "a size from 0 to 1TiB, such as 64MiB";
+    }
+
+    /// The HTTP server.
+    http: Http {
+        /// The address and port to serve on; port 0 takes a free one.
+        listen: SocketAddr = "127.0.0.1:5000" => "an address and port, such as 127.0.0.1:5000";
+        /// Serve everyone who can connect: needed to listen on more than this machine.
+        open: bool = "false" => "true or false";
+        /// The URL that clients use, where a proxy stands in front; empty follows each request.
+        external_url: Optional<ExternalUrl> = ""
+            => "empty, or a URL without a path, such as https://registry.example.com";
+        /// The networks whose `Forwarded` and `X-Forwarded-*` headers are believed.
+        trusted_proxies: List<Network> = ""
+            => "networks with commas between them, such as 10.0.0.0/8,::1";
+        /// The certificate chain for TLS, a PEM file; goes with `http.tls_key`.
+        tls_certificate: Optional<FilePath> = "" => "empty, or the path of a PEM file";
+        /// The private key for TLS, a PEM file; goes with `http.tls_certificate`.
+        tls_key: Optional<FilePath> = "" => "empty, or the path of a PEM file";
+        /// The most connections at one time; more wait to be accepted.
+        max_connections: Count<1, 1_000_000> = "10000" => "a number from 1 to 1000000";
+        /// The longest wait for the complete headers of a request.
+        header_timeout: Timeout = "10s" => "a time from 1ms to 24h, such as 10s";
+        /// How long a connection without a request is kept.
+        idle_timeout: Timeout = "75s" => "a time from 1ms to 24h, such as 75s";
+        /// The longest pause inside the body of a request.
+        body_stall_timeout: Timeout = "30s" => "a time from 1ms to 24h, such as 30s";
+        /// The least bytes a second that the body of a request must bring; 0 sets no limit.
+        min_body_rate: Bytes<0, GIB> = "512" => "a size from 0 to 1GiB (a second), such as 512";
+        /// The longest wait for a client that takes nothing of a reply.
+        write_stall_timeout: Timeout = "60s" => "a time from 1ms to 24h, such as 60s";
+        /// How long requests may go on after a stop was asked for.
+        drain_timeout: Period<0, YEAR> = "30s" => "a time from 0s to 365d, such as 30s";
+        /// How long a proxy may keep what a tag names (`Cache-Control`); 0s asks each time.
+        tag_max_age: Period<0, YEAR> = "0s" => "a time from 0s to 365d, such as 60s";
+    }
+
+    /// What the registry takes and gives.
+    registry: Registry {
+        /// The largest manifest taken.
+        max_manifest_size: Bytes<KIB, { 64 * MIB }> = "4MiB"
+            => "a size from 1KiB to 64MiB, such as 4MiB";
+        /// The largest blob taken.
+        max_blob_size: Bytes<KIB, { 1024 * TIB }> = "100GiB"
+            => "a size from 1KiB to 1024TiB, such as 100GiB";
+        /// Whether tags, manifests and blobs can be deleted.
+        delete: bool = "true" => "true or false";
+        /// The most names in one page of a list.
+        page_size: Count<1, 10_000> = "1000" => "a number from 1 to 10000";
+    }
+
+    /// Resumable uploads of blobs.
+    uploads: Uploads {
+        /// How long an upload is kept after the last bytes came.
+        lifetime: Period<MINUTE, YEAR> = "24h" => "a time from 1m to 365d, such as 24h";
+        /// The most uploads that receive bytes at one time.
+        max_in_flight: Count<1, 100_000> = "256" => "a number from 1 to 100000";
+        /// The least bytes that a chunk before the last should hold, told to clients; 0 tells none.
+        min_chunk: Bytes<0, GIB> = "0" => "a size from 0 to 1GiB, such as 5MiB";
+    }
+
+    /// Prometheus metrics.
+    metrics: Metrics {
+        /// The address and port that serve `/metrics`; empty serves none.
+        listen: Optional<SocketAddr> = ""
+            => "empty, or an address and port, such as 127.0.0.1:9090";
+    }
+
+    /// What is written while it runs. Messages go to stderr, the access log to stdout.
+    log: Log {
+        /// Which messages are written: a level, then levels for parts of the program.
+        level: LogFilter = "info"
+            => "off, error, warn, info, debug or trace, then such as wharf_http=debug";
+        /// How messages are written.
+        format: LogFormat = "text" => "text or json";
+        /// How each answered request is written.
+        access: AccessLog = "text" => "text, json or off";
+    }
+
+    /// Traces, sent by OpenTelemetry's OTLP over HTTP.
+    traces: Traces {
+        /// The collector; empty sends no traces. `/v1/traces` is added unless it ends so.
+        endpoint: Optional<TraceEndpoint> = ""
+            => "empty, or an http URL, such as http://127.0.0.1:4318";
+        /// The share of traces begun here that is sent; those begun by callers follow the caller.
+        sample_ratio: Ratio = "1" => "a number from 0 to 1, such as 0.1";
+    }
+}

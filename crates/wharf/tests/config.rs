@@ -1,0 +1,221 @@
+//! Settings as people meet them: layers, messages, `config check` and `config show`.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod config_process;
+
+use std::path::Path;
+
+use config_process::{run, wharf};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Runs `wharf config show` with a file, variables and flags.
+fn show(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> (i32, String, String) {
+    let folder = folder();
+    std::fs::write(folder.path().join("wharf.toml"), file).unwrap();
+    let arguments = [&["config", "show", "--config", "wharf.toml"], flags].concat();
+    run(wharf(folder.path(), &arguments).envs(variables.iter().copied()))
+}
+
+fn check(folder: &Path, flags: &[&str]) -> (i32, String, String) {
+    run(&mut wharf(folder, &[&["config", "check"], flags].concat()))
+}
+
+#[test]
+fn each_layer_hides_the_one_below() {
+    let file = "[http]\nlisten = \"127.0.0.1:1\"\n";
+    let variable = [("WHARF_HTTP_LISTEN", "127.0.0.1:2")];
+    let flag = ["--listen", "127.0.0.1:3"];
+    for (file, variables, flags, expected) in [
+        ("", &[][..], &[][..], "listen = \"127.0.0.1:5000\" # default"),
+        (file, &[], &[], "listen = \"127.0.0.1:1\" # wharf.toml:2"),
+        (file, &variable, &[], "listen = \"127.0.0.1:2\" # WHARF_HTTP_LISTEN"),
+        (file, &variable, &flag, "listen = \"127.0.0.1:3\" # --listen"),
+    ] {
+        let (code, out, _) = show(file, variables, flags);
+        assert_eq!(code, 0);
+        assert!(out.lines().any(|line| line == expected), "{expected} in {out}");
+    }
+}
+
+#[test]
+fn a_file_holds_numbers_truths_and_lists_as_toml_has_them() {
+    let file = "[http]\nopen = true\nmax_connections = 0x1_0\ntrusted_proxies = ['10.1.1.1/8', '::1']\n\
+                [traces]\nsample_ratio = 0.25\n[registry]\nmax_manifest_size = 1_048_576\n";
+    let (code, out, err) = show(file, &[], &[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    for line in [
+        "open = \"true\" # wharf.toml:2",
+        "max_connections = \"16\" # wharf.toml:3",
+        "trusted_proxies = \"10.0.0.0/8,::1/128\" # wharf.toml:4",
+        "sample_ratio = \"0.25\" # wharf.toml:6",
+        "max_manifest_size = \"1MiB\" # wharf.toml:8",
+    ] {
+        assert!(out.lines().any(|found| found == line), "{line} in {out}");
+    }
+}
+
+#[test]
+fn a_bad_value_is_one_line_that_says_what_it_may_be() {
+    let (code, out, err) = show("", &[("WHARF_HTTP_LISTEN", "abc")], &[]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert_eq!(
+        err,
+        "wharf: http.listen = \"abc\" (from WHARF_HTTP_LISTEN) must be an address and port, \
+         such as 127.0.0.1:5000\n"
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once_in_the_order_of_the_file() {
+    let file = "top = 1\n[http]\nlisen = 'x'\nidle_timeout = { a = 1 }\n[http.x]\n\
+                [uploads]\nlifetime = 'long'\n";
+    let (code, _, err) = show(file, &[("WHARF_CACHE_SIZE", "1e9")], &["--listen", ":5000"]);
+    assert_eq!(code, 2);
+    let lines: Vec<_> = err.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "wharf: wharf.toml:1: there is no setting top; `wharf config show` lists all settings",
+            "wharf: wharf.toml:3: there is no setting http.lisen; did you mean http.listen?",
+            "wharf: wharf.toml:4: http.idle_timeout is a TOML table; it must be a time from 1ms \
+             to 24h, such as 75s",
+            "wharf: wharf.toml:5: there is no setting http.x; `wharf config show` lists all \
+             settings",
+            "wharf: cache.size = \"1e9\" (from WHARF_CACHE_SIZE) must be a size from 0 to 1TiB, \
+             such as 64MiB",
+            "wharf: http.listen = \":5000\" (from --listen) must be an address and port, such as \
+             127.0.0.1:5000",
+            "wharf: uploads.lifetime = \"long\" (from wharf.toml:7) must be a time from 1m to \
+             365d, such as 24h",
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_its_line_and_without_its_text() {
+    let (code, _, err) = show("[http]\n[database]\nurl = \"postgres://u:hunter2@h\n", &[], &[]);
+    assert_eq!(code, 2);
+    assert!(err.starts_with("wharf: wharf.toml:3: this is not TOML: "), "{err}");
+    assert!(err.lines().count() == 1 && !err.contains("hunter2"), "{err}");
+}
+
+#[test]
+fn a_file_that_is_missing_is_told_with_who_named_it() {
+    let folder = folder();
+    let mut command = wharf(folder.path(), &["config", "check"]);
+    let (code, _, err) = run(command.env("WHARF_CONFIG", "none.toml"));
+    assert_eq!(code, 2);
+    assert!(
+        err.starts_with(
+            "wharf: the configuration file none.toml (from WHARF_CONFIG) cannot be read: "
+        ),
+        "{err}"
+    );
+}
+
+#[test]
+fn stores_of_later_builds_are_refused_without_their_passwords() {
+    for (variable, value, message) in [
+        (
+            "WHARF_DATABASE_URL",
+            "postgres://u:hunter2@h/db",
+            "database.url = \"postgres://u:***@h/db\" (from WHARF_DATABASE_URL): this build keeps \
+             metadata in SQLite only; PostgreSQL comes later",
+        ),
+        (
+            "WHARF_DATABASE_URL",
+            "host=h password=hunter2",
+            "database.url = \"***\" (from WHARF_DATABASE_URL) must be empty, or a SQLite file \
+             such as sqlite:///var/lib/wharf/metadata.db",
+        ),
+        (
+            "WHARF_BLOBS_URL",
+            "s3://bucket/prefix?secret=hunter2",
+            "blobs.url = \"s3://bucket/prefix?***\" (from WHARF_BLOBS_URL): this build keeps \
+             blobs in files only; S3 comes later",
+        ),
+        (
+            "WHARF_CACHE_URL",
+            "redis://:hunter2@h",
+            "cache.url = \"redis://:***@h\" (from WHARF_CACHE_URL): this build caches in its own \
+             memory only; Redis comes later",
+        ),
+    ] {
+        let (code, _, err) = show("", &[(variable, value)], &[]);
+        assert_eq!((code, err), (2, format!("wharf: {message}\n")));
+    }
+}
+
+#[test]
+fn unknown_variables_are_warned_of_and_nothing_more() {
+    let variables = [("WHARF_PORT", "tcp://10.0.0.1:5000"), ("WHARF_HTTP_LISEN", "x")];
+    let (code, _, err) = show("", &variables, &[]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        err,
+        "wharf: warning: WHARF_HTTP_LISEN (did you mean WHARF_HTTP_LISTEN?), WHARF_PORT name no \
+         settings and are ignored\n"
+    );
+}
+
+#[test]
+fn tls_needs_a_certificate_and_a_key() {
+    let (code, _, err) = show("", &[("WHARF_HTTP_TLS_KEY", "key.pem")], &[]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        err,
+        "wharf: http.tls_key is set and http.tls_certificate is not: TLS needs both, or neither\n"
+    );
+}
+
+#[test]
+fn a_wide_address_needs_open() {
+    let folder = folder();
+    let wide = ["--listen", "0.0.0.0:5000"];
+    for command in ["check", "serve"] {
+        let arguments = if command == "check" { vec!["config", "check"] } else { vec!["serve"] };
+        let (code, _, err) = run(&mut wharf(folder.path(), &[&arguments[..], &wide].concat()));
+        assert_eq!(code, 2);
+        assert_eq!(
+            err,
+            "wharf: http.listen = \"0.0.0.0:5000\" (from --listen) can be reached from other \
+             machines and no access control is configured: everyone could push and pull; add \
+             --open (or set http.open) to serve everyone, or listen on 127.0.0.1:5000\n"
+        );
+    }
+    assert!(!folder.path().join("wharf-data").exists(), "refused before anything was made");
+    assert_eq!(check(folder.path(), &["--listen", "0.0.0.0:5000", "--open"]).0, 0);
+    assert_eq!(check(folder.path(), &["--listen", "[::1]:5000"]).0, 0);
+}
+
+#[test]
+fn what_is_shown_can_be_given_back() {
+    let (_, first, _) = show("", &[("WHARF_HTTP_IDLE_TIMEOUT", "90000ms")], &[]);
+    let (code, second, err) = show(&first, &[], &[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let settings = |text: &str| {
+        let lines = text.lines().map(|line| line.split(" # ").next().unwrap().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(settings(&first), settings(&second));
+}
+
+#[test]
+fn check_and_show_speak_json() {
+    let folder = folder();
+    let (code, out, _) = check(folder.path(), &["--json", "--listen", "abc"]);
+    assert_eq!(code, 2);
+    let reply: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(reply["sound"], false);
+    assert_eq!(reply["problems"].as_array().unwrap().len(), 1);
+    let (code, out, _) = run(&mut wharf(folder.path(), &["config", "show", "--json"]));
+    assert_eq!(code, 0);
+    let reply: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        reply["http.listen"],
+        serde_json::json!({ "value": "127.0.0.1:5000", "from": "default" })
+    );
+}
