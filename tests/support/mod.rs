@@ -1,0 +1,14 @@
+//! What the whole-program tests share: a server of their own, clients, and images made on the spot.
+
+// Each test binary uses the part that it needs.
+#![allow(dead_code)]
+
+pub mod container_tools;
+pub mod docker;
+pub mod images;
+pub mod layout;
+pub mod ledger;
+pub mod program;
+pub mod random;
+pub mod registry;
+pub mod server;
