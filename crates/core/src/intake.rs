@@ -14,9 +14,16 @@ use wharf_oci::Hasher;
 use crate::error::SourceFault;
 use crate::{Error, StoreError};
 
-/// How many bytes are gathered before they are hashed and written. Three such pieces exist at most for an
-/// upload: one gathered, one hashed, one written.
-const PIECE: usize = 1 << 20;
+/// How many bytes are gathered before they are hashed and written: exactly so many, since writes of whole
+/// huge pages let the page cache keep them as such, and pulls then map them at a tenth of the cost. Three
+/// such pieces exist at most for an upload: one gathered, one hashed, one written.
+const PIECE: usize = 2 << 20;
+
+/// A frame so large says that more come soon, in bytes.
+const FAST_FRAME: usize = 16 << 10;
+
+/// What is hashed where it is: the hop to another thread would cost more, in bytes.
+const SMALL_PIECE: usize = 64 << 10;
 
 /// Why a request's bytes ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +46,8 @@ pub type Source<'a> = Pin<Box<dyn Stream<Item = Result<Bytes, SourceError>> + Se
 pub(crate) struct Intake<'a> {
     source: Source<'a>,
     hashing: Hashing,
+    /// The end of a frame whose beginning went into the last piece.
+    left: Bytes,
     fault: Option<SourceError>,
     ended: bool,
 }
@@ -53,7 +62,13 @@ enum Hashing {
 impl<'a> Intake<'a> {
     /// Takes in `source`, going on with `hasher`.
     pub(crate) fn new(source: Source<'a>, hasher: Hasher) -> Self {
-        Self { source, hashing: Hashing::Idle(Box::new(hasher)), fault: None, ended: false }
+        Self {
+            source,
+            hashing: Hashing::Idle(Box::new(hasher)),
+            left: Bytes::new(),
+            fault: None,
+            ended: false,
+        }
     }
 
     /// The bytes, in large pieces, each given to the hash as it is handed out. It ends at the first fault,
@@ -77,33 +92,40 @@ impl<'a> Intake<'a> {
 
     async fn gather(&mut self) -> Option<Bytes> {
         let mut piece = BytesMut::new();
-        while !self.ended {
-            match self.source.next().await {
-                Some(Ok(frame)) if piece.is_empty() && frame.len() >= PIECE => return Some(frame),
-                Some(Ok(frame)) => {
-                    if piece.is_empty() && frame.len() > PIECE / 64 {
-                        // A body that comes fast: room for the whole piece at once.
-                        piece.reserve(PIECE);
-                    }
-                    piece.extend_from_slice(&frame);
-                    if piece.len() >= PIECE - frame.len().min(PIECE / 8) {
-                        return Some(piece.freeze());
-                    }
-                }
-                Some(Err(fault)) => {
-                    self.fault = Some(fault);
-                    self.ended = true;
-                }
-                None => self.ended = true,
+        while piece.len() < PIECE {
+            let Some(frame) = self.next_frame().await else { break };
+            let room = PIECE - piece.len();
+            if piece.is_empty() && frame.len() >= FAST_FRAME {
+                // A body that comes fast: room for the whole piece at once.
+                piece.reserve(PIECE);
             }
+            piece.extend_from_slice(&frame[..frame.len().min(room)]);
+            self.left = frame.slice(frame.len().min(room)..);
         }
         (!piece.is_empty()).then(|| piece.freeze())
+    }
+
+    /// What did not fit into the last piece, else what comes next; `None` at the end or a fault.
+    async fn next_frame(&mut self) -> Option<Bytes> {
+        if !self.left.is_empty() {
+            return Some(std::mem::take(&mut self.left));
+        }
+        if self.ended {
+            return None;
+        }
+        match self.source.next().await {
+            Some(Ok(frame)) => return Some(frame),
+            Some(Err(fault)) => self.fault = Some(fault),
+            None => {}
+        }
+        self.ended = true;
+        None
     }
 
     async fn hash(&mut self, piece: Bytes) {
         self.rest().await;
         self.hashing = match std::mem::replace(&mut self.hashing, Hashing::Failed) {
-            Hashing::Idle(mut hasher) if piece.len() < PIECE / 16 => {
+            Hashing::Idle(mut hasher) if piece.len() < SMALL_PIECE => {
                 hasher.update(&piece);
                 Hashing::Idle(hasher)
             }

@@ -70,7 +70,7 @@ impl Default for Rules {
             max_blob_size: 100 << 30,
             upload_lifetime: Duration::from_secs(24 * 3600),
             move_time_limit: Duration::from_secs(600),
-            max_uploads_in_flight: 256,
+            max_uploads_in_flight: 128,
             allow_delete: true,
             page_size: 1000,
             cache_life: Duration::from_secs(300),

@@ -23,6 +23,10 @@ use super::socket::Socket;
 use super::watchdog::{Limits, Verdict, Watchdog};
 use super::{Connection, Handler};
 
+/// How many bytes of a reply wait in a connection for its socket. hyper's own choice, some 400 KB, would
+/// keep that much of a blob resident for every client that reads slowly.
+const HTTP1_BUFFER: usize = 64 * 1024;
+
 /// What all connections of a server share.
 pub(super) struct Shared<H> {
     pub(super) handler: Arc<H>,
@@ -191,6 +195,7 @@ fn http1(settings: &Settings) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(None)
+        .max_buf_size(HTTP1_BUFFER)
         .max_header_size(settings.max_header_bytes);
     builder
 }

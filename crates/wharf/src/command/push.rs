@@ -26,7 +26,7 @@ which the image was pulled before. The compressed layers wait in the temporary f
 #[derive(Debug, Args)]
 #[command(after_long_help = DOCKER_SAVE)]
 pub struct Push {
-    /// An OCI layout folder, a tar (of such a folder, or from `docker save`), or HOST/REPO[:TAG]
+    /// An OCI layout folder, a tar (of such a folder, or from `docker save`), or the HOST/REPO:TAG of another registry
     #[arg(value_name = "SRC")]
     source: From,
     /// Where to

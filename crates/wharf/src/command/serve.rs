@@ -13,7 +13,7 @@ use wharf_http::serve::Server;
 
 use super::announce::announce;
 use super::settings::{SettingFlags, warn};
-use super::signals::Shutdown;
+use super::signals::{Shutdown, reload_on_hangup};
 use super::wiring;
 use crate::config::{AccessLog as LogTo, Config, LogFormat};
 use crate::data_folder::DataFolder;
@@ -65,6 +65,7 @@ async fn run(config: Config, data_folder: DataFolder, shutdown: Shutdown) -> any
         .await
         .with_context(|| format!("cannot listen on {address} (http.listen)"))?
         .with_counters(metrics.connections());
+    reload_on_hangup(server.certificate()).context("signals cannot be watched")?;
     announce(&config, server.local_addr().unwrap_or(address), data_folder.path())?;
 
     let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, shutdown.clone()));

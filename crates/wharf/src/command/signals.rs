@@ -1,9 +1,11 @@
-//! Signals that ask the program to stop.
+//! Signals: those that ask the program to stop, and the one that asks for the certificate anew.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use wharf_http::serve::Certificate;
 
 /// Tells whoever holds a clone of it that a stop was asked for.
 #[derive(Debug, Clone)]
@@ -25,6 +27,21 @@ impl Shutdown {
         // An error means that nobody can ask any more: the runtime is stopping.
         let _ = self.0.wait_for(|asked| *asked).await;
     }
+}
+
+/// Loads the certificate anew at each SIGHUP; where there is none, the signal does nothing.
+pub fn reload_on_hangup(certificate: Option<Arc<Certificate>>) -> io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match certificate.as_ref().map(|certificate| certificate.reload()) {
+                Some(Ok(())) => tracing::info!("the certificate was loaded anew"),
+                Some(Err(error)) => tracing::error!(%error, "the old certificate stays in use"),
+                None => {}
+            }
+        }
+    });
+    Ok(())
 }
 
 async fn watch_signals(mut terminate: Signal, mut interrupt: Signal, ask: watch::Sender<bool>) {

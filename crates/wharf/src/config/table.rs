@@ -99,7 +99,7 @@ settings! {
         /// How long an upload is kept after the last bytes came.
         lifetime: Period<MINUTE, YEAR> = "24h" => "a time from 1m to 365d, such as 24h";
         /// The most uploads that receive bytes at one time.
-        max_in_flight: Count<1, 100_000> = "256" => "a number from 1 to 100000";
+        max_in_flight: Count<1, 100_000> = "128" => "a number from 1 to 100000";
         /// The least bytes that a chunk before the last should hold, told to clients; 0 tells none.
         min_chunk: Bytes<0, GIB> = "0" => "a size from 0 to 1GiB, such as 5MiB";
     }
