@@ -5,8 +5,10 @@
 mod blobs;
 mod in_flight;
 mod manifests;
+mod placing;
 mod push;
 mod record;
+mod staging;
 mod tags;
 mod uploads;
 

@@ -1,21 +1,17 @@
-//! Uploads: from the first byte to a blob that the repository holds.
+//! Uploads: begun or mounted, appended to, finished, cancelled, ended when they expire.
 
-use wharf_oci::{Algorithm, ContentRange, Digest, ErrorCode, HashState, Hasher, RepositoryName};
+use wharf_oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
 
-use futures_util::StreamExt;
-
-use crate::blobs::{ObjectKey, StageError, Staged};
-use crate::intake::{Intake, Source, SourceError};
-use crate::metadata::{
-    FinishOutcome, FinishUpload as Finish, MountBlob as Mount, Progress, ReserveBlob,
-    ReserveOutcome, StartUpload as Start, Upload,
-};
+use crate::intake::Source;
+use crate::metadata::{MountBlob as Mount, StartUpload as Start, Upload};
 use crate::operation::{
-    AppendUpload, CancelUpload, FinishUpload, GetUpload, MountBlob, Requirement, StartUpload,
+    Action, AppendUpload, CancelUpload, FinishUpload, GetUpload, MountBlob, Requirement,
+    StartUpload,
 };
 use crate::permissions::{Permitted, Principal};
 use crate::registry::Registry;
-use crate::{Error, Missing, StoreError, UploadId};
+use crate::registry::staging::stage_error;
+use crate::{Error, Missing, UploadId};
 
 /// How many repositories are looked at for one that a mount without `from` may read.
 const MOUNT_SOURCES: usize = 16;
@@ -27,6 +23,12 @@ pub struct UploadState {
     pub id: UploadId,
     /// How many bytes it has.
     pub offset: u64,
+}
+
+impl UploadState {
+    const fn of(upload: &Upload) -> Self {
+        Self { id: upload.id, offset: upload.staged.offset }
+    }
 }
 
 /// What became of a mount.
@@ -48,7 +50,10 @@ impl Registry {
         operation: &Permitted<StartUpload>,
         algorithm: Algorithm,
     ) -> Result<UploadState, Error> {
-        self.start(&operation.repository, operation.principal(), algorithm).await
+        let id = UploadId::random(&*self.parts.random);
+        let upload =
+            self.start(id, &operation.repository, operation.principal(), algorithm).await?;
+        Ok(UploadState::of(&upload))
     }
 
     /// Adds a blob that another repository holds, or begins an upload of it.
@@ -62,7 +67,7 @@ impl Registry {
             None => self.parts.metadata.find_holders(*digest, MOUNT_SOURCES).await?,
         };
         for from in sources {
-            let pull = Requirement::Repository(&from, crate::operation::Action::Pull);
+            let pull = Requirement::Repository(&from, Action::Pull);
             if !self.parts.permissions.allows(operation.principal(), pull).await? {
                 continue;
             }
@@ -71,8 +76,9 @@ impl Registry {
                 return Ok(Mounted::Mounted);
             }
         }
-        let upload = self.start(repository, operation.principal(), digest.algorithm()).await?;
-        Ok(Mounted::Upload(upload))
+        let id = UploadId::random(&*self.parts.random);
+        let upload = self.start(id, repository, operation.principal(), digest.algorithm()).await?;
+        Ok(Mounted::Upload(UploadState::of(&upload)))
     }
 
     /// Pushes a whole blob in one request. Nothing is left behind when it fails.
@@ -86,17 +92,17 @@ impl Registry {
         source: Source<'_>,
     ) -> Result<(), Error> {
         let StartUpload { repository } = &**operation;
-        let started = self.start(repository, operation.principal(), digest.algorithm()).await?;
-        let _working = self.in_flight.begin(started.id)?;
-        let upload = self.find(repository, started.id, operation.principal()).await?;
-        let upload = match self.take_in(upload.clone(), source).await {
+        let id = UploadId::random(&*self.parts.random);
+        let _working = self.in_flight.begin(id)?;
+        let started = self.start(id, repository, operation.principal(), digest.algorithm()).await?;
+        let upload = match self.take_in(started.clone(), source).await {
             Ok((upload, None)) => upload,
             Ok((upload, Some(fault))) => {
                 self.drop_upload(&upload).await;
                 return Err(fault.into());
             }
             Err(error) => {
-                self.drop_upload(&upload).await;
+                self.drop_upload(&started).await;
                 return Err(error);
             }
         };
@@ -110,7 +116,7 @@ impl Registry {
     pub async fn get_upload(&self, operation: &Permitted<GetUpload>) -> Result<UploadState, Error> {
         let upload =
             self.find(&operation.repository, operation.upload, operation.principal()).await?;
-        Ok(UploadState { id: upload.id, offset: upload.staged.offset })
+        Ok(UploadState::of(&upload))
     }
 
     /// Adds bytes to an upload. When they break off, those that came are kept.
@@ -131,14 +137,14 @@ impl Registry {
         if upload.staged.offset > before.staged.offset {
             self.record(&operation.repository, &before, &upload).await?;
         }
-        Ok(UploadState { id: upload.id, offset: upload.staged.offset })
+        Ok(UploadState::of(&upload))
     }
 
     /// Adds the last bytes, if any, and turns the upload into a blob that the repository holds. Asked again
     /// after it was done, it answers the same.
     ///
     /// # Errors
-    /// As [`Registry::append_upload`], and [`ErrorCode::DigestInvalid`] when the content is not what
+    /// As [`Registry::append_upload`], and `DIGEST_INVALID` when the content is not what
     /// `digest` names, after which the upload is gone.
     pub async fn finish_upload(
         &self,
@@ -191,25 +197,27 @@ impl Registry {
 
     async fn start(
         &self,
+        id: UploadId,
         repository: &RepositoryName,
         principal: &Principal,
         algorithm: Algorithm,
-    ) -> Result<UploadState, Error> {
-        let id = UploadId::random(&*self.parts.random);
+    ) -> Result<Upload, Error> {
         let staged = self.parts.blobs.stage(&id).await.map_err(stage_error)?;
+        let principal = principal.to_string();
+        let upload = Upload { id, principal, staged, hash: Hasher::new(algorithm).state() };
         let start = Start {
             id,
             repository: repository.clone(),
-            principal: principal.to_string(),
-            staged: staged.clone(),
-            hash: Hasher::new(algorithm).state(),
+            principal: upload.principal.clone(),
+            staged: upload.staged.clone(),
+            hash: upload.hash.clone(),
             lifetime: self.rules.upload_lifetime,
         };
         if let Err(fault) = self.parts.metadata.start_upload(start).await {
-            let _ = self.parts.blobs.discard(&id, &staged).await;
+            self.discard(&upload).await;
             return Err(fault.into());
         }
-        Ok(UploadState { id, offset: staged.offset })
+        Ok(upload)
     }
 
     async fn find(
@@ -223,183 +231,4 @@ impl Registry {
             .filter(|upload| upload.principal == principal.to_string())
             .ok_or_else(|| Missing::Upload(repository.clone(), id).into())
     }
-
-    /// Takes a chunk in. A chunk that breaks off is recorded as far as it came; one that is not what its
-    /// range says is forgotten.
-    async fn take_in_chunk(
-        &self,
-        before: Upload,
-        range: Option<ContentRange>,
-        source: Source<'_>,
-    ) -> Result<Upload, Error> {
-        let offset = before.staged.offset;
-        if range.is_some_and(|range| range.first != offset) {
-            return Err(Error::WrongOffset { offset });
-        }
-        let (upload, fault) = match self.take_in(before.clone(), source).await {
-            Err(Error::Store(StoreError::Full(reason))) => {
-                // What was staged would only keep the disk full.
-                self.drop_upload(&before).await;
-                return Err(StoreError::Full(reason).into());
-            }
-            other => other?,
-        };
-        let came = upload.staged.offset - offset;
-        match fault {
-            Some(fault @ SourceError::TooLong { .. }) => return Err(fault.into()),
-            Some(fault) => {
-                if came > 0 {
-                    let progress = progress(&before, &upload, self.rules.upload_lifetime);
-                    self.parts.metadata.record_progress(progress).await?;
-                }
-                return Err(fault.into());
-            }
-            None => {}
-        }
-        if let Some(range) = range.filter(|range| range.length() != came) {
-            let message = format!("the chunk's Content-Range is {range} but {came} bytes came");
-            return Err(Error::invalid(ErrorCode::SizeInvalid, message));
-        }
-        Ok(upload)
-    }
-
-    /// Streams bytes into the store while hashing them.
-    async fn take_in(
-        &self,
-        mut upload: Upload,
-        source: Source<'_>,
-    ) -> Result<(Upload, Option<SourceError>), Error> {
-        let left = self.rules.max_blob_size.saturating_sub(upload.staged.offset);
-        let source = bounded(source, left, self.rules.max_blob_size);
-        let mut intake = Intake::new(source, resume(&upload.hash)?);
-        let appended = {
-            let pieces = Box::pin(intake.pieces());
-            self.parts.blobs.append(&upload.id, &upload.staged, pieces).await
-        };
-        upload.staged = appended.map_err(stage_error)?;
-        let (hasher, fault) = intake.finish().await?;
-        upload.hash = hasher.state();
-        Ok((upload, fault))
-    }
-
-    async fn record(
-        &self,
-        repository: &RepositoryName,
-        before: &Upload,
-        after: &Upload,
-    ) -> Result<(), Error> {
-        let progress = progress(before, after, self.rules.upload_lifetime);
-        if self.parts.metadata.record_progress(progress).await? {
-            Ok(())
-        } else {
-            Err(Missing::Upload(repository.clone(), after.id).into())
-        }
-    }
-
-    /// Verifies what is staged and makes it the repository's, by the two steps of a reservation.
-    async fn put_in_place(
-        &self,
-        repository: &RepositoryName,
-        upload: &Upload,
-        digest: Digest,
-    ) -> Result<(), Error> {
-        let found = self.staged_digest(upload, digest.algorithm()).await?;
-        if found != digest {
-            self.drop_upload(upload).await;
-            let message = format!("the content is {found}, not {digest}; the upload was dropped");
-            return Err(Error::invalid(ErrorCode::DigestInvalid, message));
-        }
-        let lost = || Error::from(Missing::Upload(repository.clone(), upload.id));
-        let time_limit = self.rules.move_time_limit;
-        let reservation = ReserveBlob { id: upload.id, digest, time_limit };
-        let key = match self.parts.metadata.reserve_blob(reservation).await? {
-            ReserveOutcome::Reserved(key) => key,
-            ReserveOutcome::NoUpload => return Err(lost()),
-        };
-        self.finish_object(upload, &key).await.map_err(|error| error.unwrap_or_else(lost))?;
-        match self.parts.metadata.finish_upload(Finish { id: upload.id, key }).await? {
-            FinishOutcome::Finished => Ok(()),
-            FinishOutcome::Lost => Err(lost()),
-        }
-    }
-
-    /// `Err(None)` when nothing is staged.
-    async fn finish_object(&self, upload: &Upload, key: &ObjectKey) -> Result<(), Option<Error>> {
-        match self.parts.blobs.finish(&upload.id, &upload.staged, key).await {
-            Ok(()) => Ok(()),
-            Err(StageError::NotFound) => Err(None),
-            Err(error) => Err(Some(stage_error(error))),
-        }
-    }
-
-    /// The digest of what is staged: the running hash, or the bytes read again where another algorithm is asked for.
-    async fn staged_digest(&self, upload: &Upload, algorithm: Algorithm) -> Result<Digest, Error> {
-        let hasher = resume(&upload.hash)?;
-        if hasher.algorithm() == algorithm {
-            return Ok(hasher.finish());
-        }
-        let bytes =
-            self.parts.blobs.read_staged(&upload.id, &upload.staged).await.map_err(stage_error)?;
-        let source = Box::pin(bytes.map(|piece| piece.map_err(|_| SourceError::Broken)));
-        let mut intake = Intake::new(source, Hasher::new(algorithm));
-        {
-            let mut pieces = Box::pin(intake.pieces());
-            while pieces.next().await.is_some() {}
-        }
-        match intake.finish().await? {
-            (hasher, None) => Ok(hasher.finish()),
-            _ => {
-                Err(StoreError::Unavailable("the staged bytes could not be read again".into())
-                    .into())
-            }
-        }
-    }
-
-    /// Drops an upload that cannot become a blob; what fails here is ended when the upload expires.
-    async fn drop_upload(&self, upload: &Upload) {
-        self.discard(upload).await;
-        if let Err(fault) = self.parts.metadata.cancel_upload(upload.id).await {
-            tracing::warn!(upload = %upload.id, %fault, "a failed upload stays until it expires");
-        }
-    }
-
-    async fn discard(&self, upload: &Upload) {
-        let discarded = self.parts.blobs.discard(&upload.id, &Staged::clone(&upload.staged)).await;
-        if let Err(fault) = discarded {
-            tracing::warn!(upload = %upload.id, %fault, "staged bytes stay behind");
-        }
-    }
-}
-
-fn progress(before: &Upload, after: &Upload, lifetime: std::time::Duration) -> Progress {
-    Progress {
-        id: after.id,
-        from_offset: before.staged.offset,
-        staged: after.staged.clone(),
-        hash: after.hash.clone(),
-        lifetime,
-    }
-}
-
-fn resume(state: &HashState) -> Result<Hasher, Error> {
-    let corrupt = || StoreError::Corrupt("an upload's hash state cannot be read".into());
-    Hasher::resume(state).ok_or_else(|| corrupt().into())
-}
-
-fn stage_error(error: StageError) -> Error {
-    match error {
-        StageError::NotFound => {
-            StoreError::Corrupt("an upload's staged bytes are gone".into()).into()
-        }
-        StageError::Store(fault) => fault.into(),
-    }
-}
-
-/// Ends `source` with a fault when more than `left` bytes come.
-fn bounded(source: Source<'_>, mut left: u64, limit: u64) -> Source<'_> {
-    Box::pin(source.map(move |frame| {
-        let frame = frame?;
-        left = left.checked_sub(frame.len() as u64).ok_or(SourceError::TooLong { limit })?;
-        Ok(frame)
-    }))
 }

@@ -1,0 +1,72 @@
+//! From staged bytes to a blob that the repository holds: verified, then put in place between two transactions.
+
+use futures_util::StreamExt;
+use wharf_oci::{Algorithm, Digest, ErrorCode, Hasher, RepositoryName};
+
+use crate::blobs::{ObjectKey, StageError};
+use crate::intake::{Intake, SourceError};
+use crate::metadata::{FinishOutcome, FinishUpload as Finish, ReserveBlob, ReserveOutcome, Upload};
+use crate::registry::Registry;
+use crate::registry::staging::{resume, stage_error};
+use crate::{Error, Missing, StoreError};
+
+impl Registry {
+    /// Verifies what is staged and makes it the repository's, by the two steps of a reservation.
+    pub(super) async fn put_in_place(
+        &self,
+        repository: &RepositoryName,
+        upload: &Upload,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        let found = self.staged_digest(upload, digest.algorithm()).await?;
+        if found != digest {
+            self.drop_upload(upload).await;
+            let message = format!("the content is {found}, not {digest}; the upload was dropped");
+            return Err(Error::invalid(ErrorCode::DigestInvalid, message));
+        }
+        let lost = || Error::from(Missing::Upload(repository.clone(), upload.id));
+        let time_limit = self.rules.move_time_limit;
+        let reservation = ReserveBlob { id: upload.id, digest, time_limit };
+        let key = match self.parts.metadata.reserve_blob(reservation).await? {
+            ReserveOutcome::Reserved(key) => key,
+            ReserveOutcome::NoUpload => return Err(lost()),
+        };
+        self.finish_object(upload, &key).await.map_err(|error| error.unwrap_or_else(lost))?;
+        match self.parts.metadata.finish_upload(Finish { id: upload.id, key }).await? {
+            FinishOutcome::Finished => Ok(()),
+            FinishOutcome::Lost => Err(lost()),
+        }
+    }
+
+    /// `Err(None)` when nothing is staged.
+    async fn finish_object(&self, upload: &Upload, key: &ObjectKey) -> Result<(), Option<Error>> {
+        match self.parts.blobs.finish(&upload.id, &upload.staged, key).await {
+            Ok(()) => Ok(()),
+            Err(StageError::NotFound) => Err(None),
+            Err(error) => Err(Some(stage_error(error))),
+        }
+    }
+
+    /// The digest of what is staged: the running hash, or the bytes read again where another algorithm is asked for.
+    async fn staged_digest(&self, upload: &Upload, algorithm: Algorithm) -> Result<Digest, Error> {
+        let hasher = resume(&upload.hash)?;
+        if hasher.algorithm() == algorithm {
+            return Ok(hasher.finish());
+        }
+        let bytes =
+            self.parts.blobs.read_staged(&upload.id, &upload.staged).await.map_err(stage_error)?;
+        let source = Box::pin(bytes.map(|piece| piece.map_err(|_| SourceError::Broken)));
+        let mut intake = Intake::new(source, Hasher::new(algorithm));
+        {
+            let mut pieces = Box::pin(intake.pieces());
+            while pieces.next().await.is_some() {}
+        }
+        match intake.finish().await? {
+            (hasher, None) => Ok(hasher.finish()),
+            _ => {
+                Err(StoreError::Unavailable("the staged bytes could not be read again".into())
+                    .into())
+            }
+        }
+    }
+}

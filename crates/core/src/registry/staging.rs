@@ -1,0 +1,132 @@
+//! The bytes of an upload on their way in: hashed, staged, recorded as far as they came, or dropped.
+
+use futures_util::StreamExt;
+use wharf_oci::{ContentRange, ErrorCode, HashState, Hasher, RepositoryName};
+
+use crate::blobs::StageError;
+use crate::intake::{Intake, Source, SourceError};
+use crate::metadata::{Progress, Upload};
+use crate::registry::Registry;
+use crate::{Error, Missing, StoreError};
+
+impl Registry {
+    /// Takes a chunk in. A chunk that breaks off is recorded as far as it came; one that is not what its
+    /// range says is forgotten.
+    pub(super) async fn take_in_chunk(
+        &self,
+        before: Upload,
+        range: Option<ContentRange>,
+        source: Source<'_>,
+    ) -> Result<Upload, Error> {
+        let offset = before.staged.offset;
+        if range.is_some_and(|range| range.first != offset) {
+            return Err(Error::WrongOffset { offset });
+        }
+        let (upload, fault) = match self.take_in(before.clone(), source).await {
+            Err(Error::Store(StoreError::Full(reason))) => {
+                // What was staged would only keep the disk full.
+                self.drop_upload(&before).await;
+                return Err(StoreError::Full(reason).into());
+            }
+            other => other?,
+        };
+        let came = upload.staged.offset - offset;
+        match fault {
+            Some(fault @ SourceError::TooLong { .. }) => return Err(fault.into()),
+            Some(fault) => {
+                if came > 0 {
+                    let progress = progress(&before, &upload, self.rules.upload_lifetime);
+                    self.parts.metadata.record_progress(progress).await?;
+                }
+                return Err(fault.into());
+            }
+            None => {}
+        }
+        if let Some(range) = range.filter(|range| range.length() != came) {
+            let message = format!("the chunk's Content-Range is {range} but {came} bytes came");
+            return Err(Error::invalid(ErrorCode::SizeInvalid, message));
+        }
+        Ok(upload)
+    }
+
+    /// Streams bytes into the store while hashing them.
+    pub(super) async fn take_in(
+        &self,
+        mut upload: Upload,
+        source: Source<'_>,
+    ) -> Result<(Upload, Option<SourceError>), Error> {
+        let left = self.rules.max_blob_size.saturating_sub(upload.staged.offset);
+        let source = bounded(source, left, self.rules.max_blob_size);
+        let mut intake = Intake::new(source, resume(&upload.hash)?);
+        let appended = {
+            let pieces = Box::pin(intake.pieces());
+            self.parts.blobs.append(&upload.id, &upload.staged, pieces).await
+        };
+        upload.staged = appended.map_err(stage_error)?;
+        let (hasher, fault) = intake.finish().await?;
+        upload.hash = hasher.state();
+        Ok((upload, fault))
+    }
+
+    pub(super) async fn record(
+        &self,
+        repository: &RepositoryName,
+        before: &Upload,
+        after: &Upload,
+    ) -> Result<(), Error> {
+        let progress = progress(before, after, self.rules.upload_lifetime);
+        if self.parts.metadata.record_progress(progress).await? {
+            Ok(())
+        } else {
+            Err(Missing::Upload(repository.clone(), after.id).into())
+        }
+    }
+
+    /// Drops an upload that cannot become a blob; what fails here is ended when the upload expires.
+    pub(super) async fn drop_upload(&self, upload: &Upload) {
+        self.discard(upload).await;
+        if let Err(fault) = self.parts.metadata.cancel_upload(upload.id).await {
+            tracing::warn!(upload = %upload.id, %fault, "a failed upload stays until it expires");
+        }
+    }
+
+    pub(super) async fn discard(&self, upload: &Upload) {
+        let discarded = self.parts.blobs.discard(&upload.id, &upload.staged).await;
+        if let Err(fault) = discarded {
+            tracing::warn!(upload = %upload.id, %fault, "staged bytes stay behind");
+        }
+    }
+}
+
+fn progress(before: &Upload, after: &Upload, lifetime: std::time::Duration) -> Progress {
+    Progress {
+        id: after.id,
+        from_offset: before.staged.offset,
+        staged: after.staged.clone(),
+        hash: after.hash.clone(),
+        lifetime,
+    }
+}
+
+pub(super) fn resume(state: &HashState) -> Result<Hasher, Error> {
+    let corrupt = || StoreError::Corrupt("an upload's hash state cannot be read".into());
+    Hasher::resume(state).ok_or_else(|| corrupt().into())
+}
+
+pub(super) fn stage_error(error: StageError) -> Error {
+    match error {
+        StageError::NotFound => {
+            StoreError::Corrupt("an upload's staged bytes are gone".into()).into()
+        }
+        StageError::Store(fault) => fault.into(),
+    }
+}
+
+/// Ends `source` with a fault when more than `left` bytes come.
+fn bounded(source: Source<'_>, mut left: u64, limit: u64) -> Source<'_> {
+    Box::pin(source.map(move |frame| {
+        let frame = frame?;
+        left = left.checked_sub(frame.len() as u64).ok_or(SourceError::TooLong { limit })?;
+        Ok(frame)
+    }))
+}
