@@ -83,6 +83,8 @@ pub enum Kind {
 pub struct Manifest {
     /// The type that the bytes state or, where they state none, the one OCI type that their structure allows.
     pub media_type: MediaType,
+    /// Whether the bytes state their type themselves, as they should.
+    pub states_media_type: bool,
     /// Its kind.
     pub kind: Kind,
     /// `artifactType`, where it is there and not empty.
@@ -267,6 +269,7 @@ impl Document {
         };
         let manifest = Manifest {
             media_type,
+            states_media_type: self.media_type.is_some(),
             kind,
             artifact_type: self.artifact_type.filter(|text| !text.is_empty()),
             subject: self.subject,

@@ -41,6 +41,8 @@ pub struct PushedManifest {
     pub tags: Vec<Tag>,
     /// What it is about.
     pub subject: Option<Digest>,
+    /// What its pusher should know, though it was stored.
+    pub warnings: Vec<&'static str>,
 }
 
 impl Registry {

@@ -43,6 +43,7 @@ impl Registry {
             media_type: manifest.media_type,
             tags: tags.clone(),
             subject: manifest.subject.as_ref().map(|subject| subject.digest),
+            warnings: warnings(&manifest, push.content_type.is_some()),
         };
         let commit = CommitManifest {
             repository: operation.repository.clone(),
@@ -63,4 +64,16 @@ impl Registry {
             CommitOutcome::Precondition(tag, current) => Err(Error::Precondition { tag, current }),
         }
     }
+}
+
+/// What the specification asks for and does not demand ("Pushing Manifests").
+fn warnings(manifest: &Manifest, has_content_type: bool) -> Vec<&'static str> {
+    let mut warnings = Vec::new();
+    if !manifest.states_media_type {
+        warnings.push("the manifest has no mediaType; it should state its own type");
+    }
+    if !has_content_type {
+        warnings.push("the request had no Content-Type; it should be the manifest's media type");
+    }
+    warnings
 }

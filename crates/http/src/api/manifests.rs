@@ -1,6 +1,6 @@
 //! Manifests: pull (end-3), push (end-7), delete (end-9).
 
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, WARNING};
 use http::{HeaderValue, Response, StatusCode};
 use wharf_core::PushManifest;
 use wharf_core::operation::{DeleteManifest, PullManifest, PutManifest};
@@ -61,6 +61,9 @@ pub(super) async fn push(mut call: Call) -> Result<Response<Body>, Failure> {
     reply::set_digest(headers, &pushed.digest);
     if let Some(subject) = pushed.subject {
         headers.insert(OCI_SUBJECT, reply::value(subject.to_string()));
+    }
+    for warning in pushed.warnings {
+        headers.append(WARNING, reply::value(format!("299 - \"{warning}\"")));
     }
     if matches!(reference, Reference::Digest(_)) {
         for tag in &pushed.tags {

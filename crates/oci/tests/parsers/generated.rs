@@ -138,6 +138,7 @@ pub fn manifest_of(media_type: MediaType) -> BoxedStrategy<(Manifest, Json)> {
                 members.extend(unknown);
                 let manifest = Manifest {
                     media_type,
+                    states_media_type: stated,
                     kind,
                     artifact_type: artifact_type.filter(|text| !text.is_empty()),
                     subject,

@@ -238,7 +238,9 @@ fn an_example_that_states_no_type_is_of_the_oci_type_of_its_structure() {
         let stated = format!("  \"mediaType\": \"{media_type}\",\n");
         let silent = text.replacen(&stated, "", 1);
         assert_ne!(silent, text);
-        assert_eq!(parse(&silent), parse(text));
+        let (silent, stating) = (parse(&silent), parse(text));
+        assert!(!silent.states_media_type && stating.states_media_type);
+        assert_eq!(Manifest { states_media_type: true, ..silent }, stating);
     }
 }
 
