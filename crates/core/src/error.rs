@@ -128,8 +128,12 @@ fn precondition_text(tag: Option<&Tag>, current: Option<Digest>) -> String {
     let what = tag.map_or_else(|| "the manifest".to_owned(), |tag| format!("the tag {tag}"));
     match current {
         Some(digest) => {
-            format!("{what} is at {digest}, not where the request requires; nothing was changed")
+            format!(
+                "{what} stands at {digest}, which the request's condition rules out; nothing was changed"
+            )
         }
-        None => format!("{what} does not exist, which the request requires; nothing was changed"),
+        None => format!(
+            "{what} does not exist, and the request's condition is that it does; nothing was changed"
+        ),
     }
 }

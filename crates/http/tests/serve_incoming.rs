@@ -95,6 +95,24 @@ async fn a_sender_who_trickles_is_too_slow() {
 }
 
 #[tokio::test]
+async fn a_fast_start_buys_no_slow_end() {
+    let limits = Limits {
+        stall: Duration::from_secs(3600),
+        grace: SHORT,
+        min_bytes_per_second: 1000,
+        ..Limits::up_to(1 << 20)
+    };
+    let (server, end) = sink(limits).await;
+    let mut stream = server.connect().await;
+    send(&mut stream, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").await;
+    // At the least rate these would last for a minute and a half.
+    stream.write_all(&[b'x'; 90_000]).await.unwrap();
+    let asked = std::time::Instant::now();
+    assert_eq!(end().await, Err(IncomingError::TooSlow));
+    assert!(asked.elapsed() < Duration::from_secs(60));
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_leaves_a_broken_body() {
     let (server, end) = sink(Limits::up_to(1000)).await;
     let mut stream = server.connect().await;

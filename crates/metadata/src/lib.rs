@@ -1,5 +1,7 @@
 //! The metadata traits of the core on a database: statements and transactions written once, engines apart.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod database;
 mod engine;
 mod migrations;

@@ -15,7 +15,10 @@ mod reference;
 pub use digest::{Algorithm, Digest, DigestError};
 pub use error_code::ErrorCode;
 pub use hasher::{HashState, Hasher};
-pub use manifest::{Descriptor, Kind, MAX_DEPTH, Manifest, ManifestError, Platform};
+pub use manifest::{
+    Descriptor, Kind, MAX_ANNOTATIONS, MAX_DEPTH, MAX_DESCRIPTORS, Manifest, ManifestError,
+    Platform,
+};
 pub use media_type::MediaType;
 pub use name::{NameError, RepositoryName, Tag, TagError};
 pub use range::{ByteRange, ContentRange, RangeError};

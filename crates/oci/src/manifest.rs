@@ -14,6 +14,12 @@ use crate::{Digest, Hasher, MediaType, json};
 /// How many levels of objects and arrays a manifest may have.
 pub const MAX_DEPTH: usize = 32;
 
+/// How many blobs, or manifests of an index, a manifest may name.
+pub const MAX_DESCRIPTORS: usize = 4096;
+
+/// How many bytes a manifest's annotations may have: they come again with every list of referrers.
+pub const MAX_ANNOTATIONS: usize = 512 << 10;
+
 /// A reference to content: its type, digest and size (image-spec, descriptor.md).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -135,6 +141,16 @@ pub enum ManifestError {
     /// A field differs from a known one in letter case alone.
     #[error("the manifest's key {0:?} must be written {1:?}")]
     Disguised(String, &'static str),
+    /// More descriptors than [`MAX_DESCRIPTORS`].
+    #[error(
+        "the manifest names {0} blobs or manifests, more than the {MAX_DESCRIPTORS} that one may have"
+    )]
+    TooManyDescriptors(usize),
+    /// Longer annotations than [`MAX_ANNOTATIONS`].
+    #[error(
+        "the manifest's annotations have {0} bytes, more than the {MAX_ANNOTATIONS} that they may have"
+    )]
+    AnnotationsTooLong(usize),
     /// A descriptor's embedded `data` is not the content of its digest and size.
     #[error("the data embedded for {0} is not that content")]
     Data(Digest),
@@ -275,6 +291,15 @@ impl Document {
             subject: self.subject,
             annotations: self.annotations.unwrap_or_default(),
         };
+        let named = manifest.blobs().count() + manifest.children().len();
+        if named > MAX_DESCRIPTORS {
+            return Err(ManifestError::TooManyDescriptors(named));
+        }
+        let bytes: usize =
+            manifest.annotations.iter().map(|(key, text)| key.len() + text.len()).sum();
+        if bytes > MAX_ANNOTATIONS {
+            return Err(ManifestError::AnnotationsTooLong(bytes));
+        }
         for descriptor in manifest.blobs().chain(manifest.children()).chain(&manifest.subject) {
             check_data(descriptor)?;
         }

@@ -87,6 +87,8 @@ pub struct ListReferrers {
     pub after: Option<Digest>,
     /// How many at most.
     pub limit: usize,
+    /// After how many bytes of annotations to stop, if there is one to return.
+    pub max_bytes: usize,
 }
 
 /// A manifest about another one.

@@ -52,11 +52,11 @@ impl Registry {
         self.allow_delete()?;
         let DeleteBlob { repository, digest } = &**operation;
         let removal = RemoveBlob { repository: repository.clone(), digest: *digest };
-        match self.parts.metadata.remove_blob(removal).await? {
-            RemoveOutcome::Removed => {
-                self.parts.cache.invalidate(repository).await;
-                Ok(())
-            }
+        let outcome = self.parts.metadata.remove_blob(removal).await;
+        // Whatever came of it: a reply that was lost may have been that of a removal.
+        self.parts.cache.invalidate(repository).await;
+        match outcome? {
+            RemoveOutcome::Removed => Ok(()),
             RemoveOutcome::NotHeld => Err(Missing::Blob(repository.clone(), *digest).into()),
             RemoveOutcome::Needed(manifest) => {
                 Err(Error::Needed(Box::new(Need { blob: *digest, manifest })))

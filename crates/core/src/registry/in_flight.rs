@@ -15,7 +15,12 @@ pub(super) struct InFlight {
 
 /// The right to work on an upload, given back when dropped.
 pub(super) struct Working {
+    _claim: Claim,
     _place: OwnedSemaphorePermit,
+}
+
+/// The right to be the only one at an upload, given back when dropped.
+pub(super) struct Claim {
     upload: UploadId,
     at_work: Arc<Mutex<HashSet<UploadId>>>,
 }
@@ -31,14 +36,19 @@ impl InFlight {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             Error::Busy("as many uploads are under way as this registry takes at once")
         })?;
+        Ok(Working { _claim: self.claim(upload)?, _place: place })
+    }
+
+    /// As [`InFlight::begin`] for work that takes no bytes in, and so needs no place.
+    pub(super) fn claim(&self, upload: UploadId) -> Result<Claim, Error> {
         if !self.at_work.lock().unwrap_or_else(PoisonError::into_inner).insert(upload) {
             return Err(Error::Busy("another request is at work on this upload"));
         }
-        Ok(Working { _place: place, upload, at_work: Arc::clone(&self.at_work) })
+        Ok(Claim { upload, at_work: Arc::clone(&self.at_work) })
     }
 }
 
-impl Drop for Working {
+impl Drop for Claim {
     fn drop(&mut self) {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.upload);
     }

@@ -89,19 +89,18 @@ impl Registry {
         let outcome = match reference.clone() {
             Reference::Tag(tag) => {
                 let deletion = DeleteTag { repository: repository.clone(), tag, precondition, by };
-                self.parts.metadata.delete_tag(deletion).await?
+                self.parts.metadata.delete_tag(deletion).await
             }
             Reference::Digest(digest) => {
                 let deletion =
                     DeleteByDigest { repository: repository.clone(), digest, precondition, by };
-                self.parts.metadata.delete_manifest(deletion).await?
+                self.parts.metadata.delete_manifest(deletion).await
             }
         };
-        match outcome {
-            DeleteOutcome::Deleted => {
-                self.parts.cache.invalidate(repository).await;
-                Ok(())
-            }
+        // Whatever came of it: a reply that was lost may have been that of a deletion.
+        self.parts.cache.invalidate(repository).await;
+        match outcome? {
+            DeleteOutcome::Deleted => Ok(()),
             DeleteOutcome::NotFound => Err(missing_manifest(repository, reference)),
             DeleteOutcome::NoRepository => Err(Missing::Repository(repository.clone()).into()),
             DeleteOutcome::Precondition(current) => {
@@ -132,6 +131,7 @@ impl Registry {
             artifact_type,
             after,
             limit: limit + 1,
+            max_bytes: REFERRERS_PAGE_BYTES,
         };
         let mut items = self.parts.metadata.list_referrers(query).await?;
         let found = items.len();

@@ -54,12 +54,12 @@ impl Registry {
             precondition: push.precondition,
             by: operation.principal().to_string(),
         };
-        match self.parts.metadata.commit_manifest(commit).await? {
-            CommitOutcome::Committed => {
-                // Before the acknowledgement: from here on no cache answers with where the tags were.
-                self.parts.cache.invalidate(&operation.repository).await;
-                Ok(pushed)
-            }
+        let outcome = self.parts.metadata.commit_manifest(commit).await;
+        // Before the acknowledgement, and also where a reply was lost: from here on no cache answers with
+        // where the tags were.
+        self.parts.cache.invalidate(&operation.repository).await;
+        match outcome? {
+            CommitOutcome::Committed => Ok(pushed),
             CommitOutcome::Missing(digests) => Err(Error::MissingContent(digests)),
             CommitOutcome::Precondition(tag, current) => Err(Error::Precondition { tag, current }),
         }

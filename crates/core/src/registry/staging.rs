@@ -1,5 +1,7 @@
 //! The bytes of an upload on their way in: hashed, staged, recorded as far as they came, or dropped.
 
+use std::pin::Pin;
+
 use futures_util::StreamExt;
 use wharf_oci::{ContentRange, ErrorCode, HashState, Hasher, RepositoryName};
 
@@ -14,6 +16,7 @@ impl Registry {
     /// range says is forgotten.
     pub(super) async fn take_in_chunk(
         &self,
+        repository: &RepositoryName,
         before: Upload,
         range: Option<ContentRange>,
         source: Source<'_>,
@@ -22,7 +25,7 @@ impl Registry {
         if range.is_some_and(|range| range.first != offset) {
             return Err(Error::WrongOffset { offset });
         }
-        let (upload, fault) = match self.take_in(before.clone(), source).await {
+        let (upload, fault) = match self.take_in(repository, before.clone(), source).await {
             Err(Error::Store(StoreError::Full(reason))) => {
                 // What was staged would only keep the disk full.
                 self.drop_upload(&before).await;
@@ -52,16 +55,27 @@ impl Registry {
     /// Streams bytes into the store while hashing them.
     pub(super) async fn take_in(
         &self,
+        repository: &RepositoryName,
         mut upload: Upload,
         source: Source<'_>,
     ) -> Result<(Upload, Option<SourceError>), Error> {
         let left = self.rules.max_blob_size.saturating_sub(upload.staged.offset);
-        let source = bounded(source, left, self.rules.max_blob_size);
+        let mut source = bounded(source, left, self.rules.max_blob_size).peekable();
+        if upload.staged.offset > 0 && Pin::new(&mut source).peek().await.is_none() {
+            // Nothing to add. What is staged may even be in place already, by a request that failed right after.
+            return Ok((upload, None));
+        }
+        let source = Box::pin(source);
         let mut intake = Intake::new(source, resume(&upload.hash)?);
         let appended = {
             let pieces = Box::pin(intake.pieces());
             self.parts.blobs.append(&upload.id, &upload.staged, pieces).await
         };
+        if matches!(appended, Err(StageError::NotFound)) {
+            // A request that ended this upload got as far as moving its bytes: the client begins anew.
+            self.drop_upload(&upload).await;
+            return Err(Missing::Upload(repository.clone(), upload.id).into());
+        }
         upload.staged = appended.map_err(stage_error)?;
         let (hasher, fault) = intake.finish().await?;
         upload.hash = hasher.state();
@@ -84,17 +98,17 @@ impl Registry {
 
     /// Drops an upload that cannot become a blob; what fails here is ended when the upload expires.
     pub(super) async fn drop_upload(&self, upload: &Upload) {
-        self.discard(upload).await;
-        if let Err(fault) = self.parts.metadata.cancel_upload(upload.id).await {
-            tracing::warn!(upload = %upload.id, %fault, "a failed upload stays until it expires");
+        if let Err(error) = self.end(upload).await {
+            tracing::warn!(upload = %upload.id, %error, "a failed upload stays until it expires");
         }
     }
 
-    pub(super) async fn discard(&self, upload: &Upload) {
-        let discarded = self.parts.blobs.discard(&upload.id, &upload.staged).await;
-        if let Err(fault) = discarded {
-            tracing::warn!(upload = %upload.id, %fault, "staged bytes stay behind");
-        }
+    /// Ends an upload: its bytes, then its row. A row without bytes is found again when it expires; bytes
+    /// without a row would never be.
+    pub(super) async fn end(&self, upload: &Upload) -> Result<(), Error> {
+        self.parts.blobs.discard(&upload.id, &upload.staged).await.map_err(stage_error)?;
+        self.parts.metadata.cancel_upload(upload.id).await?;
+        Ok(())
     }
 }
 

@@ -95,18 +95,15 @@ impl Registry {
         let id = UploadId::random(&*self.parts.random);
         let _working = self.in_flight.begin(id)?;
         let started = self.start(id, repository, operation.principal(), digest.algorithm()).await?;
-        let upload = match self.take_in(started.clone(), source).await {
-            Ok((upload, None)) => upload,
-            Ok((upload, Some(fault))) => {
-                self.drop_upload(&upload).await;
-                return Err(fault.into());
-            }
-            Err(error) => {
-                self.drop_upload(&started).await;
-                return Err(error);
-            }
+        let pushed = match self.take_in(repository, started.clone(), source).await {
+            Ok((upload, None)) => self.put_in_place(repository, &upload, digest).await,
+            Ok((_, Some(fault))) => Err(fault.into()),
+            Err(error) => Err(error),
         };
-        self.put_in_place(repository, &upload, digest).await
+        if pushed.is_err() {
+            self.drop_upload(&started).await;
+        }
+        pushed
     }
 
     /// How far an upload is.
@@ -133,7 +130,8 @@ impl Registry {
         let _working = self.in_flight.begin(operation.upload)?;
         let before =
             self.find(&operation.repository, operation.upload, operation.principal()).await?;
-        let upload = self.take_in_chunk(before.clone(), range, source).await?;
+        let upload =
+            self.take_in_chunk(&operation.repository, before.clone(), range, source).await?;
         if upload.staged.offset > before.staged.offset {
             self.record(&operation.repository, &before, &upload).await?;
         }
@@ -162,7 +160,7 @@ impl Registry {
             }
             other => other?,
         };
-        let upload = self.take_in_chunk(before, range, source).await?;
+        let upload = self.take_in_chunk(repository, before, range, source).await?;
         self.put_in_place(repository, &upload, *digest).await
     }
 
@@ -171,12 +169,10 @@ impl Registry {
     /// # Errors
     /// [`Missing::Upload`].
     pub async fn cancel_upload(&self, operation: &Permitted<CancelUpload>) -> Result<(), Error> {
-        let _working = self.in_flight.begin(operation.upload)?;
+        let _working = self.in_flight.claim(operation.upload)?;
         let upload =
             self.find(&operation.repository, operation.upload, operation.principal()).await?;
-        self.parts.metadata.cancel_upload(upload.id).await?;
-        self.discard(&upload).await;
-        Ok(())
+        self.end(&upload).await
     }
 
     /// Ends up to `limit` uploads that have expired, and returns how many. Background work.
@@ -186,11 +182,14 @@ impl Registry {
     pub async fn end_expired_uploads(&self, limit: usize) -> Result<usize, Error> {
         let mut ended = 0;
         for upload in self.parts.metadata.expired_uploads(limit).await? {
-            let Ok(_working) = self.in_flight.begin(upload.id) else { continue };
-            // Bytes first: a row without bytes is found again, bytes without a row are not.
-            self.parts.blobs.discard(&upload.id, &upload.staged).await.map_err(stage_error)?;
-            self.parts.metadata.cancel_upload(upload.id).await?;
-            ended += 1;
+            let Ok(_working) = self.in_flight.claim(upload.id) else { continue };
+            match self.end(&upload).await {
+                Ok(()) => ended += 1,
+                // One that resists must not keep the others.
+                Err(error) => {
+                    tracing::warn!(upload = %upload.id, %error, "an expired upload stays")
+                }
+            }
         }
         Ok(ended)
     }
@@ -214,7 +213,7 @@ impl Registry {
             lifetime: self.rules.upload_lifetime,
         };
         if let Err(fault) = self.parts.metadata.start_upload(start).await {
-            self.discard(&upload).await;
+            let _ = self.parts.blobs.discard(&id, &upload.staged).await;
             return Err(fault.into());
         }
         Ok(upload)

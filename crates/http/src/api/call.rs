@@ -2,20 +2,22 @@
 
 use std::borrow::Cow;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::header::AsHeaderName;
 use http::request::Parts;
-use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
+use tokio::sync::OwnedSemaphorePermit;
 use wharf_core::operation::Operation;
 use wharf_core::permissions::{Permitted, Principal};
-use wharf_core::{Registry, Source, SourceError, UploadId};
+use wharf_core::{Error, Registry, Source, SourceError, UploadId};
 use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName};
 
 use crate::api::failure::Failure;
 use crate::api::routes::Place;
+use crate::api::unread::Unread;
 use crate::api::{Api, Settings, is_head};
 use crate::serve::Connection;
 use crate::serve::incoming::{IncomingBody, IncomingError, Limits};
@@ -24,7 +26,7 @@ use crate::serve::incoming::{IncomingBody, IncomingError, Limits};
 pub(super) struct Call {
     api: Api,
     pub(super) head: Parts,
-    body: Option<Incoming>,
+    body: Option<Unread>,
     pub(super) connection: Connection,
     place: Place,
 }
@@ -33,7 +35,7 @@ impl Call {
     pub(super) const fn new(
         api: Api,
         head: Parts,
-        body: Incoming,
+        body: Unread,
         connection: Connection,
         place: Place,
     ) -> Self {
@@ -56,6 +58,18 @@ impl Call {
         self.api.0.draining.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// A place among the manifests being received, so that many slow ones cannot fill the memory.
+    pub(super) fn manifest_place(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        let busy =
+            || Error::Busy("as many manifests are being received as this registry takes at once");
+        Arc::clone(&self.api.0.manifests).try_acquire_owned().map_err(|_| busy().into())
+    }
+
+    /// What is not ready, as of a moment ago.
+    pub(super) async fn faults(&self) -> Vec<(&'static str, String)> {
+        self.api.0.readiness.faults(self.registry()).await
+    }
+
     /// Whether the client wants the headers alone.
     pub(super) fn is_head(&self) -> bool {
         is_head(&self.head.method)
@@ -70,6 +84,11 @@ impl Call {
     /// The repository named by the path.
     pub(super) fn repository(&self) -> Result<RepositoryName, Failure> {
         self.parsed(self.place.name.clone(), ErrorCode::NameInvalid)
+    }
+
+    /// Checks the repository of a path that may stand without one.
+    pub(super) fn extension_scope(&self) -> Result<(), Failure> {
+        if self.place.name.is_empty() { Ok(()) } else { self.repository().map(drop) }
     }
 
     /// The tag or digest that ends the path.
@@ -177,7 +196,7 @@ impl Call {
         format!("{base}{path}")
     }
 
-    fn take_body(&mut self, limit: u64) -> Option<IncomingBody> {
+    fn take_body(&mut self, limit: u64) -> Option<IncomingBody<Unread>> {
         let settings = self.settings();
         let limits = Limits {
             stall: settings.body_stall,

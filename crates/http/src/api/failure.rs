@@ -11,6 +11,9 @@ use crate::api::call::shortened;
 use crate::api::reply::{self, DOCKER_CONTENT_DIGEST, JSON, UPLOAD_OFFSET};
 use crate::body::Body;
 
+/// How many missing digests one reply names.
+const MOST_MISSING: usize = 200;
+
 /// A reply that says what went wrong.
 pub(super) struct Failure {
     status: StatusCode,
@@ -39,6 +42,10 @@ impl Failure {
         let mut failure = Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, message);
         failure.internal = Some(reason.into());
         failure
+    }
+
+    pub(super) fn host_missing() -> Self {
+        Self::invalid(ErrorCode::Unsupported, "an HTTP/1.1 request has exactly one Host header")
     }
 
     pub(super) fn no_such_route(path: &str) -> Self {
@@ -96,7 +103,7 @@ impl From<Error> for Failure {
             Error::Invalid { code, .. } => Self::invalid(code, message),
             Error::MissingContent(digests) => Self {
                 status: StatusCode::NOT_FOUND,
-                errors: digests.iter().map(missing_content).collect(),
+                errors: digests.iter().take(MOST_MISSING).map(missing_content).collect(),
                 headers: Vec::new(),
                 internal: None,
             },

@@ -49,6 +49,7 @@ pub(super) async fn push(mut call: Call) -> Result<Response<Body>, Failure> {
     let operation =
         PutManifest { repository: repository.clone(), reference: reference.clone(), tags };
     let operation = call.permit(operation).await?;
+    let _place = call.manifest_place()?;
     let limit = call.registry().rules().max_manifest_size;
     let payload = call.collect(limit).await.map_err(|error| unread(error, limit))?;
     let push = PushManifest { payload, content_type, precondition };
@@ -66,8 +67,10 @@ pub(super) async fn push(mut call: Call) -> Result<Response<Body>, Failure> {
         headers.append(WARNING, reply::value(format!("299 - \"{warning}\"")));
     }
     if matches!(reference, Reference::Digest(_)) {
-        for tag in &pushed.tags {
-            headers.append(OCI_TAG, reply::value(tag.as_str()));
+        // A few a line: clients stop at some number of headers, others at some length of one.
+        for tags in pushed.tags.chunks(10) {
+            let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
+            headers.append(OCI_TAG, reply::value(tags.join(", ")));
         }
     }
     Ok(response)

@@ -14,16 +14,19 @@ mod reply;
 mod routes;
 mod support;
 mod tags;
+mod unread;
 mod uploads;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, request::Parts};
+use http::header::{EXPECT, HOST};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version, request::Parts};
 use hyper::body::Incoming;
+use tokio::sync::Semaphore;
 use tracing::Instrument;
-use wharf_core::Registry;
+use wharf_core::{Error, Registry};
 
 pub use routes::{Endpoint, ROUTES, Resource, Route};
 
@@ -34,11 +37,22 @@ use crate::origin::Origin;
 use crate::serve::{Connection, Handler, Watch};
 use call::Call;
 use failure::Failure;
+use health::Readiness;
 use routes::Found;
+use unread::Unread;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 const NO_SNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
+
+/// How many manifests are received at once: with 4 MiB each, half a GiB.
+const MOST_MANIFESTS: usize = 128;
+
+/// How many bodies have their rest thrown away at once.
+const MOST_UNREAD: usize = 256;
+
+/// How many requests change something at once.
+const MOST_CHANGES: u32 = 1 << 16;
 
 /// Makes the span of a request, for traces.
 pub type MakeSpan = Box<dyn Fn(&Parts, &'static str) -> tracing::Span + Send + Sync>;
@@ -83,6 +97,13 @@ struct Inner {
     log: AccessLog,
     ids: RequestIds,
     draining: AtomicBool,
+    readiness: Readiness,
+    /// Places for manifests being received.
+    manifests: Arc<Semaphore>,
+    /// Places for bodies whose rest is thrown away.
+    unread: Arc<Semaphore>,
+    /// Places for requests that change something, all of them free when none is under way.
+    changes: Arc<Semaphore>,
     tag_cache_control: HeaderValue,
 }
 
@@ -102,6 +123,10 @@ impl Api {
             log,
             ids: RequestIds::new(),
             draining: AtomicBool::new(false),
+            readiness: Readiness::default(),
+            manifests: Arc::new(Semaphore::new(MOST_MANIFESTS)),
+            unread: Arc::new(Semaphore::new(MOST_UNREAD)),
+            changes: Arc::new(Semaphore::new(MOST_CHANGES as usize)),
             tag_cache_control,
         }))
     }
@@ -109,6 +134,14 @@ impl Api {
     /// From now on `/readyz` says that this process is about to stop, so that load balancers look elsewhere.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Api {
+    /// Waits until everything that changes something has come to its end, `longest` at most: what clients
+    /// sent before they were cut is then recorded. Returns whether all of it has.
+    pub async fn settled(&self, longest: Duration) -> bool {
+        tokio::time::timeout(longest, self.0.changes.acquire_many(MOST_CHANGES)).await.is_ok()
     }
 }
 
@@ -127,7 +160,11 @@ impl Handler for Api {
         };
         entry.set_operation(operation);
         let mut measurement = inner.metrics.begin(operation);
+        // A client that awaits our word before it sends its body has sent none.
+        let lingers = head.version < Version::HTTP_2 && !head.headers.contains_key(EXPECT);
+        let body = Unread::new(body, lingers.then(|| Arc::clone(&inner.unread)));
         let answered = match found {
+            _ if !names_one_host(&head) => Err(Failure::host_missing()),
             Found::Route(route, place) => {
                 let call = Call::new(self.clone(), head, body, *connection, place);
                 self.answer(route, call).await
@@ -163,6 +200,12 @@ impl Api {
         }
         // A client that goes away makes the server drop its request. What changes something is not
         // dropped half-way: it goes on, on its own, to a state that is whole.
+        let place = Arc::clone(&self.0.changes).try_acquire_owned();
+        let place = place.map_err(|_| Error::Busy("too many changes are under way"))?;
+        let work = async move {
+            let _place = place;
+            work.await
+        };
         let task = match span {
             Some(span) => tokio::spawn(work.instrument(span)),
             None => tokio::spawn(work),
@@ -191,6 +234,11 @@ async fn dispatch(endpoint: Endpoint, call: Call) -> Result<Response<Body>, Fail
         Endpoint::FinishUpload => uploads::finish(call).await,
         Endpoint::CancelUpload => uploads::cancel(call).await,
     }
+}
+
+/// An HTTP/1.1 request names its host once (RFC 9112, section 3.2); proxies disagree about others.
+fn names_one_host(head: &Parts) -> bool {
+    head.version != Version::HTTP_11 || head.headers.get_all(HOST).iter().count() == 1
 }
 
 /// Whether a request wants the headers alone.

@@ -54,7 +54,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>, Failure> {
     let document =
         serde_json::to_string(&index).map_err(|error| Failure::internal(error.to_string()))?;
     let content_type = HeaderValue::from_static(MediaType::ImageIndex.as_str());
-    let mut response = reply::json(content_type, document, false);
+    let mut response = reply::json(content_type, document, call.is_head());
     if artifact_type.is_some() {
         response
             .headers_mut()

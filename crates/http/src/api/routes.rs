@@ -80,8 +80,8 @@ pub struct Route {
     pub mutates: bool,
 }
 
-const fn probe(resource: Resource, endpoint: Endpoint) -> Route {
-    Route { method: Method::GET, resource, endpoint, operation: "probe", mutates: false }
+const fn probe(method: Method, resource: Resource, endpoint: Endpoint) -> Route {
+    Route { method, resource, endpoint, operation: "probe", mutates: false }
 }
 
 const fn route<O: Operation>(method: Method, resource: Resource, endpoint: Endpoint) -> Route {
@@ -90,19 +90,25 @@ const fn route<O: Operation>(method: Method, resource: Resource, endpoint: Endpo
 
 /// The whole API.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 21] = [
-    probe(Resource::Health, Endpoint::Alive),
-    probe(Resource::Readiness, Endpoint::Ready),
+pub static ROUTES: [Route; 27] = [
+    probe(Method::GET, Resource::Health, Endpoint::Alive),
+    probe(Method::HEAD, Resource::Health, Endpoint::Alive),
+    probe(Method::GET, Resource::Readiness, Endpoint::Ready),
+    probe(Method::HEAD, Resource::Readiness, Endpoint::Ready),
     route::<CheckSupport>(Method::GET, Resource::Root, Endpoint::CheckSupport),
     route::<CheckSupport>(Method::HEAD, Resource::Root, Endpoint::CheckSupport),
     route::<ListRepositories>(Method::GET, Resource::Catalog, Endpoint::ListRepositories),
+    route::<ListRepositories>(Method::HEAD, Resource::Catalog, Endpoint::ListRepositories),
     route::<DiscoverExtensions>(Method::GET, Resource::Extensions, Endpoint::DiscoverExtensions),
+    route::<DiscoverExtensions>(Method::HEAD, Resource::Extensions, Endpoint::DiscoverExtensions),
     route::<ListTags>(Method::GET, Resource::Tags, Endpoint::ListTags),
+    route::<ListTags>(Method::HEAD, Resource::Tags, Endpoint::ListTags),
     route::<PullManifest>(Method::GET, Resource::Manifest, Endpoint::PullManifest),
     route::<PullManifest>(Method::HEAD, Resource::Manifest, Endpoint::PullManifest),
     route::<PutManifest>(Method::PUT, Resource::Manifest, Endpoint::PushManifest),
     route::<DeleteManifest>(Method::DELETE, Resource::Manifest, Endpoint::DeleteManifest),
     route::<ListReferrers>(Method::GET, Resource::Referrers, Endpoint::ListReferrers),
+    route::<ListReferrers>(Method::HEAD, Resource::Referrers, Endpoint::ListReferrers),
     route::<PullBlob>(Method::GET, Resource::Blob, Endpoint::PullBlob),
     route::<PullBlob>(Method::HEAD, Resource::Blob, Endpoint::PullBlob),
     route::<DeleteBlob>(Method::DELETE, Resource::Blob, Endpoint::DeleteBlob),

@@ -17,6 +17,7 @@ pub(super) async fn check(call: Call) -> Result<Response<Body>, Failure> {
 
 /// `GET /v2/_oci/ext/discover` (distribution-spec, extensions/_oci.md).
 pub(super) async fn discover(call: Call) -> Result<Response<Body>, Failure> {
+    call.extension_scope()?;
     call.permit(DiscoverExtensions {}).await?;
     let document = json!({ "extensions": [
         {
@@ -32,5 +33,5 @@ pub(super) async fn discover(call: Call) -> Result<Response<Body>, Failure> {
             "endpoints": ["_catalog"],
         },
     ]});
-    Ok(reply::json(JSON, document.to_string(), false))
+    Ok(reply::json(JSON, document.to_string(), call.is_head()))
 }

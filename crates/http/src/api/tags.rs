@@ -17,7 +17,7 @@ pub(super) async fn list(call: Call) -> Result<Response<Body>, Failure> {
     let page = call.registry().list_tags(&operation, after, limit).await?;
     let tags: Vec<&str> = page.items.iter().map(|tag| tag.as_str()).collect();
     let document = json!({ "name": repository.as_str(), "tags": tags });
-    let mut response = reply::json(JSON, document.to_string(), false);
+    let mut response = reply::json(JSON, document.to_string(), call.is_head());
     if let Some(last) = tags.last().filter(|_| page.more) {
         next(&mut response, &call, &format!("/v2/{repository}/tags/list"), tags.len(), last);
     }
@@ -30,7 +30,8 @@ pub(super) async fn list_repositories(call: Call) -> Result<Response<Body>, Fail
     let operation = call.permit(ListRepositories {}).await?;
     let page = call.registry().list_repositories(&operation, after, limit).await?;
     let names: Vec<&str> = page.items.iter().map(|name| name.as_str()).collect();
-    let mut response = reply::json(JSON, json!({ "repositories": names }).to_string(), false);
+    let mut response =
+        reply::json(JSON, json!({ "repositories": names }).to_string(), call.is_head());
     if let Some(last) = names.last().filter(|_| page.more) {
         next(&mut response, &call, "/v2/_catalog", names.len(), last);
     }

@@ -1,7 +1,7 @@
 //! Uploads: begin or mount (end-4, end-11), status (end-13), chunk (end-5), finish (end-6), cancel (end-14).
 
 use http::header::{CONTENT_RANGE, LOCATION};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use wharf_core::operation::{
     AppendUpload, CancelUpload, FinishUpload, GetUpload, MountBlob, StartUpload,
 };
@@ -29,7 +29,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>, Failure> {
         call.registry().push_blob(&operation, digest, source).await?;
         return Ok(reply::blob_created(&call, &repository, &digest));
     }
-    if call.announced().is_none_or(|length| length > 0) {
+    if call.collect(0).await.is_err() {
         let message = "the request that begins an upload has no body, unless it names the digest of the whole blob";
         return Err(Failure::invalid(ErrorCode::BlobUploadInvalid, message));
     }
@@ -75,7 +75,7 @@ pub(super) async fn append(mut call: Call) -> Result<Response<Body>, Failure> {
     let operation = call.permit(AppendUpload { repository: repository.clone(), upload }).await?;
     let source = call.source(limit(&call, range));
     let appended = call.registry().append_upload(&operation, range, source).await;
-    let state = appended.map_err(|error| located(&call, error))?;
+    let state = appended.map_err(|error| refused(&call, range, error))?;
     Ok(reply::upload(StatusCode::ACCEPTED, &call, &repository, state))
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn finish(mut call: Call) -> Result<Response<Body>, Failure> {
     let operation = call.permit(operation).await?;
     let source = call.source(limit(&call, range));
     let finished = call.registry().finish_upload(&operation, range, source).await;
-    finished.map_err(|error| located(&call, error))?;
+    finished.map_err(|error| refused(&call, range, error))?;
     Ok(reply::blob_created(&call, &repository, &digest))
 }
 
@@ -113,6 +113,7 @@ fn content_range(call: &Call) -> Result<Option<ContentRange>, Failure> {
     })?;
     // A close without a last chunk may still carry the header of no bytes.
     match call.announced() {
+        Some(0) if call.head.method == Method::PUT => Ok(None),
         Some(length) if length != range.length() => {
             let message = format!(
                 "the Content-Range {range} has {} bytes but the body has {length}",
@@ -130,9 +131,15 @@ fn limit(call: &Call, range: Option<ContentRange>) -> u64 {
     range.map_or(most, |range| range.length().min(most))
 }
 
-/// A chunk in the wrong place is told where the upload is.
-fn located(call: &Call, error: Error) -> Failure {
+/// A chunk that is longer than it said is told so; one in the wrong place, where the upload is.
+fn refused(call: &Call, range: Option<ContentRange>, error: Error) -> Failure {
     let wrong_place = matches!(error, Error::WrongOffset { .. });
+    if let (Error::TooLarge { limit, .. }, Some(range)) = (&error, range)
+        && *limit == range.length()
+    {
+        let message = format!("the chunk's Content-Range is {range} but more bytes came");
+        return Failure::invalid(ErrorCode::SizeInvalid, message);
+    }
     let failure = Failure::from(error);
     if wrong_place { failure.with(LOCATION, &call.location(call.head.uri.path())) } else { failure }
 }

@@ -33,9 +33,9 @@ pub struct Limits {
     pub max_bytes: u64,
     /// How long the client may send nothing.
     pub stall: Duration,
-    /// For how long the client may be slower than `min_bytes_per_second`.
+    /// How far the client may fall behind `min_bytes_per_second`.
     pub grace: Duration,
-    /// The least average rate, once `grace` is over.
+    /// The least rate.
     pub min_bytes_per_second: u64,
 }
 
@@ -56,7 +56,7 @@ pub struct IncomingBody<B = Incoming> {
     body: B,
     limits: Limits,
     received: u64,
-    /// How long the client was waited for, without the wait that is on.
+    /// How long the client was waited for beyond what its bytes have earned, without the wait that is on.
     waited: Duration,
     waiting_since: Option<Instant>,
     /// Fires at the first time a limit could be broken, or earlier: it is not set anew at each wait.
@@ -147,6 +147,7 @@ where
                 continue;
             }
             self.received = self.received.saturating_add(bytes.len() as u64);
+            self.waited = self.waited.saturating_sub(self.earned(bytes.len()));
             return Poll::Ready(Some(match self.received > limit {
                 true => Err(IncomingError::TooLong { limit }),
                 false => Ok(bytes),
@@ -175,14 +176,21 @@ where
         }
     }
 
-    /// How much longer the client may send nothing and still keep the rate.
+    /// How much longer the client may send nothing and still keep the rate. Bytes pay for waits before
+    /// them, never for waits to come: a fast start buys no slow end.
     fn patience(&self) -> Duration {
-        let rate = self.limits.min_bytes_per_second;
-        if rate == 0 {
+        if self.limits.min_bytes_per_second == 0 {
             return Duration::MAX;
         }
-        let earned = Duration::from_secs(self.received / rate);
-        earned.max(self.limits.grace).saturating_sub(self.waited)
+        self.limits.grace.saturating_sub(self.waited)
+    }
+
+    /// The time that so many bytes may take.
+    fn earned(&self, bytes: usize) -> Duration {
+        match self.limits.min_bytes_per_second {
+            0 => Duration::MAX,
+            rate => Duration::from_secs_f64(bytes as f64 / rate as f64),
+        }
     }
 }
 

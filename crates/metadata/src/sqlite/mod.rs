@@ -2,6 +2,8 @@
 
 mod readers;
 mod statements;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::Path;

@@ -1,15 +1,20 @@
 //! Readers: a few connections, each used by one read at a time, off the threads that serve connections.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use wharf_core::StoreError;
 use wharf_core::clock::Clock;
 
 use crate::engine::{Result, Transaction};
 use crate::sqlite::statements::OnConnection;
 use crate::sqlite::store_error;
+
+/// How long a read waits for a connection before it gives up.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The connections for reading.
 pub(super) struct Readers {
@@ -31,7 +36,8 @@ impl Readers {
     pub(super) async fn run<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
         let failed =
             |what: &str| StoreError::Unavailable(format!("the database's readers: {what}"));
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| failed("closed"))?;
+        let place = timeout(LONGEST_WAIT, Arc::clone(&self.places).acquire_owned());
+        let place = place.await.map_err(|_| failed("busy"))?.map_err(|_| failed("closed"))?;
         let (idle, clock) = (Arc::clone(&self.idle), Arc::clone(&self.clock));
         let read = tokio::task::spawn_blocking(move || {
             let _place = place;

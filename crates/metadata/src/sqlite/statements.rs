@@ -19,13 +19,17 @@ pub(super) struct OnConnection<'a> {
 }
 
 impl OnConnection<'_> {
-    /// Runs a transaction's statements to their end.
+    /// Runs a transaction's statements to their end. One that panics fails, so that its connection and the
+    /// thread that works for all others live on.
     pub(super) fn run<T: Transaction>(&mut self, transaction: &T) -> Result<T::Output> {
-        transaction.run(self).now_or_never().unwrap_or_else(|| {
-            Err(StoreError::Unavailable(
+        let run = || transaction.run(self).now_or_never();
+        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+            Ok(Some(result)) => result,
+            Ok(None) => Err(StoreError::Unavailable(
                 "a transaction waited for something else than its database".into(),
-            ))
-        })
+            )),
+            Err(_) => Err(StoreError::Unavailable("a transaction panicked".into())),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Writer {
 /// A transaction to run, which gives back how to answer once its group is committed.
 type Job = Box<dyn FnOnce(&mut OnConnection<'_>) -> Answer + Send>;
 
-/// Tells who asked what became of it: the error, if the whole group failed.
+/// Tells who asked what became of it: its own error, else that of the whole group, if that failed.
 type Answer = Box<dyn FnOnce(Option<StoreError>) + Send>;
 
 impl Writer {
@@ -39,8 +39,9 @@ impl Writer {
         let job: Job = Box::new(move |on| {
             let result = in_savepoint(on, &transaction);
             Box::new(move |failure| {
+                let result = result.and_then(|output| failure.map_or(Ok(output), Err));
                 // The asker may have gone away; what was done stays done.
-                let _ = reply.send(failure.map_or(result, Err));
+                let _ = reply.send(result);
             })
         });
         let stopped =
@@ -54,7 +55,7 @@ fn write_all(mut connection: Connection, clock: &Arc<dyn Clock>, jobs: &Receiver
     while let Ok(first) = jobs.recv() {
         let mut answers = Vec::new();
         let group = write_group(&mut connection, clock, first, jobs, &mut answers);
-        let failure = group.err().map(|error| store_error(&error));
+        let failure = group.err();
         if failure.is_some() && !connection.is_autocommit() {
             let _ = connection.execute_batch("ROLLBACK");
         }
@@ -70,8 +71,8 @@ fn write_group(
     first: Job,
     jobs: &Receiver<Job>,
     answers: &mut Vec<Answer>,
-) -> rusqlite::Result<()> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
+) -> Result<()> {
+    batch(connection, "BEGIN IMMEDIATE")?;
     let mut on = OnConnection { connection, clock };
     answers.push(first(&mut on));
     // A full disk makes SQLite roll the whole group back by itself; then nothing more may join it.
@@ -79,19 +80,29 @@ fn write_group(
         let Ok(job) = jobs.try_recv() else { break };
         answers.push(job(&mut on));
     }
-    on.connection.execute_batch("COMMIT")
+    if on.connection.is_autocommit() {
+        return Err(StoreError::Unavailable(
+            "another transaction failed, and all that were to be synced with it were undone".into(),
+        ));
+    }
+    batch(on.connection, "COMMIT")
+}
+
+fn batch(connection: &Connection, sql: &str) -> Result<()> {
+    connection.execute_batch(sql).map_err(|error| store_error(&error))
 }
 
 /// Runs a transaction so that its failure undoes it alone.
 fn in_savepoint<T: Transaction>(on: &mut OnConnection<'_>, transaction: &T) -> Result<T::Output> {
-    let batch = |on: &OnConnection<'_>, sql: &str| {
-        on.connection.execute_batch(sql).map_err(|error| store_error(&error))
-    };
-    batch(on, "SAVEPOINT one")?;
+    batch(on.connection, "SAVEPOINT one")?;
     let result = on.run(transaction);
-    if result.is_err() {
-        batch(on, "ROLLBACK TO one")?;
+    if on.connection.is_autocommit() {
+        // SQLite has rolled everything back by itself, this savepoint too: only the reason is left to tell.
+        return result;
     }
-    batch(on, "RELEASE one")?;
+    if result.is_err() {
+        batch(on.connection, "ROLLBACK TO one")?;
+    }
+    batch(on.connection, "RELEASE one")?;
     result
 }

@@ -102,8 +102,12 @@ impl Transaction for CommitManifest {
             events::record(on, repository, event, &self.by, now).await?;
         }
         let change = Change { repository, by: &self.by, now };
+        let mut moved = BTreeSet::new();
         for (tag, standing) in self.tags.iter().zip(&standings) {
-            change.move_tag(on, tag, standing.as_ref(), &self.digest).await?;
+            // A client may name a tag twice; it moves once.
+            if moved.insert(tag.as_str()) {
+                change.move_tag(on, tag, standing.as_ref(), &self.digest).await?;
+            }
         }
         Ok(CommitOutcome::Committed)
     }
@@ -300,36 +304,50 @@ impl Transaction for DeleteManifest {
 impl Transaction for ListReferrers {
     type Output = Vec<Referrer>;
 
+    /// Reads a few at a time, so that no more than one such batch lies past `max_bytes`.
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
-        let rows = on
-            .query(
-                "SELECT m.digest, m.media_type, m.size, m.artifact_type, m.annotations
-                 FROM repositories r
-                 JOIN repository_manifests h ON h.repository_id = r.id
-                 JOIN manifests m ON m.digest = h.digest
-                 WHERE r.name = $1 AND m.subject = $2
-                   AND ($3 IS NULL OR m.artifact_type = $3)
-                   AND ($4 IS NULL OR m.digest > $4)
-                 ORDER BY m.digest LIMIT $5",
-                arguments![
-                    self.repository.as_str(),
-                    self.subject,
-                    self.artifact_type.as_deref(),
-                    self.after,
-                    self.limit,
-                ],
-            )
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Referrer {
-                    digest: row.digest(0)?,
-                    media_type: media_type(row, 1)?,
-                    size: row.size(2)?,
-                    artifact_type: row.optional_text(3)?,
-                    annotations: row.text(4)?.to_owned(),
-                })
-            })
-            .collect()
+        const BATCH: usize = 16;
+        let mut found: Vec<Referrer> = Vec::new();
+        let mut bytes = 0;
+        while found.len() < self.limit && bytes <= self.max_bytes {
+            let after = found.last().map(|referrer| referrer.digest).or(self.after);
+            let rows = on
+                .query(
+                    "SELECT m.digest, m.media_type, m.size, m.artifact_type, m.annotations
+                     FROM repositories r
+                     JOIN repository_manifests h ON h.repository_id = r.id
+                     JOIN manifests m ON m.digest = h.digest
+                     WHERE r.name = $1 AND m.subject = $2
+                       AND ($3 IS NULL OR m.artifact_type = $3)
+                       AND ($4 IS NULL OR m.digest > $4)
+                     ORDER BY m.digest LIMIT $5",
+                    arguments![
+                        self.repository.as_str(),
+                        self.subject,
+                        self.artifact_type.as_deref(),
+                        after,
+                        BATCH.min(self.limit - found.len()),
+                    ],
+                )
+                .await?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in &rows {
+                bytes += row.text(4)?.len();
+                found.push(referrer(row)?);
+            }
+        }
+        Ok(found)
     }
+}
+
+fn referrer(row: &Row) -> Result<Referrer> {
+    Ok(Referrer {
+        digest: row.digest(0)?,
+        media_type: media_type(row, 1)?,
+        size: row.size(2)?,
+        artifact_type: row.optional_text(3)?,
+        annotations: row.text(4)?.to_owned(),
+    })
 }

@@ -14,6 +14,7 @@ mod manifest_contradictions;
 mod manifest_embedded_data;
 mod manifest_json;
 mod manifest_keys;
+mod manifest_limits;
 mod manifest_samples;
 mod manifests;
 mod media_types;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use wharf_http::access_log::{AccessLog, Format, LogThread};
 use wharf_http::api::{Api, ROUTES};
@@ -21,6 +22,9 @@ use crate::telemetry::Telemetry;
 
 /// How long work on blocking threads may go on after everything else has stopped.
 const BLOCKING_WORK: Duration = Duration::from_secs(5);
+
+/// How long changes whose clients were cut may take to record what came.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// The flags of `wharf serve`.
 #[derive(Debug, Args)]
@@ -39,34 +43,47 @@ pub fn execute(command: &Serve) -> anyhow::Result<()> {
         let _inside = runtime.enter();
         Telemetry::start(&loaded.config)?
     };
-    let outcome = start(&runtime, loaded.config);
+    let outcome = start(&runtime, &loaded.config);
     telemetry.stop();
     runtime.shutdown_timeout(BLOCKING_WORK);
-    outcome
+    // The lock on the data folder, if it was taken, is given back only now that nothing writes there.
+    outcome.map(drop)
 }
 
-fn start(runtime: &Runtime, config: Config) -> anyhow::Result<()> {
+/// Returns the data folder, which is to be kept until the runtime has stopped.
+fn start(runtime: &Runtime, config: &Config) -> anyhow::Result<DataFolder> {
+    raise_open_files();
     let data_folder = tracing::info_span!("open data folder")
         .in_scope(|| DataFolder::open(config.data.folder.as_ref()))?;
     runtime.block_on(async {
         let shutdown = Shutdown::on_signals().context("signals cannot be watched")?;
-        run(config, data_folder, shutdown).await
-    })
+        run(config, &data_folder, shutdown).await
+    })?;
+    Ok(data_folder)
+}
+
+/// Lets the process open as many files as the system allows it: each pull holds a socket and a file.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
 }
 
 /// Serves the registry; returns when a stop was asked for and requests have drained.
-async fn run(config: Config, data_folder: DataFolder, shutdown: Shutdown) -> anyhow::Result<()> {
-    let registry = Arc::new(wiring::registry(&config, &data_folder)?);
+async fn run(config: &Config, data_folder: &DataFolder, shutdown: Shutdown) -> anyhow::Result<()> {
+    let registry = Arc::new(wiring::registry(config, data_folder)?);
     let metrics = Arc::new(Metrics::new(&operations()));
-    let (log, log_thread) = access_log(&config, &metrics)?;
-    let api = Api::new(Arc::clone(&registry), wiring::api(&config)?, Arc::clone(&metrics), log);
+    let (log, log_thread) = access_log(config, &metrics)?;
+    let api = Api::new(Arc::clone(&registry), wiring::api(config)?, Arc::clone(&metrics), log);
     let address = config.http.listen;
-    let server = Server::bind(wiring::server(&config))
+    let server = Server::bind(wiring::server(config))
         .await
         .with_context(|| format!("cannot listen on {address} (http.listen)"))?
         .with_counters(metrics.connections());
     reload_on_hangup(server.certificate()).context("signals cannot be watched")?;
-    announce(&config, server.local_addr().unwrap_or(address), data_folder.path())?;
+    announce(config, server.local_addr().unwrap_or(address), data_folder.path())?;
 
     let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, shutdown.clone()));
     let jobs = tokio::spawn(wharf_jobs::run(registry));
@@ -75,11 +92,16 @@ async fn run(config: Config, data_folder: DataFolder, shutdown: Shutdown) -> any
         shutdown.requested().await;
         draining.drain();
     };
-    let cut = server.run(api, stop).await;
+    let cut = server.run(api.clone(), stop).await;
     if cut > 0 {
         tracing::warn!(
             cut,
             "connections were cut because they did not end within http.drain_timeout"
+        );
+    }
+    if !api.settled(SETTLING).await {
+        tracing::warn!(
+            "changes were under way still; what they did not record is as if never sent"
         );
     }
     jobs.abort();
@@ -87,7 +109,6 @@ async fn run(config: Config, data_folder: DataFolder, shutdown: Shutdown) -> any
     if let Some(log_thread) = log_thread {
         log_thread.stop();
     }
-    drop(data_folder);
     Ok(())
 }
 

@@ -1,0 +1,12 @@
+//! The registry on SQLite, on object stores that fail on purpose, and on the cache in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod caching;
+mod chunks;
+mod deleting;
+mod expiry;
+mod faulty_metadata;
+mod finishing;
+mod in_flight;
+mod stand;
+mod step_faults;

@@ -1,0 +1,122 @@
+//! Rules of memberships: which repository holds which blob.
+
+use wharf_core::blobs::ObjectKey;
+use wharf_core::metadata::{MountBlob, Precondition, RemoveBlob, RemoveOutcome};
+use wharf_oci::Digest;
+
+use super::samples::{blob, commit, image, name};
+use super::stand::Stand;
+
+async fn mount(stand: &Stand, repository: &str, digest: Digest, from: &str) -> bool {
+    let mount = MountBlob { repository: name(repository), digest, from: name(from) };
+    stand.metadata.mount_blob(mount).await.unwrap()
+}
+
+async fn remove(stand: &Stand, repository: &str, digest: Digest) -> RemoveOutcome {
+    let removal = RemoveBlob { repository: name(repository), digest };
+    stand.metadata.remove_blob(removal).await.unwrap()
+}
+
+/// Knowing its digest opens nothing elsewhere.
+pub async fn a_blob_is_found_only_where_it_is_held(stand: &Stand) {
+    let digest = blob("one");
+    stand.hold("a", digest).await;
+    stand.hold("b", blob("two")).await;
+    assert_eq!(stand.held("a", digest).await, Some(ObjectKey::canonical(digest)));
+    assert_eq!(stand.held("b", digest).await, None);
+    assert_eq!(stand.held("unknown", digest).await, None);
+}
+
+/// As many as are asked for.
+pub async fn the_holders_of_a_blob_are_found(stand: &Stand) {
+    let digest = blob("one");
+    for repository in ["a", "b", "c"] {
+        stand.hold(repository, digest).await;
+    }
+    stand.hold("d", blob("two")).await;
+    let mut holders = stand.metadata.find_holders(digest, 10).await.unwrap();
+    holders.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    assert_eq!(holders, [name("a"), name("b"), name("c")]);
+    assert_eq!(stand.metadata.find_holders(digest, 2).await.unwrap().len(), 2);
+    assert!(stand.metadata.find_holders(blob("three"), 10).await.unwrap().is_empty());
+}
+
+/// And is no news the second time. The repository comes into being by it.
+pub async fn a_mount_adds_a_membership(stand: &Stand) {
+    let digest = blob("one");
+    let key = stand.hold("a", digest).await;
+    for _ in 0..2 {
+        assert!(mount(stand, "new", digest, "a").await);
+        assert_eq!(stand.held("new", digest).await, Some(key));
+    }
+}
+
+/// Nor a repository.
+pub async fn a_mount_from_where_the_blob_is_not_held_adds_nothing(stand: &Stand) {
+    let digest = blob("one");
+    stand.hold("a", digest).await;
+    stand.hold("b", blob("two")).await;
+    let before = stand.everything().await;
+    assert!(!mount(stand, "new", digest, "b").await);
+    assert!(!mount(stand, "new", digest, "unknown").await);
+    assert!(!mount(stand, "new", blob("three"), "a").await);
+    assert_eq!(stand.everything().await, before);
+}
+
+/// The collector that condemns it next finds no mark.
+pub async fn a_mount_of_a_marked_blob_takes_the_mark_away(stand: &Stand) {
+    let digest = blob("one");
+    stand.hold("a", digest).await;
+    stand.mark(digest, 0, "marked").await;
+    assert!(mount(stand, "b", digest, "a").await);
+    assert!(stand.marks(digest).await.is_empty());
+}
+
+/// Its object is about to be deleted.
+pub async fn a_mount_of_a_condemned_blob_is_refused(stand: &Stand) {
+    let digest = blob("one");
+    stand.hold("a", digest).await;
+    stand.mark(digest, 0, "condemned").await;
+    assert!(!mount(stand, "b", digest, "a").await);
+    assert_eq!(stand.held("b", digest).await, None);
+    assert_eq!(stand.marks(digest).await, ["0 condemned"]);
+}
+
+/// Elsewhere it is held as before.
+pub async fn a_removed_blob_is_not_held_there_any_more(stand: &Stand) {
+    let digest = blob("one");
+    stand.hold("a", digest).await;
+    stand.hold("b", digest).await;
+    assert_eq!(remove(stand, "a", digest).await, RemoveOutcome::Removed);
+    assert_eq!(stand.held("a", digest).await, None);
+    assert!(stand.held("b", digest).await.is_some());
+    assert_eq!(remove(stand, "a", digest).await, RemoveOutcome::NotHeld);
+    assert_eq!(remove(stand, "unknown", digest).await, RemoveOutcome::NotHeld);
+}
+
+/// A manifest of another repository is no reason.
+pub async fn a_blob_that_a_manifest_needs_is_not_removed(stand: &Stand) {
+    let (config, layer) = (blob("config"), blob("layer"));
+    for repository in ["a", "b"] {
+        stand.hold(repository, config).await;
+        stand.hold(repository, layer).await;
+    }
+    let commit = commit("a", &image(&[config, layer]), &[]);
+    let digest = commit.digest;
+    stand.commit(commit).await;
+    for blob in [config, layer] {
+        assert_eq!(remove(stand, "a", blob).await, RemoveOutcome::Needed(digest));
+        assert!(stand.held("a", blob).await.is_some());
+        assert_eq!(remove(stand, "b", blob).await, RemoveOutcome::Removed);
+    }
+}
+
+/// What is needed is asked of the repository's manifests, not of all that ever were.
+pub async fn a_blob_is_removed_once_no_manifest_needs_it(stand: &Stand) {
+    let digest = stand.push("a", "one", &["latest"]).await;
+    stand.push("b", "one", &["latest"]).await;
+    assert_eq!(remove(stand, "a", blob("one")).await, RemoveOutcome::Needed(digest));
+    stand.delete("a", digest, Precondition::None).await;
+    assert_eq!(remove(stand, "a", blob("one")).await, RemoveOutcome::Removed);
+    assert_eq!(remove(stand, "b", blob("one")).await, RemoveOutcome::Needed(digest));
+}

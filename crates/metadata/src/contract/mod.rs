@@ -1,0 +1,134 @@
+//! The contract suite: what metadata does on every engine, one rule a function, each on a new and empty database.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken rule ends in a panic")]
+
+mod committing;
+mod memberships;
+mod preconditions;
+mod races;
+mod referrers;
+mod removing;
+mod repositories;
+mod reserving;
+mod samples;
+mod stand;
+mod tags;
+mod uploads;
+
+pub use committing::*;
+pub use memberships::*;
+pub use preconditions::*;
+pub use races::*;
+pub use referrers::*;
+pub use removing::*;
+pub use repositories::*;
+pub use reserving::*;
+pub use stand::{HandClock, Inspect, Stand};
+pub use tags::*;
+pub use uploads::*;
+
+/// Makes a test of each rule. `$make` is an async function without arguments that gives new, empty metadata,
+/// the [`HandClock`] that is its clock, and an [`Inspect`] of its rows, which is kept until the test is over.
+/// The crate that uses it needs tokio with `macros` and `rt-multi-thread`, and this crate's feature `contract`.
+#[macro_export]
+macro_rules! metadata_contract {
+    ($make:path) => {
+        $crate::metadata_contract! { $make:
+            // Repositories.
+            repositories_are_listed_in_byte_order
+            repositories_are_listed_a_page_at_a_time
+            a_repository_without_a_manifest_is_not_listed
+            metadata_that_works_says_so
+            // Memberships.
+            a_blob_is_found_only_where_it_is_held
+            the_holders_of_a_blob_are_found
+            a_mount_adds_a_membership
+            a_mount_from_where_the_blob_is_not_held_adds_nothing
+            a_mount_of_a_marked_blob_takes_the_mark_away
+            a_mount_of_a_condemned_blob_is_refused
+            a_removed_blob_is_not_held_there_any_more
+            a_blob_that_a_manifest_needs_is_not_removed
+            a_blob_is_removed_once_no_manifest_needs_it
+            // Uploads.
+            an_upload_is_found_as_it_was_begun
+            an_upload_is_found_only_under_its_repository
+            an_upload_expires_by_the_databases_clock
+            progress_counts_only_from_the_recorded_offset
+            progress_makes_an_upload_live_on
+            an_expired_upload_makes_no_progress
+            a_cancelled_upload_is_gone
+            expired_uploads_are_listed_the_oldest_first
+            an_expired_upload_is_not_listed_before_its_reservations_deadline
+            // Reserving and finishing.
+            a_blob_is_reserved_at_the_key_that_is_its_digest
+            a_finished_upload_is_a_membership_and_no_upload
+            a_reservation_takes_the_mark_away
+            a_condemned_blob_is_reserved_at_the_next_incarnation
+            a_second_upload_shares_the_new_incarnation
+            a_reservation_asked_for_twice_answers_the_same
+            an_upload_that_is_not_there_reserves_nothing
+            a_finish_without_a_reservation_is_lost
+            a_finish_after_the_upload_expired_is_lost
+            a_finish_after_the_deadline_is_lost
+            a_finish_of_a_blob_condemned_meanwhile_is_lost
+            a_finish_at_another_incarnation_is_lost
+            a_finish_takes_a_mark_away
+            a_finish_asked_for_twice_is_lost_and_changes_nothing
+            // Committing manifests.
+            a_manifest_is_stored_byte_by_byte
+            a_manifest_is_found_only_in_its_repository
+            every_missing_blob_is_named_and_nothing_is_changed
+            every_missing_child_is_named_and_nothing_is_changed
+            content_that_another_repository_holds_is_missing
+            non_distributable_layers_are_not_needed
+            a_commit_touches_each_membership_that_it_needs
+            the_same_push_again_changes_nothing
+            several_tags_move_in_one_commit
+            a_tag_named_twice_moves_once
+            a_refused_commit_makes_no_repository
+            a_manifest_of_two_repositories_is_stored_once
+            // Preconditions.
+            a_push_of_what_must_be_absent
+            a_push_of_what_must_exist
+            a_push_of_what_must_stand_at_a_digest
+            a_push_of_what_must_not_stand_at_a_digest
+            a_push_by_digest_looks_at_the_manifest
+            one_tag_that_stands_elsewhere_refuses_all
+            a_deletion_of_a_tag_obeys_its_precondition
+            a_deletion_of_a_manifest_obeys_its_precondition
+            // Tags.
+            the_versions_of_a_tag_are_linear
+            versions_go_on_after_a_deletion
+            the_history_names_who_and_when
+            each_change_has_its_event_in_the_order_of_commits
+            tags_are_listed_in_byte_order
+            tags_are_listed_a_page_at_a_time
+            the_tags_of_an_unknown_repository_are_not_an_empty_list
+            a_tag_that_is_not_there_is_not_deleted
+            a_deleted_tag_leaves_its_manifest
+            // Removing manifests.
+            a_deleted_manifest_takes_its_tags_along
+            a_deleted_manifest_stays_in_other_repositories
+            a_manifest_that_is_not_there_is_not_deleted
+            a_deleted_manifest_can_be_pushed_again
+            // Referrers.
+            referrers_are_listed_in_the_order_of_their_digests
+            referrers_are_listed_a_page_at_a_time
+            a_page_of_referrers_ends_where_its_bytes_do
+            referrers_are_filtered_by_type
+            the_type_of_a_referrer_is_its_own_or_its_configurations
+            only_the_repositorys_own_referrers_are_listed
+            // Races.
+            tags_moved_by_many_at_once_have_a_linear_history
+            of_many_that_compare_and_swap_one_wins_each_round
+            of_many_that_create_a_tag_one_wins
+            a_blob_removed_while_manifests_are_pushed_is_never_missed
+        }
+    };
+    ($make:path: $($rule:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $rule() {
+            let (metadata, clock, inspect) = $make().await;
+            $crate::contract::$rule(&$crate::contract::Stand::new(metadata, clock, inspect)).await;
+        }
+    )* };
+}

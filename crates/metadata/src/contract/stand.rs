@@ -1,0 +1,226 @@
+//! What the rules stand on: pushes in one line, a clock driven by hand, and a look at the rows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use wharf_core::UploadId;
+use wharf_core::blobs::{ObjectKey, Staged};
+use wharf_core::clock::{Clock, SystemRandom, Timestamp};
+use wharf_core::metadata::{
+    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, FinishOutcome,
+    FinishUpload, Metadata, Precondition, ReserveBlob, ReserveOutcome, StartUpload,
+};
+use wharf_oci::{Algorithm, Digest, Hasher, Reference};
+
+use super::samples::{blob, commit, image, name};
+
+/// How long uploads live on the stand.
+pub(super) const LIFETIME: Duration = Duration::from_secs(3600);
+/// How long moves may take on the stand.
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(600);
+/// The least step of the clock.
+pub(super) const TICK: Duration = Duration::from_micros(1);
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct HandClock(AtomicI64);
+
+impl HandClock {
+    /// A clock that stands in November 2023.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_700_000_000_000_000)))
+    }
+
+    /// Moves it on.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Looks at rows, and changes those that only a collector would: what no trait of the core does.
+#[async_trait]
+pub trait Inspect: Send + Sync {
+    /// Runs a statement of plain SQL that both engines know, outside of the metadata under test. `$1`, `$2`, … are
+    /// digests in their binary form. Columns come as text: numbers in decimal, digests as digests, NULL as `-`.
+    async fn rows(&self, sql: &str, digests: &[Digest]) -> Vec<Vec<String>>;
+}
+
+/// Metadata under test.
+pub struct Stand {
+    pub(super) metadata: Arc<dyn Metadata>,
+    pub(super) clock: Arc<HandClock>,
+    inspect: Box<dyn Inspect>,
+}
+
+impl Stand {
+    /// A stand for new, empty metadata.
+    pub fn new(
+        metadata: impl Metadata,
+        clock: Arc<HandClock>,
+        inspect: impl Inspect + 'static,
+    ) -> Self {
+        Self { metadata: Arc::new(metadata), clock, inspect: Box::new(inspect) }
+    }
+
+    /// Rows, each as its columns joined by spaces.
+    pub(super) async fn rows(&self, sql: &str, digests: &[Digest]) -> Vec<String> {
+        let rows = self.inspect.rows(sql, digests).await;
+        rows.into_iter().map(|row| row.join(" ")).collect()
+    }
+
+    pub(super) async fn start(&self, repository: &str) -> UploadId {
+        let id = UploadId::random(&SystemRandom);
+        let start = StartUpload {
+            id,
+            repository: name(repository),
+            principal: "alice".into(),
+            staged: Staged::default(),
+            hash: Hasher::new(Algorithm::Sha256).state(),
+            lifetime: LIFETIME,
+        };
+        self.metadata.start_upload(start).await.unwrap();
+        id
+    }
+
+    pub(super) async fn reserve(&self, id: UploadId, digest: Digest) -> Option<ObjectKey> {
+        let reservation = ReserveBlob { id, digest, time_limit: TIME_LIMIT };
+        match self.metadata.reserve_blob(reservation).await.unwrap() {
+            ReserveOutcome::Reserved(key) => Some(key),
+            ReserveOutcome::NoUpload => None,
+        }
+    }
+
+    /// Whether the finish made a membership.
+    pub(super) async fn finish(&self, id: UploadId, key: ObjectKey) -> bool {
+        self.metadata.finish_upload(FinishUpload { id, key }).await.unwrap()
+            == FinishOutcome::Finished
+    }
+
+    /// Makes the repository hold a blob, as a client does.
+    pub(super) async fn hold(&self, repository: &str, blob: Digest) -> ObjectKey {
+        let id = self.start(repository).await;
+        let key = self.reserve(id, blob).await.unwrap();
+        assert!(self.finish(id, key).await);
+        key
+    }
+
+    pub(super) async fn held(&self, repository: &str, blob: Digest) -> Option<ObjectKey> {
+        self.metadata.find_blob(name(repository), blob).await.unwrap()
+    }
+
+    /// Marks an incarnation as a collector would: `marked` or `condemned`.
+    pub(super) async fn mark(&self, digest: Digest, incarnation: u32, state: &str) {
+        let sql = format!(
+            "INSERT INTO blob_marks (digest, incarnation, state, marked_at) VALUES ($1, {incarnation}, '{state}', 1)"
+        );
+        self.inspect.rows(&sql, &[digest]).await;
+    }
+
+    pub(super) async fn marks(&self, digest: Digest) -> Vec<String> {
+        let sql =
+            "SELECT incarnation, state FROM blob_marks WHERE digest = $1 ORDER BY incarnation";
+        self.rows(sql, &[digest]).await
+    }
+
+    pub(super) async fn commit(&self, commit: CommitManifest) -> CommitOutcome {
+        self.metadata.commit_manifest(commit).await.unwrap()
+    }
+
+    /// Pushes an image that says `text`, with all that it needs, and moves `tags` to it.
+    pub(super) async fn push(&self, repository: &str, text: &str, tags: &[&str]) -> Digest {
+        let blob = blob(text);
+        self.hold(repository, blob).await;
+        let commit = commit(repository, &image(&[blob]), tags);
+        let digest = commit.digest;
+        assert_eq!(self.commit(commit).await, CommitOutcome::Committed);
+        digest
+    }
+
+    /// Where a tag stands.
+    pub(super) async fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
+        let reference = Reference::Tag(tag.parse().unwrap());
+        let found = self.metadata.find_manifest(name(repository), reference).await.unwrap();
+        found.map(|manifest| manifest.digest)
+    }
+
+    pub(super) async fn has(&self, repository: &str, digest: Digest) -> bool {
+        let reference = Reference::Digest(digest);
+        self.metadata.find_manifest(name(repository), reference).await.unwrap().is_some()
+    }
+
+    pub(super) async fn delete_tag(
+        &self,
+        repository: &str,
+        tag: &str,
+        precondition: Precondition,
+    ) -> DeleteOutcome {
+        let deletion = DeleteTag {
+            repository: name(repository),
+            tag: tag.parse().unwrap(),
+            precondition,
+            by: "bob".into(),
+        };
+        self.metadata.delete_tag(deletion).await.unwrap()
+    }
+
+    pub(super) async fn delete(
+        &self,
+        repository: &str,
+        digest: Digest,
+        precondition: Precondition,
+    ) -> DeleteOutcome {
+        let deletion =
+            DeleteManifest { repository: name(repository), digest, precondition, by: "bob".into() };
+        self.metadata.delete_manifest(deletion).await.unwrap()
+    }
+
+    /// The history of a tag of the repository: `version action from to`.
+    pub(super) async fn history(&self, repository: &str, tag: &str) -> Vec<String> {
+        let sql = format!(
+            "SELECT h.version, h.action, h.from_digest, h.to_digest FROM tag_history h
+             JOIN repositories r ON r.id = h.repository_id
+             WHERE r.name = '{repository}' AND h.name = '{tag}' ORDER BY h.version"
+        );
+        self.rows(&sql, &[]).await
+    }
+
+    /// All events in their order, each as its kind and what it is about.
+    pub(super) async fn events(&self) -> Vec<String> {
+        let rows = self.inspect.rows("SELECT kind, payload FROM events ORDER BY id", &[]).await;
+        let event = |row: Vec<String>| {
+            let payload: Value = serde_json::from_str(&row[1]).unwrap();
+            let about = payload.get("tag").or(payload.get("digest")).unwrap().as_str().unwrap();
+            format!("{} {about}", row[0])
+        };
+        rows.into_iter().map(event).collect()
+    }
+
+    /// All that a refused change must leave as it was.
+    pub(super) async fn everything(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for sql in [
+            "SELECT name FROM repositories ORDER BY name",
+            "SELECT digest FROM manifests ORDER BY digest",
+            "SELECT repository_id, digest, pushed_by, pushed_at FROM repository_manifests ORDER BY repository_id, digest",
+            "SELECT repository_id, name, manifest_digest, version, updated_by, updated_at FROM tags ORDER BY repository_id, name",
+            "SELECT repository_id, name, version, action FROM tag_history ORDER BY repository_id, name, version",
+            "SELECT manifest_digest, blob_digest FROM blob_references ORDER BY manifest_digest, blob_digest",
+            "SELECT parent, child FROM manifest_references ORDER BY parent, child",
+            "SELECT repository_id, blob_digest FROM repository_blobs ORDER BY repository_id, blob_digest",
+            "SELECT id, kind, payload FROM events ORDER BY id",
+        ] {
+            all.push(sql.to_owned());
+            all.extend(self.rows(sql, &[]).await);
+        }
+        all
+    }
+}

@@ -1,0 +1,13 @@
+//! The API, a file a resource: scenarios whose transcripts are held against `tests/snapshots/`.
+
+mod blobs;
+mod conditions;
+mod listings;
+mod manifests;
+mod mounts;
+mod referrers;
+mod request;
+mod routes;
+mod transcript;
+mod uploads;
+mod wire;

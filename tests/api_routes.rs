@@ -1,0 +1,232 @@
+//! Authorization by the table of routes: each asks for what its operation requires, before any store is touched.
+//!
+//! A route that is added without an authorization, or with another one, fails here.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "api_routes_stores.rs"]
+mod stores;
+#[path = "api/wire.rs"]
+mod wire;
+
+use std::sync::Arc;
+
+use stores::{Asking, Touched, Watched, shown};
+use tokio::runtime::Runtime;
+use wharf_core::clock::SystemRandom;
+use wharf_core::operation::*;
+use wharf_core::{Parts, Registry, Rules, UploadId};
+use wharf_http::access_log::AccessLog;
+use wharf_http::api::{Api, Endpoint, ROUTES, Resource, Route, Settings};
+use wharf_http::metrics::Metrics;
+use wharf_http::serve::{self, Server};
+use wharf_oci::{Digest, Reference, RepositoryName};
+use wire::{Reply, Wire};
+
+/// An image without layers, whose config nobody holds.
+const MANIFEST: &str = r#"{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}"#;
+const UPLOAD: &str = "00000000-0000-4000-8000-000000000000";
+
+#[test]
+fn every_route_but_probes_is_denied_when_everything_is_and_touches_no_store() {
+    let api = Served::start(false);
+    for call in all_calls() {
+        let touched_before = api.watched.touches();
+
+        let reply = api.answer(&call);
+
+        let what = format!("{} {}", call.method, call.target);
+        if call.requirements.is_empty() {
+            assert_ne!(reply.status, 403, "{what} is a probe");
+            continue;
+        }
+        assert_eq!(reply.status, 403, "{what}: {}", reply.text());
+        if call.method != "HEAD" {
+            let denied = r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#;
+            assert_eq!(reply.text(), denied, "{what}");
+        }
+        let asked = api.watched.asked().pop().expect("the permissions are asked");
+        assert_eq!(asked.requirement, call.requirements[0], "{what}");
+        assert_eq!(*api.watched.asked(), [], "{what} asks no more once it was denied");
+        assert_eq!(api.watched.touches(), touched_before, "{what} touches a store");
+    }
+    assert_eq!(api.watched.blobs.inner().counts(), (0, 0));
+}
+
+#[test]
+fn every_route_asks_for_exactly_what_its_operation_requires_and_asks_first() {
+    let api = Served::start(true);
+    for call in all_calls() {
+        let touched_before = api.watched.touches();
+
+        let reply = api.answer(&call);
+
+        let what = format!("{} {}: {} {}", call.method, call.target, reply.status, reply.text());
+        let asked = std::mem::take(&mut *api.watched.asked());
+        let requirements: Vec<&str> =
+            asked.iter().map(|asked| asked.requirement.as_str()).collect();
+        assert_eq!(requirements, call.requirements, "{what}");
+        for asked in asked.iter().take(1) {
+            assert_eq!(asked.touched_before, touched_before, "{what}: a store was touched before");
+        }
+    }
+}
+
+#[test]
+fn every_route_is_named_and_marked_by_the_operation_that_it_asks_for() {
+    for route in &ROUTES {
+        let Some(operation) = operation(route.endpoint) else {
+            assert_eq!((route.operation, route.mutates), ("probe", false), "{route:?}");
+            continue;
+        };
+        assert_eq!(
+            (route.operation, route.mutates),
+            (operation.name, operation.mutates),
+            "{route:?}"
+        );
+        let reads = matches!(route.method.as_str(), "GET" | "HEAD");
+        assert_eq!(route.mutates, !reads, "{route:?}");
+    }
+}
+
+/// What the table's row must agree with.
+struct Stated {
+    name: &'static str,
+    mutates: bool,
+    requirement: String,
+}
+
+fn stated<O: Operation>(operation: O) -> Option<Stated> {
+    let requirement = shown(operation.requirement());
+    Some(Stated { name: O::NAME, mutates: O::MUTATES, requirement })
+}
+
+fn app() -> RepositoryName {
+    "app".parse().unwrap()
+}
+
+fn digest() -> Digest {
+    format!("sha256:{}", "0".repeat(64)).parse().unwrap()
+}
+
+/// The operation behind an end-point; none behind a probe. An end-point that is new does not compile without.
+fn operation(endpoint: Endpoint) -> Option<Stated> {
+    let (repository, digest, subject) = (app(), digest(), digest());
+    let reference: Reference = "latest".parse().unwrap();
+    let upload: UploadId = UPLOAD.parse().unwrap();
+    match endpoint {
+        Endpoint::Alive | Endpoint::Ready => None,
+        Endpoint::CheckSupport => stated(CheckSupport {}),
+        Endpoint::DiscoverExtensions => stated(DiscoverExtensions {}),
+        Endpoint::ListRepositories => stated(ListRepositories {}),
+        Endpoint::ListTags => stated(ListTags { repository }),
+        Endpoint::PullManifest => stated(PullManifest { repository, reference }),
+        Endpoint::PushManifest => stated(PutManifest { repository, reference, tags: Vec::new() }),
+        Endpoint::DeleteManifest => stated(DeleteManifest { repository, reference }),
+        Endpoint::ListReferrers => stated(ListReferrers { repository, subject }),
+        Endpoint::PullBlob => stated(PullBlob { repository, digest }),
+        Endpoint::DeleteBlob => stated(DeleteBlob { repository, digest }),
+        Endpoint::StartUpload => stated(StartUpload { repository }),
+        Endpoint::GetUpload => stated(GetUpload { repository, upload }),
+        Endpoint::AppendUpload => stated(AppendUpload { repository, upload }),
+        Endpoint::FinishUpload => stated(FinishUpload { repository, upload, digest }),
+        Endpoint::CancelUpload => stated(CancelUpload { repository, upload }),
+    }
+}
+
+/// A request, and what it must ask for when all is allowed.
+struct Call {
+    method: &'static str,
+    target: String,
+    body: &'static str,
+    requirements: Vec<String>,
+}
+
+/// Each route, in each form that asks for something else or reaches other stores.
+fn all_calls() -> Vec<Call> {
+    ROUTES.iter().flat_map(calls).collect()
+}
+
+fn calls(route: &'static Route) -> Vec<Call> {
+    let digest = digest();
+    let targets = match route.resource {
+        Resource::Health => vec!["/healthz".to_owned()],
+        Resource::Readiness => vec!["/readyz".to_owned()],
+        Resource::Root => vec!["/v2/".to_owned(), "/v2".to_owned()],
+        Resource::Catalog => vec!["/v2/_catalog".to_owned(), "/v2/_catalog?n=1&last=a".to_owned()],
+        Resource::Extensions => {
+            vec!["/v2/_oci/ext/discover".to_owned(), "/v2/app/_oci/ext/discover".to_owned()]
+        }
+        Resource::Tags => vec!["/v2/app/tags/list".to_owned()],
+        Resource::Manifest => {
+            vec!["/v2/app/manifests/latest".to_owned(), format!("/v2/app/manifests/{digest}")]
+        }
+        Resource::Referrers => vec![format!("/v2/app/referrers/{digest}")],
+        Resource::Blob => vec![format!("/v2/app/blobs/{digest}")],
+        Resource::Uploads => {
+            let uploads = "/v2/app/blobs/uploads/";
+            let mount = format!("{uploads}?mount={digest}");
+            let from = format!("{mount}&from=other");
+            vec![uploads.to_owned(), format!("{uploads}?digest={digest}"), mount, from]
+        }
+        Resource::Upload => vec![format!("/v2/app/blobs/uploads/{UPLOAD}?digest={digest}")],
+    };
+    let method = route.method.as_str();
+    let body = if route.endpoint == Endpoint::PushManifest { MANIFEST } else { "" };
+    let required: Vec<String> =
+        operation(route.endpoint).into_iter().map(|stated| stated.requirement).collect();
+    let call = |target: String| {
+        let mut requirements = required.clone();
+        if target.contains("&from=other") {
+            // A mount also needs the right to read where it is from.
+            let other = "other".parse().unwrap();
+            requirements.push(shown(Requirement::Repository(&other, Action::Pull)));
+        }
+        Call { method, target, body, requirements }
+    };
+    targets.into_iter().map(call).collect()
+}
+
+/// The API over watched stores, served until it is dropped.
+struct Served {
+    watched: Arc<Watched>,
+    port: u16,
+    _runtime: Runtime,
+}
+
+impl Served {
+    fn start(allows: bool) -> Served {
+        let watched = Watched::new(allows);
+        let parts = Parts {
+            metadata: Arc::new(Touched(Arc::clone(&watched))),
+            blobs: Arc::clone(&watched.blobs) as _,
+            mapped: None,
+            cache: Arc::new(Touched(Arc::clone(&watched))),
+            permissions: Arc::new(Asking(Arc::clone(&watched))),
+            random: Arc::new(SystemRandom),
+        };
+        let registry = Arc::new(Registry::new(parts, Rules::default()));
+        let names: Vec<&'static str> = ROUTES.iter().map(|route| route.operation).collect();
+        let metrics = Arc::new(Metrics::new(&names));
+        let api = Api::new(registry, Settings::default(), metrics, AccessLog::off());
+        let runtime = Runtime::new().unwrap();
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let settings = serve::Settings { listen, ..serve::Settings::default() };
+        let server = runtime.block_on(Server::bind(settings)).unwrap();
+        let port = server.local_addr().unwrap().port();
+        runtime.spawn(server.run(api, std::future::pending()));
+        Served { watched, port, _runtime: runtime }
+    }
+
+    fn answer(&self, call: &Call) -> Reply {
+        let Call { method, target, body, .. } = call;
+        let length = body.len();
+        let mut wire = Wire::to(self.port);
+        wire.send(
+            format!(
+                "{method} {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"
+            )
+            .as_bytes(),
+        );
+        wire.reply(*method == "HEAD").expect("the server answers")
+    }
+}
