@@ -32,7 +32,6 @@ pub type Timeout = Period<1, 86_400_000>;
 
 impl<const MIN: u64, const MAX: u64> Period<MIN, MAX> {
     /// The time.
-    #[allow(dead_code, reason = "asked by the HTTP server, which is being wired")]
     pub fn get(self) -> Duration {
         Duration::from_millis(self.0)
     }
@@ -61,7 +60,6 @@ pub struct Bytes<const MIN: u64, const MAX: u64>(u64);
 
 impl<const MIN: u64, const MAX: u64> Bytes<MIN, MAX> {
     /// The size in bytes.
-    #[allow(dead_code, reason = "asked by the HTTP server, which is being wired")]
     pub fn get(self) -> u64 {
         self.0
     }
@@ -92,7 +90,6 @@ pub struct Count<const MIN: usize, const MAX: usize>(usize);
 
 impl<const MIN: usize, const MAX: usize> Count<MIN, MAX> {
     /// The number.
-    #[allow(dead_code, reason = "asked by the HTTP server, which is being wired")]
     pub fn get(self) -> usize {
         self.0
     }
