@@ -1,23 +1,26 @@
 //! The way of a request's bytes to the store: gathered into large pieces, hashed beside the writing.
 //!
 //! Frames come small, so they are gathered: a write, a hash and a hop between threads per frame would
-//! cost ten times the copy. Each piece is hashed on a thread of its own while the store writes it and
-//! the next is gathered, so that an upload runs at the pace of the slowest of the three.
+//! cost ten times the copy. Each piece is hashed on a thread of its own while the store writes it and the
+//! next are gathered, so that an upload runs at the pace of the slowest of the three. A few pieces may wait
+//! before each (see [`crate::assembly_line`]); there are six at most, and only for who sends fast.
 
 use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
-use tokio::task::JoinHandle;
 use wharf_oci::Hasher;
 
+use crate::assembly_line::{AssemblyLine, Lost};
 use crate::error::SourceFault;
 use crate::{Error, StoreError};
 
-/// How many bytes are gathered before they are hashed and written: exactly so many, since aligned writes let
-/// the page cache keep large folios, which pulls map at less cost. Twice as much was slower. Three such
-/// pieces exist at most for an upload: one gathered, one hashed, one written.
+/// How many bytes are gathered before they are hashed and written: exactly so many, since stores can write
+/// what is aligned at less cost. Twice as much was slower.
 const PIECE: usize = 1 << 20;
+
+/// Where in memory the pieces of a body that comes fast begin: at a multiple of so many bytes.
+pub const PIECE_ALIGNMENT: usize = 4096;
 
 /// A frame so large says that more come soon, in bytes.
 const FAST_FRAME: usize = 16 << 10;
@@ -45,18 +48,14 @@ pub type Source<'a> = Pin<Box<dyn Stream<Item = Result<Bytes, SourceError>> + Se
 /// A body on its way in.
 pub(crate) struct Intake<'a> {
     source: Source<'a>,
-    hashing: Hashing,
+    hashing: AssemblyLine<Box<Hasher>, Lost>,
+    lost: Option<Lost>,
+    /// Whether the last piece came whole.
+    fast: bool,
     /// The end of a frame whose beginning went into the last piece.
     left: Bytes,
     fault: Option<SourceError>,
     ended: bool,
-}
-
-/// A running hash, at rest or at work on another thread.
-enum Hashing {
-    Idle(Box<Hasher>),
-    Busy(JoinHandle<Box<Hasher>>),
-    Failed,
 }
 
 impl<'a> Intake<'a> {
@@ -64,7 +63,12 @@ impl<'a> Intake<'a> {
     pub(crate) fn new(source: Source<'a>, hasher: Hasher) -> Self {
         Self {
             source,
-            hashing: Hashing::Idle(Box::new(hasher)),
+            hashing: AssemblyLine::new(Box::new(hasher), |mut hasher, piece| {
+                hasher.update(piece);
+                Ok(hasher)
+            }),
+            lost: None,
+            fast: false,
             left: Bytes::new(),
             fault: None,
             ended: false,
@@ -76,18 +80,21 @@ impl<'a> Intake<'a> {
     pub(crate) fn pieces(&mut self) -> impl Stream<Item = Bytes> + Send + use<'_, 'a> {
         stream::unfold(self, |intake| async move {
             let piece = intake.gather().await?;
-            intake.hash(piece.clone()).await;
+            if let Err(lost) = intake.hash(piece.clone()).await {
+                intake.lost = Some(lost);
+                return None;
+            }
             Some((piece, intake))
         })
     }
 
     /// The hash of all bytes handed out, and why they ended early, if they did.
-    pub(crate) async fn finish(mut self) -> Result<(Hasher, Option<SourceError>), Error> {
-        self.rest().await;
-        match self.hashing {
-            Hashing::Idle(hasher) => Ok((*hasher, self.fault)),
-            _ => Err(StoreError::Unavailable("the hashing thread died".into()).into()),
-        }
+    pub(crate) async fn finish(self) -> Result<(Hasher, Option<SourceError>), Error> {
+        let hashed = match self.lost {
+            Some(lost) => Err(lost),
+            None => self.hashing.finish().await,
+        };
+        Ok((*hashed.map_err(StoreError::from)?, self.fault))
     }
 
     async fn gather(&mut self) -> Option<Bytes> {
@@ -95,13 +102,14 @@ impl<'a> Intake<'a> {
         while piece.len() < PIECE {
             let Some(frame) = self.next_frame().await else { break };
             let room = PIECE - piece.len();
-            if piece.is_empty() && frame.len() >= FAST_FRAME {
+            if piece.is_empty() && (self.fast || frame.len() >= FAST_FRAME) {
                 // A body that comes fast: room for the whole piece at once.
-                piece.reserve(PIECE);
+                piece = page_aligned_room();
             }
             piece.extend_from_slice(&frame[..frame.len().min(room)]);
             self.left = frame.slice(frame.len().min(room)..);
         }
+        self.fast = piece.len() == PIECE;
         (!piece.is_empty()).then(|| piece.freeze())
     }
 
@@ -122,27 +130,21 @@ impl<'a> Intake<'a> {
         None
     }
 
-    async fn hash(&mut self, piece: Bytes) {
-        self.rest().await;
-        self.hashing = match std::mem::replace(&mut self.hashing, Hashing::Failed) {
-            Hashing::Idle(mut hasher) if piece.len() < SMALL_PIECE => {
-                hasher.update(&piece);
-                Hashing::Idle(hasher)
-            }
-            Hashing::Idle(mut hasher) => Hashing::Busy(tokio::task::spawn_blocking(move || {
-                hasher.update(&piece);
-                hasher
-            })),
-            other => other,
-        };
-    }
-
-    /// Waits until the hash is at rest.
-    async fn rest(&mut self) {
-        if let Hashing::Busy(task) = &mut self.hashing {
-            self.hashing = task.await.map_or(Hashing::Failed, Hashing::Idle);
+    async fn hash(&mut self, piece: Bytes) -> Result<(), Lost> {
+        if piece.len() < SMALL_PIECE {
+            self.hashing.give_small(piece).await
+        } else {
+            self.hashing.give(piece).await
         }
     }
+}
+
+/// Room for a piece, at the beginning of a page.
+fn page_aligned_room() -> BytesMut {
+    let mut room = BytesMut::with_capacity(PIECE + PIECE_ALIGNMENT);
+    let skipped = room.as_ptr().align_offset(PIECE_ALIGNMENT).min(PIECE_ALIGNMENT);
+    room.resize(skipped, 0);
+    room.split_off(skipped)
 }
 
 impl From<SourceError> for Error {

@@ -2,6 +2,7 @@
 //!
 //! No HTTP, no SQL, no files here: those are behind [`metadata`], [`blobs`], [`cache`] and [`permissions`].
 
+pub mod assembly_line;
 pub mod blobs;
 pub mod cache;
 pub mod clock;
@@ -14,7 +15,7 @@ mod registry;
 mod upload_id;
 
 pub use error::{Error, Missing, Need, Result, SourceFault, StoreError};
-pub use intake::{Source, SourceError};
+pub use intake::{PIECE_ALIGNMENT, Source, SourceError};
 pub use registry::{
     Listing, Mounted, Parts, PulledManifest, PushManifest, PushedManifest, Registry, Rules,
     UploadState,

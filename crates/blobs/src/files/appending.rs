@@ -3,14 +3,15 @@
 use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
-use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use rustix::fs::Advice;
+use wharf_core::assembly_line::AssemblyLine;
 use wharf_core::blobs::{Chunks, StageError};
 
-use super::blocking::{blocking, died};
+use super::blocking::blocking;
+use super::direct::Direct;
 use super::folders;
 use super::staging::{Place, failed};
 
@@ -28,18 +29,18 @@ pub(super) async fn append(place: Place, mut chunks: Chunks<'_>) -> Result<u64, 
     if matches!(next, Some(None)) {
         return blocking(move || Appending::open(place)?.write(&first)?.finish()).await;
     }
-    let mut writing = tokio::task::spawn_blocking(move || Appending::open(place)?.write(&first));
+    let appending = blocking(move || Appending::open(place)?.write(&first)).await?;
+    let mut writing = AssemblyLine::new(appending, Appending::write);
     loop {
         let piece = match next.take() {
             Some(ready) => ready,
             None => chunks.next().await,
         };
-        let appending = writing.await.map_err(|_| died())??;
-        let Some(piece) = piece else {
-            return blocking(move || appending.finish()).await;
-        };
-        writing = tokio::task::spawn_blocking(move || appending.write(&piece));
+        let Some(piece) = piece else { break };
+        writing.give(piece).await?;
     }
+    let appending = writing.finish().await?;
+    blocking(move || appending.finish()).await
 }
 
 /// An append under way. One that fails takes back what it wrote. One that is dropped with its request leaves
@@ -47,6 +48,7 @@ pub(super) async fn append(place: Place, mut chunks: Chunks<'_>) -> Result<u64, 
 struct Appending {
     place: Place,
     file: File,
+    direct: Direct,
     /// Where the next byte goes.
     position: u64,
     /// Up to where the kernel was told to write to the disk.
@@ -60,11 +62,11 @@ impl Appending {
             file.set_len(place.offset).map_err(|error| failed("cutting an upload", &error))?;
         }
         let position = place.offset;
-        Ok(Self { place, file, position, pushed: position })
+        Ok(Self { place, file, direct: Direct::new(), position, pushed: position })
     }
 
     fn write(mut self, piece: &Bytes) -> Result<Self, StageError> {
-        if let Err(error) = self.file.write_all_at(piece, self.position) {
+        if let Err(error) = self.direct.write_all_at(&self.file, piece, self.position) {
             self.place.cut_back(&self.file);
             return Err(failed("writing an upload", &error));
         }

@@ -9,6 +9,7 @@
 
 mod appending;
 mod blocking;
+mod direct;
 mod faults;
 mod finishing;
 mod folders;

@@ -25,7 +25,7 @@ use super::{Connection, Handler};
 
 /// How many bytes of a reply wait in a connection for its socket. hyper's own choice, some 400 KB, would
 /// keep that much of a blob resident for every client that reads slowly.
-const HTTP1_BUFFER: usize = 64 * 1024;
+const HTTP1_BUFFER: usize = 256 * 1024;
 
 /// What all connections of a server share.
 pub(super) struct Shared<H> {
