@@ -1,0 +1,223 @@
+//! Each engine: how it is started, and what tests are told of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use wharf_engines::{S3_ACCESS_KEY, S3_READER_ACCESS_KEY, S3_SECRET_KEY};
+
+use crate::process::{Process, free_port};
+
+/// Who PostgreSQL and PgBouncer run as: neither runs as root.
+const POSTGRES_USER: &str = "postgres";
+
+/// An engine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Postgres,
+    Pgbouncer,
+    Redis,
+    Seaweedfs,
+    Azurite,
+}
+
+/// An engine at work, until this is dropped.
+pub struct Started {
+    /// What it is called in the environment.
+    pub variable: &'static str,
+    /// Where it is.
+    pub address: String,
+    _process: Process,
+}
+
+impl Engine {
+    pub const ALL: [Self; 5] =
+        [Self::Postgres, Self::Pgbouncer, Self::Redis, Self::Seaweedfs, Self::Azurite];
+
+    pub fn named(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|engine| engine.name() == name);
+        found.with_context(|| format!("no engine is called {name:?}"))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Pgbouncer => "pgbouncer",
+            Self::Redis => "redis",
+            Self::Seaweedfs => "seaweedfs",
+            Self::Azurite => "azurite",
+        }
+    }
+}
+
+/// Starts `engines` with their data in folders of `folder`.
+pub fn all(engines: &[Engine], installed: &Path, folder: &Path) -> Result<Vec<Started>> {
+    // Other users' servers have their folders in here.
+    set_mode(folder, 0o755)?;
+    let mut started = Vec::new();
+    let mut postgres_port = None;
+    for engine in engines {
+        let own = folder.join(engine.name());
+        std::fs::create_dir(&own)?;
+        started.push(match engine {
+            Engine::Postgres => postgres(&own, *postgres_port.insert(free_port()?))?,
+            Engine::Pgbouncer => {
+                pgbouncer(&own, postgres_port.context("PgBouncer needs postgres before it")?)?
+            }
+            Engine::Redis => redis(&own)?,
+            Engine::Seaweedfs => seaweedfs(&own, &installed.join("seaweedfs/bin/weed"))?,
+            Engine::Azurite => {
+                azurite(&own, &installed.join("azurite/node_modules/.bin/azurite-blob"))?
+            }
+        });
+    }
+    Ok(started)
+}
+
+fn postgres(folder: &Path, port: u16) -> Result<Started> {
+    let programs = newest_postgres()?;
+    let user = give_away(folder)?;
+    let data = folder.join("data");
+    let mut initdb = Command::new("setpriv");
+    if let Some(user) = user {
+        initdb.args(["--reuid", user, "--regid", user, "--clear-groups"]);
+    }
+    initdb.arg(programs.join("initdb")).arg("--pgdata").arg(&data).current_dir(folder);
+    let made = initdb
+        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"])
+        .args(["--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8"])
+        .output()?;
+    ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    // Nothing here outlives the tests, so nothing is synced.
+    let settings = [
+        "fsync=off",
+        "full_page_writes=off",
+        "max_connections=400",
+        "shared_buffers=128MB",
+        "listen_addresses=127.0.0.1",
+        "max_wal_senders=4",
+        "wal_level=replica",
+    ];
+    let mut arguments = vec!["-D".to_owned(), text(&data), "-p".to_owned(), port.to_string()];
+    arguments.extend(["-k".to_owned(), text(folder)]);
+    arguments.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
+    let process = Process::start("postgres", folder, user, programs.join("postgres"), &arguments)?;
+    let process = process.listens(port)?;
+    // It listens a moment before it answers.
+    let begin = std::time::Instant::now();
+    let ready = || {
+        let mut ask = Command::new(programs.join("pg_isready"));
+        ask.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status()
+    };
+    while !ready()?.success() {
+        ensure!(begin.elapsed().as_secs() < 60, "PostgreSQL listens but does not answer");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let address = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    Ok(Started { variable: "WHARF_TEST_POSTGRES", address, _process: process })
+}
+
+fn pgbouncer(folder: &Path, postgres: u16) -> Result<Started> {
+    let user = give_away(folder)?;
+    let (port, settings) = (free_port()?, folder.join("pgbouncer.ini"));
+    let text_of_settings = format!(
+        "[databases]\n* = host=127.0.0.1 port={postgres}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+         listen_port = {port}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 4\n\
+         max_client_conn = 400\nunix_socket_dir =\nlogfile =\n\
+         [users]\npostgres = pool_mode=transaction\n"
+    )
+    .replace("* = host", "* = user=postgres host");
+    std::fs::write(&settings, text_of_settings)?;
+    let arguments = [text(&settings)];
+    let process = Process::start("pgbouncer", folder, user, "/usr/sbin/pgbouncer", &arguments)?;
+    let address = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    Ok(Started { variable: "WHARF_TEST_PGBOUNCER", address, _process: process.listens(port)? })
+}
+
+fn redis(folder: &Path) -> Result<Started> {
+    let port = free_port()?;
+    let arguments = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""];
+    let arguments = arguments.map(str::to_owned);
+    let process = Process::start("redis", folder, None, "redis-server", &arguments)?;
+    let address = format!("redis://127.0.0.1:{port}");
+    Ok(Started { variable: "WHARF_TEST_REDIS", address, _process: process.listens(port)? })
+}
+
+fn seaweedfs(folder: &Path, weed: &Path) -> Result<Started> {
+    let identities = folder.join("s3.json");
+    std::fs::write(
+        &identities,
+        format!(
+            r#"{{"identities":[
+                {{"name":"tests","credentials":[{{"accessKey":"{S3_ACCESS_KEY}","secretKey":"{S3_SECRET_KEY}"}}],
+                  "actions":["Admin","Read","List","Tagging","Write"]}},
+                {{"name":"reader","credentials":[{{"accessKey":"{S3_READER_ACCESS_KEY}","secretKey":"{S3_SECRET_KEY}"}}],
+                  "actions":["Read","List"]}}]}}"#
+        ),
+    )?;
+    let port = free_port()?;
+    let mut arguments = vec![
+        "server".to_owned(),
+        format!("-dir={}", folder.display()),
+        "-ip=127.0.0.1".to_owned(),
+        "-ip.bind=127.0.0.1".to_owned(),
+        "-s3".to_owned(),
+        format!("-s3.port={port}"),
+        format!("-s3.config={}", identities.display()),
+        "-master.volumeSizeLimitMB=256".to_owned(),
+        "-volume.max=40".to_owned(),
+    ];
+    for role in ["master", "volume", "filer"] {
+        arguments.push(format!("-{role}.port={}", free_port()?));
+    }
+    let process = Process::start("seaweedfs", folder, None, weed, &arguments)?;
+    let address = format!("http://127.0.0.1:{port}");
+    Ok(Started { variable: "WHARF_TEST_S3", address, _process: process.listens(port)? })
+}
+
+fn azurite(folder: &Path, program: &Path) -> Result<Started> {
+    let port = free_port()?;
+    let arguments = [
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        &port.to_string(),
+        "--location",
+        &text(folder),
+        "--skipApiVersionCheck",
+        "--silent",
+    ];
+    let arguments = arguments.map(str::to_owned);
+    let process = Process::start("azurite", folder, None, program, &arguments)?;
+    let address = format!("http://127.0.0.1:{port}/devstoreaccount1");
+    Ok(Started { variable: "WHARF_TEST_AZURE", address, _process: process.listens(port)? })
+}
+
+/// Gives a folder to the user that servers run as which refuse to run as root.
+fn give_away(folder: &Path) -> Result<Option<&'static str>> {
+    let is_root = Command::new("id").arg("-u").output()?.stdout == b"0\n";
+    if !is_root {
+        return Ok(None);
+    }
+    let given = Command::new("chown").arg(POSTGRES_USER).arg(folder).status()?;
+    ensure!(given.success(), "there is no user {POSTGRES_USER}: install postgresql");
+    Ok(Some(POSTGRES_USER))
+}
+
+fn newest_postgres() -> Result<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").context("install postgresql")?;
+    let newest = versions
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|programs| programs.join("postgres").exists())
+        .max();
+    newest.context("no PostgreSQL in /usr/lib/postgresql: install postgresql")
+}
+
+fn set_mode(folder: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode))?)
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
