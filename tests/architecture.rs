@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Which crates of the workspace each may depend on: ARCHITECTURE.md, "The house". Tests may know more.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("wharf-oci", &[]),
     ("wharf-core", &["wharf-oci"]),
     ("wharf-metadata", &["wharf-core", "wharf-oci"]),
@@ -32,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("wharf-bench", &["wharf-oci"]),
+    ("wharf-engines", &[]),
 ];
 
 /// What crates of these may not know at all: the seams hold only if nobody reaches around them.

@@ -12,6 +12,7 @@ use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Digest, Reference, RepositoryName, Tag};
 
 use crate::engine::Engine;
+use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::transactions::{manifests, memberships, repositories, tags, uploads};
 
@@ -26,6 +27,13 @@ pub struct Database<E: Engine> {
 impl Database<Sqlite> {
     /// Metadata on SQLite.
     pub const fn on_sqlite(engine: Sqlite) -> Self {
+        Self { engine }
+    }
+}
+
+impl Database<Postgres> {
+    /// Metadata on PostgreSQL.
+    pub const fn on_postgres(engine: Postgres) -> Self {
         Self { engine }
     }
 }

@@ -16,11 +16,26 @@ pub(crate) type Result<T> = std::result::Result<T, StoreError>;
 /// An argument or a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
-    Null,
+    /// Nothing. As an argument it has the type that something would have; as a column it has any.
+    Null(Kind),
     Int(i64),
     Text(String),
     Bytes(Vec<u8>),
+    /// A JSON document, as an argument for a column of that type. Columns give it as text.
+    Json(String),
 }
+
+/// The type of a value. PostgreSQL wants to know it, also of what is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Int,
+    Text,
+    Bytes,
+    Json,
+}
+
+/// A JSON document, as an argument.
+pub(crate) struct Json(pub(crate) String);
 
 /// A row of a reply.
 pub(crate) struct Row(pub(crate) Vec<Value>);
@@ -34,8 +49,20 @@ pub(crate) trait Statements: Send {
     /// Runs a statement and returns how many rows it changed.
     async fn execute(&mut self, sql: &'static str, arguments: &[Value]) -> Result<u64>;
 
+    /// Runs a statement once for each list of arguments, in their order. Returns how many rows each changed.
+    async fn execute_each(
+        &mut self,
+        sql: &'static str,
+        arguments: &[Vec<Value>],
+    ) -> Result<Vec<u64>>;
+
     /// Runs a query.
     async fn query(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>>;
+
+    /// Runs a query of one table in a transaction that writes, and keeps others from changing the rows found
+    /// until it ends. A row that another transaction has changed since this one began makes it begin again. So
+    /// what was read is still true when this commits. Says nothing of rows that are not there.
+    async fn query_locked(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>>;
 }
 
 /// A whole transaction. It may run more than once, where an engine makes it try again.
@@ -85,7 +112,7 @@ impl Row {
 
     pub(crate) fn optional_text(&self, column: usize) -> Result<Option<String>> {
         match self.0.get(column) {
-            Some(Value::Null) => Ok(None),
+            Some(Value::Null(_)) => Ok(None),
             _ => self.text(column).map(|text| Some(text.to_owned())),
         }
     }
@@ -166,10 +193,45 @@ impl From<&[u8]> for Value {
     }
 }
 
-impl<T: Into<Self>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
+impl From<Json> for Value {
+    fn from(document: Json) -> Self {
+        Self::Json(document.0)
     }
+}
+
+impl<T: Into<Self> + Typed> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null(T::KIND), Into::into)
+    }
+}
+
+/// What has a type also where it is not there.
+pub(crate) trait Typed {
+    const KIND: Kind;
+}
+
+impl Typed for &str {
+    const KIND: Kind = Kind::Text;
+}
+
+impl Typed for String {
+    const KIND: Kind = Kind::Text;
+}
+
+impl Typed for i64 {
+    const KIND: Kind = Kind::Int;
+}
+
+impl Typed for Timestamp {
+    const KIND: Kind = Kind::Int;
+}
+
+impl Typed for Digest {
+    const KIND: Kind = Kind::Bytes;
+}
+
+impl Typed for &Digest {
+    const KIND: Kind = Kind::Bytes;
 }
 
 /// Arguments of a statement, each turned into a [`Value`].

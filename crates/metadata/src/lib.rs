@@ -5,9 +5,11 @@ pub mod contract;
 mod database;
 mod engine;
 mod migrations;
+mod postgres;
 mod sqlite;
 mod transactions;
 
 pub use database::Database;
 pub use migrations::MigrationError;
+pub use postgres::{NoPostgresUrl, Postgres, PostgresError, PostgresSettings, PostgresUrl};
 pub use sqlite::{OpenError, Sqlite};

@@ -8,6 +8,8 @@ pub(crate) struct Migration {
     pub(crate) name: &'static str,
     /// Its statements on SQLite.
     pub(crate) sqlite: &'static str,
+    /// Its statements on PostgreSQL.
+    pub(crate) postgres: &'static str,
 }
 
 /// Every step, in order. A step that was released is never changed.
@@ -15,6 +17,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     name: "core",
     sqlite: include_str!("../migrations/0001_core.sqlite.sql"),
+    postgres: include_str!("../migrations/0001_core.postgres.sql"),
 }];
 
 /// The version of a database after all of [`MIGRATIONS`].
@@ -34,6 +37,24 @@ pub enum MigrationError {
         found: i64,
         /// The newest version known.
         known: i64,
+    },
+    /// The database is older than the binary.
+    #[error(
+        "the database has schema version {found}, this wharf needs {known}; run `wharf migrate`"
+    )]
+    Behind {
+        /// The version found.
+        found: i64,
+        /// The version needed.
+        known: i64,
+    },
+    /// A step was applied with another text than this binary has for it.
+    #[error("migration {version} ({name}) of the database is not the one of this wharf")]
+    Changed {
+        /// The step.
+        version: i64,
+        /// What it is about.
+        name: &'static str,
     },
     /// A step failed; the database is as it was before that step.
     #[error("migration {version} ({name}) failed: {reason}")]

@@ -1,11 +1,15 @@
 //! The seam to the database, a trait a noun. One method is one whole transaction, named by its intent.
 
+mod event_log;
+mod jobs;
 mod manifests;
 mod memberships;
 mod repositories;
 mod tags;
 mod uploads;
 
+pub use event_log::{EventLog, LoggedEvent, NoPosition, Position};
+pub use jobs::{ClaimedJob, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use manifests::{
     CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, ManifestMetadata,
     Referrer, StoredManifest,
@@ -18,7 +22,7 @@ pub use uploads::{
     Uploads,
 };
 
-/// All of the metadata.
+/// All of the metadata that requests need.
 pub trait Metadata: Repositories + Memberships + Uploads + ManifestMetadata + Tags {}
 
 impl<T: Repositories + Memberships + Uploads + ManifestMetadata + Tags> Metadata for T {}

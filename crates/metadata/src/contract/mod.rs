@@ -9,8 +9,8 @@ mod referrers;
 mod removing;
 mod repositories;
 mod reserving;
-mod samples;
-mod stand;
+pub(crate) mod samples;
+pub(crate) mod stand;
 mod tags;
 mod uploads;
 

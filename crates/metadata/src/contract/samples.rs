@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use wharf_core::metadata::{CommitManifest, Precondition};
 use wharf_oci::{Algorithm, Digest, Hasher, Manifest, RepositoryName, Tag};
 
-pub(super) fn name(text: &str) -> RepositoryName {
+pub(crate) fn name(text: &str) -> RepositoryName {
     text.parse().unwrap()
 }
 
 /// The digest of a blob that says `text`.
-pub(super) fn blob(text: &str) -> Digest {
+pub(crate) fn blob(text: &str) -> Digest {
     Hasher::digest(Algorithm::Sha256, text.as_bytes())
 }
 
@@ -23,7 +23,7 @@ fn layer(digest: &Digest) -> Value {
 }
 
 /// An image whose configuration is the first blob and whose layers are all others.
-pub(super) fn image(blobs: &[Digest]) -> Value {
+pub(crate) fn image(blobs: &[Digest]) -> Value {
     json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -33,12 +33,12 @@ pub(super) fn image(blobs: &[Digest]) -> Value {
 }
 
 /// The image with a layer of another type behind its layers.
-pub(super) fn with_layer(mut image: Value, media_type: &str, digest: Digest) -> Value {
+pub(crate) fn with_layer(mut image: Value, media_type: &str, digest: Digest) -> Value {
     image["layers"].as_array_mut().unwrap().push(descriptor(media_type, digest));
     image
 }
 
-pub(super) fn index(children: &[Digest]) -> Value {
+pub(crate) fn index(children: &[Digest]) -> Value {
     let child = |child: &Digest| descriptor("application/vnd.oci.image.manifest.v1+json", *child);
     json!({
         "schemaVersion": 2,
@@ -48,13 +48,13 @@ pub(super) fn index(children: &[Digest]) -> Value {
 }
 
 /// The manifest, about `subject`.
-pub(super) fn about(mut manifest: Value, subject: Digest) -> Value {
+pub(crate) fn about(mut manifest: Value, subject: Digest) -> Value {
     manifest["subject"] = descriptor("application/vnd.oci.image.manifest.v1+json", subject);
     manifest
 }
 
 /// A commit without a precondition.
-pub(super) fn commit(repository: &str, manifest: &Value, tags: &[&str]) -> CommitManifest {
+pub(crate) fn commit(repository: &str, manifest: &Value, tags: &[&str]) -> CommitManifest {
     let payload = Bytes::from(serde_json::to_vec_pretty(manifest).unwrap());
     CommitManifest {
         repository: name(repository),

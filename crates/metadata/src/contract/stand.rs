@@ -18,11 +18,11 @@ use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 use super::samples::{blob, commit, image, name};
 
 /// How long uploads live on the stand.
-pub(super) const LIFETIME: Duration = Duration::from_secs(3600);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
 /// How long moves may take on the stand.
-pub(super) const TIME_LIMIT: Duration = Duration::from_secs(600);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(600);
 /// The least step of the clock.
-pub(super) const TICK: Duration = Duration::from_micros(1);
+pub(crate) const TICK: Duration = Duration::from_micros(1);
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
@@ -56,8 +56,8 @@ pub trait Inspect: Send + Sync {
 
 /// Metadata under test.
 pub struct Stand {
-    pub(super) metadata: Arc<dyn Metadata>,
-    pub(super) clock: Arc<HandClock>,
+    pub(crate) metadata: Arc<dyn Metadata>,
+    pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
 
@@ -72,12 +72,12 @@ impl Stand {
     }
 
     /// Rows, each as its columns joined by spaces.
-    pub(super) async fn rows(&self, sql: &str, digests: &[Digest]) -> Vec<String> {
+    pub(crate) async fn rows(&self, sql: &str, digests: &[Digest]) -> Vec<String> {
         let rows = self.inspect.rows(sql, digests).await;
         rows.into_iter().map(|row| row.join(" ")).collect()
     }
 
-    pub(super) async fn start(&self, repository: &str) -> UploadId {
+    pub(crate) async fn start(&self, repository: &str) -> UploadId {
         let id = UploadId::random(&SystemRandom);
         let start = StartUpload {
             id,
@@ -91,7 +91,7 @@ impl Stand {
         id
     }
 
-    pub(super) async fn reserve(&self, id: UploadId, digest: Digest) -> Option<ObjectKey> {
+    pub(crate) async fn reserve(&self, id: UploadId, digest: Digest) -> Option<ObjectKey> {
         let reservation = ReserveBlob { id, digest, time_limit: TIME_LIMIT };
         match self.metadata.reserve_blob(reservation).await.unwrap() {
             ReserveOutcome::Reserved(key) => Some(key),
@@ -100,43 +100,43 @@ impl Stand {
     }
 
     /// Whether the finish made a membership.
-    pub(super) async fn finish(&self, id: UploadId, key: ObjectKey) -> bool {
+    pub(crate) async fn finish(&self, id: UploadId, key: ObjectKey) -> bool {
         self.metadata.finish_upload(FinishUpload { id, key }).await.unwrap()
             == FinishOutcome::Finished
     }
 
     /// Makes the repository hold a blob, as a client does.
-    pub(super) async fn hold(&self, repository: &str, blob: Digest) -> ObjectKey {
+    pub(crate) async fn hold(&self, repository: &str, blob: Digest) -> ObjectKey {
         let id = self.start(repository).await;
         let key = self.reserve(id, blob).await.unwrap();
         assert!(self.finish(id, key).await);
         key
     }
 
-    pub(super) async fn held(&self, repository: &str, blob: Digest) -> Option<ObjectKey> {
+    pub(crate) async fn held(&self, repository: &str, blob: Digest) -> Option<ObjectKey> {
         self.metadata.find_blob(name(repository), blob).await.unwrap()
     }
 
     /// Marks an incarnation as a collector would: `marked` or `condemned`.
-    pub(super) async fn mark(&self, digest: Digest, incarnation: u32, state: &str) {
+    pub(crate) async fn mark(&self, digest: Digest, incarnation: u32, state: &str) {
         let sql = format!(
             "INSERT INTO blob_marks (digest, incarnation, state, marked_at) VALUES ($1, {incarnation}, '{state}', 1)"
         );
         self.inspect.rows(&sql, &[digest]).await;
     }
 
-    pub(super) async fn marks(&self, digest: Digest) -> Vec<String> {
+    pub(crate) async fn marks(&self, digest: Digest) -> Vec<String> {
         let sql =
             "SELECT incarnation, state FROM blob_marks WHERE digest = $1 ORDER BY incarnation";
         self.rows(sql, &[digest]).await
     }
 
-    pub(super) async fn commit(&self, commit: CommitManifest) -> CommitOutcome {
+    pub(crate) async fn commit(&self, commit: CommitManifest) -> CommitOutcome {
         self.metadata.commit_manifest(commit).await.unwrap()
     }
 
     /// Pushes an image that says `text`, with all that it needs, and moves `tags` to it.
-    pub(super) async fn push(&self, repository: &str, text: &str, tags: &[&str]) -> Digest {
+    pub(crate) async fn push(&self, repository: &str, text: &str, tags: &[&str]) -> Digest {
         let blob = blob(text);
         self.hold(repository, blob).await;
         let commit = commit(repository, &image(&[blob]), tags);
@@ -146,18 +146,18 @@ impl Stand {
     }
 
     /// Where a tag stands.
-    pub(super) async fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
+    pub(crate) async fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
         let reference = Reference::Tag(tag.parse().unwrap());
         let found = self.metadata.find_manifest(name(repository), reference).await.unwrap();
         found.map(|manifest| manifest.digest)
     }
 
-    pub(super) async fn has(&self, repository: &str, digest: Digest) -> bool {
+    pub(crate) async fn has(&self, repository: &str, digest: Digest) -> bool {
         let reference = Reference::Digest(digest);
         self.metadata.find_manifest(name(repository), reference).await.unwrap().is_some()
     }
 
-    pub(super) async fn delete_tag(
+    pub(crate) async fn delete_tag(
         &self,
         repository: &str,
         tag: &str,
@@ -172,7 +172,7 @@ impl Stand {
         self.metadata.delete_tag(deletion).await.unwrap()
     }
 
-    pub(super) async fn delete(
+    pub(crate) async fn delete(
         &self,
         repository: &str,
         digest: Digest,
@@ -184,7 +184,7 @@ impl Stand {
     }
 
     /// The history of a tag of the repository: `version action from to`.
-    pub(super) async fn history(&self, repository: &str, tag: &str) -> Vec<String> {
+    pub(crate) async fn history(&self, repository: &str, tag: &str) -> Vec<String> {
         let sql = format!(
             "SELECT h.version, h.action, h.from_digest, h.to_digest FROM tag_history h
              JOIN repositories r ON r.id = h.repository_id
@@ -194,7 +194,7 @@ impl Stand {
     }
 
     /// All events in their order, each as its kind and what it is about.
-    pub(super) async fn events(&self) -> Vec<String> {
+    pub(crate) async fn events(&self) -> Vec<String> {
         let rows = self.inspect.rows("SELECT kind, payload FROM events ORDER BY id", &[]).await;
         let event = |row: Vec<String>| {
             let payload: Value = serde_json::from_str(&row[1]).unwrap();
@@ -205,7 +205,7 @@ impl Stand {
     }
 
     /// All that a refused change must leave as it was.
-    pub(super) async fn everything(&self) -> Vec<String> {
+    pub(crate) async fn everything(&self) -> Vec<String> {
         let mut all = Vec::new();
         for sql in [
             "SELECT name FROM repositories ORDER BY name",

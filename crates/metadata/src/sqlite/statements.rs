@@ -9,7 +9,7 @@ use rusqlite::{Connection, ToSql};
 use wharf_core::StoreError;
 use wharf_core::clock::{Clock, Timestamp};
 
-use crate::engine::{Result, Row, Statements, Transaction, Value};
+use crate::engine::{Kind, Result, Row, Statements, Transaction, Value};
 use crate::sqlite::store_error;
 
 /// A connection inside a transaction.
@@ -48,6 +48,18 @@ impl Statements for OnConnection<'_> {
         run().map(|changed| changed as u64).map_err(|error| store_error(&error))
     }
 
+    async fn execute_each(
+        &mut self,
+        sql: &'static str,
+        arguments: &[Vec<Value>],
+    ) -> Result<Vec<u64>> {
+        let mut changed = Vec::with_capacity(arguments.len());
+        for arguments in arguments {
+            changed.push(self.execute(sql, arguments).await?);
+        }
+        Ok(changed)
+    }
+
     async fn query(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
         let run = || -> rusqlite::Result<Vec<Row>> {
             let mut statement = self.connection.prepare_cached(sql)?;
@@ -63,6 +75,11 @@ impl Statements for OnConnection<'_> {
         };
         run().map_err(|error| store_error(&error))
     }
+
+    /// One transaction writes at a time: nobody else can change anything.
+    async fn query_locked(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
+        self.query(sql, arguments).await
+    }
 }
 
 /// SQLite numbers parameters by first appearance, whatever their names say.
@@ -74,10 +91,10 @@ fn in_order(statement: &rusqlite::Statement<'_>) -> bool {
 
 fn value(value: ValueRef<'_>) -> Value {
     match value {
-        ValueRef::Null => Value::Null,
+        ValueRef::Null => Value::Null(Kind::Text),
         ValueRef::Integer(number) => Value::Int(number),
         // No column is one: the tables are STRICT.
-        ValueRef::Real(_) => Value::Null,
+        ValueRef::Real(_) => Value::Null(Kind::Text),
         ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
         ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
     }
@@ -86,9 +103,9 @@ fn value(value: ValueRef<'_>) -> Value {
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
+            Self::Null(_) => ValueRef::Null,
             Self::Int(number) => ValueRef::Integer(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Text(text) | Self::Json(text) => ValueRef::Text(text.as_bytes()),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
         }))
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 use wharf_core::clock::Timestamp;
 use wharf_oci::{Digest, Tag};
 
-use crate::engine::{Result, Statements, arguments};
+use crate::engine::{Json, Result, Statements, arguments};
 
 /// A fact about a change in a repository.
 pub(crate) enum Event<'a> {
@@ -54,7 +54,7 @@ pub(crate) async fn record(
 ) -> Result<()> {
     on.execute(
         "INSERT INTO events (repository_id, kind, payload, created_at) VALUES ($1, $2, $3, $4)",
-        arguments![repository, event.kind(), event.payload(by), now],
+        arguments![repository, event.kind(), Json(event.payload(by)), now],
     )
     .await?;
     Ok(())

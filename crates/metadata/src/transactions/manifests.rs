@@ -1,6 +1,6 @@
 //! Manifests: found, committed with all that they need, deleted with all tags on them, listed by subject.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use wharf_core::metadata::{
 };
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
-use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::engine::{Json, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Change, Standing};
@@ -152,13 +152,21 @@ impl Commit for CommitManifest {
             };
             return Ok(refused(None, current.then_some(self.digest)).map_or(Ok(Vec::new()), Err));
         }
+        // In one order, so that two commits of the same tags never wait for each other.
+        let in_order: BTreeSet<&str> = self.tags.iter().map(Tag::as_str).collect();
+        let mut found = BTreeMap::new();
+        for name in in_order {
+            let tag = self.tags.iter().find(|tag| tag.as_str() == name);
+            if let (Some(repository), Some(tag)) = (repository, tag)
+                && let Some(standing) = tags::standing(on, repository, tag).await?
+            {
+                found.insert(name, standing);
+            }
+        }
         let mut standings = Vec::with_capacity(self.tags.len());
         for tag in &self.tags {
-            let standing = match repository {
-                Some(repository) => tags::standing(on, repository, tag).await?,
-                None => None,
-            };
-            let current = standing.as_ref().map(|standing| standing.digest);
+            let standing = found.get(tag.as_str()).copied();
+            let current = standing.map(|standing| standing.digest);
             if let Some(refused) = refused(Some(tag), current) {
                 return Ok(Err(refused));
             }
@@ -173,36 +181,25 @@ impl Commit for CommitManifest {
         repository: Option<i64>,
         now: Timestamp,
     ) -> Result<Vec<Digest>> {
-        let mut missing = Vec::new();
+        let needed: BTreeSet<_> = self.manifest.blobs().map(|blob| blob.digest).collect();
+        let children: BTreeSet<_> =
+            self.manifest.children().iter().map(|child| child.digest).collect();
+        let (blobs, manifests) = match repository {
+            Some(repository) => (
+                touch_blobs(on, repository, &needed, now).await?,
+                touch_manifests(on, repository, &children).await?,
+            ),
+            None => Default::default(),
+        };
+        let blobs = self
+            .manifest
+            .blobs()
+            .filter(|blob| !blobs.contains(&blob.digest) && !blob.is_non_distributable());
+        let children = self.manifest.children().iter();
+        let children = children.filter(|child| !manifests.contains(&child.digest));
         let mut seen = BTreeSet::new();
-        for blob in self.manifest.blobs().filter(|blob| seen.insert(blob.digest)) {
-            let touched = match repository {
-                Some(repository) => {
-                    on.execute(
-                        "UPDATE repository_blobs SET touched_at = $1
-                         WHERE repository_id = $2 AND blob_digest = $3",
-                        arguments![now, repository, blob.digest],
-                    )
-                    .await?
-                }
-                None => 0,
-            };
-            if touched == 0 && !blob.is_non_distributable() {
-                missing.push(blob.digest);
-            }
-        }
-        for child in self.manifest.children() {
-            if !seen.insert(child.digest) {
-                continue;
-            }
-            let held = match repository {
-                Some(repository) => held(on, repository, &child.digest).await?,
-                None => false,
-            };
-            if !held {
-                missing.push(child.digest);
-            }
-        }
+        let missing = blobs.chain(children).map(|descriptor| descriptor.digest);
+        let missing: Vec<_> = missing.filter(|digest| seen.insert(*digest)).collect();
         Ok(missing)
     }
 
@@ -220,7 +217,7 @@ impl Commit for CommitManifest {
                     manifest.media_type.as_str(),
                     manifest.referrer_type(),
                     manifest.subject.as_ref().map(|subject| subject.digest),
-                    annotations,
+                    Json(annotations),
                     self.payload.len(),
                     &*self.payload,
                     now,
@@ -230,29 +227,75 @@ impl Commit for CommitManifest {
         if stored == 0 {
             return Ok(());
         }
-        for blob in manifest.blobs() {
-            on.execute(
-                "INSERT INTO blob_references (manifest_digest, blob_digest) VALUES ($1, $2)
-                 ON CONFLICT (manifest_digest, blob_digest) DO NOTHING",
-                arguments![self.digest, blob.digest],
-            )
-            .await?;
-        }
-        for child in manifest.children() {
-            on.execute(
-                "INSERT INTO manifest_references (parent, child) VALUES ($1, $2)
-                 ON CONFLICT (parent, child) DO NOTHING",
-                arguments![self.digest, child.digest],
-            )
-            .await?;
-        }
+        let blobs: Vec<_> = manifest.blobs().map(|blob| pair(&self.digest, &blob.digest)).collect();
+        on.execute_each(
+            "INSERT INTO blob_references (manifest_digest, blob_digest) VALUES ($1, $2)
+             ON CONFLICT (manifest_digest, blob_digest) DO NOTHING",
+            &blobs,
+        )
+        .await?;
+        let children = manifest.children().iter().map(|child| pair(&self.digest, &child.digest));
+        on.execute_each(
+            "INSERT INTO manifest_references (parent, child) VALUES ($1, $2)
+             ON CONFLICT (parent, child) DO NOTHING",
+            &children.collect::<Vec<_>>(),
+        )
+        .await?;
         Ok(())
     }
 }
 
+fn pair(one: &Digest, other: &Digest) -> Vec<Value> {
+    vec![one.into(), other.into()]
+}
+
+/// Touches memberships, in the order of their digests so that two commits never wait for each other. Returns
+/// those that are there. The update is what stops a sweep or removal of one of them: the later of the two finds
+/// a row that was changed since it began, where a row that was only read or locked would let it go on.
+async fn touch_blobs(
+    on: &mut dyn Statements,
+    repository: i64,
+    digests: &BTreeSet<Digest>,
+    now: Timestamp,
+) -> Result<BTreeSet<Digest>> {
+    let arguments = digests.iter().map(|digest| arguments![now, repository, digest].to_vec());
+    let changed = on
+        .execute_each(
+            "UPDATE repository_blobs SET touched_at = $1
+             WHERE repository_id = $2 AND blob_digest = $3",
+            &arguments.collect::<Vec<_>>(),
+        )
+        .await?;
+    Ok(there(digests, &changed))
+}
+
+/// Writes the rows of manifests as they are, and returns those that are there. It stops a manifest from being
+/// deleted for want of a parent while its parent is committed, by the same reasoning as [`touch_blobs`].
+async fn touch_manifests(
+    on: &mut dyn Statements,
+    repository: i64,
+    digests: &BTreeSet<Digest>,
+) -> Result<BTreeSet<Digest>> {
+    let arguments = digests.iter().map(|digest| arguments![repository, digest].to_vec());
+    let changed = on
+        .execute_each(
+            "UPDATE repository_manifests SET pushed_at = pushed_at
+             WHERE repository_id = $1 AND digest = $2",
+            &arguments.collect::<Vec<_>>(),
+        )
+        .await?;
+    Ok(there(digests, &changed))
+}
+
+fn there(digests: &BTreeSet<Digest>, changed: &[u64]) -> BTreeSet<Digest> {
+    digests.iter().zip(changed).filter(|(_, rows)| **rows > 0).map(|(digest, _)| *digest).collect()
+}
+
+/// Whether the repository holds a manifest, in a transaction that writes. The row is locked: a push by digest
+/// with a precondition answers for a row that it does not write, and that may be deleted meanwhile.
 async fn held(on: &mut dyn Statements, repository: i64, digest: &Digest) -> Result<bool> {
     let rows = on
-        .query(
+        .query_locked(
             "SELECT 1 FROM repository_manifests WHERE repository_id = $1 AND digest = $2",
             arguments![repository, digest],
         )

@@ -17,6 +17,8 @@ pub(crate) struct Incarnation {
 }
 
 /// Takes away the mark of a blob's incarnation, and tells whether it is condemned: then it is past saving.
+/// The delete is what stops a collector that condemns the blob between: both write the mark's row, and the later
+/// of the two begins again. So whoever asks here need not lock the membership that it mounts from.
 pub(crate) async fn unmark(on: &mut dyn Statements, digest: &Digest) -> Result<Incarnation> {
     let number = incarnation(on, digest).await?;
     let taken = on

@@ -13,7 +13,8 @@ pub(crate) async fn find(on: &mut dyn Statements, name: &RepositoryName) -> Resu
     rows.first().map(|row| row.int(0)).transpose()
 }
 
-/// A repository's row, made if there is none.
+/// A repository's row, made if there is none. Two that make it at once meet at its name: the later one begins
+/// again and finds it.
 pub(crate) async fn find_or_create(
     on: &mut dyn Statements,
     name: &RepositoryName,

@@ -10,6 +10,7 @@ use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
 
 /// Where a tag stands.
+#[derive(Clone, Copy)]
 pub(crate) struct Standing {
     pub(crate) digest: Digest,
     version: i64,
@@ -22,13 +23,17 @@ pub(crate) struct Change<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// Where a tag stands, in a transaction that writes. The row is locked, which stops what two snapshots would let
+/// pass: two commits of the same two tags, each of which finds the one tag at its own manifest and moves the
+/// other; and a commit that finds the tag at its manifest already, while that manifest is deleted with its tags.
+/// A tag that is made twice is stopped by its key, one that is deleted and made again by that of its history.
 pub(crate) async fn standing(
     on: &mut dyn Statements,
     repository: i64,
     tag: &Tag,
 ) -> Result<Option<Standing>> {
     let rows = on
-        .query(
+        .query_locked(
             "SELECT manifest_digest, version FROM tags WHERE repository_id = $1 AND name = $2",
             arguments![repository, tag.as_str()],
         )

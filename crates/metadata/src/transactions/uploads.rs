@@ -168,10 +168,11 @@ impl Transaction for FinishUpload {
     }
 }
 
-/// The repository of an upload that has not expired.
+/// The repository of an upload that has not expired. The row is locked, which stops a reservation for an upload
+/// that is finished or cancelled meanwhile: nobody would ever take that reservation away.
 async fn open_upload(on: &mut dyn Statements, id: UploadId, now: i64) -> Result<Option<i64>> {
     let rows = on
-        .query(
+        .query_locked(
             "SELECT repository_id FROM uploads WHERE id = $1 AND expires_at > $2",
             arguments![id.to_bytes().as_slice(), now],
         )

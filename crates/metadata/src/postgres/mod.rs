@@ -1,0 +1,238 @@
+//! PostgreSQL: a pool of connections, transactions in snapshots that run again where two of them meet. Nothing
+//! is kept in a session, so a PgBouncer that pools transactions may stand in between.
+
+mod failure;
+mod migrate;
+mod retry;
+mod session;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod values;
+
+use std::sync::Arc;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::error::SqlState;
+use wharf_core::clock::Clock;
+
+use crate::engine::{Engine, Result, Transaction};
+use crate::migrations::MigrationError;
+use failure::{Failure, describe};
+use retry::Tries;
+use session::Session;
+pub use settings::{NoPostgresUrl, PostgresSettings, PostgresUrl};
+
+/// What this binary knows of the rules that nodes of one database share. It grows where an older node could break
+/// a rule of a newer one, and `schema_protocol` says which is the least that may still write.
+const PROTOCOL: i64 = 1;
+
+/// PostgreSQL, by a pool of connections.
+pub struct Postgres {
+    pool: Pool,
+    settings: PostgresSettings,
+    begin_read: Arc<str>,
+    begin_write: Arc<str>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+/// Why a PostgreSQL database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// It cannot be reached. It may be later.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// It can be reached and refuses: the password, the user, the database's name, its version.
+    #[error("the database refuses: {0}")]
+    Refused(String),
+    /// The file of root certificates cannot be used.
+    #[error("the root certificates in {path} cannot be used: {reason}")]
+    Certificates {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Its schema is not this binary's.
+    #[error(transparent)]
+    Migration(#[from] MigrationError),
+}
+
+impl PostgresError {
+    fn of(error: &tokio_postgres::Error, url: &PostgresUrl) -> Self {
+        let text = format!("{url}: {}", describe(error));
+        let refused = error.code().is_some_and(|state| {
+            state.code().starts_with("28")
+                || [&SqlState::INVALID_CATALOG_NAME, &SqlState::INSUFFICIENT_PRIVILEGE]
+                    .contains(&state)
+        });
+        if refused { Self::Refused(text) } else { Self::Unavailable(text) }
+    }
+
+    fn late(url: &PostgresUrl) -> Self {
+        Self::Unavailable(format!("{url}: it did not answer in time"))
+    }
+}
+
+impl Postgres {
+    /// Connects to a database whose schema is this binary's.
+    ///
+    /// # Errors
+    /// When it cannot be reached, refuses, or when its schema is older (`wharf migrate` helps) or newer.
+    pub async fn connect(settings: PostgresSettings) -> std::result::Result<Self, PostgresError> {
+        Self::connect_with(settings, None).await
+    }
+
+    /// The same with another clock than the database's own, for tests.
+    ///
+    /// # Errors
+    /// As [`Postgres::connect`].
+    #[cfg(any(test, feature = "contract"))]
+    pub async fn connect_with_clock(
+        settings: PostgresSettings,
+        clock: Arc<dyn Clock>,
+    ) -> std::result::Result<Self, PostgresError> {
+        Self::connect_with(settings, Some(clock)).await
+    }
+
+    /// Brings the schema up to date, by the direct URL if there is one. Returns the versions that were applied.
+    /// Any number of nodes may do so at once.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, is newer than this binary, or a step fails; that step has then left
+    /// nothing behind.
+    pub async fn migrate(
+        settings: &PostgresSettings,
+    ) -> std::result::Result<Vec<i64>, PostgresError> {
+        migrate::migrate(settings).await
+    }
+
+    async fn connect_with(
+        settings: PostgresSettings,
+        clock: Option<Arc<dyn Clock>>,
+    ) -> std::result::Result<Self, PostgresError> {
+        let pool = pool(&settings)?;
+        let synchronous = look(&pool, &settings).await?;
+        let statement = settings.statement_timeout.as_millis().max(1);
+        let idle = settings.transaction_timeout.as_millis().max(1);
+        let limits = format!(
+            "SET LOCAL statement_timeout = {statement}; SET LOCAL idle_in_transaction_session_timeout = {idle}"
+        );
+        // What is acknowledged is on disk, whatever the database's default is.
+        let durable = if synchronous { "" } else { "; SET LOCAL synchronous_commit = on" };
+        Ok(Self {
+            pool,
+            settings,
+            begin_read: format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {limits}").into(),
+            begin_write: format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE; {limits}{durable}"
+            )
+            .into(),
+            clock,
+        })
+    }
+
+    async fn run<T: Transaction>(&self, transaction: &T, writes: bool) -> Result<T::Output> {
+        let mut tries = Tries::new(self.settings.transaction_timeout);
+        loop {
+            match self.attempt(transaction, writes, tries.deadline).await {
+                Ok(output) => return Ok(output),
+                Err(failure) => tries.again(failure).await?,
+            }
+        }
+    }
+
+    async fn attempt<T: Transaction>(
+        &self,
+        transaction: &T,
+        writes: bool,
+        deadline: Instant,
+    ) -> std::result::Result<T::Output, Failure> {
+        let client = self.pool.get().await.map_err(|error| Failure::of_pool(&error))?;
+        let begin = if writes { &self.begin_write } else { &self.begin_read };
+        let mut session = Session::new(client, Arc::clone(begin), self.clock.clone());
+        let run = async {
+            if writes {
+                session.open(PROTOCOL).await?;
+            }
+            transaction.run(&mut session).await
+        };
+        let result = timeout_at(deadline, run).await;
+        let result = result.map_err(|_| Failure::late("a transaction"))?;
+        let failure = session.take_failure();
+        match (result, failure) {
+            (Err(error), failure) => Err(failure.unwrap_or(Failure { error, again: None })),
+            (Ok(_), Some(failure)) => Err(failure),
+            (Ok(output), None) => {
+                if writes {
+                    session.commit(self.settings.statement_timeout).await?;
+                } else {
+                    session.end();
+                }
+                Ok(output)
+            }
+        }
+    }
+}
+
+impl Engine for Postgres {
+    async fn write<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
+        self.run(&transaction, true).await
+    }
+
+    async fn read<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
+        self.run(&transaction, false).await
+    }
+}
+
+fn pool(settings: &PostgresSettings) -> std::result::Result<Pool, PostgresError> {
+    let tls = tls::connector(settings.url.wants_tls(), settings.root_certificates.as_deref())?;
+    let config = settings.url.config(settings);
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    Pool::builder(Manager::from_config(config, tls, recycling))
+        .max_size(settings.connections.max(1))
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(settings.pool_timeout))
+        .create_timeout(Some(settings.connect_timeout))
+        .recycle_timeout(Some(settings.connect_timeout))
+        .build()
+        .map_err(|error| PostgresError::Unavailable(error.to_string()))
+}
+
+/// Looks whether the database is one that this binary can work with, and whether a commit waits for the disk there.
+async fn look(
+    pool: &Pool,
+    settings: &PostgresSettings,
+) -> std::result::Result<bool, PostgresError> {
+    let url = &settings.url;
+    let client = pool.get().await.map_err(|error| match error {
+        deadpool_postgres::PoolError::Backend(error) => PostgresError::of(&error, url),
+        deadpool_postgres::PoolError::Timeout(_) => PostgresError::late(url),
+        other => PostgresError::Unavailable(format!("{url}: {other}")),
+    })?;
+    let looking = async {
+        let found = migrate::found(&client).await?;
+        let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('synchronous_commit')";
+        Ok((found, client.query_typed_one(sql, &[]).await?))
+    };
+    let looked = timeout(settings.statement_timeout, looking).await;
+    let (found, row) = looked
+        .map_err(|_| PostgresError::late(url))?
+        .map_err(|error: tokio_postgres::Error| PostgresError::of(&error, url))?;
+    if row.get::<_, i64>(0) < 130_000 {
+        return Err(PostgresError::Refused(format!("{url}: wharf needs PostgreSQL 13 or newer")));
+    }
+    migrate::require_newest(&found)?;
+    let asking = client.query_typed_one("SELECT minimum FROM schema_protocol", &[]);
+    let minimum: i64 = timeout(settings.statement_timeout, asking)
+        .await
+        .map_err(|_| PostgresError::late(url))?
+        .and_then(|row| row.try_get(0))
+        .map_err(|error| PostgresError::of(&error, url))?;
+    if minimum > PROTOCOL {
+        return Err(PostgresError::Refused(session::left_behind(minimum, PROTOCOL)));
+    }
+    Ok(row.get::<_, &str>(1) != "off")
+}

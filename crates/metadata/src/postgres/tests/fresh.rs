@@ -1,0 +1,136 @@
+//! A database for one test, dropped at its end.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, NoTls};
+use wharf_core::clock::{Random, SystemRandom};
+use wharf_oci::Digest;
+
+use crate::contract::{HandClock, Inspect};
+use crate::engine::Value;
+use crate::postgres::values;
+use crate::{Database, Postgres, PostgresSettings};
+
+/// A database of its own.
+pub(super) struct Fresh {
+    pub(super) name: String,
+}
+
+/// The name of a database with every migration, made once for all tests of this process.
+static MIGRATED: Mutex<Option<String>> = Mutex::const_new(None);
+
+/// `url` for another database.
+fn within(url: &str, database: &str) -> String {
+    format!("{}/{database}", url.rsplit_once('/').unwrap().0)
+}
+
+/// A connection beside the engine.
+pub(super) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+fn random_name() -> String {
+    let mut bytes = [0; 8];
+    SystemRandom.fill(&mut bytes);
+    format!("wharf_test_{:016x}", u64::from_le_bytes(bytes))
+}
+
+impl Fresh {
+    /// An empty database, without a schema.
+    pub(super) async fn empty() -> Self {
+        let name = random_name();
+        let admin = connect(&wharf_engines::postgres()).await;
+        admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        Self { name }
+    }
+
+    /// A database with every migration.
+    pub(super) async fn new() -> Self {
+        let mut migrated = MIGRATED.lock().await;
+        if migrated.is_none() {
+            let template = Self::empty().await;
+            Postgres::migrate(&template.settings()).await.unwrap();
+            *migrated = Some(template.name.clone());
+            std::mem::forget(template);
+        }
+        let (name, template) = (random_name(), migrated.clone().unwrap());
+        drop(migrated);
+        let admin = connect(&wharf_engines::postgres()).await;
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy");
+        // Whoever migrated the template may still be about to leave it.
+        for _ in 0..100 {
+            if admin.batch_execute(&sql).await.is_ok() {
+                return Self { name };
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        admin.batch_execute(&sql).await.unwrap();
+        Self { name }
+    }
+
+    pub(super) fn settings(&self) -> PostgresSettings {
+        self.settings_at(&wharf_engines::postgres())
+    }
+
+    pub(super) fn settings_at(&self, url: &str) -> PostgresSettings {
+        PostgresSettings::new(within(url, &self.name).parse().unwrap())
+    }
+
+    pub(super) async fn engine(&self) -> Postgres {
+        Postgres::connect(self.settings()).await.unwrap()
+    }
+
+    pub(super) async fn metadata(self, url: String) -> (Database<Postgres>, Arc<HandClock>, Self) {
+        let clock = HandClock::new();
+        let engine = Postgres::connect_with_clock(self.settings_at(&url), clock.clone());
+        (Database::on_postgres(engine.await.unwrap()), clock, self)
+    }
+
+    pub(super) async fn client(&self) -> Client {
+        connect(&within(&wharf_engines::postgres(), &self.name)).await
+    }
+
+    pub(super) async fn column(&self, sql: &str) -> Vec<String> {
+        self.rows(sql, &[]).await.into_iter().map(|mut row| row.remove(0)).collect()
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let admin = connect(&wharf_engines::postgres()).await;
+                let _ = admin.batch_execute(&sql).await;
+            });
+        });
+        let _ = dropping.join();
+    }
+}
+
+#[async_trait]
+impl Inspect for Fresh {
+    async fn rows(&self, sql: &str, digests: &[Digest]) -> Vec<Vec<String>> {
+        let digests: Vec<_> = digests.iter().map(Digest::to_binary).collect();
+        let parameters: Vec<_> =
+            digests.iter().map(|digest| (digest as &(dyn ToSql + Sync), Type::BYTEA)).collect();
+        let rows = self.client().await.query_typed(sql, &parameters).await.unwrap();
+        rows.iter().map(|row| values::row(row).unwrap().0.iter().map(text).collect()).collect()
+    }
+}
+
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::Null(_) => "-".into(),
+        Value::Int(number) => number.to_string(),
+        Value::Text(text) | Value::Json(text) => text.clone(),
+        Value::Bytes(bytes) => Digest::from_binary(bytes)
+            .map_or_else(|| format!("{bytes:?}"), |digest| digest.to_string()),
+    }
+}
