@@ -2,13 +2,17 @@
 
 use std::io::{Write, stdout};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 
 use crate::config::{Config, is_wide};
+use crate::data_folder::DataFolder;
 
 /// Tells where the registry listens, where it keeps things and how to push. `address` is the one
 /// that was bound: it has the port even where 0 was asked for. Call it once connections are taken.
-pub fn announce(config: &Config, address: SocketAddr, folder: &Path) -> std::io::Result<()> {
+pub fn announce(
+    config: &Config,
+    address: SocketAddr,
+    folder: Option<&DataFolder>,
+) -> std::io::Result<()> {
     let scheme = if config.http.tls_certificate.is_some() { "https" } else { "http" };
     if is_wide(address) {
         eprintln!(
@@ -16,10 +20,19 @@ pub fn announce(config: &Config, address: SocketAddr, folder: &Path) -> std::io:
              {address} can push and pull"
         );
     }
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let mut out = stdout().lock();
     writeln!(out, "wharf {} serves {scheme}://{address}", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "data folder: {}", folder.display())?;
+    if let Some(folder) = folder.map(DataFolder::path) {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        writeln!(out, "data folder: {}", folder.display())?;
+    }
+    for (what, place) in
+        [("database", config.database.url.to_string()), ("blobs", config.blobs.url.to_string())]
+    {
+        if !place.is_empty() {
+            writeln!(out, "{:<13}{place}", format!("{what}:"))?;
+        }
+    }
     writeln!(out, "first push:  docker push {}/hello:latest", host(config, address))?;
     out.flush()
 }

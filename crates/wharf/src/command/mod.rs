@@ -6,6 +6,7 @@ mod config;
 mod copy;
 mod inspect;
 mod ls;
+mod migrate;
 mod progress;
 mod pull;
 mod push;
@@ -30,6 +31,8 @@ pub struct CommandLine {
 enum Command {
     /// Serve a registry.
     Serve(serve::Serve),
+    /// Bring the database's schema up to date.
+    Migrate(migrate::Migrate),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Config),
@@ -51,6 +54,7 @@ enum Command {
 pub fn run(line: CommandLine) -> anyhow::Result<()> {
     match line.command {
         Command::Serve(command) => serve::execute(&command),
+        Command::Migrate(command) => migrate::execute(&command),
         Command::Config(command) => config::execute(&command),
         Command::Version(command) => version::execute(&command),
         Command::Push(command) => push::execute(&command),

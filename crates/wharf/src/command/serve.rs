@@ -50,14 +50,14 @@ pub fn execute(command: &Serve) -> anyhow::Result<()> {
     outcome.map(drop)
 }
 
-/// Returns the data folder, which is to be kept until the runtime has stopped.
-fn start(runtime: &Runtime, config: &Config) -> anyhow::Result<DataFolder> {
+/// Returns the data folder, if one is used, which is to be kept until the runtime has stopped.
+fn start(runtime: &Runtime, config: &Config) -> anyhow::Result<Option<DataFolder>> {
     raise_open_files();
-    let data_folder = tracing::info_span!("open data folder")
-        .in_scope(|| DataFolder::open(config.data.folder.as_ref()))?;
+    let data_folder =
+        tracing::info_span!("open data folder").in_scope(|| wiring::data_folder(config))?;
     runtime.block_on(async {
         let shutdown = Shutdown::on_signals().context("signals cannot be watched")?;
-        run(config, &data_folder, shutdown).await
+        run(config, data_folder.as_ref(), shutdown).await
     })?;
     Ok(data_folder)
 }
@@ -72,8 +72,12 @@ fn raise_open_files() {
 }
 
 /// Serves the registry; returns when a stop was asked for and requests have drained.
-async fn run(config: &Config, data_folder: &DataFolder, shutdown: Shutdown) -> anyhow::Result<()> {
-    let registry = Arc::new(wiring::registry(config, data_folder)?);
+async fn run(
+    config: &Config,
+    data_folder: Option<&DataFolder>,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let registry = Arc::new(wiring::registry(config, data_folder).await?);
     let metrics = Arc::new(Metrics::new(&operations()));
     let (log, log_thread) = access_log(config, &metrics)?;
     let api = Api::new(Arc::clone(&registry), wiring::api(config)?, Arc::clone(&metrics), log);
@@ -83,7 +87,7 @@ async fn run(config: &Config, data_folder: &DataFolder, shutdown: Shutdown) -> a
         .with_context(|| format!("cannot listen on {address} (http.listen)"))?
         .with_counters(metrics.connections());
     reload_on_hangup(server.certificate()).context("signals cannot be watched")?;
-    announce(config, server.local_addr().unwrap_or(address), data_folder.path())?;
+    announce(config, server.local_addr().unwrap_or(address), data_folder)?;
 
     let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, shutdown.clone()));
     let jobs = tokio::spawn(wharf_jobs::run(registry));

@@ -1,46 +1,49 @@
 //! The wiring: which stores, settings and server a configuration asks for.
 
+mod blobs;
+pub mod metadata;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use wharf_blobs::FileBlobs;
 use wharf_cache::MemoryCache;
-use wharf_core::clock::{SystemClock, SystemRandom};
+use wharf_core::clock::SystemRandom;
 use wharf_core::permissions::Everyone;
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
 use wharf_http::origin::{IpNet, Origin};
 use wharf_http::serve;
-use wharf_metadata::{Database, Sqlite};
 
 use crate::config::{BlobsUrl, Config, DatabaseUrl};
 use crate::data_folder::DataFolder;
 use crate::telemetry;
 
-/// Opens the stores. Blocks.
-pub fn registry(config: &Config, folder: &DataFolder) -> anyhow::Result<Registry> {
-    let database = match &config.database.url {
-        DatabaseUrl::DataFolder => folder.path().join("metadata.sqlite"),
-        DatabaseUrl::Sqlite(file) => file.as_ref().to_owned(),
-    };
-    let objects = match &config.blobs.url {
-        BlobsUrl::DataFolder => folder.path().join("blobs"),
-        BlobsUrl::Folder(objects) => objects.as_ref().to_owned(),
-    };
-    let metadata = Sqlite::open(&database, Arc::new(SystemClock))?;
-    let blobs = FileBlobs::open(&objects).with_context(|| {
-        format!("the blob folder {} cannot be used (blobs.url)", objects.display())
-    })?;
-    let blobs = Arc::new(blobs);
+/// Opens the stores. `folder` is what [`data_folder`] opened.
+pub async fn registry(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Registry> {
+    let metadata = metadata::open(config, folder).await?;
+    let (blobs, mapped) = blobs::open(config, folder)?;
     let parts = Parts {
-        metadata: Arc::new(Database::on_sqlite(metadata)),
-        blobs: Arc::clone(&blobs) as _,
-        mapped: Some(blobs),
+        metadata,
+        blobs,
+        mapped,
         cache: Arc::new(MemoryCache::new(config.cache.size.get())),
         permissions: Arc::new(Everyone),
         random: Arc::new(SystemRandom),
     };
     Ok(Registry::new(parts, rules(config)))
+}
+
+/// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
+pub fn data_folder(config: &Config) -> anyhow::Result<Option<DataFolder>> {
+    let local = matches!(config.database.url, DatabaseUrl::DataFolder | DatabaseUrl::Sqlite(_))
+        || matches!(config.blobs.url, BlobsUrl::DataFolder);
+    local.then(|| DataFolder::open(config.data.folder.as_ref())).transpose()
+}
+
+/// The path in the data folder.
+fn inside(folder: Option<&DataFolder>, name: &str) -> anyhow::Result<PathBuf> {
+    Ok(folder.context("no data folder was opened")?.path().join(name))
 }
 
 fn rules(config: &Config) -> Rules {

@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use wharf_metadata::{NoPostgresUrl, PostgresUrl};
+
 use super::problem::Refusal;
 
 /// The path of a file or folder; never empty. Relative paths start where Wharf was started.
@@ -36,12 +38,20 @@ impl fmt::Display for FilePath {
 }
 
 /// Where metadata is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum DatabaseUrl {
     /// In a SQLite file in the data folder.
     DataFolder,
     /// In this SQLite file.
     Sqlite(FilePath),
+    /// In a PostgreSQL database.
+    Postgres(PostgresUrl),
+}
+
+impl From<NoPostgresUrl> for Refusal {
+    fn from(error: NoPostgresUrl) -> Refusal {
+        Refusal::Because(error.to_string())
+    }
 }
 
 impl FromStr for DatabaseUrl {
@@ -51,9 +61,7 @@ impl FromStr for DatabaseUrl {
         match split(text) {
             ("", "") => Ok(DatabaseUrl::DataFolder),
             ("sqlite", path) if !path.contains(['?', '#']) => path.parse().map(DatabaseUrl::Sqlite),
-            ("postgres" | "postgresql", _) => {
-                Err(not_yet("keeps metadata in SQLite only; PostgreSQL"))
-            }
+            ("postgres" | "postgresql", _) => Ok(text.parse().map(DatabaseUrl::Postgres)?),
             _ => Err(Refusal::Malformed),
         }
     }
@@ -64,6 +72,7 @@ impl fmt::Display for DatabaseUrl {
         match self {
             DatabaseUrl::DataFolder => Ok(()),
             DatabaseUrl::Sqlite(path) => write!(f, "sqlite://{path}"),
+            DatabaseUrl::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -162,9 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn a_database_server_is_shown_without_its_password() {
+        let url: DatabaseUrl = "postgres://u:p@h/db".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://u@h:5432/db");
+        assert!(refusal::<DatabaseUrl>("postgres://u:p@h:port/db").contains("port"));
+    }
+
+    #[test]
     fn what_comes_later_is_named() {
-        let reason = "this build keeps metadata in SQLite only; PostgreSQL comes later";
-        assert_eq!(refusal::<DatabaseUrl>("postgres://u:p@h/db"), reason);
         let reason = "this build keeps blobs in files only; S3 comes later";
         assert_eq!(refusal::<BlobsUrl>("s3://bucket/prefix"), reason);
         let reason = "this build caches in its own memory only; Redis comes later";

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use wharf_metadata::PostgresUrl;
+
 use super::declare::{Setting, read, settings, shown};
 use super::layers::Layers;
 use super::logging::{AccessLog, LogFilter, LogFormat};
@@ -29,7 +31,16 @@ settings! {
     database: Database {
         /// The database; empty is a SQLite file in the data folder.
         url: DatabaseUrl = "" (secret)
-            => "empty, or a SQLite file such as sqlite:///var/lib/wharf/metadata.db";
+            => "empty, a SQLite file such as sqlite:///var/lib/wharf/metadata.db, or a PostgreSQL database such as postgres://user:password@host/wharf";
+        /// A way to the same PostgreSQL database around a PgBouncer, for migrations; empty is `database.url`.
+        direct_url: Optional<PostgresUrl> = "" (secret)
+            => "empty, or a PostgreSQL database such as postgres://user:password@host/wharf";
+        /// Whether a start brings the schema of a PostgreSQL database up to date; else `wharf migrate` does.
+        migrate: bool = "true" => "true or false";
+        /// The most connections to PostgreSQL that this process keeps.
+        connections: Count<1, 1000> = "16" => "a number from 1 to 1000";
+        /// Certificates to verify the PostgreSQL server's by, a PEM file; empty is the system's.
+        root_certificates: Optional<FilePath> = "" => "empty, or the path of a PEM file";
     }
 
     /// Where blobs are kept.

@@ -1,0 +1,89 @@
+//! The database that a configuration asks for, opened with its schema up to date.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::time::{Instant, sleep};
+use wharf_core::clock::SystemClock;
+use wharf_core::metadata::Metadata;
+use wharf_metadata::{Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite};
+
+use super::inside;
+use crate::config::{Config, DatabaseUrl};
+use crate::data_folder::DataFolder;
+
+/// How long a start waits for a database server that cannot be reached: it may be starting too.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Opens the database.
+pub async fn open(
+    config: &Config,
+    folder: Option<&DataFolder>,
+) -> anyhow::Result<Arc<dyn Metadata>> {
+    if let DatabaseUrl::Postgres(url) = &config.database.url {
+        if config.database.migrate {
+            for version in migrate(config, folder).await? {
+                tracing::info!(version, "the database's schema was brought up to date");
+            }
+        }
+        let settings = settings(config, url);
+        let connected = patiently(|| Postgres::connect(settings.clone())).await?;
+        return Ok(Arc::new(Database::on_postgres(connected)));
+    }
+    Ok(Arc::new(Database::on_sqlite(sqlite(config, folder)?)))
+}
+
+/// Brings the schema up to date and returns the versions that were applied to a PostgreSQL database. A SQLite
+/// file is brought up to date by each start.
+pub async fn migrate(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Vec<i64>> {
+    if let DatabaseUrl::Postgres(url) = &config.database.url {
+        let settings = settings(config, url);
+        return patiently(|| Postgres::migrate(&settings)).await;
+    }
+    sqlite(config, folder)?;
+    Ok(Vec::new())
+}
+
+fn sqlite(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Sqlite> {
+    let file = match &config.database.url {
+        DatabaseUrl::Sqlite(file) => file.as_ref().to_owned(),
+        _ => inside(folder, "metadata.sqlite")?,
+    };
+    Ok(Sqlite::open(&file, Arc::new(SystemClock))?)
+}
+
+fn settings(config: &Config, url: &PostgresUrl) -> PostgresSettings {
+    let database = &config.database;
+    PostgresSettings {
+        direct_url: database.direct_url.0.clone(),
+        connections: database.connections.get(),
+        root_certificates: database.root_certificates.as_ref().map(|path| path.as_ref().to_owned()),
+        ..PostgresSettings::new(url.clone())
+    }
+}
+
+/// Asks until the server can be reached, and tells once that it waits.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = Result<T, PostgresError>>,
+{
+    let end = Instant::now() + PATIENCE;
+    let mut told = false;
+    loop {
+        match ask().await {
+            Err(PostgresError::Unavailable(reason)) if Instant::now() < end => {
+                if !told {
+                    tracing::warn!(%reason, "waiting for the database, {PATIENCE:?} at most");
+                    told = true;
+                }
+                sleep(PAUSE).await;
+            }
+            other => return other.context("the database cannot be used (database.url)"),
+        }
+    }
+}
