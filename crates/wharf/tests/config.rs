@@ -117,19 +117,20 @@ fn a_file_that_is_missing_is_told_with_who_named_it() {
 }
 
 #[test]
-fn stores_of_later_builds_are_refused_without_their_passwords() {
+fn places_that_cannot_be_used_are_refused_without_their_passwords() {
     for (variable, value, message) in [
         (
             "WHARF_DATABASE_URL",
-            "postgres://u:hunter2@h/db",
-            "database.url = \"postgres://u:***@h/db\" (from WHARF_DATABASE_URL): this build keeps \
-             metadata in SQLite only; PostgreSQL comes later",
+            "postgres://u:hunter2@h:x/db",
+            "database.url = \"postgres://u:***@h:x/db\" (from WHARF_DATABASE_URL): no usable \
+             PostgreSQL URL: invalid connection string: invalid value for option `port`",
         ),
         (
             "WHARF_DATABASE_URL",
             "host=h password=hunter2",
-            "database.url = \"***\" (from WHARF_DATABASE_URL) must be empty, or a SQLite file \
-             such as sqlite:///var/lib/wharf/metadata.db",
+            "database.url = \"***\" (from WHARF_DATABASE_URL) must be empty, a SQLite file such as \
+             sqlite:///var/lib/wharf/metadata.db, or a PostgreSQL database such as \
+             postgres://user:password@host/wharf",
         ),
         (
             "WHARF_BLOBS_URL",
