@@ -2,10 +2,12 @@
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod cdn;
 mod faults;
 mod files;
 mod memory;
 
+pub use cdn::{BadCdnKey, Cdn, CdnKey, CdnUrl, CloudFrontKey, HmacKey, NoCdnUrl};
 pub use faults::{Fault, FaultyBlobs, Method};
 pub use files::FileBlobs;
 pub use memory::MemoryBlobs;

@@ -6,6 +6,7 @@ pub mod assembly_line;
 pub mod blobs;
 pub mod cache;
 pub mod clock;
+pub mod delivery;
 mod error;
 mod intake;
 pub mod metadata;
