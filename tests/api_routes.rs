@@ -200,6 +200,7 @@ impl Served {
             metadata: Arc::new(Touched(Arc::clone(&watched))),
             blobs: Arc::clone(&watched.blobs) as _,
             mapped: None,
+            signed: None,
             cache: Arc::new(Touched(Arc::clone(&watched))),
             permissions: Arc::new(Asking(Arc::clone(&watched))),
             random: Arc::new(SystemRandom),

@@ -1,8 +1,8 @@
 //! Object stores behind `wharf_core::blobs`: local files, memory, and a store that fails on purpose.
 
+mod cdn;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
-mod cdn;
 mod faults;
 mod files;
 mod memory;

@@ -18,7 +18,7 @@ mod upload_id;
 pub use error::{Error, Missing, Need, Result, SourceFault, StoreError};
 pub use intake::{PIECE_ALIGNMENT, Source, SourceError};
 pub use registry::{
-    Listing, Mounted, Parts, PulledManifest, PushManifest, PushedManifest, Registry, Rules,
-    UploadState,
+    HeldBlob, Listing, Mounted, Parts, PulledManifest, PushManifest, PushedManifest, Registry,
+    Rules, UploadState,
 };
 pub use upload_id::UploadId;

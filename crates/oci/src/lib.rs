@@ -9,6 +9,7 @@ mod json;
 mod manifest;
 mod media_type;
 mod name;
+mod name_pattern;
 mod range;
 mod reference;
 
@@ -21,5 +22,6 @@ pub use manifest::{
 };
 pub use media_type::MediaType;
 pub use name::{NameError, RepositoryName, Tag, TagError};
+pub use name_pattern::{NamePattern, NamePatternError};
 pub use range::{ByteRange, ContentRange, RangeError};
 pub use reference::{Reference, ReferenceError};

@@ -21,10 +21,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    pub(super) fn objects_folder(folder: &Path) -> PathBuf {
+        folder.join("objects")
+    }
+
     /// Finds the folders, and makes those that are missing.
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
         let layout = Self {
-            objects: folder.join("objects"),
+            objects: Self::objects_folder(folder),
             staging: folder.join("staging"),
             sha256: Shards::new(),
             sha512: Shards::new(),

@@ -22,7 +22,7 @@ mod staging;
 mod tests;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -53,6 +53,11 @@ impl FileBlobs {
     /// [`StoreError::Full`] and [`StoreError::Unavailable`] when a folder cannot be made.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Ok(Self { layout: Arc::new(Layout::open(folder)?) })
+    }
+
+    /// Where a store in `folder` has its objects, each under its key: what a proxy in front serves them from.
+    pub fn objects_folder(folder: &Path) -> PathBuf {
+        Layout::objects_folder(folder)
     }
 
     async fn read_as(

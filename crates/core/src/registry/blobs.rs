@@ -1,9 +1,12 @@
 //! Blobs: finding, reading and removing what a repository holds.
 
-use wharf_oci::{ByteRange, Digest, RepositoryName};
+use std::time::Duration;
+
+use wharf_oci::ByteRange;
 
 use crate::blobs::{Content, ObjectKey, ReadError};
 use crate::cache::{Key, Lookup};
+use crate::delivery::SignedUrl;
 use crate::metadata::{RemoveBlob, RemoveOutcome};
 use crate::operation::{DeleteBlob, PullBlob};
 use crate::permissions::Permitted;
@@ -11,36 +14,85 @@ use crate::registry::Registry;
 use crate::registry::record::{decode_blob, encode_blob};
 use crate::{Error, Missing, Need, StoreError};
 
+/// A blob that a repository holds and that who asked may read: where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldBlob {
+    key: ObjectKey,
+    size: u64,
+}
+
+impl HeldBlob {
+    /// Where the object lies in the store.
+    pub const fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+
+    /// Its size in bytes.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+}
+
 impl Registry {
-    /// The size in bytes of a blob that the repository holds.
+    /// Finds a blob that the repository holds: by the cache, else by the metadata and the store.
     ///
     /// # Errors
     /// [`Missing::Blob`].
-    pub async fn blob_size(&self, operation: &Permitted<PullBlob>) -> Result<u64, Error> {
-        let key = self.held(&operation.repository, operation.digest).await?;
-        self.parts.blobs.head(&key).await?.ok_or_else(|| lost(&key).into())
+    pub async fn find_blob(&self, operation: &Permitted<PullBlob>) -> Result<HeldBlob, Error> {
+        let PullBlob { repository, digest } = &**operation;
+        let key = Key::Blob(repository.clone(), *digest);
+        let ticket = match self.parts.cache.get(key).await {
+            Lookup::Hit(record) => {
+                if let Some((key, size)) = decode_blob(*digest, &record) {
+                    return Ok(HeldBlob { key, size });
+                }
+                None
+            }
+            Lookup::Miss(ticket) => Some(ticket),
+        };
+        let found = self.parts.metadata.find_blob(repository.clone(), *digest).await?;
+        let key = found.ok_or_else(|| Missing::Blob(repository.clone(), *digest))?;
+        let size = self.parts.blobs.head(&key).await?.ok_or_else(|| lost(&key))?;
+        if let Some(ticket) = ticket {
+            self.parts.cache.put(ticket, encode_blob(&key, size), self.rules.cache_life).await;
+        }
+        Ok(HeldBlob { key, size })
     }
 
-    /// Reads a blob that the repository holds, or a part of it; as mapped pages where `mapped` allows it
-    /// and the store can.
+    /// Reads a blob, or a part of it; as mapped pages where `mapped` allows it and the store can.
     ///
     /// # Errors
-    /// [`Missing::Blob`] outside; inside, [`ReadError::Unsatisfiable`] for a range without bytes.
+    /// Outside, a store's fault; inside, [`ReadError::Unsatisfiable`] for a range without bytes.
     pub async fn read_blob(
         &self,
-        operation: &Permitted<PullBlob>,
+        blob: &HeldBlob,
         range: Option<ByteRange>,
         mapped: bool,
     ) -> Result<Result<Content, ReadError>, Error> {
-        let key = self.held(&operation.repository, operation.digest).await?;
         let read = match &self.parts.mapped {
-            Some(store) if mapped => store.read_mapped(&key, range).await,
-            _ => self.parts.blobs.read(&key, range).await,
+            Some(store) if mapped => store.read_mapped(&blob.key, range).await,
+            _ => self.parts.blobs.read(&blob.key, range).await,
         };
         match read {
-            Err(ReadError::NotFound) => Err(lost(&key).into()),
+            Err(ReadError::NotFound) => Err(lost(&blob.key).into()),
             Err(ReadError::Store(fault)) => Err(fault.into()),
             other => Ok(other),
+        }
+    }
+
+    /// A URL at which the store, or a CDN before it, gives the blob to whoever has it for `life`. `None` where
+    /// neither does so.
+    ///
+    /// # Errors
+    /// A store's fault only.
+    pub async fn sign_blob(
+        &self,
+        blob: &HeldBlob,
+        life: Duration,
+    ) -> Result<Option<SignedUrl>, Error> {
+        match &self.parts.signed {
+            Some(signed) => Ok(Some(signed.sign_get(&blob.key, life).await?)),
+            None => Ok(None),
         }
     }
 
@@ -62,30 +114,6 @@ impl Registry {
                 Err(Error::Needed(Box::new(Need { blob: *digest, manifest })))
             }
         }
-    }
-
-    /// Where the repository's blob lies: from the cache, else from the metadata.
-    pub(super) async fn held(
-        &self,
-        repository: &RepositoryName,
-        digest: Digest,
-    ) -> Result<ObjectKey, Error> {
-        let key = Key::Blob(repository.clone(), digest);
-        let ticket = match self.parts.cache.get(key).await {
-            Lookup::Hit(record) => {
-                if let Some(key) = decode_blob(digest, &record) {
-                    return Ok(key);
-                }
-                None
-            }
-            Lookup::Miss(ticket) => Some(ticket),
-        };
-        let found = self.parts.metadata.find_blob(repository.clone(), digest).await?;
-        let key = found.ok_or_else(|| Missing::Blob(repository.clone(), digest))?;
-        if let Some(ticket) = ticket {
-            self.parts.cache.put(ticket, encode_blob(&key), self.rules.cache_life).await;
-        }
-        Ok(key)
     }
 }
 

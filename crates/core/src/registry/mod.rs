@@ -19,10 +19,12 @@ use crate::Error;
 use crate::blobs::{Blobs, MappedReads};
 use crate::cache::Cache;
 use crate::clock::Random;
+use crate::delivery::SignedUrls;
 use crate::metadata::Metadata;
 use crate::operation::Operation;
 use crate::permissions::{Permissions, Permitted, Principal, permit};
 
+pub use blobs::HeldBlob;
 use in_flight::InFlight;
 pub use manifests::{PulledManifest, PushManifest, PushedManifest};
 pub use tags::Listing;
@@ -36,6 +38,8 @@ pub struct Parts {
     pub blobs: Arc<dyn Blobs>,
     /// The same objects as mapped pages, where the store can give them so.
     pub mapped: Option<Arc<dyn MappedReads>>,
+    /// Who else gives the objects to clients, by signed URLs: the store itself, or a CDN before it.
+    pub signed: Option<Arc<dyn SignedUrls>>,
     /// The cache.
     pub cache: Arc<dyn Cache>,
     /// Who may do what.

@@ -28,10 +28,18 @@ pub(super) fn decode_manifest(mut record: Bytes) -> Option<StoredManifest> {
     Some(StoredManifest { digest, media_type, payload: record })
 }
 
-pub(super) fn encode_blob(key: &ObjectKey) -> Bytes {
-    Bytes::copy_from_slice(&key.incarnation.to_be_bytes())
+/// `[incarnation: 4][size: 8]`, both big-endian.
+pub(super) fn encode_blob(key: &ObjectKey, size: u64) -> Bytes {
+    let mut record = BytesMut::with_capacity(12);
+    record.put_u32(key.incarnation);
+    record.put_u64(size);
+    record.freeze()
 }
 
-pub(super) fn decode_blob(digest: Digest, record: &[u8]) -> Option<ObjectKey> {
-    Some(ObjectKey { digest, incarnation: u32::from_be_bytes(record.try_into().ok()?) })
+pub(super) fn decode_blob(digest: Digest, mut record: &[u8]) -> Option<(ObjectKey, u64)> {
+    if record.len() != 12 {
+        return None;
+    }
+    let incarnation = record.get_u32();
+    Some((ObjectKey { digest, incarnation }, record.get_u64()))
 }

@@ -78,6 +78,7 @@ impl<B: Blobs> Stand<B> {
             metadata: metadata.clone(),
             blobs: blobs.clone(),
             mapped: None,
+            signed: None,
             cache: Arc::new(MemoryCache::new(16 << 20)),
             permissions: Arc::new(Everyone),
             random: Arc::new(SystemRandom),
@@ -134,10 +135,11 @@ impl<B: Blobs> Stand<B> {
     /// The blob's bytes, if the repository holds it.
     pub async fn pull(&self, repository: &str, digest: Digest) -> Option<Bytes> {
         let operation = self.allowed(PullBlob { repository: name(repository), digest }).await;
-        let content = match self.registry.read_blob(&operation, None, false).await {
+        let blob = match self.registry.find_blob(&operation).await {
             Err(Error::NotFound(Missing::Blob(..))) => return None,
-            other => other.unwrap().unwrap(),
+            other => other.unwrap(),
         };
+        let content = self.registry.read_blob(&blob, None, false).await.unwrap().unwrap();
         let pieces: Vec<Bytes> = content.stream.map(Result::unwrap).collect().await;
         let bytes: Bytes = pieces.concat().into();
         assert_eq!(bytes.len() as u64, content.size);

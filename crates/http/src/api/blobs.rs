@@ -5,12 +5,14 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use wharf_core::HeldBlob;
 use wharf_core::blobs::{Content, ReadError};
 use wharf_core::operation::{DeleteBlob, PullBlob};
 use wharf_oci::{ByteRange, Digest, ErrorCode};
 
 use crate::api::call::Call;
 use crate::api::conditions;
+use crate::api::delivery::{self, Carrier};
 use crate::api::failure::Failure;
 use crate::api::reply::{self, FOR_EVER};
 use crate::body::{Body, BodyError};
@@ -19,22 +21,52 @@ use crate::body::{Body, BodyError};
 pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     let (repository, digest) = (call.repository()?, call.digest()?);
     let operation = call.permit(PullBlob { repository, digest }).await?;
+    let blob = call.registry().find_blob(&operation).await?;
     let headers = &call.head.headers;
-    if call.is_head() || conditions::has_already(headers, &digest) {
-        let size = call.registry().blob_size(&operation).await?;
-        if !call.is_head() || conditions::has_already(headers, &digest) {
-            return Ok(reply::not_modified(&digest, FOR_EVER));
-        }
+    if conditions::has_already(headers, &digest) {
+        return Ok(reply::not_modified(&digest, FOR_EVER));
+    }
+    if call.is_head() {
         let mut response = reply::empty(StatusCode::OK);
-        describe(response.headers_mut(), &digest, size);
+        describe(response.headers_mut(), &digest, blob.size());
+        return Ok(response);
+    }
+    if let Some(response) = hand_over(&call, &operation, &blob).await? {
         return Ok(response);
     }
     let range = call.header(RANGE).and_then(ByteRange::parse);
     let range = range.filter(|_| conditions::range_applies(call.header(IF_RANGE), &digest));
-    match call.registry().read_blob(&operation, range, call.connection.zero_copy).await? {
+    match call.registry().read_blob(&blob, range, call.connection.zero_copy).await? {
         Ok(content) => Ok(send(content, range.is_some(), &digest)),
         Err(ReadError::Unsatisfiable { size }) => Err(unsatisfiable(size)),
         Err(error) => Err(Failure::internal(error.to_string())),
+    }
+}
+
+/// The reply that has others carry the blob, where the rules say so.
+async fn hand_over(
+    call: &Call,
+    operation: &PullBlob,
+    blob: &HeldBlob,
+) -> Result<Option<Response<Body>>, Failure> {
+    let delivery = &call.settings().delivery;
+    if !delivery.hands_over(&operation.repository, call.client_address(), blob.size()) {
+        return Ok(None);
+    }
+    let digest = &operation.digest;
+    match &delivery.carrier {
+        Carrier::Node => Ok(None),
+        Carrier::SignedUrl { life } => {
+            let url = call.registry().sign_blob(blob, *life).await?;
+            Ok(url.map(|url| delivery::redirect(&url, digest)))
+        }
+        Carrier::Proxy { header, prefix } => {
+            let mut described = HeaderMap::new();
+            describe(&mut described, digest, blob.size());
+            // The proxy counts what it sends itself.
+            described.remove(CONTENT_LENGTH);
+            Ok(Some(delivery::hand_to_proxy(header, prefix, blob.key(), described)))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A request on its way through a handler: its parts as typed values, its body within its limits.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -68,6 +69,11 @@ impl Call {
     /// What is not ready, as of a moment ago.
     pub(super) async fn faults(&self) -> Vec<(&'static str, String)> {
         self.api.0.readiness.faults(self.registry()).await
+    }
+
+    /// The client's address, as far as it can be trusted.
+    pub(super) fn client_address(&self) -> IpAddr {
+        self.settings().origin.client_address(&self.head.headers, self.connection.peer.ip())
     }
 
     /// Whether the client wants the headers alone.

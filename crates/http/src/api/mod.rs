@@ -6,6 +6,7 @@
 mod blobs;
 mod call;
 mod conditions;
+mod delivery;
 mod failure;
 mod health;
 mod manifests;
@@ -28,6 +29,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 use wharf_core::{Error, Registry};
 
+pub use delivery::{Carrier, Delivery};
 pub use routes::{Endpoint, ROUTES, Resource, Route};
 
 use crate::access_log::{AccessLog, RequestIds};
@@ -61,6 +63,8 @@ pub type MakeSpan = Box<dyn Fn(&Parts, &'static str) -> tracing::Span + Send + S
 pub struct Settings {
     /// Where clients see us.
     pub origin: Origin,
+    /// Who carries blobs to clients.
+    pub delivery: Delivery,
     /// How long a shared cache may keep what a tag names. Zero: it asks each time.
     pub tag_max_age: Duration,
     /// The smallest chunk that clients are asked to send, in bytes; 0 for any.
@@ -77,6 +81,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             origin: Origin::default(),
+            delivery: Delivery::default(),
             tag_max_age: Duration::ZERO,
             min_chunk: 0,
             body_stall: Duration::from_secs(30),

@@ -1,6 +1,7 @@
 //! The parts of a URL that may stand before a path of ours.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use http::uri::{Authority, Uri};
@@ -11,9 +12,13 @@ const HOST_BYTES: usize = 261;
 /// Longest path prefix, in bytes.
 const PREFIX_BYTES: usize = 256;
 
-/// `http` or `https`, host, optional port, optional path without a slash at its end. No user, no query.
+/// The URL that clients use: `http` or `https`, a host, perhaps a port. No user, no query, and no path: clients
+/// look for `/v2/` at the top of a host, so what lies under a path would never be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExternalUrl(String);
+pub struct ExternalUrl {
+    text: String,
+    authority: Range<usize>,
+}
 
 /// Why a text is no [`ExternalUrl`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,8 +32,8 @@ pub enum ExternalUrlError {
     /// Its host or port cannot be used.
     #[error("the host must be a name or an address, with or without a port")]
     Host,
-    /// Its path cannot be used.
-    #[error("the path must be plain, without . or .. or empty segments")]
+    /// It has a path.
+    #[error("a path is not allowed")]
     Path,
     /// It has a query or a fragment.
     #[error("a query or fragment is not allowed")]
@@ -38,13 +43,18 @@ pub enum ExternalUrlError {
 impl ExternalUrl {
     /// The URL, without a slash at its end.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Host and port, as in an image name: `registry.example.com:8443`.
+    pub fn authority(&self) -> &str {
+        &self.text[self.authority.clone()]
     }
 }
 
 impl fmt::Display for ExternalUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.text)
     }
 }
 
@@ -60,8 +70,12 @@ impl FromStr for ExternalUrl {
         let scheme = scheme(given).ok_or(ExternalUrlError::Scheme)?;
         let given = uri.authority().ok_or(ExternalUrlError::Host)?;
         let host = host(given.as_str()).ok_or(ExternalUrlError::Host)?;
-        let prefix = prefix(uri.path()).ok_or(ExternalUrlError::Path)?;
-        Ok(Self(format!("{scheme}://{host}{prefix}")))
+        if uri.path() != "/" {
+            return Err(ExternalUrlError::Path);
+        }
+        let text = format!("{scheme}://{host}");
+        let authority = text.len() - host.len()..text.len();
+        Ok(Self { text, authority })
     }
 }
 

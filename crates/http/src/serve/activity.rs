@@ -1,9 +1,9 @@
 //! What one connection is doing, written by its socket and its requests, read by its watchdog.
 //!
-//! All accesses are relaxed: the numbers guard nothing but time limits, and an HTTP/1 connection
+//! All accesses of atomics are relaxed: the numbers guard nothing but time limits, and an HTTP/1 connection
 //! writes and reads them in one task.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use tokio::time::{Duration, Instant};
@@ -19,26 +19,54 @@ pub(super) struct Activity {
     idle_since: AtomicU64,
     /// When the first byte of a head came that is not complete.
     head_since: AtomicU64,
-    /// Since when the socket takes no bytes.
-    blocked_since: AtomicU64,
-    /// HTTP/2: replies that wait for the client to open its window.
-    waiting: AtomicU32,
-    /// HTTP/2: when a reply last went on.
-    reply_moved: AtomicU64,
+    reading: Mutex<Reading>,
     /// Bytes written to the socket.
     written: AtomicU64,
 }
 
+/// How well the client takes what it asked for.
+struct Reading {
+    /// The socket takes no bytes.
+    blocked: bool,
+    /// HTTP/2: replies that wait for the client to open its window.
+    waiting: u32,
+    /// Up to when waits are in `debt`, while there is one.
+    settled: Moment,
+    /// How many milliseconds the client was waited for beyond what its bytes have paid for.
+    debt: u64,
+    /// The bytes that pay for a second; with 0, one byte pays for all waits.
+    least_rate: u64,
+}
+
+impl Reading {
+    fn waits(&self) -> bool {
+        self.blocked || self.waiting > 0
+    }
+
+    fn settle(&mut self, now: Moment) {
+        if self.waits() {
+            self.debt += now.saturating_sub(self.settled);
+        }
+        self.settled = now;
+    }
+
+    /// Bytes pay for waits before them, never for waits to come: a fast start buys no slow end.
+    fn pay(&mut self, count: u64) {
+        let paid = count.saturating_mul(1000).checked_div(self.least_rate).unwrap_or(u64::MAX);
+        self.debt = self.debt.saturating_sub(paid);
+    }
+}
+
 impl Activity {
-    pub(super) fn new() -> Self {
+    /// Of a client that must take `least_rate` bytes a second of what it asked for.
+    pub(super) fn new(least_rate: u64) -> Self {
+        let reading = Reading { blocked: false, waiting: 0, settled: 1, debt: 0, least_rate };
         Self {
             start: Instant::now(),
             in_flight: AtomicU32::new(0),
             idle_since: AtomicU64::new(1),
             head_since: AtomicU64::new(1),
-            blocked_since: AtomicU64::new(0),
-            waiting: AtomicU32::new(0),
-            reply_moved: AtomicU64::new(1),
+            reading: Mutex::new(reading),
             written: AtomicU64::new(0),
         }
     }
@@ -63,13 +91,10 @@ impl Activity {
         Some(self.head_since.load(Relaxed)).filter(|since| *since > 0)
     }
 
-    pub(super) fn blocked_since(&self) -> Option<Moment> {
-        Some(self.blocked_since.load(Relaxed)).filter(|since| *since > 0)
-    }
-
-    /// HTTP/2: when a reply last went on, if one waits for the client now.
-    pub(super) fn waiting_since(&self) -> Option<Moment> {
-        (self.waiting.load(Relaxed) > 0).then(|| self.reply_moved.load(Relaxed))
+    /// When the client will have been waited for `patience` milliseconds too long, if it is waited for now.
+    pub(super) fn too_slow_at(&self, patience: u64) -> Option<Moment> {
+        let reading = self.reading();
+        reading.waits().then(|| reading.settled + patience.saturating_sub(reading.debt))
     }
 
     pub(super) fn written(&self) -> u64 {
@@ -86,28 +111,38 @@ impl Activity {
     /// The socket took `count` bytes.
     pub(super) fn bytes_went(&self, count: usize) {
         self.written.fetch_add(count as u64, Relaxed);
-        if self.blocked_since.load(Relaxed) != 0 {
-            self.blocked_since.store(0, Relaxed);
+        let mut reading = self.reading();
+        if reading.waits() || reading.debt > 0 {
+            reading.settle(self.now());
+            reading.blocked = false;
+            reading.pay(count as u64);
         }
     }
 
     /// The socket takes no bytes for now.
     pub(super) fn blocked(&self) {
-        if self.blocked_since.load(Relaxed) == 0 {
-            self.blocked_since.store(self.now(), Relaxed);
-        }
+        self.change(|reading| reading.blocked = true);
     }
 
     /// HTTP/2: a reply handed over bytes and is not asked for more until the client takes them.
     pub(super) fn reply_waits(&self) {
-        self.waiting.fetch_add(1, Relaxed);
-        self.reply_moved.store(self.now(), Relaxed);
+        self.change(|reading| reading.waiting += 1);
     }
 
     /// HTTP/2: a reply that waited is asked for more, or is over.
     pub(super) fn reply_moves(&self) {
-        self.waiting.fetch_sub(1, Relaxed);
-        self.reply_moved.store(self.now(), Relaxed);
+        self.change(|reading| reading.waiting = reading.waiting.saturating_sub(1));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Reading)) {
+        let now = self.now();
+        let mut reading = self.reading();
+        reading.settle(now);
+        change(&mut reading);
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) struct Shared<H> {
     limits: Limits,
     handshake_timeout: Duration,
     header_read_timeout: Duration,
+    min_reply_rate: u64,
 }
 
 impl<H: Handler> Shared<H> {
@@ -58,12 +59,13 @@ impl<H: Handler> Shared<H> {
             limits: Limits::of(settings),
             handshake_timeout: settings.handshake_timeout,
             header_read_timeout: settings.header_read_timeout,
+            min_reply_rate: settings.min_reply_rate,
         }
     }
 
     /// Serves `stream` until it is closed.
     pub(super) async fn serve(&self, stream: TcpStream, connection: Connection) {
-        let activity = Arc::new(Activity::new());
+        let activity = Arc::new(Activity::new(self.min_reply_rate));
         let socket = Socket::new(stream, Arc::clone(&activity), self.counters.clone());
         let Some(acceptor) = &self.acceptor else {
             return self.serve_plain(socket, connection, activity).await;

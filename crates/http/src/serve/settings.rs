@@ -55,6 +55,9 @@ pub struct Settings {
     /// that this must be many times [`Settings::write_stall_timeout`]. It ends HTTP/2
     /// streams whose window a client never opens again.
     pub reply_stall_timeout: Duration,
+    /// The least bytes a second that a client must take of its replies: it may fall behind this rate by
+    /// [`Settings::reply_stall_timeout`], counting only time spent waiting for it. 0 sets no rate.
+    pub min_reply_rate: u64,
     /// What a client may send ahead on one HTTP/2 stream, in bytes. The protocol's 64 KiB would cap an
     /// upload at 0.8 MB/s over 80 ms.
     pub h2_stream_window_bytes: u32,
@@ -90,6 +93,7 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(75),
             write_stall_timeout: Duration::from_secs(60),
             reply_stall_timeout: Duration::from_secs(600),
+            min_reply_rate: 512,
             h2_stream_window_bytes: 4 * 1024 * 1024,
             h2_connection_window_bytes: 8 * 1024 * 1024,
             h2_max_frame_bytes: 64 * 1024,

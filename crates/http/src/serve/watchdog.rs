@@ -14,7 +14,8 @@ use super::activity::{Activity, Moment};
 use super::drain::{Drain, Phase};
 use super::settings::Settings;
 
-/// Bytes that must have gone out over HTTP/2 for a wait to count as progress; pings are less.
+/// The fewest bytes that must have gone out over HTTP/2 for an idle connection to count as one that still
+/// takes the end of a reply; pings are less.
 const PROGRESS_BYTES: u64 = 1024;
 
 /// What is to be done with the connection.
@@ -41,6 +42,8 @@ pub(super) struct Limits {
     head: u64,
     idle: u64,
     reply: u64,
+    /// What a client takes at least while the idle limit passes, if it takes anything.
+    idle_bytes: u64,
 }
 
 impl Limits {
@@ -50,6 +53,8 @@ impl Limits {
             head: milliseconds(settings.header_read_timeout),
             idle: milliseconds(settings.idle_timeout),
             reply: milliseconds(settings.reply_stall_timeout),
+            idle_bytes: (settings.min_reply_rate.saturating_mul(settings.idle_timeout.as_secs()))
+                .max(PROGRESS_BYTES),
         }
     }
 }
@@ -139,16 +144,17 @@ impl<'a> Watchdog<'a> {
     /// When the connection is to be closed if nothing happens.
     fn due(&self) -> Option<(Moment, Cause)> {
         let activity = &self.activity;
-        if let Some(since) = activity.blocked_since() {
-            return Some((since + self.limits.reply, Cause::Reply));
+        if let Some(due) = activity.too_slow_at(self.limits.reply) {
+            return Some((due, Cause::Reply));
         }
         if activity.in_flight() {
-            let since = activity.waiting_since()?.max(self.moved_at);
-            return Some((since + self.limits.reply, Cause::Reply));
+            return None;
         }
         if self.http2 {
             let since = activity.idle_since().max(self.moved_at);
-            return Some((since + self.limits.idle, Cause::Idle));
+            // Once told to go, all that keeps it is a reply whose end the client has still to take.
+            let limit = if self.told_idle { self.limits.reply } else { self.limits.idle };
+            return Some((since + limit, Cause::Idle));
         }
         Some(match activity.head_since() {
             Some(since) => (since + self.limits.head, Cause::Head),
@@ -159,8 +165,8 @@ impl<'a> Watchdog<'a> {
     /// The verdict on a limit that is over, or none if bytes went out after all.
     fn expired(&mut self, cause: Cause) -> Option<Verdict> {
         let written = self.activity.written();
-        let free = self.activity.blocked_since().is_none();
-        if self.http2 && free && written >= self.moved_bytes + PROGRESS_BYTES {
+        let takes = written >= self.moved_bytes + self.limits.idle_bytes;
+        if self.http2 && takes && matches!(cause, Cause::Idle) {
             self.moved_bytes = written;
             self.moved_at = self.activity.now();
             return None;

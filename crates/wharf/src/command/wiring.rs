@@ -1,6 +1,7 @@
 //! The wiring: which stores, settings and server a configuration asks for.
 
 mod blobs;
+mod delivery;
 pub mod metadata;
 
 use std::path::PathBuf;
@@ -22,11 +23,12 @@ use crate::telemetry;
 /// Opens the stores. `folder` is what [`data_folder`] opened.
 pub async fn registry(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Registry> {
     let metadata = metadata::open(config, folder).await?;
-    let (blobs, mapped) = blobs::open(config, folder)?;
+    let store = blobs::open(config)?;
     let parts = Parts {
         metadata,
-        blobs,
-        mapped,
+        signed: delivery::signed(config, store.signed)?,
+        blobs: store.blobs,
+        mapped: store.mapped,
         cache: Arc::new(MemoryCache::new(config.cache.size.get())),
         permissions: Arc::new(Everyone),
         random: Arc::new(SystemRandom),
@@ -61,13 +63,13 @@ fn rules(config: &Config) -> Rules {
 /// The settings of the API.
 pub fn api(config: &Config) -> anyhow::Result<api::Settings> {
     let http = &config.http;
-    let external_url = http.external_url.as_ref().map(|url| url.to_string().parse()).transpose()?;
     let trusted_proxies: Vec<IpNet> =
         http.trusted_proxies.iter().map(|network| network.get()).collect();
     let make_span =
         config.traces.endpoint.is_some().then(|| Box::new(telemetry::request_span) as _);
     Ok(api::Settings {
-        origin: Origin { external_url, trusted_proxies },
+        origin: Origin { external_url: http.external_url.0.clone(), trusted_proxies },
+        delivery: delivery::rules(config)?,
         tag_max_age: http.tag_max_age.get(),
         min_chunk: config.uploads.min_chunk.get(),
         body_stall: http.body_stall_timeout.get(),
@@ -92,6 +94,7 @@ pub fn server(config: &Config) -> serve::Settings {
         header_read_timeout: http.header_timeout.get(),
         idle_timeout: http.idle_timeout.get(),
         write_stall_timeout: http.write_stall_timeout.get(),
+        min_reply_rate: http.min_reply_rate.get(),
         drain_timeout: http.drain_timeout.get(),
         ..serve::Settings::default()
     }

@@ -1,6 +1,7 @@
 //! Settings: one table, four layers, and one line for each mistake.
 
 mod declare;
+mod delivery;
 mod document;
 mod environment;
 mod file;
@@ -20,6 +21,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use declare::Setting;
+pub use delivery::{CdnSignature, DeliveryMode};
 pub use document::document;
 pub use layers::Layers;
 pub use logging::{AccessLog, LogFormat};

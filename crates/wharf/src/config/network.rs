@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::Uri;
-use http::uri::Authority;
 use ipnet::IpNet;
 
 use super::problem::Refusal;
@@ -39,39 +38,6 @@ impl fmt::Display for Network {
     }
 }
 
-/// The URL that clients use: `http` or `https`, a host, perhaps a port, and no path. Clients look
-/// for `/v2/` at the top of a host, so a path would never be asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExternalUrl {
-    scheme: &'static str,
-    authority: Authority,
-}
-
-impl ExternalUrl {
-    /// Host and port, as in an image name: `registry.example.com:8443`.
-    pub fn authority(&self) -> &str {
-        self.authority.as_str()
-    }
-}
-
-impl FromStr for ExternalUrl {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<ExternalUrl, Refusal> {
-        let (scheme, authority, path) = web_url(text)?;
-        if path != "/" {
-            return Err(Refusal::Malformed);
-        }
-        Ok(ExternalUrl { scheme, authority })
-    }
-}
-
-impl fmt::Display for ExternalUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.authority)
-    }
-}
-
 /// A collector of traces, reached by OTLP over plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceEndpoint(String);
@@ -89,7 +55,7 @@ impl FromStr for TraceEndpoint {
 
     fn from_str(text: &str) -> Result<TraceEndpoint, Refusal> {
         match web_url(text)? {
-            ("http", ..) => Ok(TraceEndpoint(text.to_owned())),
+            "http" => Ok(TraceEndpoint(text.to_owned())),
             _ => Err(Refusal::Because(
                 "this build sends traces over plain http only; use a collector on this machine"
                     .to_owned(),
@@ -104,19 +70,19 @@ impl fmt::Display for TraceEndpoint {
     }
 }
 
-/// Takes apart an `http` or `https` URL that has no user, password, query or fragment.
-fn web_url(text: &str) -> Result<(&'static str, Authority, String), Refusal> {
+/// The scheme of an `http` or `https` URL that has no user, password, query or fragment.
+fn web_url(text: &str) -> Result<&'static str, Refusal> {
     let uri: Uri = text.parse().map_err(|_| Refusal::Malformed)?;
     let scheme = match uri.scheme_str() {
         Some("http") => "http",
         Some("https") => "https",
         _ => return Err(Refusal::Malformed),
     };
-    let authority = uri.authority().cloned().ok_or(Refusal::Malformed)?;
+    let authority = uri.authority().ok_or(Refusal::Malformed)?;
     if authority.host().is_empty() || text.contains(['@', '?', '#']) {
         return Err(Refusal::Malformed);
     }
-    Ok((scheme, authority, uri.path().to_owned()))
+    Ok(scheme)
 }
 
 #[cfg(test)]
@@ -133,17 +99,6 @@ mod tests {
         }
         for text in ["", "10.0.0.0/33", "example.com", "10.0.0"] {
             assert!(text.parse::<Network>().is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn an_external_url_is_a_scheme_and_a_host() {
-        for text in ["https://r.example.com", "http://[::1]:5000"] {
-            assert_eq!(text.parse::<ExternalUrl>().unwrap().to_string(), text);
-        }
-        assert!("https://r.example.com/".parse::<ExternalUrl>().is_ok());
-        for text in ["r.example.com", "ftp://h", "https://h/path", "https://u:p@h", "https://h?q"] {
-            assert!(text.parse::<ExternalUrl>().is_err(), "{text:?}");
         }
     }
 

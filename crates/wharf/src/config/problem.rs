@@ -6,6 +6,10 @@ use std::net::AddrParseError;
 use std::path::PathBuf;
 use std::str::ParseBoolError;
 
+use wharf_blobs::NoCdnUrl;
+use wharf_http::origin::ExternalUrlError;
+use wharf_oci::NamePatternError;
+
 use super::declare::Setting;
 use super::layers::Given;
 use super::redact::redact;
@@ -54,6 +58,24 @@ impl From<ParseBoolError> for Refusal {
 
 impl From<AddrParseError> for Refusal {
     fn from(_: AddrParseError) -> Refusal {
+        Refusal::Malformed
+    }
+}
+
+impl From<NoCdnUrl> for Refusal {
+    fn from(_: NoCdnUrl) -> Refusal {
+        Refusal::Malformed
+    }
+}
+
+impl From<NamePatternError> for Refusal {
+    fn from(_: NamePatternError) -> Refusal {
+        Refusal::Malformed
+    }
+}
+
+impl From<ExternalUrlError> for Refusal {
+    fn from(_: ExternalUrlError) -> Refusal {
         Refusal::Malformed
     }
 }

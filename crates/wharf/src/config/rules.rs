@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use super::delivery::DeliveryMode;
 use super::layers::Layers;
 use super::nearest::exact;
+use super::place::BlobsUrl;
 use super::problem::Problem;
 use super::table::Config;
 
@@ -13,10 +15,35 @@ pub fn broken(config: &Config) -> Vec<Problem> {
     let one_of = |present: &str, missing: &str| {
         Problem::new(format!("{present} is set and {missing} is not: TLS needs both, or neither"))
     };
-    match (&http.tls_certificate.0, &http.tls_key.0) {
+    let mut problems = match (&http.tls_certificate.0, &http.tls_key.0) {
         (Some(_), None) => vec![one_of("http.tls_certificate", "http.tls_key")],
         (None, Some(_)) => vec![one_of("http.tls_key", "http.tls_certificate")],
         _ => Vec::new(),
+    };
+    problems.extend(undeliverable(config).map(Problem::new));
+    problems
+}
+
+/// What keeps blobs from being carried as `delivery.mode` says.
+fn undeliverable(config: &Config) -> Option<&'static str> {
+    let Config { delivery, blobs, .. } = config;
+    let files = matches!(blobs.url, BlobsUrl::DataFolder | BlobsUrl::Folder(_));
+    match delivery.mode {
+        DeliveryMode::Redirect if delivery.cdn_url.is_some() => {
+            (delivery.cdn_key_id.is_none() || delivery.cdn_key_file.is_none()).then_some(
+                "delivery.cdn_url is set, and delivery.cdn_key_id or delivery.cdn_key_file is not: \
+                 the CDN takes only URLs that are signed",
+            )
+        }
+        DeliveryMode::Redirect if files => Some(
+            "delivery.mode is redirect and blobs are files: nobody else serves them; set \
+             delivery.cdn_url or blobs.url, or use stream or x-accel",
+        ),
+        DeliveryMode::XAccel | DeliveryMode::XSendfile if !files => Some(
+            "delivery.mode hands files to the proxy in front, and blobs are in an object store; \
+             use stream or redirect",
+        ),
+        _ => None,
     }
 }
 

@@ -2,12 +2,16 @@
 
 use std::net::SocketAddr;
 
+use wharf_blobs::CdnUrl;
+use wharf_http::origin::ExternalUrl;
 use wharf_metadata::PostgresUrl;
+use wharf_oci::NamePattern;
 
 use super::declare::{Setting, read, settings, shown};
+use super::delivery::{CdnSignature, DeliveryMode, PathPrefix};
 use super::layers::Layers;
 use super::logging::{AccessLog, LogFilter, LogFormat};
-use super::network::{ExternalUrl, Network, TraceEndpoint};
+use super::network::{Network, TraceEndpoint};
 use super::place::{BlobsUrl, CacheUrl, DatabaseUrl, FilePath};
 use super::problem::Problem;
 use super::quantity::{Bytes, Count, Period, Ratio, Timeout};
@@ -18,6 +22,7 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
 const YEAR: u64 = 365 * 24 * 60 * MINUTE;
 
 settings! {
@@ -73,7 +78,8 @@ settings! {
         tls_certificate: Optional<FilePath> = "" => "empty, or the path of a PEM file";
         /// The private key for TLS, a PEM file; goes with `http.tls_certificate`.
         tls_key: Optional<FilePath> = "" => "empty, or the path of a PEM file";
-        /// The most connections at one time; more wait to be accepted.
+        /// The most connections at one time; more are answered 503. Fewer where the system lets the process
+        /// open too few files.
         max_connections: Count<1, 1_000_000> = "10000" => "a number from 1 to 1000000";
         /// The longest wait for the complete headers of a request.
         header_timeout: Timeout = "10s" => "a time from 1ms to 24h, such as 10s";
@@ -85,7 +91,12 @@ settings! {
         min_body_rate: Bytes<0, GIB> = "512" => "a size from 0 to 1GiB (a second), such as 512";
         /// The longest wait for a client that takes nothing of a reply.
         write_stall_timeout: Timeout = "60s" => "a time from 1ms to 24h, such as 60s";
-        /// How long requests may go on after a stop was asked for.
+        /// The least bytes a second that a client must take of a reply, on average over the last ten minutes; 0 sets no limit.
+        min_reply_rate: Bytes<0, GIB> = "512" => "a size from 0 to 1GiB (a second), such as 512";
+        /// How long a stop is only announced (`/readyz`) before nothing new is accepted, so that load
+        /// balancers notice.
+        stop_delay: Period<0, HOUR> = "0s" => "a time from 0s to 1h, such as 15s";
+        /// How long requests may go on once nothing new is accepted.
         drain_timeout: Period<0, YEAR> = "30s" => "a time from 0s to 365d, such as 30s";
         /// How long a proxy may keep what a tag names (`Cache-Control`); 0s asks each time.
         tag_max_age: Period<0, YEAR> = "0s" => "a time from 0s to 365d, such as 60s";
@@ -103,6 +114,34 @@ settings! {
         delete: bool = "true" => "true or false";
         /// The most names in one page of a list.
         page_size: Count<1, 10_000> = "1000" => "a number from 1 to 10000";
+    }
+
+    /// Who carries blobs to clients, where it need not be this node.
+    delivery: Delivery {
+        /// Who sends blobs: this node, the object store or CDN by a redirect, or the proxy in front by a header.
+        mode: DeliveryMode = "stream" => "stream, redirect, x-accel or x-sendfile";
+        /// Smaller blobs are sent by this node.
+        least_size: Bytes<0, TIB> = "64KiB" => "a size from 0 to 1TiB, such as 64KiB";
+        /// Networks whose clients get every blob from this node, as they cannot reach the store.
+        streamed_networks: List<Network> = ""
+            => "networks with commas between them, such as 10.0.0.0/8,::1";
+        /// Repositories whose blobs are sent by this node; `*` stands for any text.
+        streamed_repositories: List<NamePattern> = ""
+            => "patterns of names with commas between them, such as team/*,*/cache";
+        /// How long a signed URL can be used to begin a read.
+        url_lifetime: Period<1_000, { 12 * 60 * MINUTE }> = "5m" => "a time from 1s to 12h, such as 5m";
+        /// Where the proxy in front has the objects, for `x-accel`.
+        proxy_prefix: PathPrefix = "/wharf-objects/"
+            => "a path with a slash at both ends, such as /wharf-objects/";
+        /// The CDN to redirect to in place of the store: where it serves the store's objects.
+        cdn_url: Optional<CdnUrl> = ""
+            => "empty, or an http or https URL without a query, such as https://cdn.example.com/blobs";
+        /// How the CDN knows that a URL was signed here.
+        cdn_signature: CdnSignature = "hmac" => "hmac or cloudfront";
+        /// The name of the key by which URLs of the CDN are signed.
+        cdn_key_id: Optional<String> = "" => "empty, or the name of a key";
+        /// The file of that key: a secret of at least 32 bytes, or for CloudFront an RSA private key in PEM.
+        cdn_key_file: Optional<FilePath> = "" => "empty, or the path of a file";
     }
 
     /// Resumable uploads of blobs.
