@@ -1,4 +1,4 @@
-//! Object stores behind `wharf_core::blobs`: local files, memory, and a store that fails on purpose.
+//! Object stores behind `wharf_core::blobs`: local files, object stores, memory, and a store that fails on purpose.
 
 mod cdn;
 #[cfg(any(test, feature = "contract"))]
@@ -6,8 +6,10 @@ pub mod contract;
 mod faults;
 mod files;
 mod memory;
+mod objects;
 
 pub use cdn::{BadCdnKey, Cdn, CdnKey, CdnUrl, CloudFrontKey, HmacKey, NoCdnUrl};
 pub use faults::{Fault, FaultyBlobs, Method};
 pub use files::FileBlobs;
 pub use memory::MemoryBlobs;
+pub use objects::{Limits, NoObjectStoreUrl, ObjectBlobs, ObjectStoreError, ObjectStoreUrl};

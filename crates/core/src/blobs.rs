@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -155,4 +156,21 @@ pub trait MappedReads: Send + Sync + 'static {
         key: &ObjectKey,
         range: Option<ByteRange>,
     ) -> Result<Content, ReadError>;
+}
+
+/// A store in which a broken request can leave something that no upload's row names.
+///
+/// Whoever asks compares with the metadata: what is staged for an upload that is known there is in use, however
+/// old it is.
+#[async_trait]
+pub trait Leftovers: Send + Sync + 'static {
+    /// Up to `limit` uploads for which something has been staged for longer than `age`, or of an unknown age.
+    async fn staged_before(
+        &self,
+        age: Duration,
+        limit: usize,
+    ) -> Result<Vec<UploadId>, StoreError>;
+
+    /// Drops all that is staged for an upload.
+    async fn drop_leftovers(&self, upload: &UploadId) -> Result<(), StoreError>;
 }

@@ -1,0 +1,211 @@
+//! Blobs in an object store: S3 and what speaks it, Google Cloud Storage, Azure Blob Storage.
+//!
+//! An object lies under its key, `<prefix>/sha256/ab/cd/abcd…`. What is staged lies under
+//! `<prefix>/staging/<upload>/`: `content`, which the parts of an upload become, and `tail-…`, what was too short
+//! for a part. Those names are unguessable, as the upload's name is.
+
+mod appending;
+mod copying;
+mod failure;
+mod finishing;
+mod leftovers;
+mod profile;
+mod progress;
+mod reading;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Method;
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer};
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use wharf_core::blobs::{
+    Blobs, ByteStream, Chunks, Content, ObjectKey, ReadError, StageError, Staged,
+};
+use wharf_core::clock::{Random, SystemRandom};
+use wharf_core::delivery::{SignedUrl, SignedUrls};
+use wharf_core::{StoreError, UploadId};
+use wharf_oci::ByteRange;
+
+use failure::{late, store_error, unless_missing};
+use progress::Progress;
+pub use settings::{Limits, NoObjectStoreUrl, ObjectStoreError, ObjectStoreUrl};
+
+/// What every service can do.
+trait Service: ObjectStore + MultipartStore + Signer {}
+impl<T: ObjectStore + MultipartStore + Signer> Service for T {}
+
+/// What only S3 needs: requests that the library does not make.
+struct S3 {
+    store: Arc<object_store::aws::AmazonS3>,
+    bucket: String,
+    client: reqwest::Client,
+}
+
+/// Blobs in an object store.
+pub struct ObjectBlobs {
+    service: Arc<dyn Service>,
+    s3: Option<S3>,
+    prefix: Path,
+    limits: Limits,
+}
+
+impl ObjectBlobs {
+    /// Opens the store at `url`, with credentials and endpoints as its clouds' own tools find them: environment,
+    /// profile, workload and instance identity. Asks the store for nothing yet; [`Blobs::check`] does.
+    ///
+    /// # Errors
+    /// When the environment names something that cannot be used.
+    pub fn open(
+        url: &ObjectStoreUrl,
+        environment: impl IntoIterator<Item = (String, String)>,
+        limits: Limits,
+    ) -> Result<Self, ObjectStoreError> {
+        settings::open(url, environment.into_iter().collect(), limits)
+    }
+
+    fn object_path(&self, key: &ObjectKey) -> Path {
+        self.path(&key.to_string())
+    }
+
+    fn content_path(&self, upload: &UploadId) -> Path {
+        self.path(&format!("staging/{upload}/content"))
+    }
+
+    fn tail_path(&self, upload: &UploadId, name: u128) -> Path {
+        self.path(&format!("staging/{upload}/tail-{name:032x}"))
+    }
+
+    fn path(&self, below: &str) -> Path {
+        if self.prefix.as_ref().is_empty() {
+            return Path::from(below);
+        }
+        Path::from(format!("{}/{below}", self.prefix))
+    }
+
+    /// A name that nobody guesses and that is not zero.
+    fn new_name(&self) -> u128 {
+        let mut bytes = [0; 16];
+        SystemRandom.fill(&mut bytes);
+        u128::from_be_bytes(bytes) | 1
+    }
+
+    /// Waits for a request, its retries included, no longer than it may take.
+    async fn within<T>(
+        &self,
+        doing: &str,
+        request: impl Future<Output = T>,
+    ) -> Result<T, StoreError> {
+        tokio::time::timeout(self.limits.request, request).await.map_err(|_| late(doing))
+    }
+
+    /// The same for requests in which the store moves all of an object's bytes.
+    async fn within_long<T>(
+        &self,
+        doing: &str,
+        request: impl Future<Output = T>,
+    ) -> Result<T, StoreError> {
+        tokio::time::timeout(self.limits.long_request, request).await.map_err(|_| late(doing))
+    }
+}
+
+#[async_trait]
+impl Blobs for ObjectBlobs {
+    async fn head(&self, key: &ObjectKey) -> Result<Option<u64>, StoreError> {
+        self.size(&self.object_path(key)).await
+    }
+
+    async fn read(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Content, ReadError> {
+        self.read_object(key, range).await
+    }
+
+    async fn stage(&self, _upload: &UploadId) -> Result<Staged, StageError> {
+        // Nothing is there before the first bytes are.
+        Ok(Progress::default().staged())
+    }
+
+    async fn append(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+        chunks: Chunks<'_>,
+    ) -> Result<Staged, StageError> {
+        self.append_to(upload, staged, chunks).await
+    }
+
+    async fn read_staged(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+    ) -> Result<ByteStream, StageError> {
+        let progress = Progress::of(staged).ok_or(StageError::NotFound)?;
+        match self.whole(upload, &progress).await? {
+            Some(path) => self.read_whole(path).await,
+            None => Ok(Box::pin(futures_util::stream::empty())),
+        }
+    }
+
+    async fn finish(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+        key: &ObjectKey,
+    ) -> Result<(), StageError> {
+        self.put_in_place(upload, staged, key).await
+    }
+
+    async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {
+        Ok(self.drop_staged(upload, staged).await?)
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        let path = self.object_path(key);
+        let deleted = self.within("deleting an object", self.service.delete(&path)).await?;
+        unless_missing("deleting an object", deleted)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let path = self.path(&format!("staging/check-{:032x}", self.new_name()));
+        let written = PutPayload::from(Bytes::from_static(b"wharf"));
+        let put = self.within("writing an object", self.service.put(&path, written)).await?;
+        put.map_err(|error| store_error("writing an object", &error))?;
+        let read = async { self.service.get(&path).await?.bytes().await };
+        let read = self.within("reading an object", read).await?;
+        let read = read.map_err(|error| store_error("reading an object", &error))?;
+        let deleted = self.within("deleting an object", self.service.delete(&path)).await?;
+        unless_missing("deleting an object", deleted)?;
+        if read != b"wharf"[..] {
+            let text = format!("{path} was read otherwise than it was written");
+            return Err(StoreError::Corrupt(text));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SignedUrls for ObjectBlobs {
+    async fn sign_get(&self, key: &ObjectKey, life: Duration) -> Result<SignedUrl, StoreError> {
+        let path = self.object_path(key);
+        let options = SignedUrlOptions::new()
+            .with_query([("response-content-type", "application/octet-stream")]);
+        let signing = self.service.signed_url_opts(Method::GET, &path, life, &options);
+        let url = match self.within("signing a URL", signing).await? {
+            // Azure serves what has no type as octets anyway.
+            Err(object_store::Error::NotSupported { .. }) => {
+                let signing = self.service.signed_url(Method::GET, &path, life);
+                self.within("signing a URL", signing).await?
+            }
+            other => other,
+        };
+        let url = url.map_err(|error| store_error("signing a URL", &error))?;
+        Ok(SignedUrl::new(url.into()))
+    }
+}
