@@ -135,8 +135,9 @@ fn places_that_cannot_be_used_are_refused_without_their_passwords() {
         (
             "WHARF_BLOBS_URL",
             "s3://bucket/prefix?secret=hunter2",
-            "blobs.url = \"s3://bucket/prefix?***\" (from WHARF_BLOBS_URL): this build keeps \
-             blobs in files only; S3 comes later",
+            "blobs.url = \"s3://bucket/prefix?***\" (from WHARF_BLOBS_URL) must be empty, a \
+             folder such as file:///srv/blobs, or a bucket such as s3://bucket/prefix, gs://… or \
+             az://…",
         ),
         (
             "WHARF_CACHE_URL",

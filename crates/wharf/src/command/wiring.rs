@@ -23,7 +23,7 @@ use crate::telemetry;
 /// Opens the stores. `folder` is what [`data_folder`] opened.
 pub async fn registry(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Registry> {
     let metadata = metadata::open(config, folder).await?;
-    let store = blobs::open(config)?;
+    let store = blobs::open(config).await?;
     let parts = Parts {
         metadata,
         signed: delivery::signed(config, store.signed)?,

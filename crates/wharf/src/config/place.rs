@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use wharf_blobs::ObjectStoreUrl;
 use wharf_metadata::{NoPostgresUrl, PostgresUrl};
 
 use super::problem::Refusal;
@@ -78,12 +79,14 @@ impl fmt::Display for DatabaseUrl {
 }
 
 /// Where blobs are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum BlobsUrl {
     /// As files in the data folder.
     DataFolder,
     /// As files in this folder; the path is absolute.
     Folder(FilePath),
+    /// In a bucket.
+    Bucket(ObjectStoreUrl),
 }
 
 impl FromStr for BlobsUrl {
@@ -95,9 +98,9 @@ impl FromStr for BlobsUrl {
             ("file", path) if path.starts_with('/') && !path.contains(['?', '#']) => {
                 path.parse().map(BlobsUrl::Folder)
             }
-            ("s3", _) => Err(not_yet("keeps blobs in files only; S3")),
-            ("gs", _) => Err(not_yet("keeps blobs in files only; Google Cloud Storage")),
-            ("az", _) => Err(not_yet("keeps blobs in files only; Azure Blob Storage")),
+            ("s3" | "gs" | "az", _) => {
+                text.parse().map(BlobsUrl::Bucket).map_err(|_| Refusal::Malformed)
+            }
             _ => Err(Refusal::Malformed),
         }
     }
@@ -108,6 +111,7 @@ impl fmt::Display for BlobsUrl {
         match self {
             BlobsUrl::DataFolder => Ok(()),
             BlobsUrl::Folder(path) => write!(f, "file://{path}"),
+            BlobsUrl::Bucket(url) => url.fmt(f),
         }
     }
 }
@@ -165,7 +169,7 @@ mod tests {
         for text in ["", "sqlite:///srv/w.db", "sqlite://w.db"] {
             assert_eq!(text.parse::<DatabaseUrl>().unwrap().to_string(), text);
         }
-        for text in ["", "file:///srv/blobs"] {
+        for text in ["", "file:///srv/blobs", "s3://bucket/prefix", "gs://bucket", "az://c/p"] {
             assert_eq!(text.parse::<BlobsUrl>().unwrap().to_string(), text);
         }
     }
@@ -179,8 +183,6 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_named() {
-        let reason = "this build keeps blobs in files only; S3 comes later";
-        assert_eq!(refusal::<BlobsUrl>("s3://bucket/prefix"), reason);
         let reason = "this build caches in its own memory only; Redis comes later";
         assert_eq!(refusal::<CacheUrl>("redis://h"), reason);
     }
@@ -190,7 +192,7 @@ mod tests {
         for text in ["w.db", "sqlite://", "sqlite:///w.db?mode=ro", "mysql://h/db", "://x"] {
             assert_eq!(refusal::<DatabaseUrl>(text), "malformed", "{text:?}");
         }
-        for text in ["/srv", "file://srv", "file://", "http://h"] {
+        for text in ["/srv", "file://srv", "file://", "http://h", "s3://", "s3://b/p?x=1"] {
             assert_eq!(refusal::<BlobsUrl>(text), "malformed", "{text:?}");
         }
         for text in ["", "memory", "memory://"] {

@@ -51,7 +51,8 @@ settings! {
     /// Where blobs are kept.
     blobs: Blobs {
         /// The object store; empty is files in the data folder.
-        url: BlobsUrl = "" (secret) => "empty, or a folder such as file:///srv/blobs";
+        url: BlobsUrl = "" (secret)
+            => "empty, a folder such as file:///srv/blobs, or a bucket such as s3://bucket/prefix, gs://… or az://…";
     }
 
     /// What is remembered to answer faster. Losing it loses speed, nothing else.

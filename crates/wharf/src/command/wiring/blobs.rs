@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use wharf_blobs::FileBlobs;
+use wharf_blobs::{FileBlobs, Limits, ObjectBlobs};
 use wharf_core::blobs::{Blobs, MappedReads};
 use wharf_core::delivery::SignedUrls;
 
@@ -17,8 +17,19 @@ pub struct Store {
     pub signed: Option<Arc<dyn SignedUrls>>,
 }
 
-/// Opens the store.
-pub fn open(config: &Config) -> anyhow::Result<Store> {
+/// Opens the store, and tries it: what is wrong with a bucket is told at the start.
+pub async fn open(config: &Config) -> anyhow::Result<Store> {
+    if let BlobsUrl::Bucket(url) = &config.blobs.url {
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let blobs = Arc::new(ObjectBlobs::open(url, variables, Limits::default())?);
+        blobs
+            .check()
+            .await
+            .with_context(|| format!("the bucket {url} cannot be read and written (blobs.url)"))?;
+        return Ok(Store { blobs: Arc::clone(&blobs) as _, mapped: None, signed: Some(blobs) });
+    }
     let folder = folder(config).context("blobs.url names no store")?;
     let blobs = FileBlobs::open(&folder).with_context(|| {
         format!("the blob folder {} cannot be used (blobs.url)", folder.display())
@@ -35,5 +46,6 @@ pub fn folder(config: &Config) -> Option<PathBuf> {
             Some(folder.join("blobs"))
         }
         BlobsUrl::Folder(folder) => Some(folder.as_ref().to_owned()),
+        BlobsUrl::Bucket(_) => None,
     }
 }
