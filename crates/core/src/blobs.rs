@@ -165,11 +165,8 @@ pub trait MappedReads: Send + Sync + 'static {
 #[async_trait]
 pub trait Leftovers: Send + Sync + 'static {
     /// Up to `limit` uploads for which something has been staged for longer than `age`, or of an unknown age.
-    async fn staged_before(
-        &self,
-        age: Duration,
-        limit: usize,
-    ) -> Result<Vec<UploadId>, StoreError>;
+    async fn staged_before(&self, age: Duration, limit: usize)
+    -> Result<Vec<UploadId>, StoreError>;
 
     /// Drops all that is staged for an upload.
     async fn drop_leftovers(&self, upload: &UploadId) -> Result<(), StoreError>;

@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_oci::{Digest, Reference, RepositoryName};
 
+use crate::StoreError;
+
 /// What a cached value is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
@@ -28,13 +30,15 @@ impl Key {
     }
 }
 
-/// The right to put a value: the key, and the version that its repository had at the look-up.
+/// The right to put a value: the key, and the versions that its repository had at the look-up.
 #[derive(Debug)]
 pub struct Ticket {
     /// What the value will be about.
     pub key: Key,
-    /// The version of the repository at the look-up, in the cache's own counting.
+    /// The version of the repository in this process, in the cache's own counting.
     pub version: u64,
+    /// Its version in the cache that nodes share; 0 where there is none.
+    pub shared: u64,
 }
 
 /// What a look-up found.
@@ -57,4 +61,31 @@ pub trait Cache: Send + Sync + 'static {
 
     /// Forgets everything of a repository. Called after a write is committed and before it is acknowledged.
     async fn invalidate(&self, repository: &RepositoryName);
+}
+
+/// The state of the cache that nodes share, kept in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Which cache is meant: values of another epoch are never looked at. Even while the cache is in use, odd
+    /// while it is suspended.
+    pub number: i64,
+    /// For how long it has been so.
+    pub since: Duration,
+}
+
+impl Epoch {
+    /// Whether nobody uses the shared cache.
+    pub const fn is_suspended(&self) -> bool {
+        self.number % 2 != 0
+    }
+}
+
+/// By what nodes agree to leave a shared cache alone, when one of them cannot invalidate what is in it.
+#[async_trait]
+pub trait Epochs: Send + Sync + 'static {
+    /// The state now.
+    async fn epoch(&self) -> Result<Epoch, StoreError>;
+
+    /// Goes on to the next number, if it is `from` still.
+    async fn advance_epoch(&self, from: i64) -> Result<(), StoreError>;
 }

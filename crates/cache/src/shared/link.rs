@@ -1,0 +1,135 @@
+//! The connection to Redis: each command waits a short time at most, and after several failures nobody waits at
+//! all until one try succeeds again.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, FromRedisValue, IntoConnectionInfo, RedisResult};
+
+/// How many failures in a row end the tries.
+const FAILURES: u32 = 3;
+
+/// How long nobody tries then.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Where Redis is: `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS. It never prints its
+/// password.
+#[derive(Clone)]
+pub struct RedisUrl(redis::ConnectionInfo);
+
+/// A text that is no URL of Redis. The text is not repeated: it may hold a password.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no usable Redis URL: {0}")]
+pub struct NoRedisUrl(String);
+
+impl FromStr for RedisUrl {
+    type Err = NoRedisUrl;
+
+    fn from_str(text: &str) -> Result<Self, NoRedisUrl> {
+        if !text.starts_with("redis://") && !text.starts_with("rediss://") {
+            return Err(NoRedisUrl("it begins with neither redis:// nor rediss://".into()));
+        }
+        // The library's reasons name parts of the URL by kind, not by value.
+        let info = text.into_connection_info();
+        info.map(Self).map_err(|error| NoRedisUrl(error.category().to_owned()))
+    }
+}
+
+impl NoRedisUrl {
+    pub(super) fn because(error: &redis::RedisError) -> Self {
+        Self(error.category().to_owned())
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "redis://{}/{}", self.0.addr(), self.0.redis_settings().db())
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}")
+    }
+}
+
+/// The connection.
+pub(super) struct Link {
+    connection: ConnectionManager,
+    time_limit: Duration,
+    began: Instant,
+    failures: AtomicU32,
+    /// Milliseconds after `began` until which nobody tries.
+    paused_until: AtomicU64,
+}
+
+impl Link {
+    /// Connects when the first command comes.
+    pub(super) fn new(url: &RedisUrl, time_limit: Duration) -> RedisResult<Self> {
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(time_limit * 5))
+            .set_response_timeout(Some(time_limit))
+            .set_number_of_retries(1)
+            .set_min_delay(Duration::from_millis(50))
+            .set_max_delay(PAUSE);
+        let client = Client::open(url.0.clone())?;
+        Ok(Self {
+            connection: ConnectionManager::new_lazy_with_config(client, config)?,
+            time_limit,
+            began: Instant::now(),
+            failures: AtomicU32::new(0),
+            paused_until: AtomicU64::new(0),
+        })
+    }
+
+    /// Whether commands are tried now.
+    pub(super) fn is_up(&self) -> bool {
+        self.now() >= self.paused_until.load(Ordering::Relaxed)
+    }
+
+    /// What Redis answers; `None` when it does not in time, or was not asked.
+    pub(super) async fn ask<T, F>(&self, command: impl FnOnce(ConnectionManager) -> F) -> Option<T>
+    where
+        T: FromRedisValue,
+        F: Future<Output = RedisResult<T>>,
+    {
+        if !self.is_up() {
+            return None;
+        }
+        let asked = command(self.connection.clone());
+        let answer = tokio::time::timeout(self.time_limit, asked).await;
+        match answer {
+            Ok(Ok(value)) => {
+                self.failures.store(0, Ordering::Relaxed);
+                Some(value)
+            }
+            Ok(Err(error)) => {
+                self.failed(&error.to_string());
+                None
+            }
+            Err(_) => {
+                self.failed("no answer in time");
+                None
+            }
+        }
+    }
+
+    fn failed(&self, reason: &str) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        if failures < FAILURES {
+            return;
+        }
+        if failures == FAILURES {
+            tracing::warn!(reason, "Redis does not answer: going on without it");
+        }
+        let pause = u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX);
+        self.paused_until.store(self.now() + pause, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,251 @@
+//! The cache that nodes share: Redis, and this process's memory in front of it.
+//!
+//! What it promises. A *tag* is served from a cache only after Redis was asked, for this pull or for one with it,
+//! for the version of the repository; a write changes that version, on whichever node, before it is acknowledged. So
+//! whoever pulls a tag after a push was acknowledged gets what was pushed, or something newer. A *digest* never means
+//! anything else; that the repository still holds it is believed without asking for [`UNASKED`]. In repositories
+//! that are `eventual` tags are believed without asking too, for as long as the settings say.
+//!
+//! A writer that cannot reach Redis has all nodes leave it alone, by the database (see `watch.rs`), before its write
+//! is acknowledged. When Redis is away, slow or empty, the database is asked: that costs time, nothing else.
+//! Redis that comes back with an older state, as a replica that takes over may, can serve tags as they were up to
+//! `life` ago; give it no replica to fail over to, or set `life` to what you can bear.
+
+mod checks;
+mod link;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use wharf_core::cache::{Cache, Epochs, Key, Lookup, Ticket};
+use wharf_oci::{NamePattern, Reference, RepositoryName};
+
+use crate::entries::{Entries, Entry};
+use crate::versions::Versions;
+use checks::{Checks, VERSION_LIFE, new_version, version_key};
+use link::Link;
+pub use link::{NoRedisUrl, RedisUrl};
+use watch::Watch;
+
+/// How long a digest is believed to be held without asking.
+const UNASKED: Duration = Duration::from_secs(10);
+
+/// How the cache is set up.
+#[derive(Clone, Debug)]
+pub struct SharedCacheSettings {
+    /// Where Redis is.
+    pub url: RedisUrl,
+    /// How long a command may take.
+    pub time_limit: Duration,
+    /// How many bytes this process keeps.
+    pub memory: u64,
+    /// Repositories whose tags may be served without asking.
+    pub eventual: Vec<NamePattern>,
+    /// For how long.
+    pub eventual_life: Duration,
+}
+
+/// How often the cache had what was asked for.
+#[derive(Debug, Default)]
+pub struct SharedCacheCounters {
+    /// Answered from this process's memory.
+    pub memory_hits: AtomicU64,
+    /// Answered by Redis.
+    pub redis_hits: AtomicU64,
+    /// Not there.
+    pub misses: AtomicU64,
+    /// Not asked for, since Redis was away or suspended.
+    pub bypassed: AtomicU64,
+}
+
+/// The cache. While a Redis is away, it is none.
+pub struct SharedCache {
+    link: Arc<Link>,
+    checks: Checks,
+    watch: Watch,
+    entries: Entries,
+    versions: Versions,
+    eventual: Vec<NamePattern>,
+    eventual_life: Duration,
+    counters: SharedCacheCounters,
+}
+
+impl SharedCache {
+    /// A cache as the settings say. Called inside a runtime. It connects when it is first needed.
+    ///
+    /// # Errors
+    /// When the URL cannot be used.
+    pub fn new(settings: SharedCacheSettings, epochs: Arc<dyn Epochs>) -> Result<Self, NoRedisUrl> {
+        let link = Link::new(&settings.url, settings.time_limit);
+        let link = Arc::new(link.map_err(|error| NoRedisUrl::because(&error))?);
+        Ok(Self {
+            checks: Checks::new(Arc::clone(&link)),
+            watch: Watch::new(epochs, Arc::clone(&link)),
+            link,
+            entries: Entries::new(settings.memory),
+            versions: Versions::new(),
+            eventual: settings.eventual,
+            eventual_life: settings.eventual_life,
+            counters: SharedCacheCounters::default(),
+        })
+    }
+
+    /// How often it had what was asked for.
+    pub const fn counters(&self) -> &SharedCacheCounters {
+        &self.counters
+    }
+
+    /// Forgets what this process keeps of a repository, as its events ask for.
+    pub fn forget(&self, repository: &RepositoryName) {
+        self.versions.advance(repository);
+    }
+
+    /// For how long a value is believed without asking.
+    fn unasked(&self, key: &Key) -> Duration {
+        match key {
+            Key::Manifest(repository, Reference::Tag(_)) => {
+                let eventual = self.eventual.iter().any(|pattern| pattern.matches(repository));
+                if eventual { self.eventual_life } else { Duration::ZERO }
+            }
+            Key::Manifest(_, Reference::Digest(_)) | Key::Blob(..) => UNASKED,
+        }
+    }
+
+    fn keep(&self, key: Key, value: Bytes, version: u64, shared: u64, life: Duration) {
+        let now = Instant::now();
+        let Some(until) = now.checked_add(life) else { return };
+        if self.entries.takes(value.len()) && self.versions.of(key.repository()) == version {
+            let unasked_until = now + self.unasked(&key).min(life);
+            let entry = Entry { value, version, shared, unasked_until, until };
+            self.entries.insert(key, entry);
+        }
+    }
+}
+
+#[async_trait]
+impl Cache for SharedCache {
+    async fn get(&self, key: Key) -> Lookup {
+        let counters = &self.counters;
+        let version = self.versions.of(key.repository());
+        let now = Instant::now();
+        let kept = self.entries.get(&key);
+        let kept = kept.filter(|entry| entry.version == version && now < entry.until);
+        if let Some(entry) = &kept
+            && now < entry.unasked_until
+        {
+            counters.memory_hits.fetch_add(1, Ordering::Relaxed);
+            return Lookup::Hit(entry.value.clone());
+        }
+        let asked = async {
+            let epoch = self.watch.current()?;
+            Some((epoch, self.checks.version(epoch, key.repository()).await?))
+        };
+        let Some((epoch, shared)) = asked.await else {
+            counters.bypassed.fetch_add(1, Ordering::Relaxed);
+            return Lookup::Miss(Ticket { key, version, shared: 0 });
+        };
+        if let Some(entry) = kept
+            && entry.shared == shared
+        {
+            counters.memory_hits.fetch_add(1, Ordering::Relaxed);
+            if !self.unasked(&key).is_zero() {
+                let left = entry.until.saturating_duration_since(now);
+                self.keep(key, entry.value.clone(), version, shared, left);
+            }
+            return Lookup::Hit(entry.value);
+        }
+        let name = value_key(epoch, &key);
+        let found: Option<(Option<Vec<u8>>, i64)> = self
+            .link
+            .ask(|mut connection| async move {
+                let mut both = redis::pipe();
+                both.get(&name).pttl(&name).query_async(&mut connection).await
+            })
+            .await;
+        if let Some((Some(found), left)) = found
+            && let Some(value) = value_under(shared, found)
+        {
+            counters.redis_hits.fetch_add(1, Ordering::Relaxed);
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            self.keep(key, value.clone(), version, shared, left);
+            return Lookup::Hit(value);
+        }
+        counters.misses.fetch_add(1, Ordering::Relaxed);
+        Lookup::Miss(Ticket { key, version, shared })
+    }
+
+    async fn put(&self, ticket: Ticket, value: Bytes, life: Duration) {
+        let Ticket { key, version, shared } = ticket;
+        let Some(epoch) = self.watch.current().filter(|_| shared != 0) else {
+            let unasked = self.unasked(&key).min(life);
+            return self.keep(key, value, version, 0, unasked);
+        };
+        let milliseconds =
+            u64::try_from(life.as_millis()).unwrap_or(u64::MAX).min(MOST_MILLISECONDS);
+        if milliseconds == 0 {
+            return;
+        }
+        let name = value_key(epoch, &key);
+        let mut record = BytesMut::with_capacity(8 + value.len());
+        record.put_u64(shared);
+        record.put_slice(&value);
+        // A value under a version that has passed is never served, so it may be written late.
+        let _: Option<()> = self
+            .link
+            .ask(|mut connection| async move {
+                let mut put = redis::cmd("SET");
+                put.arg(name).arg(&record[..]).arg("PX").arg(milliseconds);
+                put.query_async(&mut connection).await
+            })
+            .await;
+        self.keep(key, value, version, shared, life);
+    }
+
+    async fn invalidate(&self, repository: &RepositoryName) {
+        self.versions.advance(repository);
+        let done = match self.watch.to_invalidate().await {
+            Some(epoch) => {
+                let name = version_key(epoch, repository);
+                let changed: Option<()> = self
+                    .link
+                    .ask(|mut connection| async move {
+                        let mut change = redis::cmd("SET");
+                        change.arg(name).arg(new_version()).arg("EX").arg(VERSION_LIFE.as_secs());
+                        change.query_async(&mut connection).await
+                    })
+                    .await;
+                changed.is_some()
+            }
+            None => false,
+        };
+        if !done {
+            self.watch.suspend().await;
+        }
+        // Whoever looked between the write and here has the version from before.
+        self.versions.advance(repository);
+    }
+}
+
+/// What Redis takes as a time.
+const MOST_MILLISECONDS: u64 = 1 << 40;
+
+fn value_key(epoch: i64, key: &Key) -> String {
+    match key {
+        Key::Manifest(repository, reference) => {
+            format!("wharf:{epoch}:m:{repository}:{reference}")
+        }
+        Key::Blob(repository, digest) => format!("wharf:{epoch}:b:{repository}:{digest}"),
+    }
+}
+
+/// The value, if it was kept under that version.
+fn value_under(version: u64, record: Vec<u8>) -> Option<Bytes> {
+    let mut record = Bytes::from(record);
+    (record.len() >= 8 && record.get_u64() == version).then_some(record)
+}
