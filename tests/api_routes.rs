@@ -3,24 +3,19 @@
 //! A route that is added without an authorization, or with another one, fails here.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "api_routes_served.rs"]
+mod served;
 #[path = "api_routes_stores.rs"]
 mod stores;
 #[path = "api/wire.rs"]
 mod wire;
 
-use std::sync::Arc;
-
-use stores::{Asking, Touched, Watched, shown};
-use tokio::runtime::Runtime;
-use wharf_core::clock::SystemRandom;
+use served::Served;
+use stores::shown;
+use wharf_core::UploadId;
 use wharf_core::operation::*;
-use wharf_core::{Parts, Registry, Rules, UploadId};
-use wharf_http::access_log::AccessLog;
-use wharf_http::api::{Api, Endpoint, ROUTES, Resource, Route, Settings};
-use wharf_http::metrics::Metrics;
-use wharf_http::serve::{self, Server};
+use wharf_http::api::{Endpoint, ROUTES, Resource, Route};
 use wharf_oci::{Digest, Reference, RepositoryName};
-use wire::{Reply, Wire};
 
 /// An image without layers, whose config nobody holds.
 const MANIFEST: &str = r#"{"schemaVersion":2,"config":{"mediaType":"a/b","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}"#;
@@ -32,7 +27,7 @@ fn every_route_but_probes_is_denied_when_everything_is_and_touches_no_store() {
     for call in all_calls() {
         let touched_before = api.watched.touches();
 
-        let reply = api.answer(&call);
+        let reply = api.answer(call.method, &call.target, call.body);
 
         let what = format!("{} {}", call.method, call.target);
         if call.requirements.is_empty() {
@@ -58,7 +53,7 @@ fn every_route_asks_for_exactly_what_its_operation_requires_and_asks_first() {
     for call in all_calls() {
         let touched_before = api.watched.touches();
 
-        let reply = api.answer(&call);
+        let reply = api.answer(call.method, &call.target, call.body);
 
         let what = format!("{} {}: {} {}", call.method, call.target, reply.status, reply.text());
         let asked = std::mem::take(&mut *api.watched.asked());
@@ -184,50 +179,4 @@ fn calls(route: &'static Route) -> Vec<Call> {
         Call { method, target, body, requirements }
     };
     targets.into_iter().map(call).collect()
-}
-
-/// The API over watched stores, served until it is dropped.
-struct Served {
-    watched: Arc<Watched>,
-    port: u16,
-    _runtime: Runtime,
-}
-
-impl Served {
-    fn start(allows: bool) -> Served {
-        let watched = Watched::new(allows);
-        let parts = Parts {
-            metadata: Arc::new(Touched(Arc::clone(&watched))),
-            blobs: Arc::clone(&watched.blobs) as _,
-            mapped: None,
-            signed: None,
-            cache: Arc::new(Touched(Arc::clone(&watched))),
-            permissions: Arc::new(Asking(Arc::clone(&watched))),
-            random: Arc::new(SystemRandom),
-        };
-        let registry = Arc::new(Registry::new(parts, Rules::default()));
-        let names: Vec<&'static str> = ROUTES.iter().map(|route| route.operation).collect();
-        let metrics = Arc::new(Metrics::new(&names));
-        let api = Api::new(registry, Settings::default(), metrics, AccessLog::off());
-        let runtime = Runtime::new().unwrap();
-        let listen = vec!["127.0.0.1:0".parse().unwrap()];
-        let settings = serve::Settings { listen, ..serve::Settings::default() };
-        let server = runtime.block_on(Server::bind(settings)).unwrap();
-        let port = server.local_addr().unwrap().port();
-        runtime.spawn(server.run(api, std::future::pending()));
-        Served { watched, port, _runtime: runtime }
-    }
-
-    fn answer(&self, call: &Call) -> Reply {
-        let Call { method, target, body, .. } = call;
-        let length = body.len();
-        let mut wire = Wire::to(self.port);
-        wire.send(
-            format!(
-                "{method} {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"
-            )
-            .as_bytes(),
-        );
-        wire.reply(*method == "HEAD").expect("the server answers")
-    }
 }

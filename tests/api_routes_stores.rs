@@ -89,7 +89,7 @@ impl Permissions for Asking {
 impl Cache for Touched {
     async fn get(&self, key: Key) -> Lookup {
         self.0.touch();
-        Lookup::Miss(Ticket { key, version: 0 })
+        Lookup::Miss(Ticket { key, version: 0, shared: 0 })
     }
 
     async fn put(&self, _: Ticket, _: Bytes, _: Duration) {

@@ -5,3 +5,5 @@
 
 mod api;
 mod support;
+
+const PROTOCOL: api::transcript::Protocol = api::transcript::Protocol::Http1;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use support::program::{attempt, wait_until};
 use support::random::Random;
 use support::registry::digest;
-use support::server::{Server, free_port};
+use support::server::Server;
 use tempfile::TempDir;
 
 /// Room for the database and a few small blobs, in MiB.
@@ -54,7 +54,7 @@ impl Drop for SmallDisk {
 #[test]
 fn a_blob_that_does_not_fit_is_refused_leaves_nothing_and_a_small_one_is_taken_later() {
     let Some(disk) = SmallDisk::mount() else { return };
-    let server = Server::start_in(&disk.data(), free_port());
+    let server = Server::start_in(&disk.data());
     let registry = server.registry();
     assert_eq!(registry.push_blob("app", b"before").unwrap().status, 201);
     let before = files(server.data());

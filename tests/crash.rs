@@ -11,7 +11,7 @@ use support::ledger::{Attempt, Ledger};
 use support::program::wait_until;
 use support::random::Random;
 use support::registry::{Registry, Reply, digest, image_manifest};
-use support::server::{Server, free_port};
+use support::server::{Process, Server};
 use tempfile::TempDir;
 
 const WRITERS: usize = 4;
@@ -28,18 +28,17 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
     let mut random = Random::seeded(seed);
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
-    let port = free_port();
     let mut ledgers: Vec<Ledger> =
         (0..WRITERS).map(|writer| Ledger::of(format!("crash/writer-{writer}"))).collect();
 
     for round in 0..rounds {
         if random.below(4) == 0 {
             // Killed while it starts, perhaps while it recovers from the last kill.
-            let starting = Server::launch(&data, port);
-            thread::sleep(Duration::from_micros(random.below(60_000)));
+            let starting = Process::launch(&data, &[]);
+            random.moment(Duration::from_millis(60));
             starting.kill();
         }
-        let server = Server::start_in(&data, port);
+        let server = Server::start_in(&data);
         let registry = server.registry();
         for ledger in &mut ledgers {
             ledger.settle(&registry);
@@ -66,12 +65,12 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
                 let given_up = writers.iter().any(|writer| writer.is_finished());
                 given_up || acknowledged.load(Ordering::Relaxed) >= enough
             });
-            thread::sleep(Duration::from_micros(random.below(5_000)));
+            random.moment(Duration::from_millis(5));
             server.kill();
         });
     }
 
-    let server = Server::start_in(&data, port);
+    let server = Server::start_in(&data);
     let registry = server.registry();
     for ledger in &mut ledgers {
         ledger.settle(&registry);

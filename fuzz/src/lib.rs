@@ -1,4 +1,6 @@
-//! What the fuzz targets share: the oracles of the property tests, so that both hold parsers to the same readings.
+//! What the fuzz targets share: readings of the same texts by other means, so that two must agree.
 
 #[path = "../../crates/oci/tests/parsers/oracle/mod.rs"]
 pub mod oci;
+
+pub mod http;

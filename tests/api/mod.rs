@@ -2,12 +2,13 @@
 
 mod blobs;
 mod conditions;
+mod h2c;
 mod listings;
 mod manifests;
 mod mounts;
 mod referrers;
 mod request;
 mod routes;
-mod transcript;
+pub mod transcript;
 mod uploads;
 mod wire;

@@ -13,6 +13,7 @@ fn a_blob_is_mounted_from_where_it_is() {
     transcript.step("it is there", get(format!("/v2/one/blobs/{blob}")));
     transcript.step("again", post(format!("/v2/one/{mount}&from=source")));
     transcript.step("from wherever it is", post(format!("/v2/two/{mount}")));
+    transcript.step("from nothing", post(format!("/v2/four/{mount}&from=")));
     transcript.step("from itself", post(format!("/v2/source/{mount}&from=source")));
     let encoded = mount.replace(':', "%3A");
     transcript.step("encoded", post(format!("/v2/three/{encoded}&from=source")));

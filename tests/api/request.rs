@@ -54,6 +54,15 @@ impl Request {
         self
     }
 
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    /// The bytes of the body, none where there is none.
+    pub fn content(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or_default()
+    }
+
     /// The request on the wire.
     pub fn bytes(&self) -> Vec<u8> {
         let mut text =

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::h2c;
 use super::request::{Request, get, post, put};
 use super::wire::{Reply, Wire};
 use crate::support::registry::{OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, digest};
@@ -13,6 +14,15 @@ const FILTERS: [(&str, &str); 3] = [
     (r"(?m)^date: .+ GMT$", "date: [date]"),
     ("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "[upload]"),
 ];
+
+/// What a binary with these scenarios speaks: `PROTOCOL` at its top. The replies must be the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each binary speaks one of them")]
+pub enum Protocol {
+    Http1,
+    /// Without TLS.
+    Http2,
+}
 
 /// A running scenario.
 pub struct Transcript {
@@ -65,6 +75,9 @@ impl Transcript {
     }
 
     fn send(&self, request: &Request) -> Reply {
+        if crate::PROTOCOL == Protocol::Http2 {
+            return h2c::exchange(self.port(), request);
+        }
         let mut wire = Wire::to(self.port());
         wire.send(&request.bytes());
         wire.reply(request.method == "HEAD").expect("the server answers")

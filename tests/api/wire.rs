@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 /// No reply takes this long; a server that keeps silent fails the test instead of hanging it.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// One connection.
 pub struct Wire(BufReader<TcpStream>);

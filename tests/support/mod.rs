@@ -8,6 +8,8 @@ pub mod docker;
 pub mod images;
 pub mod layout;
 pub mod ledger;
+pub mod nginx;
+pub mod nodes;
 pub mod program;
 pub mod random;
 pub mod registry;

@@ -30,6 +30,12 @@ impl Random {
         self.next() % limit
     }
 
+    /// Lets some time pass, less than `longest`: for what must happen at any moment, not for what must have happened.
+    pub fn moment(&mut self, longest: std::time::Duration) {
+        let micros = self.below(longest.as_micros() as u64);
+        std::thread::sleep(std::time::Duration::from_micros(micros));
+    }
+
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(length + 8);
         while bytes.len() < length {

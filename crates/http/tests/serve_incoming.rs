@@ -86,8 +86,9 @@ async fn a_sender_who_trickles_is_too_slow() {
     let mut stream = server.connect().await;
     send(&mut stream, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n").await;
     let trickle = tokio::spawn(async move {
+        let mut pace = tokio::time::interval(SHORT / 10);
         while stream.write_all(b"x").await.is_ok() {
-            tokio::time::sleep(SHORT / 10).await;
+            pace.tick().await;
         }
     });
     assert_eq!(end().await, Err(IncomingError::TooSlow));

@@ -88,22 +88,51 @@ async fn a_reader_who_stops_is_cut() {
 #[tokio::test]
 async fn a_reader_who_is_slow_but_reads_is_not_cut() {
     let limit = Duration::from_secs(1);
-    let server = Running::start(Settings { write_stall_timeout: limit, ..settings() }).await;
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(64 * 1024).unwrap();
-    let mut stream = socket.connect(server.address).await.unwrap();
-    send(&mut stream, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    head(&mut stream).await;
-    // Read a little at a time for several times the limit, then see that the rest still comes.
+    let kernel = Settings { write_stall_timeout: limit, ..settings() };
+    let stall = Settings { reply_stall_timeout: limit * 2, min_reply_rate: 1 << 20, ..kernel };
+    let server = Running::start(stall).await;
+    let mut stream = slow_reader(&server).await;
+    // Read a little at a time for longer than the limits, then see that the rest still comes.
+    let mut pace = tokio::time::interval(limit / 10);
     let mut read = 0;
-    let mut chunk = vec![0; 64 * 1024];
+    let mut chunk = vec![0; 256 * 1024];
     for _ in 0..30 {
-        tokio::time::sleep(limit / 10).await;
+        pace.tick().await;
         read += stream.read_exact(&mut chunk).await.unwrap() as u64;
     }
     read += closed_at(&mut stream, LARGE - read).await;
     assert_eq!(read, LARGE);
     assert_eq!(server.counters.too_slow.get(), 0);
+}
+
+#[tokio::test]
+async fn a_reader_who_trickles_is_cut() {
+    let stall = Settings { reply_stall_timeout: SHORT, ..settings() };
+    let server = Running::start(Settings { min_reply_rate: 100 << 20, ..stall }).await;
+    let mut stream = slow_reader(&server).await;
+    // Never still for as long as the limit, and far below the rate.
+    let mut pace = tokio::time::interval(SHORT / 30);
+    let mut chunk = vec![0; 64 * 1024];
+    let mut read = 0;
+    while server.counters.open.get() > 0 {
+        pace.tick().await;
+        match stream.read(&mut chunk).await {
+            Ok(count @ 1..) => read += count as u64,
+            _ => break,
+        }
+        assert!(read < LARGE, "it was let take everything");
+    }
+    until(|| server.counters.too_slow.get() == 1).await;
+}
+
+/// A client that asked for a large reply, has its head, and keeps little in its own buffer.
+async fn slow_reader(server: &Running) -> tokio::net::TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    send(&mut stream, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    head(&mut stream).await;
+    stream
 }
 
 async fn closed_at(stream: &mut tokio::net::TcpStream, length: u64) -> u64 {
@@ -123,6 +152,29 @@ async fn an_http2_window_that_never_opens_is_cut() {
     until(|| server.counters.open.get() == 0).await;
     assert_eq!(server.counters.too_slow.get(), 1);
     assert!(response.into_body().collect().await.is_err());
+}
+
+#[tokio::test]
+async fn an_http2_window_that_opens_a_crack_is_cut() {
+    let stall = Settings { reply_stall_timeout: SHORT, ..settings() };
+    let server = Running::start(Settings { min_reply_rate: 100 << 20, ..stall }).await;
+    let io = TokioIo::new(server.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(16 * 1024)
+        .handshake(io)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("http://a/large").body(Empty::<bytes::Bytes>::new()).unwrap();
+    let mut body = within(client.send_request(request)).await.unwrap().into_body();
+    let mut pace = tokio::time::interval(SHORT / 30);
+    let mut read = 0;
+    while let Some(Ok(frame)) = within(body.frame()).await {
+        pace.tick().await;
+        read += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+    }
+    assert!(read < LARGE, "it was let take everything");
+    until(|| server.counters.too_slow.get() == 1).await;
 }
 
 #[tokio::test]

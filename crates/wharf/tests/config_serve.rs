@@ -79,8 +79,10 @@ fn the_last_traces_arrive_before_the_end() {
 fn a_collector_that_is_away_stops_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = wharf(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
-    // A port that was free a moment ago: nobody answers there.
-    let away = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // The near end of a connection: nobody listens there, and nobody else gets that port meanwhile.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let away = taken.local_addr().unwrap();
     command.env("WHARF_TRACES_ENDPOINT", format!("http://{away}"));
     let messages = Server::start(&mut command).stop();
     assert!(messages.contains("the last traces were not sent"), "{messages}");

@@ -2,7 +2,7 @@
 
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
-use crate::cache::{Key, Lookup};
+use crate::cache::{Key, Lookup, Ticket};
 use crate::metadata::{
     DeleteManifest as DeleteByDigest, DeleteOutcome, DeleteTag, ListReferrers as ReferrersQuery,
     Precondition, Referrer, StoredManifest,
@@ -11,10 +11,13 @@ use crate::operation::{DeleteManifest, ListReferrers, PullManifest};
 use crate::permissions::Permitted;
 use crate::registry::record::{decode_manifest, encode_manifest};
 use crate::registry::{Listing, Registry};
-use crate::{Error, Missing};
+use crate::{Error, Missing, StoreError};
 
 /// A manifest that was found.
 pub type PulledManifest = StoredManifest;
+
+/// What a read of the metadata gives: shared by all who wait for it.
+pub(super) type ManifestRead = Result<Option<StoredManifest>, StoreError>;
 
 /// How many bytes of annotations go into one page of referrers: clients stop reading at 4 MiB.
 const REFERRERS_PAGE_BYTES: usize = 2 << 20;
@@ -65,13 +68,29 @@ impl Registry {
             }
             Lookup::Miss(ticket) => Some(ticket),
         };
+        let found = match ticket {
+            // Whoever has the same versions came after every write that the others could have missed.
+            Some(ticket) => {
+                let flight = (ticket.key.clone(), ticket.version, ticket.shared);
+                self.manifest_reads.join(flight, self.read_manifest(operation, ticket)).await?
+            }
+            None => {
+                self.parts.metadata.find_manifest(repository.clone(), reference.clone()).await?
+            }
+        };
+        let manifest = found.ok_or_else(|| missing_manifest(repository, reference))?;
+        Ok(manifest)
+    }
+
+    /// Reads a manifest from the metadata, and puts it into the cache.
+    async fn read_manifest(&self, operation: &PullManifest, ticket: Ticket) -> ManifestRead {
+        let PullManifest { repository, reference } = operation;
         let found =
             self.parts.metadata.find_manifest(repository.clone(), reference.clone()).await?;
-        let manifest = found.ok_or_else(|| missing_manifest(repository, reference))?;
-        if let Some(ticket) = ticket {
-            self.parts.cache.put(ticket, encode_manifest(&manifest), self.rules.cache_life).await;
+        if let Some(manifest) = &found {
+            self.parts.cache.put(ticket, encode_manifest(manifest), self.rules.cache_life).await;
         }
-        Ok(manifest)
+        Ok(found)
     }
 
     /// Deletes a tag, or a manifest with all tags on it.

@@ -3,6 +3,7 @@
 //! Each method takes a [`Permitted`] operation, so none can be reached past the authorization point.
 
 mod blobs;
+mod flights;
 mod in_flight;
 mod manifests;
 mod placing;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::blobs::{Blobs, MappedReads};
-use crate::cache::Cache;
+use crate::cache::{Cache, Key};
 use crate::clock::Random;
 use crate::delivery::SignedUrls;
 use crate::metadata::Metadata;
@@ -25,7 +26,9 @@ use crate::operation::Operation;
 use crate::permissions::{Permissions, Permitted, Principal, permit};
 
 pub use blobs::HeldBlob;
+use flights::Flights;
 use in_flight::InFlight;
+use manifests::ManifestRead;
 pub use manifests::{PulledManifest, PushManifest, PushedManifest};
 pub use tags::Listing;
 pub use uploads::{Mounted, UploadState};
@@ -89,13 +92,14 @@ pub struct Registry {
     parts: Parts,
     rules: Rules,
     in_flight: InFlight,
+    manifest_reads: Flights<(Key, u64, u64), ManifestRead>,
 }
 
 impl Registry {
     /// A registry on `parts`, obeying `rules`.
     pub fn new(parts: Parts, rules: Rules) -> Self {
         let in_flight = InFlight::new(rules.max_uploads_in_flight);
-        Self { parts, rules, in_flight }
+        Self { parts, rules, in_flight, manifest_reads: Flights::new() }
     }
 
     /// The settings.

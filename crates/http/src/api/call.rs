@@ -17,7 +17,9 @@ use wharf_core::{Error, Registry, Source, SourceError, UploadId};
 use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName};
 
 use crate::api::failure::Failure;
+use crate::api::query;
 use crate::api::routes::Place;
+use crate::api::shares::{Share, Shares};
 use crate::api::unread::Unread;
 use crate::api::{Api, Settings, is_head};
 use crate::serve::Connection;
@@ -60,10 +62,22 @@ impl Call {
     }
 
     /// A place among the manifests being received, so that many slow ones cannot fill the memory.
-    pub(super) fn manifest_place(&self) -> Result<OwnedSemaphorePermit, Failure> {
+    pub(super) fn manifest_place(&self) -> Result<(OwnedSemaphorePermit, Share), Failure> {
+        let share = self.share(&self.api.0.manifest_shares)?;
         let busy =
             || Error::Busy("as many manifests are being received as this registry takes at once");
-        Arc::clone(&self.api.0.manifests).try_acquire_owned().map_err(|_| busy().into())
+        let place = Arc::clone(&self.api.0.manifests).try_acquire_owned().map_err(|_| busy())?;
+        Ok((place, share))
+    }
+
+    /// The client's part of the registry's places for uploads.
+    pub(super) fn upload_share(&self) -> Result<Share, Failure> {
+        self.share(&self.api.0.upload_shares)
+    }
+
+    fn share(&self, shares: &Arc<Shares>) -> Result<Share, Failure> {
+        let busy = || Error::Busy("as many pushes are under way as one client may have at once");
+        Ok(shares.take(self.client_address()).ok_or_else(busy)?)
     }
 
     /// What is not ready, as of a moment ago.
@@ -129,12 +143,7 @@ impl Call {
         &'a self,
         name: &'a str,
     ) -> impl Iterator<Item = Cow<'a, str>> + 'a {
-        let query = self.head.uri.query().unwrap_or_default();
-        query.split('&').filter_map(move |pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            // A plus stays a plus: media types have them, and no value here has spaces.
-            (key == name).then(|| percent_decode_str(value).decode_utf8_lossy())
-        })
+        query::parameters(self.head.uri.query().unwrap_or_default(), name)
     }
 
     /// The first value of a parameter, parsed; an error of `code` when it is not of its form.

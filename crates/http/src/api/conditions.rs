@@ -3,9 +3,7 @@
 use http::HeaderMap;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use wharf_core::metadata::Precondition;
-use wharf_oci::{Digest, ErrorCode};
-
-use crate::api::failure::Failure;
+use wharf_oci::Digest;
 
 /// A list of entity tags, or the star for any.
 enum Listed {
@@ -14,7 +12,7 @@ enum Listed {
 }
 
 /// Whether `If-None-Match` names what the client would be sent. Weak tags count: it compares weakly.
-pub(super) fn has_already(headers: &HeaderMap, digest: &Digest) -> bool {
+pub fn has_already(headers: &HeaderMap, digest: &Digest) -> bool {
     match listed(headers, &IF_NONE_MATCH, true) {
         Some(Listed::Any) => true,
         Some(Listed::Tags(tags)) => tags.contains(digest),
@@ -23,23 +21,27 @@ pub(super) fn has_already(headers: &HeaderMap, digest: &Digest) -> bool {
 }
 
 /// Whether `If-Range`, where it is there, lets a range be answered: only the strong tag does.
-pub(super) fn range_applies(if_range: Option<&str>, digest: &Digest) -> bool {
+pub fn range_applies(if_range: Option<&str>, digest: &Digest) -> bool {
     if_range.is_none_or(|text| entity_tag(text.trim(), false) == Some(*digest))
 }
 
+/// Both `If-Match` and `If-None-Match` would hold a change back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("If-Match and If-None-Match cannot both hold the request back; send one of them")]
+pub struct BothConditions;
+
 /// Where a tag must stand for a change to happen.
-pub(super) fn precondition(headers: &HeaderMap) -> Result<Precondition, Failure> {
+///
+/// # Errors
+/// [`BothConditions`].
+pub fn precondition(headers: &HeaderMap) -> Result<Precondition, BothConditions> {
     match (listed(headers, &IF_MATCH, false), listed(headers, &IF_NONE_MATCH, true)) {
         (None, None) => Ok(Precondition::None),
         (Some(Listed::Any), None) => Ok(Precondition::Exists),
         (Some(Listed::Tags(digests)), None) => Ok(Precondition::At(digests)),
         (None, Some(Listed::Any)) => Ok(Precondition::Absent),
         (None, Some(Listed::Tags(digests))) => Ok(Precondition::NotAt(digests)),
-        (Some(_), Some(_)) => {
-            let message =
-                "If-Match and If-None-Match cannot both hold the request back; send one of them";
-            Err(Failure::invalid(ErrorCode::Unsupported, message))
-        }
+        (Some(_), Some(_)) => Err(BothConditions),
     }
 }
 

@@ -8,6 +8,7 @@ use wharf_oci::ErrorCode;
 
 use crate::access_log::RequestId;
 use crate::api::call::shortened;
+use crate::api::conditions::BothConditions;
 use crate::api::reply::{self, DOCKER_CONTENT_DIGEST, JSON, UPLOAD_OFFSET};
 use crate::body::Body;
 
@@ -92,6 +93,12 @@ impl Failure {
         headers.insert(CONTENT_TYPE, JSON);
         headers.extend(self.headers);
         response
+    }
+}
+
+impl From<BothConditions> for Failure {
+    fn from(error: BothConditions) -> Self {
+        Self::invalid(ErrorCode::Unsupported, error.to_string())
     }
 }
 

@@ -2,8 +2,8 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, WARNING};
 use http::{HeaderValue, Response, StatusCode};
-use wharf_core::PushManifest;
 use wharf_core::operation::{DeleteManifest, PullManifest, PutManifest};
+use wharf_core::{Error, Missing, PushManifest};
 use wharf_oci::{ErrorCode, Reference, Tag};
 
 use crate::api::call::{Call, shortened};
@@ -81,8 +81,16 @@ pub(super) async fn delete(call: Call) -> Result<Response<Body>, Failure> {
     let (repository, reference) = (call.repository()?, call.reference()?);
     let precondition = conditions::precondition(&call.head.headers)?;
     let operation = call.permit(DeleteManifest { repository, reference }).await?;
-    call.registry().delete_manifest(&operation, precondition).await?;
-    Ok(reply::empty(StatusCode::ACCEPTED))
+    match call.registry().delete_manifest(&operation, precondition).await {
+        Ok(()) => Ok(reply::empty(StatusCode::ACCEPTED)),
+        // What is not there is not found, wherever it should have been.
+        Err(Error::Precondition { current: None, .. }) => {
+            let DeleteManifest { repository, reference } = &*operation;
+            let missing = Missing::Manifest(repository.clone(), reference.clone());
+            Err(Error::NotFound(missing).into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The `tag` parameters of a push by digest, each once.
@@ -110,9 +118,7 @@ fn tags(call: &Call, reference: &Reference) -> Result<Vec<Tag>, Failure> {
 
 fn unread(error: IncomingError, limit: u64) -> Failure {
     match error {
-        IncomingError::TooLong { .. } => {
-            wharf_core::Error::TooLarge { what: "the manifest", limit }.into()
-        }
+        IncomingError::TooLong { .. } => Error::TooLarge { what: "the manifest", limit }.into(),
         IncomingError::TooSlow => {
             Failure::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::ManifestInvalid, error.to_string())
         }

@@ -5,14 +5,16 @@
 
 mod blobs;
 mod call;
-mod conditions;
+pub mod conditions;
 mod delivery;
 mod failure;
 mod health;
 mod manifests;
+pub mod query;
 mod referrers;
 mod reply;
-mod routes;
+pub mod routes;
+mod shares;
 mod support;
 mod tags;
 mod unread;
@@ -41,6 +43,7 @@ use call::Call;
 use failure::Failure;
 use health::Readiness;
 use routes::Found;
+use shares::Shares;
 use unread::Unread;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -103,8 +106,11 @@ struct Inner {
     ids: RequestIds,
     draining: AtomicBool,
     readiness: Readiness,
-    /// Places for manifests being received.
+    /// Places for manifests being received, and who holds them.
     manifests: Arc<Semaphore>,
+    manifest_shares: Arc<Shares>,
+    /// Who holds the registry's places for uploads.
+    upload_shares: Arc<Shares>,
     /// Places for bodies whose rest is thrown away.
     unread: Arc<Semaphore>,
     /// Places for requests that change something, all of them free when none is under way.
@@ -121,6 +127,7 @@ impl Api {
         log: AccessLog,
     ) -> Self {
         let tag_cache_control = reply::tag_cache_control(settings.tag_max_age);
+        let upload_shares = Shares::of(registry.rules().max_uploads_in_flight);
         Self(Arc::new(Inner {
             registry,
             settings,
@@ -130,6 +137,8 @@ impl Api {
             draining: AtomicBool::new(false),
             readiness: Readiness::default(),
             manifests: Arc::new(Semaphore::new(MOST_MANIFESTS)),
+            manifest_shares: Shares::of(MOST_MANIFESTS),
+            upload_shares,
             unread: Arc::new(Semaphore::new(MOST_UNREAD)),
             changes: Arc::new(Semaphore::new(MOST_CHANGES as usize)),
             tag_cache_control,

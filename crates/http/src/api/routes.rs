@@ -123,22 +123,26 @@ pub static ROUTES: [Route; 27] = [
 
 /// Where in a path its parts are, as byte ranges, not yet decoded or believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub struct Place {
     /// The repository's name.
-    pub(super) name: Range<usize>,
+    pub name: Range<usize>,
     /// The last segment, where it names something.
-    pub(super) last: Range<usize>,
+    pub last: Range<usize>,
 }
 
 /// What a request's method and path lead to.
-pub(super) enum Found {
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// To this row of the table, with these parts of the path.
     Route(&'static Route, Place),
     /// The resource has other methods.
     OtherMethods(Vec<&'static Method>),
+    /// There is no such resource.
     Nothing,
 }
 
-pub(super) fn find(method: &Method, path: &str) -> Found {
+/// Where a request leads. `path` is as it came, not decoded.
+pub fn find(method: &Method, path: &str) -> Found {
     let Some((resource, place)) = resource(path) else { return Found::Nothing };
     let of_resource = || ROUTES.iter().filter(|route| route.resource == resource);
     match of_resource().find(|route| route.method == *method) {

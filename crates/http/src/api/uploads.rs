@@ -24,6 +24,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>, Failure> {
     let algorithm = call.parameter::<Algorithm>("digest-algorithm", code)?;
     let operation = call.permit(StartUpload { repository: repository.clone() }).await?;
     if let Some(digest) = whole {
+        let _share = call.upload_share()?;
         let limit = call.registry().rules().max_blob_size;
         let source = call.source(limit);
         call.registry().push_blob(&operation, digest, source).await?;
@@ -43,7 +44,11 @@ async fn mount(
     repository: RepositoryName,
     digest: Digest,
 ) -> Result<Response<Body>, Failure> {
-    let from = call.parameter::<RepositoryName>("from", ErrorCode::NameInvalid)?;
+    // One that names nothing is one that is not there: the blob may come from anywhere.
+    let from = match call.parameters("from").next() {
+        Some(text) if text.is_empty() => None,
+        _ => call.parameter::<RepositoryName>("from", ErrorCode::NameInvalid)?,
+    };
     let operation = call.permit(MountBlob { repository: repository.clone(), digest, from }).await?;
     match call.registry().mount_blob(&operation).await? {
         Mounted::Mounted => Ok(reply::blob_created(&call, &repository, &digest)),
@@ -73,6 +78,7 @@ pub(super) async fn append(mut call: Call) -> Result<Response<Body>, Failure> {
     let (repository, upload) = (call.repository()?, call.upload()?);
     let range = content_range(&call)?;
     let operation = call.permit(AppendUpload { repository: repository.clone(), upload }).await?;
+    let _share = call.upload_share()?;
     let source = call.source(limit(&call, range));
     let appended = call.registry().append_upload(&operation, range, source).await;
     let state = appended.map_err(|error| refused(&call, range, error))?;
@@ -89,6 +95,7 @@ pub(super) async fn finish(mut call: Call) -> Result<Response<Body>, Failure> {
     let range = content_range(&call)?;
     let operation = FinishUpload { repository: repository.clone(), upload, digest };
     let operation = call.permit(operation).await?;
+    let _share = call.upload_share()?;
     let source = call.source(limit(&call, range));
     let finished = call.registry().finish_upload(&operation, range, source).await;
     finished.map_err(|error| refused(&call, range, error))?;

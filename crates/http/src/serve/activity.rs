@@ -3,8 +3,8 @@
 //! All accesses of atomics are relaxed: the numbers guard nothing but time limits, and an HTTP/1 connection
 //! writes and reads them in one task.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{Duration, Instant};
 

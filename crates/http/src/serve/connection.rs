@@ -23,9 +23,9 @@ use super::socket::Socket;
 use super::watchdog::{Limits, Verdict, Watchdog};
 use super::{Connection, Handler};
 
-/// How many bytes of a reply wait in a connection for its socket. hyper's own choice, some 400 KB, would
-/// keep that much of a blob resident for every client that reads slowly.
-const HTTP1_BUFFER: usize = 256 * 1024;
+/// How many bytes of a reply wait in a connection for its socket, or in an HTTP/2 stream for its window. hyper's
+/// own choice, some 400 KB, would keep that much of a blob resident for every client that reads slowly.
+const REPLY_BUFFER: usize = 256 * 1024;
 
 /// What all connections of a server share.
 pub(super) struct Shared<H> {
@@ -197,7 +197,7 @@ fn http1(settings: &Settings) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(None)
-        .max_buf_size(HTTP1_BUFFER)
+        .max_buf_size(REPLY_BUFFER)
         .max_header_size(settings.max_header_bytes);
     builder
 }
@@ -210,6 +210,7 @@ fn http2(settings: &Settings) -> http2::Builder<TokioExecutor> {
         .initial_connection_window_size(settings.h2_connection_window_bytes)
         .max_frame_size(settings.h2_max_frame_bytes)
         .max_concurrent_streams(settings.h2_max_concurrent_streams)
+        .max_send_buf_size(REPLY_BUFFER)
         .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(settings.h2_ping_interval)
         .keep_alive_timeout(settings.h2_ping_timeout)

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::activity::InFlight;
@@ -17,7 +18,7 @@ pub(super) struct Outgoing {
     body: Body,
     sent: u64,
     watch: Option<Watch>,
-    /// Without bytes on the wire whatever the body holds: `HEAD`, 204, 304.
+    /// Without bytes on the wire whatever its head says: `HEAD`, 204, 304.
     bodiless: bool,
     http2: bool,
     /// HTTP/2: handed over bytes and was not asked for more since.
@@ -39,6 +40,9 @@ impl Outgoing {
         };
         let bodiless = method == Method::HEAD
             || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if bodiless {
+            leave_body_out(&mut response, method);
+        }
         response.map(|body| Self { body, sent: 0, watch, bodiless, http2, waits: false, in_flight })
     }
 
@@ -46,6 +50,17 @@ impl Outgoing {
         if std::mem::take(&mut self.waits) {
             self.in_flight.activity().reply_moves();
         }
+    }
+}
+
+/// Over HTTP/2 nobody else would: a client takes bytes behind the head of such a reply for a broken stream.
+fn leave_body_out(response: &mut Response<Body>, method: &Method) {
+    let body = std::mem::replace(response.body_mut(), Body::empty());
+    if method == Method::HEAD
+        && !body.is_end_stream()
+        && let Some(length) = body.size_hint().exact()
+    {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
 }
 

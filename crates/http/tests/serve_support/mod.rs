@@ -134,9 +134,10 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
 
 /// Waits until `condition` holds.
 pub async fn until(condition: impl Fn() -> bool) {
+    let mut looks = tokio::time::interval(Duration::from_millis(5));
     within(async {
         while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            looks.tick().await;
         }
     })
     .await;

@@ -7,6 +7,7 @@ mod copy;
 mod inspect;
 mod ls;
 mod migrate;
+mod open_files;
 mod progress;
 mod pull;
 mod push;

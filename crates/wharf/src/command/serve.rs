@@ -5,20 +5,25 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::sleep;
 use wharf_http::access_log::{AccessLog, Format, LogThread};
 use wharf_http::api::{Api, ROUTES};
 use wharf_http::metrics::Metrics;
-use wharf_http::serve::Server;
+use wharf_http::serve::{self, Server};
 
 use super::announce::announce;
+use super::open_files;
 use super::settings::{SettingFlags, warn};
 use super::signals::{Shutdown, reload_on_hangup};
 use super::wiring;
 use crate::config::{AccessLog as LogTo, Config, LogFormat};
 use crate::data_folder::DataFolder;
 use crate::telemetry::Telemetry;
+
+/// How many threads there are for work that blocks: hashing, files, SQLite's readers. They are made when needed and
+/// end when idle; each upload that comes fast holds two. Work beyond them waits its turn.
+const BLOCKING_THREADS: usize = 512;
 
 /// How long work on blocking threads may go on after everything else has stopped.
 const BLOCKING_WORK: Duration = Duration::from_secs(5);
@@ -38,7 +43,8 @@ pub fn execute(command: &Serve) -> anyhow::Result<()> {
     let loaded = command.settings.load()?;
     loaded.require_open()?;
     warn(&loaded);
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let runtime =
+        Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
     let telemetry = {
         let _inside = runtime.enter();
         Telemetry::start(&loaded.config)?
@@ -52,7 +58,7 @@ pub fn execute(command: &Serve) -> anyhow::Result<()> {
 
 /// Returns the data folder, if one is used, which is to be kept until the runtime has stopped.
 fn start(runtime: &Runtime, config: &Config) -> anyhow::Result<Option<DataFolder>> {
-    raise_open_files();
+    open_files::raise();
     let data_folder =
         tracing::info_span!("open data folder").in_scope(|| wiring::data_folder(config))?;
     runtime.block_on(async {
@@ -60,15 +66,6 @@ fn start(runtime: &Runtime, config: &Config) -> anyhow::Result<Option<DataFolder
         run(config, data_folder.as_ref(), shutdown).await
     })?;
     Ok(data_folder)
-}
-
-/// Lets the process open as many files as the system allows it: each pull holds a socket and a file.
-fn raise_open_files() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the limit on open files stays as it is");
-    }
 }
 
 /// Serves the registry; returns when a stop was asked for and requests have drained.
@@ -82,7 +79,8 @@ async fn run(
     let (log, log_thread) = access_log(config, &metrics)?;
     let api = Api::new(Arc::clone(&registry), wiring::api(config)?, Arc::clone(&metrics), log);
     let address = config.http.listen;
-    let server = Server::bind(wiring::server(config))
+    let max_connections = open_files::connections(config.http.max_connections.get());
+    let server = Server::bind(serve::Settings { max_connections, ..wiring::server(config) })
         .await
         .with_context(|| format!("cannot listen on {address} (http.listen)"))?
         .with_counters(metrics.connections());
@@ -92,9 +90,11 @@ async fn run(
     let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, shutdown.clone()));
     let jobs = tokio::spawn(wharf_jobs::run(registry));
     let draining = api.clone();
+    let stop_delay = config.http.stop_delay.get();
     let stop = async move {
         shutdown.requested().await;
         draining.drain();
+        sleep(stop_delay).await;
     };
     let cut = server.run(api.clone(), stop).await;
     if cut > 0 {

@@ -46,7 +46,7 @@ pub enum DatabaseUrl {
     /// In this SQLite file.
     Sqlite(FilePath),
     /// In a PostgreSQL database.
-    Postgres(PostgresUrl),
+    Postgres(Box<PostgresUrl>),
 }
 
 impl From<NoPostgresUrl> for Refusal {
@@ -62,7 +62,7 @@ impl FromStr for DatabaseUrl {
         match split(text) {
             ("", "") => Ok(DatabaseUrl::DataFolder),
             ("sqlite", path) if !path.contains(['?', '#']) => path.parse().map(DatabaseUrl::Sqlite),
-            ("postgres" | "postgresql", _) => Ok(text.parse().map(DatabaseUrl::Postgres)?),
+            ("postgres" | "postgresql", _) => Ok(DatabaseUrl::Postgres(Box::new(text.parse()?))),
             _ => Err(Refusal::Malformed),
         }
     }

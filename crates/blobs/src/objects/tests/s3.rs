@@ -2,9 +2,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use object_store::ObjectStoreExt;
-use object_store::aws::AmazonS3Builder;
-
 use super::super::{Limits, ObjectBlobs};
 
 /// The bucket of all tests, made once.

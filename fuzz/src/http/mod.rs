@@ -1,0 +1,4 @@
+//! HTTP read slowly and plainly.
+
+pub mod headers;
+pub mod path;
