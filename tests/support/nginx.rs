@@ -18,24 +18,32 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Where nginx itself says which configuration it follows.
 const GENERATION: &str = "/.nginx/generation";
 
+/// What stands in the configuration beside the servers, by the block that it stands in.
+#[derive(Clone, Copy, Default)]
+pub struct Rules<'a> {
+    pub main: &'a str,
+    pub http: &'a str,
+    pub server: &'a str,
+}
+
 /// A running nginx.
 pub struct Nginx {
     master: Child,
     port: u16,
     folder: PathBuf,
-    /// What stands in the configuration besides the upstreams, in its `server`.
-    rules: String,
+    /// What stands in the configuration besides the upstreams: in its top, its `http` and its `server`.
+    rules: [String; 3],
     generation: usize,
 }
 
 impl Nginx {
-    /// Starts one in this folder, in front of servers at these addresses, with `rules` in its `server` block.
-    pub fn start(folder: &Path, upstreams: &[String], rules: &str) -> Nginx {
+    /// Starts one in this folder, in front of servers at these addresses, with `rules` in its blocks.
+    pub fn start(folder: &Path, upstreams: &[String], rules: Rules<'_>) -> Nginx {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let folder = folder.to_owned();
-        let rules = rules.to_owned();
+        let rules = [rules.main, rules.http, rules.server].map(str::to_owned);
         fs::create_dir_all(&folder).unwrap();
         write_configuration(&folder, port, upstreams, &rules, 0);
         // Debian keeps it where only root looks.
@@ -104,9 +112,10 @@ fn write_configuration(
     folder: &Path,
     port: u16,
     upstreams: &[String],
-    rules: &str,
+    rules: &[String; 3],
     generation: usize,
 ) {
+    let [main, http, server] = rules;
     let servers: String = upstreams
         .iter()
         // One that refuses connections is asked again each time, so that turns stay turns.
@@ -117,13 +126,15 @@ fn write_configuration(
         .map(|what| format!("    {what}_temp_path {what};\n"))
         .collect();
     let configuration = format!(
-        "daemon off;
+        "{main}
+daemon off;
 worker_processes 1;
 pid nginx.pid;
 error_log error.log notice;
 events {{ worker_connections 1024; }}
 http {{
 {temporary}    access_log off;
+    {http}
     upstream nodes {{
 {servers}    }}
     server {{
@@ -139,7 +150,7 @@ http {{
         proxy_set_header X-Forwarded-Host $http_host;
         location / {{ proxy_pass http://nodes; }}
         location = {GENERATION} {{ return 200 {generation}; }}
-        {rules}
+        {server}
     }}
 }}
 "

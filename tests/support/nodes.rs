@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::nginx::Nginx;
+use super::nginx::{Nginx, Rules};
 use super::registry::Registry;
 use super::server::{Process, Server};
 
@@ -24,11 +24,11 @@ impl Nodes {
     /// Starts so many nodes with the same settings. Where these name no stores, each node has its own in a folder
     /// of its own, and they know nothing of each other.
     pub fn start(count: usize, settings: &[(&str, &str)]) -> Nodes {
-        Nodes::start_behind(count, settings, "")
+        Nodes::start_behind(count, settings, Rules::default())
     }
 
-    /// The same behind an nginx with these rules in its `server` block.
-    pub fn start_behind(count: usize, settings: &[(&str, &str)], rules: &str) -> Nodes {
+    /// The same behind an nginx with these rules.
+    pub fn start_behind(count: usize, settings: &[(&str, &str)], rules: Rules<'_>) -> Nodes {
         let folder = TempDir::new().unwrap();
         let mut settings: Vec<(String, String)> =
             settings.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();

@@ -163,6 +163,9 @@ fn seaweedfs(folder: &Path, weed: &Path) -> Result<Started> {
         "-ip.bind=127.0.0.1".to_owned(),
         "-s3".to_owned(),
         format!("-s3.port={port}"),
+        // Two catalogues that nobody here needs, on fixed ports: a second run beside this one would meet them.
+        "-s3.port.iceberg=0".to_owned(),
+        "-s3.port.lance=0".to_owned(),
         format!("-s3.config={}", identities.display()),
         "-master.volumeSizeLimitMB=256".to_owned(),
         "-volume.max=40".to_owned(),
