@@ -96,8 +96,14 @@ impl Cache for Touched {
         self.0.touch();
     }
 
-    async fn invalidate(&self, _: &RepositoryName) {
+    async fn last_known(&self, _: Key) -> Option<Bytes> {
         self.0.touch();
+        None
+    }
+
+    async fn invalidate(&self, _: &RepositoryName) -> Result<(), StoreError> {
+        self.0.touch();
+        Ok(())
     }
 }
 
@@ -133,6 +139,7 @@ touched! {
         finish_upload(FinishUpload) -> FinishOutcome = FinishOutcome::Lost;
         cancel_upload(UploadId) -> bool = false;
         expired_uploads(usize) -> Vec<Upload> = Vec::new();
+        known_uploads(Vec<UploadId>) -> Vec<UploadId> = Vec::new();
         count_uploads() -> u64 = 0;
     }
     ManifestMetadata {

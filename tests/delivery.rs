@@ -148,7 +148,8 @@ fn a_cdn_that_checks_signatures_serves_nearly_all_bytes() {
     let secret = folder.path().join("secret");
     fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
     let cdn = Cdn::start(folder.path(), &blobs);
-    let (url, at) = (format!("file://{}", blobs.display()), format!("http://{}/cdn", cdn.address()));
+    let (url, at) =
+        (format!("file://{}", blobs.display()), format!("http://{}/cdn", cdn.address()));
     let settings = [
         ("WHARF_BLOBS_URL", url.as_str()),
         ("WHARF_DELIVERY_MODE", "redirect"),

@@ -21,7 +21,7 @@ impl Shared {
         let settings = [
             ("WHARF_DATABASE_URL", at(&wharf_engines::pgbouncer())),
             ("WHARF_DATABASE_DIRECT_URL", at(&direct)),
-            ("WHARF_CACHE_SIZE", "0".to_owned()),
+            ("WHARF_CACHE_URL", wharf_engines::redis()),
             ("WHARF_BLOBS_URL", format!("s3://wharf-cluster/{name}")),
             ("AWS_ENDPOINT_URL", wharf_engines::s3()),
             ("AWS_ACCESS_KEY_ID", wharf_engines::S3_ACCESS_KEY.to_owned()),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use wharf_core::StoreError;
 use wharf_core::cache::{Cache, Key, Lookup, Ticket};
 use wharf_oci::RepositoryName;
 
@@ -60,7 +61,13 @@ impl Cache for MemoryCache {
         self.entries.insert(key, entry);
     }
 
-    async fn invalidate(&self, repository: &RepositoryName) {
+    async fn last_known(&self, _: Key) -> Option<Bytes> {
+        // Whatever may be served was found by `get`.
+        None
+    }
+
+    async fn invalidate(&self, repository: &RepositoryName) -> Result<(), StoreError> {
         self.versions.advance(repository);
+        Ok(())
     }
 }

@@ -59,8 +59,16 @@ pub trait Cache: Send + Sync + 'static {
     /// Keeps a value for `life` at most. It is not served when its repository was invalidated since the look-up.
     async fn put(&self, ticket: Ticket, value: Bytes, life: Duration);
 
+    /// What is known of a key where the database cannot be asked: for pulls while it is away. It may be older than
+    /// what [`Cache::get`] gives.
+    async fn last_known(&self, key: Key) -> Option<Bytes>;
+
     /// Forgets everything of a repository. Called after a write is committed and before it is acknowledged.
-    async fn invalidate(&self, repository: &RepositoryName);
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when others may still serve what the write replaced. The write is then not
+    /// acknowledged, and its client asks again.
+    async fn invalidate(&self, repository: &RepositoryName) -> Result<(), StoreError>;
 }
 
 /// The state of the cache that nodes share, kept in the database.

@@ -1,37 +1,56 @@
-//! Ends uploads that their clients have left, so that staged bytes do not fill the disk.
+//! Ends uploads that their clients have left, so that staged bytes do not fill the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use wharf_core::Registry;
+use wharf_core::metadata::JobOutcome;
+
+use crate::Handler;
 
 /// How many uploads are ended in one go.
 const BATCH: usize = 100;
 
-/// The job.
-#[derive(Clone, Copy, Debug)]
-pub struct ExpiredUploads {
-    /// How long it waits between two looks.
-    pub interval: Duration,
-}
+/// How long it rests between two looks.
+const INTERVAL: Duration = Duration::from_secs(60);
 
-impl Default for ExpiredUploads {
-    /// Looks once a minute.
-    fn default() -> Self {
-        Self { interval: Duration::from_secs(60) }
-    }
+/// The job.
+pub struct ExpiredUploads {
+    registry: Arc<Registry>,
 }
 
 impl ExpiredUploads {
-    /// Looks again and again, first at once.
-    pub async fn run(self, registry: &Registry) {
+    /// Looks once a minute.
+    pub const fn new(registry: Arc<Registry>) -> Self {
+        Self { registry }
+    }
+}
+
+#[async_trait]
+impl Handler for ExpiredUploads {
+    fn kind(&self) -> &'static str {
+        "uploads.expire"
+    }
+
+    async fn run(&self, _: &str) -> JobOutcome {
+        let mut ended = 0;
         loop {
-            match registry.end_expired_uploads(BATCH).await {
-                Ok(BATCH) => continue,
-                Ok(0) => {}
-                Ok(ended) => tracing::info!(ended, "ended uploads that had expired"),
-                Err(error) => tracing::warn!(%error, "expired uploads could not be ended"),
+            match self.registry.end_expired_uploads(BATCH).await {
+                Ok(batch) => {
+                    ended += batch;
+                    if batch < BATCH {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    return JobOutcome::Retry { after: Duration::ZERO, error: error.to_string() };
+                }
             }
-            tokio::time::sleep(self.interval).await;
         }
+        if ended > 0 {
+            tracing::info!(ended, "ended uploads that had expired");
+        }
+        JobOutcome::Again(INTERVAL)
     }
 }

@@ -1,14 +1,74 @@
-//! Background work: what a registry does when nobody asks. Each job is a file; this one runs them.
+//! Background work: the runner of the durable queue of jobs, and each job that a registry has, in a file of its own.
+//!
+//! A job may run twice: its process can end between the work and the word that it is done. So whatever a handler
+//! does, it does in a way that may be done again.
 
+mod backoff;
+mod event_upkeep;
 mod expired_uploads;
+mod handler;
+mod hold;
+mod leftovers;
+mod runner;
+mod tag_history;
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wharf_core::Registry;
+use wharf_core::metadata::{EventLog, Jobs, KeepEvents};
 
+pub use backoff::Backoff;
+pub use event_upkeep::EventUpkeep;
 pub use expired_uploads::ExpiredUploads;
+pub use handler::Handler;
+pub use leftovers::Leftovers;
+pub use runner::{Runner, RunnerRules};
+pub use tag_history::TagHistory;
 
-/// Runs all background work until the future is dropped.
-pub async fn run(registry: Arc<Registry>) {
-    ExpiredUploads::default().run(&registry).await;
+/// What background work is done on.
+pub struct Parts {
+    /// The registry.
+    pub registry: Arc<Registry>,
+    /// The queue.
+    pub jobs: Arc<dyn Jobs>,
+    /// The log of events.
+    pub events: Arc<dyn EventLog>,
+}
+
+/// The settings of background work.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// How the queue is worked off.
+    pub runner: RunnerRules,
+    /// How long events are kept.
+    pub keep_events: KeepEvents,
+    /// How long changes of tags are kept that later ones follow; for ever without it.
+    pub keep_tag_history: Option<Duration>,
+}
+
+impl Default for Rules {
+    /// Events that all readers have passed for a week, others for a month, the history of tags for ever.
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            runner: RunnerRules::default(),
+            keep_events: KeepEvents { at_least: DAY * 7, at_most: DAY * 30 },
+            keep_tag_history: None,
+        }
+    }
+}
+
+/// Works off the queue until `stop`; on any number of nodes at once. Returns when no job runs here any more, which
+/// takes [`RunnerRules::grace`] at most and a few seconds more where the database does not answer.
+pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
+    let mut runner = Runner::new(parts.jobs, rules.runner)
+        .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
+        .recurring(Leftovers::new(parts.registry))
+        .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events));
+    if let Some(age) = rules.keep_tag_history {
+        runner = runner.recurring(TagHistory::new(parts.events, age));
+    }
+    runner.run(stop).await;
 }

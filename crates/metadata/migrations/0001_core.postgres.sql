@@ -146,14 +146,6 @@ CREATE TABLE events (
 ) PARTITION BY RANGE (id);
 ALTER SEQUENCE event_ids OWNED BY events.id;
 CREATE INDEX events_in_order ON events (transaction_id, id);
-DO $$
-BEGIN
-    FOR part IN 0..7 LOOP
-        EXECUTE format(
-            'CREATE TABLE events_%s PARTITION OF events FOR VALUES FROM (%s) TO (%s)',
-            part, part * 25000000::bigint, (part + 1) * 25000000::bigint);
-    END LOOP;
-END $$;
 CREATE TABLE events_default PARTITION OF events DEFAULT;
 
 -- The oldest protocol between node and database that is still allowed: one row. Every write reads it in its own

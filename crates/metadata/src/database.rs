@@ -1,12 +1,16 @@
 //! The traits of the core on any engine: each method hands one transaction to it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use wharf_core::blobs::ObjectKey;
+use wharf_core::cache::{Epoch, Epochs};
 use wharf_core::metadata::{
-    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, FinishOutcome,
-    FinishUpload, ListReferrers, ManifestMetadata, Memberships, MountBlob, Progress, Referrer,
-    RemoveBlob, RemoveOutcome, Repositories, ReserveBlob, ReserveOutcome, StartUpload,
-    StoredManifest, Tags, Upload, Uploads,
+    ClaimedJob, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
+    FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, JobOutcome, JobStatus, Jobs,
+    KeepEvents, Lease, ListReferrers, LoggedEvent, ManifestMetadata, Memberships, MountBlob,
+    NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome, Repositories, ReserveBlob,
+    ReserveOutcome, StartUpload, StoredManifest, Tags, Upload, Uploads,
 };
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Digest, Reference, RepositoryName, Tag};
@@ -14,7 +18,9 @@ use wharf_oci::{Digest, Reference, RepositoryName, Tag};
 use crate::engine::Engine;
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::transactions::{manifests, memberships, repositories, tags, uploads};
+use crate::transactions::{
+    epoch, event_log, expiry, jobs, manifests, memberships, repositories, tags, uploads,
+};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -35,6 +41,17 @@ impl Database<Postgres> {
     /// Metadata on PostgreSQL.
     pub const fn on_postgres(engine: Postgres) -> Self {
         Self { engine }
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Epochs for Database<E> {
+    async fn epoch(&self) -> Result<Epoch> {
+        self.engine.read(epoch::Find).await
+    }
+
+    async fn advance_epoch(&self, from: i64) -> Result<()> {
+        self.engine.write(epoch::Advance { from }).await
     }
 }
 
@@ -111,6 +128,10 @@ impl<E: Engine> Uploads for Database<E> {
         self.engine.read(uploads::Expired { limit }).await
     }
 
+    async fn known_uploads(&self, ids: Vec<UploadId>) -> Result<Vec<UploadId>> {
+        self.engine.read(uploads::Known { ids }).await
+    }
+
     async fn count_uploads(&self) -> Result<u64> {
         self.engine.read(uploads::Count).await
     }
@@ -152,5 +173,68 @@ impl<E: Engine> Tags for Database<E> {
 
     async fn delete_tag(&self, deletion: DeleteTag) -> Result<DeleteOutcome> {
         self.engine.write(deletion).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Jobs for Database<E> {
+    async fn enqueue_job(&self, job: NewJob) -> Result<bool> {
+        self.engine.write(job).await
+    }
+
+    async fn claim_job(&self, kinds: Vec<String>, lease: Duration) -> Result<Option<ClaimedJob>> {
+        self.engine.write(jobs::Claim { kinds, lease }).await
+    }
+
+    async fn extend_lease(&self, held: Lease, lease: Duration) -> Result<bool> {
+        self.engine.write(jobs::Extend { held, lease }).await
+    }
+
+    async fn end_job(&self, held: Lease, outcome: JobOutcome) -> Result<bool> {
+        self.engine.write(jobs::End { held, outcome }).await
+    }
+
+    async fn list_jobs(&self, after: i64, limit: usize) -> Result<Vec<JobStatus>> {
+        self.engine.read(jobs::List { after, limit }).await
+    }
+
+    async fn revive_job(&self, id: i64) -> Result<bool> {
+        self.engine.write(jobs::Revive(id)).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> EventLog for Database<E> {
+    async fn read_events(&self, after: Position, limit: usize) -> Result<Vec<LoggedEvent>> {
+        self.engine.read(event_log::Read { after, limit }).await
+    }
+
+    async fn newest_position(&self) -> Result<Position> {
+        self.engine.read(event_log::Newest).await
+    }
+
+    async fn reader_position(&self, reader: String) -> Result<Position> {
+        self.engine.read(event_log::Standing(reader)).await
+    }
+
+    async fn advance_reader(&self, reader: String, to: Position) -> Result<bool> {
+        self.engine.write(event_log::Advance { reader, to }).await
+    }
+
+    async fn expire_events(&self, keep: KeepEvents, limit: usize) -> Result<u64> {
+        self.engine.write(expiry::ExpireEvents { keep, limit }).await
+    }
+
+    async fn make_room(&self) -> Result<u64> {
+        self.engine.write(expiry::MakeRoom::default()).await
+    }
+
+    async fn expire_tag_history(
+        &self,
+        after: Option<HistoryPlace>,
+        age: Duration,
+        limit: usize,
+    ) -> Result<HistoryWalk> {
+        self.engine.write(expiry::ExpireTagHistory { after, age, limit }).await
     }
 }

@@ -40,9 +40,20 @@ pub(crate) struct Json(pub(crate) String);
 /// A row of a reply.
 pub(crate) struct Row(pub(crate) Vec<Value>);
 
+/// Whose SQL is spoken. Statements are written once; where they cannot be, a function beside the transaction
+/// is named after what both of its texts ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
 /// One transaction, open.
 #[async_trait]
 pub(crate) trait Statements: Send {
+    /// Whose SQL is spoken.
+    fn dialect(&self) -> Dialect;
+
     /// Now, by the database's clock.
     async fn now(&mut self) -> Result<Timestamp>;
 
@@ -63,6 +74,20 @@ pub(crate) trait Statements: Send {
     /// until it ends. A row that another transaction has changed since this one began makes it begin again. So
     /// what was read is still true when this commits. Says nothing of rows that are not there.
     async fn query_locked(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>>;
+
+    /// The same, passing over rows that another transaction holds. For transactions that see
+    /// [`EachCommit`](Sees::EachCommit): others would begin again at each row changed since they began.
+    async fn query_free(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>>;
+}
+
+/// What the statements of a transaction see of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sees {
+    /// What was committed when it began. It begins again where a row that it changes or locks is not that any
+    /// more. The rule.
+    OneSnapshot,
+    /// Each statement, what was committed by then. For one that depends on a single row, which it locks first.
+    EachCommit,
 }
 
 /// A whole transaction. It may run more than once, where an engine makes it try again.
@@ -70,6 +95,9 @@ pub(crate) trait Statements: Send {
 pub(crate) trait Transaction: Send + Sync + 'static {
     /// What it returns once it is committed.
     type Output: Send + 'static;
+
+    /// What its statements see of others.
+    const SEES: Sees = Sees::OneSnapshot;
 
     /// Its statements. An error rolls all of them back.
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output>;
@@ -95,6 +123,13 @@ impl Row {
         match self.0.get(column) {
             Some(Value::Int(value)) => Ok(*value),
             _ => Err(unexpected(column)),
+        }
+    }
+
+    pub(crate) fn optional_int(&self, column: usize) -> Result<Option<i64>> {
+        match self.0.get(column) {
+            Some(Value::Null(_)) => Ok(None),
+            _ => self.int(column).map(Some),
         }
     }
 

@@ -12,13 +12,23 @@ pub(crate) struct Migration {
     pub(crate) postgres: &'static str,
 }
 
-/// Every step, in order. A step that was released is never changed.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "core",
-    sqlite: include_str!("../migrations/0001_core.sqlite.sql"),
-    postgres: include_str!("../migrations/0001_core.postgres.sql"),
-}];
+/// Every step, in order. A step that was released is never changed. On PostgreSQL binaries of the version before
+/// go on while and after a step is applied, so that a step which takes something from them waits for a version that
+/// does without, and raises `schema_protocol` to the protocol of that one.
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "core",
+        sqlite: include_str!("../migrations/0001_core.sqlite.sql"),
+        postgres: include_str!("../migrations/0001_core.postgres.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "background",
+        sqlite: include_str!("../migrations/0002_background.sqlite.sql"),
+        postgres: include_str!("../migrations/0002_background.postgres.sql"),
+    },
+];
 
 /// The version of a database after all of [`MIGRATIONS`].
 pub(crate) fn newest() -> i64 {
@@ -28,7 +38,7 @@ pub(crate) fn newest() -> i64 {
 /// Why a database cannot be brought to this binary's version.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The database is newer than the binary.
+    /// The database file is newer than the binary.
     #[error(
         "the database has schema version {found}, this wharf understands up to {known}; use a newer wharf"
     )]

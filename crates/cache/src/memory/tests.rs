@@ -93,7 +93,7 @@ async fn readers_never_see_what_an_acknowledged_write_replaced() {
     let repository = "a/b".parse().unwrap();
     for write in 1..=WRITES {
         database.store(write, Ordering::SeqCst);
-        cache.invalidate(&repository).await;
+        cache.invalidate(&repository).await.unwrap();
         acknowledged.store(write, Ordering::SeqCst);
         tokio::task::yield_now().await;
     }

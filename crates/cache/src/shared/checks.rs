@@ -20,6 +20,10 @@ const MOST: usize = 512;
 /// How long Redis keeps a version that nobody changes. After that values under it are worthless, which costs misses.
 pub(super) const VERSION_LIFE: Duration = Duration::from_secs(24 * 3600);
 
+/// How long it keeps one that nothing was put under: time to read the database. So names that are made up by who
+/// asks take little memory.
+const NEW_VERSION_LIFE: Duration = Duration::from_secs(60);
+
 /// Each version, made where there is none. A version is a random number: one that was lost, whichever way, never
 /// comes again, and with it no value that was kept under it.
 const ASK: &str = "
@@ -103,7 +107,7 @@ async fn ask(script: &Script, link: &Link, batch: Batch) {
     for _ in &batch {
         question.arg(new_version());
     }
-    question.arg(VERSION_LIFE.as_secs());
+    question.arg(NEW_VERSION_LIFE.as_secs());
     let answer = link
         .ask(|mut connection| async move { question.invoke_async(&mut connection).await })
         .await;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, FromRedisValue, IntoConnectionInfo, RedisResult};
+use wharf_core::clock::{Random, SystemRandom};
 
 /// How many failures in a row end the tries.
 const FAILURES: u32 = 3;
@@ -85,9 +86,23 @@ impl Link {
         })
     }
 
-    /// Whether commands are tried now.
-    pub(super) fn is_up(&self) -> bool {
-        self.now() >= self.paused_until.load(Ordering::Relaxed)
+    /// Whether Redis is left alone, but for a try now and then.
+    pub(super) fn is_paused(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) >= FAILURES
+    }
+
+    /// Whether this command is tried now. At the end of a pause one is, and decides for all.
+    fn may_try(&self) -> bool {
+        if !self.is_paused() {
+            return true;
+        }
+        let (now, until) = (self.now(), self.paused_until.load(Ordering::Relaxed));
+        let next = now + pause();
+        now >= until
+            && self
+                .paused_until
+                .compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// What Redis answers; `None` when it does not in time, or was not asked.
@@ -96,7 +111,7 @@ impl Link {
         T: FromRedisValue,
         F: Future<Output = RedisResult<T>>,
     {
-        if !self.is_up() {
+        if !self.may_try() {
             return None;
         }
         let asked = command(self.connection.clone());
@@ -125,11 +140,18 @@ impl Link {
         if failures == FAILURES {
             tracing::warn!(reason, "Redis does not answer: going on without it");
         }
-        let pause = u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX);
-        self.paused_until.store(self.now() + pause, Ordering::Relaxed);
+        self.paused_until.store(self.now() + pause(), Ordering::Relaxed);
     }
 
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// [`PAUSE`] in milliseconds, up to a quarter longer, so that not all nodes try at once.
+fn pause() -> u64 {
+    let mut byte = [0];
+    SystemRandom.fill(&mut byte);
+    let pause = u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX);
+    pause + pause * u64::from(byte[0]) / 1024
 }

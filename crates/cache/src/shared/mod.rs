@@ -7,12 +7,15 @@
 //! that are `eventual` tags are believed without asking too, for as long as the settings say.
 //!
 //! A writer that cannot reach Redis has all nodes leave it alone, by the database (see `watch.rs`), before its write
-//! is acknowledged. When Redis is away, slow or empty, the database is asked: that costs time, nothing else.
+//! is acknowledged; a node that has not heard from the database for some seconds leaves it alone by itself, since it
+//! may have missed that. When Redis is away, slow or empty, the database is asked: that costs time, nothing else.
+//! A value that was damaged on its way, or is another question's, is none (`record.rs`).
 //! Redis that comes back with an older state, as a replica that takes over may, can serve tags as they were up to
 //! `life` ago; give it no replica to fail over to, or set `life` to what you can bear.
 
 mod checks;
 mod link;
+mod record;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -22,7 +25,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::Bytes;
+use wharf_core::StoreError;
 use wharf_core::cache::{Cache, Epochs, Key, Lookup, Ticket};
 use wharf_oci::{NamePattern, Reference, RepositoryName};
 
@@ -71,6 +75,8 @@ pub struct SharedCache {
     watch: Watch,
     entries: Entries,
     versions: Versions,
+    /// How many tickets were like no other.
+    alone: AtomicU64,
     eventual: Vec<NamePattern>,
     eventual_life: Duration,
     counters: SharedCacheCounters,
@@ -90,6 +96,7 @@ impl SharedCache {
             link,
             entries: Entries::new(settings.memory),
             versions: Versions::new(),
+            alone: AtomicU64::new(0),
             eventual: settings.eventual,
             eventual_life: settings.eventual_life,
             counters: SharedCacheCounters::default(),
@@ -115,6 +122,28 @@ impl SharedCache {
             }
             Key::Manifest(_, Reference::Digest(_)) | Key::Blob(..) => UNASKED,
         }
+    }
+
+    /// A version that no repository has, and no ticket had.
+    fn next_alone(&self) -> u64 {
+        // Versions count up from 0, so the two never meet.
+        u64::MAX - self.alone.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A value in Redis under that version, and how long it is kept there still.
+    async fn find(&self, epoch: i64, shared: u64, key: &Key) -> Option<(Bytes, Duration)> {
+        let name = value_key(epoch, key);
+        let asked = name.as_str();
+        let found: Option<(Option<Vec<u8>>, i64)> = self
+            .link
+            .ask(|mut connection| async move {
+                let mut both = redis::pipe();
+                both.get(asked).pttl(asked).query_async(&mut connection).await
+            })
+            .await;
+        let (found, left) = found?;
+        let value = record::decode(&name, shared, found?)?;
+        Some((value, Duration::from_millis(u64::try_from(left).unwrap_or(0))))
     }
 
     fn keep(&self, key: Key, value: Bytes, version: u64, shared: u64, life: Duration) {
@@ -148,6 +177,9 @@ impl Cache for SharedCache {
         };
         let Some((epoch, shared)) = asked.await else {
             counters.bypassed.fetch_add(1, Ordering::Relaxed);
+            // Nobody can tell whether another node wrote since the last pull: where that must not be missed,
+            // the ticket is like no other, so that no pull is given what an earlier one reads.
+            let version = if self.unasked(&key).is_zero() { self.next_alone() } else { version };
             return Lookup::Miss(Ticket { key, version, shared: 0 });
         };
         if let Some(entry) = kept
@@ -160,19 +192,8 @@ impl Cache for SharedCache {
             }
             return Lookup::Hit(entry.value);
         }
-        let name = value_key(epoch, &key);
-        let found: Option<(Option<Vec<u8>>, i64)> = self
-            .link
-            .ask(|mut connection| async move {
-                let mut both = redis::pipe();
-                both.get(&name).pttl(&name).query_async(&mut connection).await
-            })
-            .await;
-        if let Some((Some(found), left)) = found
-            && let Some(value) = value_under(shared, found)
-        {
+        if let Some((value, left)) = self.find(epoch, shared, &key).await {
             counters.redis_hits.fetch_add(1, Ordering::Relaxed);
-            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
             self.keep(key, value.clone(), version, shared, left);
             return Lookup::Hit(value);
         }
@@ -186,28 +207,34 @@ impl Cache for SharedCache {
             let unasked = self.unasked(&key).min(life);
             return self.keep(key, value, version, 0, unasked);
         };
-        let milliseconds =
-            u64::try_from(life.as_millis()).unwrap_or(u64::MAX).min(MOST_MILLISECONDS);
-        if milliseconds == 0 {
+        // Redis takes no longer times; no value lives so long.
+        let kept = life.min(LONGEST_LIFE);
+        if kept.as_millis() == 0 {
             return;
         }
-        let name = value_key(epoch, &key);
-        let mut record = BytesMut::with_capacity(8 + value.len());
-        record.put_u64(shared);
-        record.put_slice(&value);
-        // A value under a version that has passed is never served, so it may be written late.
+        let (versions, name) = (version_key(epoch, key.repository()), value_key(epoch, &key));
         let _: Option<()> = self
             .link
-            .ask(|mut connection| async move {
-                let mut put = redis::cmd("SET");
-                put.arg(name).arg(&record[..]).arg("PX").arg(milliseconds);
-                put.query_async(&mut connection).await
-            })
+            .ask(|connection| record::put(connection, versions, name, shared, &value, kept))
             .await;
         self.keep(key, value, version, shared, life);
     }
 
-    async fn invalidate(&self, repository: &RepositoryName) {
+    async fn last_known(&self, key: Key) -> Option<Bytes> {
+        let version = self.versions.of(key.repository());
+        if let Some(entry) = self.entries.get(&key)
+            && entry.version == version
+            && Instant::now() < entry.until
+        {
+            return Some(entry.value);
+        }
+        // Writers that reach Redis have invalidated there what they changed.
+        let epoch = self.watch.last()?;
+        let shared = self.checks.version(epoch, key.repository()).await?;
+        Some(self.find(epoch, shared, &key).await?.0)
+    }
+
+    async fn invalidate(&self, repository: &RepositoryName) -> Result<(), StoreError> {
         self.versions.advance(repository);
         let done = match self.watch.to_invalidate().await {
             Some(epoch) => {
@@ -224,16 +251,18 @@ impl Cache for SharedCache {
             }
             None => false,
         };
-        if !done {
-            self.watch.suspend().await;
-        }
+        let done = done || self.watch.suspend().await.is_some();
         // Whoever looked between the write and here has the version from before.
         self.versions.advance(repository);
+        done.then_some(()).ok_or_else(|| {
+            let reason = "neither Redis nor the database can be told of a change";
+            StoreError::Unavailable(reason.into())
+        })
     }
 }
 
-/// What Redis takes as a time.
-const MOST_MILLISECONDS: u64 = 1 << 40;
+/// The longest that Redis is asked to keep anything.
+const LONGEST_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 fn value_key(epoch: i64, key: &Key) -> String {
     match key {
@@ -242,10 +271,4 @@ fn value_key(epoch: i64, key: &Key) -> String {
         }
         Key::Blob(repository, digest) => format!("wharf:{epoch}:b:{repository}:{digest}"),
     }
-}
-
-/// The value, if it was kept under that version.
-fn value_under(version: u64, record: Vec<u8>) -> Option<Bytes> {
-    let mut record = Bytes::from(record);
-    (record.len() >= 8 && record.get_u64() == version).then_some(record)
 }

@@ -11,8 +11,15 @@ use super::link::Link;
 /// How often the database is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long the database may take to answer.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+
 /// How long after a suspension every node that reaches the database knows of it.
 pub(super) const KNOWN_WITHIN: Duration = Duration::from_secs(3);
+
+/// How long after asking for the epoch a reader goes by the answer: less than others wait for it to hear of a
+/// suspension, by what clocks may differ and a transaction may take.
+const BELIEVED: Duration = Duration::from_millis(2500);
 
 /// How long the cache stays suspended at least.
 const LEAST_SUSPENSION: Duration = Duration::from_secs(10);
@@ -38,8 +45,15 @@ impl Watch {
         Self { epochs, known, watching }
     }
 
-    /// The epoch whose cache may be read; `None` while nobody should use it, or before it is known.
+    /// The epoch whose cache may be read; `None` while nobody should use it, or when that is not known. A node
+    /// that does not hear from the database cannot know that a writer had the cache suspended.
     pub(super) fn current(&self) -> Option<i64> {
+        let (epoch, asked) = (*lock(&self.known))?;
+        (!epoch.is_suspended() && asked.elapsed() < BELIEVED).then_some(epoch.number)
+    }
+
+    /// The epoch as it was known last, however long ago, unless it was suspended.
+    pub(super) fn last(&self) -> Option<i64> {
         let (epoch, _) = (*lock(&self.known))?;
         (!epoch.is_suspended()).then_some(epoch.number)
     }
@@ -56,14 +70,11 @@ impl Watch {
 
     /// Makes all nodes leave the cache alone, and returns once they do. After that nothing in it is ever served:
     /// what comes later is another epoch.
-    pub(super) async fn suspend(&self) {
-        let begun = Instant::now();
-        let wait = match self.suspended().await {
-            Some(since) => KNOWN_WITHIN.saturating_sub(since),
-            // The database is away too, so nobody can write anything more that would be missed.
-            None => KNOWN_WITHIN.saturating_sub(begun.elapsed()),
-        };
-        tokio::time::sleep(wait).await;
+    /// `None` when the database is away too.
+    pub(super) async fn suspend(&self) -> Option<()> {
+        let since = self.suspended().await?;
+        tokio::time::sleep(KNOWN_WITHIN.saturating_sub(since)).await;
+        Some(())
     }
 
     /// Suspends the cache if it is not; for how long it has been then.
@@ -88,9 +99,13 @@ fn lock(known: &Known) -> std::sync::MutexGuard<'_, Option<(Epoch, Instant)>> {
 /// Asks the database and remembers what it says; `None` when it does not in time, which leaves what is known.
 async fn look(epochs: &dyn Epochs, known: &Known) -> Option<Epoch> {
     let asked = Instant::now();
-    let answer = tokio::time::timeout(KNOWN_WITHIN - INTERVAL, epochs.epoch()).await;
+    let answer = tokio::time::timeout(ANSWERED_WITHIN, epochs.epoch()).await;
     let epoch = answer.ok()?.ok()?;
-    *lock(known) = Some((epoch, asked));
+    let mut known = lock(known);
+    // An answer that was overtaken by one to a later question says nothing new.
+    if known.is_none_or(|(_, newest)| newest <= asked) {
+        *known = Some((epoch, asked));
+    }
     Some(epoch)
 }
 
@@ -105,8 +120,7 @@ async fn watch(epochs: Arc<dyn Epochs>, link: Arc<Link>, known: Known) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        // A database that does not answer leaves what is known: pulls go on from the cache, whose versions
-        // are checked still.
+        // A database that does not answer leaves what is known, which is soon too old to go by.
         let Some(epoch) = look(&*epochs, &known).await else { continue };
         if epoch.is_suspended() && epoch.since > LEAST_SUSPENSION {
             let alive = link.ask::<String, _>(|mut connection| async move {

@@ -58,7 +58,37 @@ pub struct LoggedEvent {
     pub created_at: Timestamp,
 }
 
-/// The log.
+/// How long events are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepEvents {
+    /// How old an event must be to be forgotten once all readers have passed it.
+    pub at_least: Duration,
+    /// How old an event may become where a reader has not passed it. Such a reader goes on with what is left.
+    pub at_most: Duration,
+}
+
+/// A place in the histories of all tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryPlace {
+    /// The repository's number.
+    pub repository: i64,
+    /// The tag's name.
+    pub tag: String,
+    /// The version.
+    pub version: i64,
+}
+
+/// How far a walk over the histories of all tags came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryWalk {
+    /// How many changes were forgotten.
+    pub forgotten: u64,
+    /// Where to go on; `None` at the end.
+    pub next: Option<HistoryPlace>,
+}
+
+/// The log. Its order is that of commits as far as anyone can tell: of two changes that touch the same thing,
+/// or of which one began after the other was acknowledged, the later one comes behind.
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
     /// Events behind `after`, in the order of commits. An event that is missing here commits later, and
@@ -78,6 +108,20 @@ pub trait EventLog: Send + Sync + 'static {
     /// Remembers where a reader stands, unless it stands further already. `false` then.
     async fn advance_reader(&self, reader: String, to: Position) -> Result<bool, StoreError>;
 
-    /// Forgets up to `limit` events older than `age` that all readers have passed; how many.
-    async fn expire_events(&self, age: Duration, limit: usize) -> Result<u64, StoreError>;
+    /// Forgets a bounded part of what need not be kept: up to `limit` events, or one partition where the
+    /// database keeps events in those, which goes only as a whole. Returns how many of either; 0 when nothing
+    /// is left to forget.
+    async fn expire_events(&self, keep: KeepEvents, limit: usize) -> Result<u64, StoreError>;
+
+    /// Makes the partitions that events to come will need, where the database keeps events in those; how many.
+    async fn make_room(&self) -> Result<u64, StoreError>;
+
+    /// Looks at up to `limit` (2 at least) changes of tags from behind `after`, and forgets those older than
+    /// `age` that a later one of the same tag follows: the last change of a tag is never forgotten.
+    async fn expire_tag_history(
+        &self,
+        after: Option<HistoryPlace>,
+        age: Duration,
+        limit: usize,
+    ) -> Result<HistoryWalk, StoreError>;
 }

@@ -63,6 +63,8 @@ pub enum JobOutcome {
         /// Why it failed, for operators.
         error: String,
     },
+    /// The runner stops before the job is done: it is due at once, as if this run had not been.
+    GivenBack,
 }
 
 /// Where a job stands.
@@ -89,8 +91,8 @@ pub struct JobStatus {
     pub state: JobState,
     /// How often it was begun since it last succeeded.
     pub attempts: u32,
-    /// When it is due, or when its lease ends.
-    pub due: Timestamp,
+    /// When it is due, or when its lease ends; `None` where it was set aside.
+    pub due: Option<Timestamp>,
     /// Why it last failed.
     pub last_error: Option<String>,
 }
@@ -101,15 +103,16 @@ pub trait Jobs: Send + Sync + 'static {
     /// Adds a job. `false` when there is one of that kind and key already, which stays as it is.
     async fn enqueue_job(&self, job: NewJob) -> Result<bool, StoreError>;
 
-    /// Claims the job of one of `kinds` that is due longest, for `lease`. A job whose runner let its lease
-    /// end is due again.
+    /// Claims the job of one of `kinds` that is due longest, for `lease`; jobs that another runner claims at
+    /// this moment are passed over. A job whose runner let its lease end is due again.
     async fn claim_job(
         &self,
         kinds: Vec<String>,
         lease: Duration,
     ) -> Result<Option<ClaimedJob>, StoreError>;
 
-    /// Holds a job for `lease` from now. `false` when the job is not this runner's any more.
+    /// Holds a job for `lease` from now, also where its lease has ended and nobody else has claimed it yet.
+    /// `false` when the job is not this runner's any more.
     async fn extend_lease(&self, held: Lease, lease: Duration) -> Result<bool, StoreError>;
 
     /// Ends a run. `false` when the job was not this runner's any more; nothing changes then.

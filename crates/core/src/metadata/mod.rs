@@ -8,7 +8,9 @@ mod repositories;
 mod tags;
 mod uploads;
 
-pub use event_log::{EventLog, LoggedEvent, NoPosition, Position};
+pub use event_log::{
+    EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
+};
 pub use jobs::{ClaimedJob, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use manifests::{
     CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, ManifestMetadata,

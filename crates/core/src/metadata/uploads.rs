@@ -120,6 +120,9 @@ pub trait Uploads: Send + Sync + 'static {
     /// Up to `limit` uploads that have expired and whose reservations, if any, have passed their deadline.
     async fn expired_uploads(&self, limit: usize) -> Result<Vec<Upload>, StoreError>;
 
+    /// Which of these uploads there are, expired ones included.
+    async fn known_uploads(&self, ids: Vec<UploadId>) -> Result<Vec<UploadId>, StoreError>;
+
     /// How many uploads there are: a gauge for operators.
     async fn count_uploads(&self) -> Result<u64, StoreError>;
 }

@@ -50,7 +50,15 @@ impl Registry {
             }
             Lookup::Miss(ticket) => Some(ticket),
         };
-        let found = self.parts.metadata.find_blob(repository.clone(), *digest).await?;
+        let found = match self.parts.metadata.find_blob(repository.clone(), *digest).await {
+            Err(StoreError::Unavailable(reason)) => {
+                let known = self.parts.cache.last_known(Key::Blob(repository.clone(), *digest));
+                let known = known.await.and_then(|record| decode_blob(*digest, &record));
+                let (key, size) = known.ok_or(StoreError::Unavailable(reason))?;
+                return Ok(HeldBlob { key, size });
+            }
+            found => found?,
+        };
         let key = found.ok_or_else(|| Missing::Blob(repository.clone(), *digest))?;
         let size = self.parts.blobs.head(&key).await?.ok_or_else(|| lost(&key))?;
         if let Some(ticket) = ticket {
@@ -106,8 +114,10 @@ impl Registry {
         let removal = RemoveBlob { repository: repository.clone(), digest: *digest };
         let outcome = self.parts.metadata.remove_blob(removal).await;
         // Whatever came of it: a reply that was lost may have been that of a removal.
-        self.parts.cache.invalidate(repository).await;
-        match outcome? {
+        let invalidated = self.parts.cache.invalidate(repository).await;
+        let outcome = outcome?;
+        invalidated?;
+        match outcome {
             RemoveOutcome::Removed => Ok(()),
             RemoveOutcome::NotHeld => Err(Missing::Blob(repository.clone(), *digest).into()),
             RemoveOutcome::Needed(manifest) => {

@@ -49,7 +49,7 @@ pub struct PushedManifest {
 }
 
 impl Registry {
-    /// Reads a manifest: from the cache, else from the metadata.
+    /// Reads a manifest: from the cache, else from the metadata; while these are away, what was known last.
     ///
     /// # Errors
     /// [`Missing::Manifest`] when the repository does not hold it.
@@ -72,11 +72,17 @@ impl Registry {
             // Whoever has the same versions came after every write that the others could have missed.
             Some(ticket) => {
                 let flight = (ticket.key.clone(), ticket.version, ticket.shared);
-                self.manifest_reads.join(flight, self.read_manifest(operation, ticket)).await?
+                self.manifest_reads.join(flight, self.read_manifest(operation, ticket)).await
             }
-            None => {
-                self.parts.metadata.find_manifest(repository.clone(), reference.clone()).await?
+            None => self.parts.metadata.find_manifest(repository.clone(), reference.clone()).await,
+        };
+        let found = match found {
+            Err(StoreError::Unavailable(reason)) => {
+                let key = Key::Manifest(repository.clone(), reference.clone());
+                let known = self.parts.cache.last_known(key).await.and_then(decode_manifest);
+                return known.ok_or_else(|| StoreError::Unavailable(reason).into());
             }
+            found => found?,
         };
         let manifest = found.ok_or_else(|| missing_manifest(repository, reference))?;
         Ok(manifest)
@@ -117,8 +123,10 @@ impl Registry {
             }
         };
         // Whatever came of it: a reply that was lost may have been that of a deletion.
-        self.parts.cache.invalidate(repository).await;
-        match outcome? {
+        let invalidated = self.parts.cache.invalidate(repository).await;
+        let outcome = outcome?;
+        invalidated?;
+        match outcome {
             DeleteOutcome::Deleted => Ok(()),
             DeleteOutcome::NotFound => Err(missing_manifest(repository, reference)),
             DeleteOutcome::NoRepository => Err(Missing::Repository(repository.clone()).into()),

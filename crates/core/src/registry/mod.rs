@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Error;
-use crate::blobs::{Blobs, MappedReads};
+use crate::blobs::{Blobs, Leftovers, MappedReads};
 use crate::cache::{Cache, Key};
 use crate::clock::Random;
 use crate::delivery::SignedUrls;
@@ -43,6 +43,8 @@ pub struct Parts {
     pub mapped: Option<Arc<dyn MappedReads>>,
     /// Who else gives the objects to clients, by signed URLs: the store itself, or a CDN before it.
     pub signed: Option<Arc<dyn SignedUrls>>,
+    /// Where the store can keep what no upload names any more.
+    pub leftovers: Option<Arc<dyn Leftovers>>,
     /// The cache.
     pub cache: Arc<dyn Cache>,
     /// Who may do what.

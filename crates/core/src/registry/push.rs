@@ -57,8 +57,10 @@ impl Registry {
         let outcome = self.parts.metadata.commit_manifest(commit).await;
         // Before the acknowledgement, and also where a reply was lost: from here on no cache answers with
         // where the tags were.
-        self.parts.cache.invalidate(&operation.repository).await;
-        match outcome? {
+        let invalidated = self.parts.cache.invalidate(&operation.repository).await;
+        let outcome = outcome?;
+        invalidated?;
+        match outcome {
             CommitOutcome::Committed => Ok(pushed),
             CommitOutcome::Missing(digests) => Err(Error::MissingContent(digests)),
             CommitOutcome::Precondition(tag, current) => Err(Error::Precondition { tag, current }),

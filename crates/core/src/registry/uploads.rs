@@ -194,6 +194,25 @@ impl Registry {
         Ok(ended)
     }
 
+    /// Drops what is staged for uploads that are no more, up to `limit` of them, and returns how many. Background
+    /// work: what a broken request or a dead node left behind is not urgent.
+    ///
+    /// # Errors
+    /// A store's fault only.
+    pub async fn collect_leftovers(&self, limit: usize) -> Result<usize, Error> {
+        let Some(store) = &self.parts.leftovers else { return Ok(0) };
+        // Long after the last request that could still be at work on an upload whose row is gone.
+        let age = self.rules.upload_lifetime + self.rules.move_time_limit;
+        let staged = store.staged_before(age, limit).await?;
+        let known = self.parts.metadata.known_uploads(staged.clone()).await?;
+        let mut dropped = 0;
+        for upload in staged.iter().filter(|upload| !known.contains(upload)) {
+            store.drop_leftovers(upload).await?;
+            dropped += 1;
+        }
+        Ok(dropped)
+    }
+
     async fn start(
         &self,
         id: UploadId,

@@ -117,6 +117,7 @@ delegate! {
         finish_upload(finish: FinishUpload) -> FinishOutcome;
         cancel_upload(id: UploadId) -> bool;
         expired_uploads(limit: usize) -> Vec<Upload>;
+        known_uploads(ids: Vec<UploadId>) -> Vec<UploadId>;
         count_uploads() -> u64;
     }
     ManifestMetadata {

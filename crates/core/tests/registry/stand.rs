@@ -79,6 +79,7 @@ impl<B: Blobs> Stand<B> {
             blobs: blobs.clone(),
             mapped: None,
             signed: None,
+            leftovers: None,
             cache: Arc::new(MemoryCache::new(16 << 20)),
             permissions: Arc::new(Everyone),
             random: Arc::new(SystemRandom),

@@ -66,6 +66,8 @@ pub type MakeSpan = Box<dyn Fn(&Parts, &'static str) -> tracing::Span + Send + S
 pub struct Settings {
     /// Where clients see us.
     pub origin: Origin,
+    /// Whether the registry is served; else only health is.
+    pub registry: bool,
     /// Who carries blobs to clients.
     pub delivery: Delivery,
     /// How long a shared cache may keep what a tag names. Zero: it asks each time.
@@ -84,6 +86,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             origin: Origin::default(),
+            registry: true,
             delivery: Delivery::default(),
             tag_max_age: Duration::ZERO,
             min_chunk: 0,
@@ -167,7 +170,12 @@ impl Handler for Api {
         let mut entry = inner.log.begin(&request, id, client);
         let (head, body) = request.into_parts();
         let is_api = head.uri.path().starts_with("/v2");
-        let found = routes::find(&head.method, head.uri.path());
+        let found = match routes::find(&head.method, head.uri.path()) {
+            Found::Route(..) | Found::OtherMethods(_) if is_api && !inner.settings.registry => {
+                Found::Nothing
+            }
+            found => found,
+        };
         let operation = match &found {
             Found::Route(route, _) => route.operation,
             _ => "none",

@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken rule ends in a panic")]
 
 mod committing;
+mod event_log;
+mod histories;
+mod jobs;
+mod linearizability;
 mod memberships;
 mod preconditions;
 mod races;
@@ -15,6 +19,9 @@ mod tags;
 mod uploads;
 
 pub use committing::*;
+pub use event_log::*;
+pub use histories::*;
+pub use jobs::*;
 pub use memberships::*;
 pub use preconditions::*;
 pub use races::*;
@@ -122,6 +129,33 @@ macro_rules! metadata_contract {
             of_many_that_compare_and_swap_one_wins_each_round
             of_many_that_create_a_tag_one_wins
             a_blob_removed_while_manifests_are_pushed_is_never_missed
+            // Histories.
+            what_clients_of_one_tag_are_told_is_linearizable
+            // Jobs.
+            a_job_is_claimed_once_with_what_it_says
+            of_one_kind_and_key_there_is_one_job
+            a_job_waits_for_its_time
+            the_job_that_is_due_longest_comes_first
+            only_jobs_of_the_kinds_asked_for_are_claimed
+            a_job_whose_runner_is_gone_is_due_when_its_lease_ends
+            a_lease_that_is_extended_lasts
+            a_runner_that_lost_its_job_changes_nothing
+            a_job_that_is_done_is_forgotten
+            a_job_that_is_due_again_waits_for_its_time
+            a_job_that_failed_is_tried_again_later
+            a_job_set_aside_waits_until_it_is_revived
+            only_jobs_set_aside_are_revived
+            a_job_given_back_is_due_at_once
+            jobs_are_listed_a_page_at_a_time
+            many_runners_never_hold_one_job_together
+            // The log of events.
+            events_are_read_in_the_order_of_commits
+            each_reader_goes_on_where_it_stood
+            a_reader_never_goes_back
+            behind_the_newest_position_is_what_comes_later
+            readers_miss_nothing_while_many_write
+            events_that_may_be_needed_are_kept
+            old_changes_of_tags_are_forgotten_but_for_the_last
         }
     };
     ($make:path: $($rule:ident)*) => { $(

@@ -10,8 +10,9 @@ use wharf_core::UploadId;
 use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
-    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, FinishOutcome,
-    FinishUpload, Metadata, Precondition, ReserveBlob, ReserveOutcome, StartUpload,
+    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
+    FinishOutcome, FinishUpload, Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome,
+    StartUpload,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -57,6 +58,8 @@ pub trait Inspect: Send + Sync {
 /// Metadata under test.
 pub struct Stand {
     pub(crate) metadata: Arc<dyn Metadata>,
+    pub(crate) jobs: Arc<dyn Jobs>,
+    pub(crate) events: Arc<dyn EventLog>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -64,11 +67,13 @@ pub struct Stand {
 impl Stand {
     /// A stand for new, empty metadata.
     pub fn new(
-        metadata: impl Metadata,
+        metadata: impl Metadata + Jobs + EventLog,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
-        Self { metadata: Arc::new(metadata), clock, inspect: Box::new(inspect) }
+        let all = Arc::new(metadata);
+        let (metadata, jobs, events) = (all.clone(), all.clone(), all);
+        Self { metadata, jobs, events, clock, inspect: Box::new(inspect) }
     }
 
     /// Rows, each as its columns joined by spaces.

@@ -43,9 +43,13 @@ impl Failure {
             (&SqlState::UNIQUE_VIOLATION | &SqlState::FOREIGN_KEY_VIOLATION, _) => {
                 Some(Again::Constraint)
             }
-            (&SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN, _) | (_, "08") => {
-                Some(Again::Lost)
-            }
+            (
+                &SqlState::ADMIN_SHUTDOWN
+                | &SqlState::CRASH_SHUTDOWN
+                | &SqlState::IDLE_SESSION_TIMEOUT,
+                _,
+            )
+            | (_, "08") => Some(Again::Lost),
             _ => None,
         };
         let error = match (state, class) {
@@ -55,6 +59,16 @@ impl Failure {
             _ => StoreError::Unavailable(text),
         };
         Self { error, again }
+    }
+
+    /// Of an error of what begins a transaction. A server that only follows another one does not begin any that
+    /// writes: which server takes writes now, a new connection finds out.
+    pub(super) fn of_begin(error: &Error) -> Self {
+        let mut failure = Self::of(error);
+        if error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) {
+            failure.again = Some(Again::Lost);
+        }
+        failure
     }
 
     /// Of an error of the pool.

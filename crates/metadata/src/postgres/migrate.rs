@@ -36,7 +36,8 @@ pub(super) async fn found(client: &Client) -> Result<Found, Error> {
     }
 }
 
-/// Whether the database is one of this binary's past, and how many steps it lacks.
+/// What the database lacks. One that a newer binary has brought further lacks nothing: nodes of two versions work
+/// side by side for as long as `schema_protocol` allows the older one.
 fn missing(found: &Found) -> Result<&'static [Migration], MigrationError> {
     for (step, (version, sum)) in MIGRATIONS.iter().zip(found) {
         if step.version == *version && checksum(step) != *sum {
@@ -44,13 +45,10 @@ fn missing(found: &Found) -> Result<&'static [Migration], MigrationError> {
         }
     }
     let at = found.last().map_or(0, |(version, _)| *version);
-    if at > newest() {
-        return Err(MigrationError::Newer { found: at, known: newest() });
-    }
     Ok(&MIGRATIONS[MIGRATIONS.partition_point(|step| step.version <= at)..])
 }
 
-/// Fails unless the database is just as new as this binary.
+/// Fails where the database is older than this binary.
 pub(super) fn require_newest(found: &Found) -> Result<(), MigrationError> {
     if missing(found)?.is_empty() {
         return Ok(());

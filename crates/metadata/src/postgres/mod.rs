@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::error::SqlState;
 use wharf_core::clock::Clock;
 
-use crate::engine::{Engine, Result, Transaction};
+use crate::engine::{Engine, Result, Sees, Transaction};
 use crate::migrations::MigrationError;
 use failure::{Failure, describe};
 use retry::Tries;
@@ -33,9 +33,46 @@ const PROTOCOL: i64 = 1;
 pub struct Postgres {
     pool: Pool,
     settings: PostgresSettings,
-    begin_read: Arc<str>,
-    begin_write: Arc<str>,
+    begins: Begins,
     clock: Option<Arc<dyn Clock>>,
+}
+
+/// What begins a transaction, with its limits.
+struct Begins {
+    read: Arc<str>,
+    write: Arc<str>,
+    /// One that writes and sees each commit.
+    write_latest: Arc<str>,
+}
+
+impl Begins {
+    /// `synchronous` says that a commit waits for the disk by itself.
+    fn new(settings: &PostgresSettings, synchronous: bool) -> Self {
+        let statement = settings.statement_timeout.as_millis().max(1);
+        let idle = settings.transaction_timeout.as_millis().max(1);
+        // What is acknowledged is on disk, whatever the database's default is.
+        let durable = if synchronous { "" } else { "; SET LOCAL synchronous_commit = on" };
+        let begin = |mode: &str, more: &str| {
+            format!(
+                "BEGIN ISOLATION LEVEL {mode}; SET LOCAL statement_timeout = {statement}; \
+                 SET LOCAL idle_in_transaction_session_timeout = {idle}{more}"
+            )
+            .into()
+        };
+        Self {
+            read: begin("REPEATABLE READ READ ONLY", ""),
+            write: begin("REPEATABLE READ READ WRITE", durable),
+            write_latest: begin("READ COMMITTED READ WRITE", durable),
+        }
+    }
+
+    fn of<T: Transaction>(&self, writes: bool) -> Arc<str> {
+        Arc::clone(match (writes, T::SEES) {
+            (false, _) => &self.read,
+            (true, Sees::OneSnapshot) => &self.write,
+            (true, Sees::EachCommit) => &self.write_latest,
+        })
+    }
 }
 
 /// Why a PostgreSQL database cannot be used.
@@ -115,23 +152,8 @@ impl Postgres {
     ) -> std::result::Result<Self, PostgresError> {
         let pool = pool(&settings)?;
         let synchronous = look(&pool, &settings).await?;
-        let statement = settings.statement_timeout.as_millis().max(1);
-        let idle = settings.transaction_timeout.as_millis().max(1);
-        let limits = format!(
-            "SET LOCAL statement_timeout = {statement}; SET LOCAL idle_in_transaction_session_timeout = {idle}"
-        );
-        // What is acknowledged is on disk, whatever the database's default is.
-        let durable = if synchronous { "" } else { "; SET LOCAL synchronous_commit = on" };
-        Ok(Self {
-            pool,
-            settings,
-            begin_read: format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {limits}").into(),
-            begin_write: format!(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE; {limits}{durable}"
-            )
-            .into(),
-            clock,
-        })
+        let begins = Begins::new(&settings, synchronous);
+        Ok(Self { pool, settings, begins, clock })
     }
 
     async fn run<T: Transaction>(&self, transaction: &T, writes: bool) -> Result<T::Output> {
@@ -151,8 +173,7 @@ impl Postgres {
         deadline: Instant,
     ) -> std::result::Result<T::Output, Failure> {
         let client = self.pool.get().await.map_err(|error| Failure::of_pool(&error))?;
-        let begin = if writes { &self.begin_write } else { &self.begin_read };
-        let mut session = Session::new(client, Arc::clone(begin), self.clock.clone());
+        let mut session = Session::new(client, self.begins.of::<T>(writes), self.clock.clone());
         let run = async {
             if writes {
                 session.open(PROTOCOL).await?;

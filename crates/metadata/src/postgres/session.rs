@@ -12,9 +12,9 @@ use tokio_postgres::Error;
 use wharf_core::StoreError;
 use wharf_core::clock::{Clock, Timestamp};
 
-use super::failure::{Failure, rolled_back};
+use super::failure::{Again, Failure, rolled_back};
 use super::values::{parameters, row};
-use crate::engine::{Result, Row, Statements, Value};
+use crate::engine::{Dialect, Result, Row, Statements, Value};
 
 /// Now, in microseconds, by the database's clock: of the moment, not of the transaction's beginning.
 const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
@@ -40,6 +40,8 @@ pub(super) struct Session {
     now: Option<Timestamp>,
     /// What failed first; nothing of this transaction is ever committed then.
     failure: Option<Failure>,
+    /// The connection is of no use to anybody any more.
+    lost: bool,
 }
 
 impl Session {
@@ -49,7 +51,14 @@ impl Session {
         begin: Arc<str>,
         clock: Option<Arc<dyn Clock>>,
     ) -> Self {
-        Self { client: Some(client), begin: Some(begin), clock, now: None, failure: None }
+        Self {
+            client: Some(client),
+            begin: Some(begin),
+            clock,
+            now: None,
+            failure: None,
+            lost: false,
+        }
     }
 
     /// Begins a transaction that writes, unless the database has left this binary's `protocol` behind.
@@ -108,6 +117,9 @@ impl Session {
             return;
         }
         let mut ending = Ending(Some(client));
+        if self.lost {
+            return;
+        }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 if let Ok(Ok(())) = timeout(LONGEST_END, ending.run(how)).await {
@@ -129,11 +141,14 @@ impl Session {
         begun: std::result::Result<(), Error>,
         result: std::result::Result<T, Error>,
     ) -> Result<T> {
-        begun.and(result).map_err(|error| {
-            let failure = Failure::of(&error);
-            // What follows the first failure only tells that something failed before.
-            self.failure.get_or_insert(failure).error.clone()
-        })
+        let failure = match (begun, result) {
+            (Ok(()), Ok(taken)) => return Ok(taken),
+            (Ok(()), Err(error)) => Failure::of(&error),
+            (Err(error), _) => Failure::of_begin(&error),
+        };
+        self.lost |= failure.again == Some(Again::Lost);
+        // What follows the first failure only tells that something failed before.
+        Err(self.failure.get_or_insert(failure).error.clone())
     }
 }
 
@@ -188,6 +203,10 @@ async fn begin(client: &Object, sql: Option<Arc<str>>) -> std::result::Result<()
 
 #[async_trait]
 impl Statements for Session {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
     async fn now(&mut self) -> Result<Timestamp> {
         if let Some(clock) = &self.clock {
             return Ok(clock.now());
@@ -235,6 +254,10 @@ impl Statements for Session {
 
     async fn query_locked(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
         self.ask(&format!("{sql} FOR UPDATE"), arguments).await
+    }
+
+    async fn query_free(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
+        self.ask(&format!("{sql} FOR UPDATE SKIP LOCKED"), arguments).await
     }
 }
 

@@ -6,6 +6,8 @@ mod faults;
 mod fresh;
 mod interleaved;
 mod opening;
+mod partitions;
+mod queue;
 mod texts;
 mod writers;
 

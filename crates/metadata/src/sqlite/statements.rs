@@ -9,7 +9,7 @@ use rusqlite::{Connection, ToSql};
 use wharf_core::StoreError;
 use wharf_core::clock::{Clock, Timestamp};
 
-use crate::engine::{Kind, Result, Row, Statements, Transaction, Value};
+use crate::engine::{Dialect, Kind, Result, Row, Statements, Transaction, Value};
 use crate::sqlite::store_error;
 
 /// A connection inside a transaction.
@@ -35,6 +35,10 @@ impl OnConnection<'_> {
 
 #[async_trait]
 impl Statements for OnConnection<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
     async fn now(&mut self) -> Result<Timestamp> {
         Ok(self.clock.now())
     }
@@ -78,6 +82,10 @@ impl Statements for OnConnection<'_> {
 
     /// One transaction writes at a time: nobody else can change anything.
     async fn query_locked(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
+        self.query(sql, arguments).await
+    }
+
+    async fn query_free(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
         self.query(sql, arguments).await
     }
 }

@@ -1,6 +1,7 @@
 //! The contract, and what is SQLite's own: migrations, durability, the group of a sync, a disk that is full.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod background;
 mod groups;
 mod opening;
 

@@ -1,6 +1,10 @@
 //! The transactions, a file a noun: the rules of sharing, sweeping and committing, written once for every engine.
 
+pub(crate) mod epoch;
+pub(crate) mod event_log;
 mod events;
+pub(crate) mod expiry;
+pub(crate) mod jobs;
 pub(crate) mod manifests;
 pub(crate) mod memberships;
 pub(crate) mod repositories;

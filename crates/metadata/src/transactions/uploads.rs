@@ -242,3 +242,25 @@ impl Transaction for Count {
         rows.first().map_or(Ok(0), |row| row.size(0))
     }
 }
+
+/// `Uploads::known_uploads`
+pub(crate) struct Known {
+    pub(crate) ids: Vec<UploadId>,
+}
+
+#[async_trait]
+impl Transaction for Known {
+    type Output = Vec<UploadId>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Vec<UploadId>> {
+        let mut known = Vec::new();
+        for id in &self.ids {
+            let sql = "SELECT 1 FROM uploads WHERE id = $1";
+            let found = on.query(sql, arguments![id.to_bytes().as_slice()]).await?;
+            if !found.is_empty() {
+                known.push(*id);
+            }
+        }
+        Ok(known)
+    }
+}

@@ -17,7 +17,7 @@ use super::open_files;
 use super::settings::{SettingFlags, warn};
 use super::signals::{Shutdown, reload_on_hangup};
 use super::wiring;
-use crate::config::{AccessLog as LogTo, Config, LogFormat};
+use crate::config::{AccessLog as LogTo, Config, LogFormat, Role};
 use crate::data_folder::DataFolder;
 use crate::telemetry::Telemetry;
 
@@ -74,10 +74,10 @@ async fn run(
     data_folder: Option<&DataFolder>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let registry = Arc::new(wiring::registry(config, data_folder).await?);
+    let node = wiring::node(config, data_folder).await?;
     let metrics = Arc::new(Metrics::new(&operations()));
     let (log, log_thread) = access_log(config, &metrics)?;
-    let api = Api::new(Arc::clone(&registry), wiring::api(config)?, Arc::clone(&metrics), log);
+    let api = Api::new(Arc::clone(&node.registry), wiring::api(config)?, Arc::clone(&metrics), log);
     let address = config.http.listen;
     let max_connections = open_files::connections(config.http.max_connections.get());
     let server = Server::bind(serve::Settings { max_connections, ..wiring::server(config) })
@@ -88,7 +88,7 @@ async fn run(
     announce(config, server.local_addr().unwrap_or(address), data_folder)?;
 
     let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, shutdown.clone()));
-    let jobs = tokio::spawn(wharf_jobs::run(registry));
+    let jobs = tokio::spawn(background_work(config.clone(), node, shutdown.clone()));
     let draining = api.clone();
     let stop_delay = config.http.stop_delay.get();
     let stop = async move {
@@ -108,12 +108,22 @@ async fn run(
             "changes were under way still; what they did not record is as if never sent"
         );
     }
-    jobs.abort();
+    // It was asked to stop when the server was, and bounds its own end.
+    let _ = jobs.await;
     scrapes.abort();
     if let Some(log_thread) = log_thread {
         log_thread.stop();
     }
     Ok(())
+}
+
+/// Does jobs until a stop is asked for, where that is this process's part.
+async fn background_work(config: Config, node: wiring::Node, shutdown: Shutdown) {
+    if config.node.roles.contains(&Role::Jobs) {
+        let wiring::Node { registry, jobs, events } = node;
+        let parts = wharf_jobs::Parts { registry, jobs, events };
+        wharf_jobs::run(parts, wharf_jobs::Rules::default(), shutdown.requested()).await;
+    }
 }
 
 /// Serves the metrics on their own address, where one is set. Failing there stops nothing else.

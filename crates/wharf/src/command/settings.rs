@@ -18,6 +18,9 @@ pub struct SettingFlags {
     /// Keep everything in this folder [default: ./wharf-data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
+    /// Do only this: registry, jobs [default: both]
+    #[arg(long, value_name = "ROLES")]
+    roles: Option<String>,
     /// Serve everyone who can connect: they can push and pull
     #[arg(long)]
     open: bool,
@@ -29,6 +32,7 @@ impl SettingFlags {
         let texts = [
             ("--listen", "http.listen", self.listen.clone()),
             ("--data", "data.folder", self.data.clone()),
+            ("--roles", "node.roles", self.roles.clone()),
             ("--open", "http.open", self.open.then(|| "true".to_owned())),
         ];
         let given = |(flag, key, text): (_, _, Option<String>)| Some((flag, key, text?));

@@ -1,6 +1,7 @@
 //! The wiring: which stores, settings and server a configuration asks for.
 
 mod blobs;
+mod cache;
 mod delivery;
 pub mod metadata;
 
@@ -8,32 +9,41 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use wharf_cache::MemoryCache;
 use wharf_core::clock::SystemRandom;
+use wharf_core::metadata::{EventLog, Jobs};
 use wharf_core::permissions::Everyone;
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
 use wharf_http::origin::{IpNet, Origin};
 use wharf_http::serve;
 
-use crate::config::{BlobsUrl, Config, DatabaseUrl};
+use crate::config::{BlobsUrl, Config, DatabaseUrl, Role};
 use crate::data_folder::DataFolder;
 use crate::telemetry;
 
+/// What a node works on.
+pub struct Node {
+    pub registry: Arc<Registry>,
+    pub jobs: Arc<dyn Jobs>,
+    pub events: Arc<dyn EventLog>,
+}
+
 /// Opens the stores. `folder` is what [`data_folder`] opened.
-pub async fn registry(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Registry> {
-    let metadata = metadata::open(config, folder).await?;
+pub async fn node(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Node> {
+    let stores = metadata::open(config, folder).await?;
     let store = blobs::open(config).await?;
     let parts = Parts {
-        metadata,
+        metadata: stores.metadata,
         signed: delivery::signed(config, store.signed)?,
         blobs: store.blobs,
         mapped: store.mapped,
-        cache: Arc::new(MemoryCache::new(config.cache.size.get())),
+        leftovers: store.leftovers,
+        cache: cache::open(config, stores.epochs)?,
         permissions: Arc::new(Everyone),
         random: Arc::new(SystemRandom),
     };
-    Ok(Registry::new(parts, rules(config)))
+    let registry = Arc::new(Registry::new(parts, rules(config)));
+    Ok(Node { registry, jobs: stores.jobs, events: stores.events })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
@@ -56,6 +66,7 @@ fn rules(config: &Config) -> Rules {
         max_uploads_in_flight: config.uploads.max_in_flight.get(),
         allow_delete: config.registry.delete,
         page_size: config.registry.page_size.get(),
+        cache_life: config.cache.life.get(),
         ..Rules::default()
     }
 }
@@ -69,6 +80,7 @@ pub fn api(config: &Config) -> anyhow::Result<api::Settings> {
         config.traces.endpoint.is_some().then(|| Box::new(telemetry::request_span) as _);
     Ok(api::Settings {
         origin: Origin { external_url: http.external_url.0.clone(), trusted_proxies },
+        registry: config.node.roles.contains(&Role::Registry),
         delivery: delivery::rules(config)?,
         tag_max_age: http.tag_max_age.get(),
         min_chunk: config.uploads.min_chunk.get(),

@@ -13,6 +13,7 @@ mod place;
 mod problem;
 mod quantity;
 mod redact;
+mod role;
 mod rules;
 mod several;
 mod table;
@@ -25,8 +26,9 @@ pub use delivery::{CdnSignature, DeliveryMode};
 pub use document::document;
 pub use layers::Layers;
 pub use logging::{AccessLog, LogFormat};
-pub use place::{BlobsUrl, DatabaseUrl};
+pub use place::{BlobsUrl, CacheUrl, DatabaseUrl};
 pub use problem::{Origin, Problems};
+pub use role::Role;
 pub use rules::is_wide;
 pub use table::{Config, SETTINGS, Traces};
 

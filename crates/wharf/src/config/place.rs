@@ -1,12 +1,11 @@
 //! Where things are kept: files, the database, the object store and the cache.
-//!
-//! Stores that this build does not have yet are recognised, so that the refusal can be exact.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use wharf_blobs::ObjectStoreUrl;
+use wharf_cache::{NoRedisUrl, RedisUrl};
 use wharf_metadata::{NoPostgresUrl, PostgresUrl};
 
 use super::problem::Refusal;
@@ -117,10 +116,12 @@ impl fmt::Display for BlobsUrl {
 }
 
 /// Where the cache is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum CacheUrl {
     /// In the memory of this process.
     Memory,
+    /// In a Redis that nodes share.
+    Redis(Box<RedisUrl>),
 }
 
 impl FromStr for CacheUrl {
@@ -129,7 +130,10 @@ impl FromStr for CacheUrl {
     fn from_str(text: &str) -> Result<CacheUrl, Refusal> {
         match split(text) {
             _ if text == "memory:" => Ok(CacheUrl::Memory),
-            ("redis" | "rediss", _) => Err(not_yet("caches in its own memory only; Redis")),
+            ("redis" | "rediss", _) => match text.parse() {
+                Ok(url) => Ok(CacheUrl::Redis(Box::new(url))),
+                Err(error) => Err(Refusal::Because(NoRedisUrl::to_string(&error))),
+            },
             _ => Err(Refusal::Malformed),
         }
     }
@@ -139,6 +143,7 @@ impl fmt::Display for CacheUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CacheUrl::Memory => f.write_str("memory:"),
+            CacheUrl::Redis(url) => url.fmt(f),
         }
     }
 }
@@ -146,10 +151,6 @@ impl fmt::Display for CacheUrl {
 /// Splits `scheme://rest`; a text that is not so has no scheme.
 fn split(text: &str) -> (&str, &str) {
     text.split_once("://").unwrap_or(("", text))
-}
-
-fn not_yet(what: &str) -> Refusal {
-    Refusal::Because(format!("this build {what} comes later"))
 }
 
 #[cfg(test)]
@@ -182,12 +183,6 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_named() {
-        let reason = "this build caches in its own memory only; Redis comes later";
-        assert_eq!(refusal::<CacheUrl>("redis://h"), reason);
-    }
-
-    #[test]
     fn anything_else_is_malformed() {
         for text in ["w.db", "sqlite://", "sqlite:///w.db?mode=ro", "mysql://h/db", "://x"] {
             assert_eq!(refusal::<DatabaseUrl>(text), "malformed", "{text:?}");
@@ -195,6 +190,7 @@ mod tests {
         for text in ["/srv", "file://srv", "file://", "http://h", "s3://", "s3://b/p?x=1"] {
             assert_eq!(refusal::<BlobsUrl>(text), "malformed", "{text:?}");
         }
+        assert!(refusal::<CacheUrl>("redis://u:hidden@h:port").contains("no usable Redis URL"));
         for text in ["", "memory", "memory://"] {
             assert_eq!(refusal::<CacheUrl>(text), "malformed", "{text:?}");
         }

@@ -21,6 +21,9 @@ pub fn broken(config: &Config) -> Vec<Problem> {
         _ => Vec::new(),
     };
     problems.extend(undeliverable(config).map(Problem::new));
+    if config.node.roles.is_empty() {
+        problems.push(Problem::new("node.roles is empty: this process would do nothing"));
+    }
     problems
 }
 

@@ -15,6 +15,7 @@ use super::network::{Network, TraceEndpoint};
 use super::place::{BlobsUrl, CacheUrl, DatabaseUrl, FilePath};
 use super::problem::Problem;
 use super::quantity::{Bytes, Count, Period, Ratio, Timeout};
+use super::role::Role;
 use super::several::{List, Optional};
 
 const KIB: u64 = 1 << 10;
@@ -58,9 +59,17 @@ settings! {
     /// What is remembered to answer faster. Losing it loses speed, nothing else.
     cache: Cache {
         /// Where the cache is.
-        url: CacheUrl = "memory:" (secret) => "memory:";
+        url: CacheUrl = "memory:" (secret)
+            => "memory:, or a Redis that nodes share, such as redis://host";
         /// The most memory that the cache in this process takes.
         size: Bytes<0, TIB> = "64MiB" => "a size from 0 to 1TiB, such as 64MiB";
+        /// How long a value is kept at most.
+        life: Period<0, YEAR> = "5m" => "a time from 0s to 365d, such as 5m";
+        /// Repositories whose tags may be a little old, which spares a question to Redis; `*` stands for any text.
+        eventual: List<NamePattern> = ""
+            => "patterns of names with commas between them, such as mirror/*";
+        /// How old.
+        eventual_life: Period<0, YEAR> = "30s" => "a time from 0s to 365d, such as 30s";
     }
 
     /// The HTTP server.
@@ -101,6 +110,12 @@ settings! {
         drain_timeout: Period<0, YEAR> = "30s" => "a time from 0s to 365d, such as 30s";
         /// How long a proxy may keep what a tag names (`Cache-Control`); 0s asks each time.
         tag_max_age: Period<0, YEAR> = "0s" => "a time from 0s to 365d, such as 60s";
+    }
+
+    /// What this process does.
+    node: Node {
+        /// Serve the registry, do background work, or both. Health is served always.
+        roles: List<Role> = "registry,jobs" => "registry, jobs, or both with a comma between them";
     }
 
     /// What the registry takes and gives.

@@ -1,5 +1,7 @@
-//! A database for one test, dropped at its end.
+//! A database for one test. Making and dropping one costs more than most tests do, so that a test which leaves
+//! the schema alone gets one that an earlier test is done with, made empty.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,7 +19,12 @@ use crate::{Database, Postgres, PostgresSettings};
 /// A database of its own.
 pub(super) struct Fresh {
     pub(super) name: String,
+    /// Whether it goes to another test afterwards.
+    shared: bool,
 }
+
+/// Databases that no test uses right now, that of the longest rest first.
+static IDLE: std::sync::Mutex<VecDeque<String>> = std::sync::Mutex::new(VecDeque::new());
 
 /// The name of a database with every migration, made once for all tests of this process.
 static MIGRATED: Mutex<Option<String>> = Mutex::const_new(None);
@@ -40,17 +47,53 @@ fn random_name() -> String {
     format!("wharf_test_{:016x}", u64::from_le_bytes(bytes))
 }
 
+/// Makes a database as a migration leaves it: what the test before has left running ends, its rows go.
+const CLEAN: &str = "
+    DO $$
+    DECLARE found record;
+    BEGIN
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid();
+        WHILE EXISTS (SELECT FROM pg_stat_activity
+                      WHERE datname = current_database() AND pid <> pg_backend_pid()) LOOP
+            PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
+        END LOOP;
+        PERFORM set_config('session_replication_role', 'replica', true), pg_stat_reset();
+        FOR found IN SELECT oid::regclass AS name FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+              AND relname NOT IN ('schema_migrations', 'schema_protocol', 'event_partitions', 'cache_epoch')
+        LOOP
+            EXECUTE format('DELETE FROM %s', found.name);
+        END LOOP;
+        UPDATE cache_epoch SET epoch = 0, since = 0;
+        PERFORM setval(oid, 1, false) FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind = 'S';
+    END $$";
+
 impl Fresh {
     /// An empty database, without a schema.
     pub(super) async fn empty() -> Self {
         let name = random_name();
         let admin = connect(&wharf_engines::postgres()).await;
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
-        Self { name }
+        Self { name, shared: false }
     }
 
-    /// A database with every migration.
+    /// A database with every migration, for a test that leaves its schema and settings alone.
     pub(super) async fn new() -> Self {
+        let idle = IDLE.lock().unwrap().pop_front();
+        let Some(name) = idle else {
+            let mut fresh = Self::own().await;
+            fresh.shared = true;
+            return fresh;
+        };
+        let fresh = Self { name, shared: true };
+        fresh.client().await.batch_execute(CLEAN).await.unwrap();
+        fresh
+    }
+
+    /// A database with every migration that no other test ever uses.
+    pub(super) async fn own() -> Self {
         let mut migrated = MIGRATED.lock().await;
         if migrated.is_none() {
             let template = Self::empty().await;
@@ -59,18 +102,11 @@ impl Fresh {
             std::mem::forget(template);
         }
         let (name, template) = (random_name(), migrated.clone().unwrap());
-        drop(migrated);
         let admin = connect(&wharf_engines::postgres()).await;
-        let sql = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy");
-        // Whoever migrated the template may still be about to leave it.
-        for _ in 0..100 {
-            if admin.batch_execute(&sql).await.is_ok() {
-                return Self { name };
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        // Whoever migrated the template may be about to leave it; the server waits 5 s for that.
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
         admin.batch_execute(&sql).await.unwrap();
-        Self { name }
+        Self { name, shared: false }
     }
 
     pub(super) fn settings(&self) -> PostgresSettings {
@@ -102,6 +138,10 @@ impl Fresh {
 
 impl Drop for Fresh {
     fn drop(&mut self) {
+        if self.shared {
+            IDLE.lock().unwrap().push_back(std::mem::take(&mut self.name));
+            return;
+        }
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

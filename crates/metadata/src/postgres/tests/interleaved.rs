@@ -2,6 +2,8 @@
 //! result must be that of one after the other.
 
 mod blobs;
+mod event_log;
+mod jobs;
 mod manifests;
 mod tags;
 
@@ -15,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::fresh::Fresh;
 use crate::contract::Stand;
-use crate::engine::{Engine, Result, Statements, Transaction};
+use crate::engine::{Engine, Result, Sees, Statements, Transaction};
 use crate::{Postgres, PostgresSettings};
 
 /// How two transactions overlap.
@@ -62,6 +64,8 @@ impl<T> Stepped<T> {
 #[async_trait]
 impl<T: Transaction> Transaction for Stepped<T> {
     type Output = T::Output;
+
+    const SEES: Sees = T::SEES;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<T::Output> {
         self.stop(At::Begin).await;

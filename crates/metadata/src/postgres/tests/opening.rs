@@ -1,10 +1,11 @@
 //! Opening: migrations, their lock and their record, databases that are refused.
 
 use futures_util::future::join_all;
-use wharf_core::metadata::Repositories;
+use wharf_core::metadata::{Position, Repositories};
 
 use super::fresh::Fresh;
 use super::{Ask, Run};
+use crate::contract::{self, Stand};
 use crate::engine::Engine;
 use crate::{Database, MigrationError, Postgres, PostgresError};
 
@@ -18,7 +19,7 @@ async fn a_database_without_a_schema_is_refused_with_what_to_do() {
     let refusal = refused(&fresh).await;
     assert!(matches!(
         refusal,
-        PostgresError::Migration(MigrationError::Behind { found: 0, known: 1 })
+        PostgresError::Migration(MigrationError::Behind { found: 0, known: 2 })
     ));
     assert!(refusal.to_string().contains("run `wharf migrate`"), "{refusal}");
 }
@@ -28,32 +29,51 @@ async fn migrations_of_many_nodes_at_once_are_applied_once() {
     let fresh = Fresh::empty().await;
     let settings = fresh.settings();
     let applied = join_all((0..4).map(|_| Postgres::migrate(&settings))).await;
-    let mut applied: Vec<_> = applied.into_iter().map(Result::unwrap).collect();
-    applied.sort();
-    assert_eq!(applied, [vec![], vec![], vec![], vec![1]]);
+    let mut applied: Vec<_> = applied.into_iter().flat_map(Result::unwrap).collect();
+    applied.sort_unstable();
+    assert_eq!(applied, [1, 2]);
     let recorded =
-        "SELECT version || ' ' || name || ' ' || octet_length(checksum) FROM schema_migrations";
-    assert_eq!(fresh.column(recorded).await, ["1 core 33"]);
+        "SELECT version || ' ' || name || ' ' || octet_length(checksum) FROM schema_migrations
+         ORDER BY version";
+    assert_eq!(fresh.column(recorded).await, ["1 core 33", "2 background 33"]);
     assert!(Postgres::migrate(&settings).await.unwrap().is_empty());
     Database::on_postgres(fresh.engine().await).check().await.unwrap();
 }
 
+/// As while nodes are replaced one by one, and one of the old ones starts anew.
 #[tokio::test]
-async fn a_database_of_a_newer_wharf_is_refused_with_what_to_do() {
-    let fresh = Fresh::new().await;
+async fn a_database_of_a_newer_wharf_is_used_until_the_protocol_leaves_this_one_behind() {
+    let fresh = Fresh::own().await;
+    let client = fresh.client().await;
     let tomorrow = "INSERT INTO schema_migrations VALUES (7, 'of tomorrow', '', 0)";
-    fresh.client().await.batch_execute(tomorrow).await.unwrap();
-    for refusal in [refused(&fresh).await, Postgres::migrate(&fresh.settings()).await.unwrap_err()]
-    {
-        let text = refusal.to_string();
-        assert!(text.contains("has schema version 7, this wharf understands up to 1"), "{text}");
-        assert!(text.contains("use a newer wharf"), "{text}");
-    }
+    client.batch_execute(tomorrow).await.unwrap();
+    assert!(Postgres::migrate(&fresh.settings()).await.unwrap().is_empty());
+    Database::on_postgres(fresh.engine().await).check().await.unwrap();
+    client.batch_execute("UPDATE schema_protocol SET minimum = 2").await.unwrap();
+    let refusal = refused(&fresh).await;
+    assert!(matches!(refusal, PostgresError::Refused(_)));
+    assert!(refusal.to_string().contains("use a newer wharf"), "{refusal}");
+}
+
+/// What the version before writes, and what this one makes of it: neither notices the other.
+#[tokio::test]
+async fn a_node_of_the_version_before_writes_on_after_the_step() {
+    let fresh = Fresh::own().await;
+    let client = fresh.client().await;
+    let event = "INSERT INTO repositories (name, created_at) VALUES ('a', 0);
+         INSERT INTO events (repository_id, kind, payload, created_at)
+         SELECT id, 'tag.moved', '{}', 0 FROM repositories";
+    client.batch_execute(event).await.unwrap();
+    assert_eq!(fresh.column("SELECT tableoid::regclass::text FROM events").await, ["events_0"]);
+    let (metadata, clock, fresh) = fresh.metadata(wharf_engines::postgres()).await;
+    let stand = Stand::new(metadata, clock, fresh);
+    let read = contract::read(&stand, Position::default(), 1, 10).await;
+    assert_eq!(read[0].kind, "tag.moved");
 }
 
 #[tokio::test]
 async fn a_step_of_another_text_is_noticed() {
-    let fresh = Fresh::new().await;
+    let fresh = Fresh::own().await;
     fresh.client().await.batch_execute("UPDATE schema_migrations SET checksum = ''").await.unwrap();
     assert!(matches!(
         refused(&fresh).await,
@@ -73,20 +93,20 @@ async fn a_migration_that_fails_leaves_nothing_behind() {
     let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(fresh.column(tables).await, ["schema_protocol"]);
     client.batch_execute("DROP TABLE schema_protocol").await.unwrap();
-    assert_eq!(Postgres::migrate(&fresh.settings()).await.unwrap(), [1]);
+    assert_eq!(Postgres::migrate(&fresh.settings()).await.unwrap(), [1, 2]);
 }
 
 #[tokio::test]
 async fn migrations_work_behind_pgbouncer_too() {
     let fresh = Fresh::empty().await;
     let settings = fresh.settings_at(&wharf_engines::pgbouncer());
-    assert_eq!(Postgres::migrate(&settings).await.unwrap(), [1]);
+    assert_eq!(Postgres::migrate(&settings).await.unwrap(), [1, 2]);
     Postgres::connect(settings).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_node_that_the_protocol_has_left_behind_neither_connects_nor_writes() {
-    let fresh = Fresh::new().await;
+    let fresh = Fresh::own().await;
     let engine = fresh.engine().await;
     let insert = "INSERT INTO repositories (name, created_at) VALUES ('a', 0)";
     fresh.client().await.batch_execute("UPDATE schema_protocol SET minimum = 2").await.unwrap();
@@ -98,7 +118,7 @@ async fn a_node_that_the_protocol_has_left_behind_neither_connects_nor_writes() 
 
 #[tokio::test]
 async fn commits_wait_for_the_disk_whatever_the_default_is() {
-    let fresh = Fresh::new().await;
+    let fresh = Fresh::own().await;
     let show = || Ask("SELECT current_setting('synchronous_commit')");
     let name = &fresh.name;
     let lazy = format!("ALTER DATABASE {name} SET synchronous_commit = off");

@@ -5,6 +5,7 @@ use crate::engine::{Engine, Result, Statements, Transaction};
 use crate::sqlite::OpenError;
 use crate::{Database, MigrationError};
 use wharf_core::StoreError;
+use wharf_core::cache::Epochs;
 use wharf_core::metadata::Repositories;
 
 /// A query in the writer or a reader, whose first row comes as text.
@@ -47,7 +48,7 @@ async fn a_fresh_file_gets_every_migration() {
     let file = File::new();
     let engine = file.open();
     let applied = column(&file, "SELECT version || ' ' || name FROM schema_migrations").await;
-    assert_eq!(applied, ["1 core"]);
+    assert_eq!(applied, ["1 core", "2 background"]);
     Database::on_sqlite(engine).check().await.unwrap();
 }
 
@@ -62,6 +63,27 @@ async fn a_reopened_file_keeps_what_it_holds_and_is_not_migrated_again() {
     assert_eq!(column(&file, applied).await, before);
 }
 
+/// A data folder as the first version left it.
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_to_date_with_what_it_holds() {
+    let file = File::new();
+    let first = crate::migrations::MIGRATIONS[0].sqlite;
+    file.connect()
+        .execute_batch(&format!(
+            "CREATE TABLE schema_migrations (
+                 version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL
+             ) STRICT;
+             {first}
+             INSERT INTO schema_migrations VALUES (1, 'core', 0); {INSERT};"
+        ))
+        .unwrap();
+    let database = Database::on_sqlite(file.open());
+    database.advance_epoch(0).await.unwrap();
+    assert_eq!(database.epoch().await.unwrap().number, 1);
+    assert_eq!(column(&file, "SELECT name FROM repositories").await, ["a"]);
+    assert_eq!(column(&file, "SELECT version FROM schema_migrations").await, ["1", "2"]);
+}
+
 #[tokio::test]
 async fn a_file_from_a_newer_wharf_is_refused_with_what_to_do() {
     let file = File::new();
@@ -72,10 +94,10 @@ async fn a_file_from_a_newer_wharf_is_refused_with_what_to_do() {
     let refusal = refused(&file);
     assert!(matches!(
         refusal,
-        OpenError::Migration { source: MigrationError::Newer { found: 7, known: 1 }, .. }
+        OpenError::Migration { source: MigrationError::Newer { found: 7, known: 2 }, .. }
     ));
     let text = refusal.to_string();
-    assert!(text.contains("has schema version 7, this wharf understands up to 1"), "{text}");
+    assert!(text.contains("has schema version 7, this wharf understands up to 2"), "{text}");
     assert!(text.contains("use a newer wharf"), "{text}");
     assert!(text.contains("metadata.db"), "{text}");
 }

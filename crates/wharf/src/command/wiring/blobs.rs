@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use wharf_blobs::{FileBlobs, Limits, ObjectBlobs};
-use wharf_core::blobs::{Blobs, MappedReads};
+use wharf_core::blobs::{Blobs, Leftovers, MappedReads};
 use wharf_core::delivery::SignedUrls;
 
 use crate::config::{BlobsUrl, Config};
@@ -15,6 +15,7 @@ pub struct Store {
     pub blobs: Arc<dyn Blobs>,
     pub mapped: Option<Arc<dyn MappedReads>>,
     pub signed: Option<Arc<dyn SignedUrls>>,
+    pub leftovers: Option<Arc<dyn Leftovers>>,
 }
 
 /// Opens the store, and tries it: what is wrong with a bucket is told at the start.
@@ -28,14 +29,19 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
             .check()
             .await
             .with_context(|| format!("the bucket {url} cannot be read and written (blobs.url)"))?;
-        return Ok(Store { blobs: Arc::clone(&blobs) as _, mapped: None, signed: Some(blobs) });
+        return Ok(Store {
+            blobs: Arc::clone(&blobs) as _,
+            mapped: None,
+            signed: Some(Arc::clone(&blobs) as _),
+            leftovers: Some(blobs),
+        });
     }
     let folder = folder(config).context("blobs.url names no store")?;
     let blobs = FileBlobs::open(&folder).with_context(|| {
         format!("the blob folder {} cannot be used (blobs.url)", folder.display())
     })?;
     let blobs = Arc::new(blobs);
-    Ok(Store { blobs: Arc::clone(&blobs) as _, mapped: Some(blobs), signed: None })
+    Ok(Store { blobs: Arc::clone(&blobs) as _, mapped: Some(blobs), signed: None, leftovers: None })
 }
 
 /// The folder of blobs that are files.

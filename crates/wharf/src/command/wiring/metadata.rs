@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::time::{Instant, sleep};
+use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
-use wharf_core::metadata::Metadata;
+use wharf_core::metadata::{EventLog, Jobs, Metadata};
 use wharf_metadata::{Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite};
 
 use super::inside;
@@ -20,11 +21,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// A database, by each of the things that it does.
+pub struct Stores {
+    pub metadata: Arc<dyn Metadata>,
+    pub jobs: Arc<dyn Jobs>,
+    pub events: Arc<dyn EventLog>,
+    pub epochs: Arc<dyn Epochs>,
+}
+
+impl Stores {
+    fn of<D: Metadata + Jobs + EventLog + Epochs>(database: D) -> Stores {
+        let database = Arc::new(database);
+        Stores {
+            metadata: Arc::clone(&database) as _,
+            jobs: Arc::clone(&database) as _,
+            events: Arc::clone(&database) as _,
+            epochs: database,
+        }
+    }
+}
+
 /// Opens the database.
-pub async fn open(
-    config: &Config,
-    folder: Option<&DataFolder>,
-) -> anyhow::Result<Arc<dyn Metadata>> {
+pub async fn open(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Stores> {
     if let DatabaseUrl::Postgres(url) = &config.database.url {
         if config.database.migrate {
             for version in migrate(config, folder).await? {
@@ -33,9 +51,9 @@ pub async fn open(
         }
         let settings = settings(config, url);
         let connected = patiently(|| Postgres::connect(settings.clone())).await?;
-        return Ok(Arc::new(Database::on_postgres(connected)));
+        return Ok(Stores::of(Database::on_postgres(connected)));
     }
-    Ok(Arc::new(Database::on_sqlite(sqlite(config, folder)?)))
+    Ok(Stores::of(Database::on_sqlite(sqlite(config, folder)?)))
 }
 
 /// Brings the schema up to date and returns the versions that were applied to a PostgreSQL database. A SQLite

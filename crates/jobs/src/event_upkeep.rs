@@ -1,0 +1,58 @@
+//! Makes room in the log for events to come, and forgets those that nobody needs any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::metadata::{EventLog, JobOutcome, KeepEvents};
+
+use crate::Handler;
+
+/// How many events are forgotten in one go.
+const BATCH: usize = 1000;
+
+/// How long it rests between two looks.
+const INTERVAL: Duration = Duration::from_secs(600);
+
+/// The job.
+pub struct EventUpkeep {
+    events: Arc<dyn EventLog>,
+    keep: KeepEvents,
+}
+
+impl EventUpkeep {
+    /// Looks every ten minutes.
+    pub const fn new(events: Arc<dyn EventLog>, keep: KeepEvents) -> Self {
+        Self { events, keep }
+    }
+
+    async fn look(&self) -> Result<(), StoreError> {
+        let made = self.events.make_room().await?;
+        let mut forgotten = 0;
+        loop {
+            match self.events.expire_events(self.keep, BATCH).await? {
+                0 => break,
+                some => forgotten += some,
+            }
+        }
+        if made + forgotten > 0 {
+            tracing::info!(made, forgotten, "made room in the log of events");
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Handler for EventUpkeep {
+    fn kind(&self) -> &'static str {
+        "events.upkeep"
+    }
+
+    async fn run(&self, _: &str) -> JobOutcome {
+        match self.look().await {
+            Ok(()) => JobOutcome::Again(INTERVAL),
+            Err(error) => JobOutcome::Retry { after: Duration::ZERO, error: error.to_string() },
+        }
+    }
+}

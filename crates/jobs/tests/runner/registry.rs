@@ -1,0 +1,126 @@
+//! The jobs of a registry, on SQLite: several nodes' worth of runners on one queue.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+use wharf_blobs::MemoryBlobs;
+use wharf_cache::MemoryCache;
+use wharf_core::clock::{Clock, SystemRandom, Timestamp};
+use wharf_core::metadata::{JobState, JobStatus, Jobs, Uploads};
+use wharf_core::operation::StartUpload;
+use wharf_core::permissions::{Everyone, Principal};
+use wharf_core::{Parts, Registry};
+use wharf_jobs::{Rules, RunnerRules};
+use wharf_metadata::{Database, Sqlite};
+use wharf_oci::Algorithm;
+
+/// A clock that stands still until it is moved.
+struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+struct Node {
+    registry: Arc<Registry>,
+    database: Arc<Database<Sqlite>>,
+    clock: Arc<HandClock>,
+    _folder: TempDir,
+}
+
+impl Node {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let clock = Arc::new(HandClock(AtomicI64::new(1_700_000_000_000_000)));
+        let sqlite = Sqlite::open(&folder.path().join("metadata.db"), clock.clone()).unwrap();
+        let database = Arc::new(Database::on_sqlite(sqlite));
+        let parts = Parts {
+            metadata: database.clone(),
+            blobs: Arc::new(MemoryBlobs::new()),
+            mapped: None,
+            signed: None,
+            leftovers: None,
+            cache: Arc::new(MemoryCache::new(1 << 20)),
+            permissions: Arc::new(Everyone),
+            random: Arc::new(SystemRandom),
+        };
+        let registry = Arc::new(Registry::new(parts, wharf_core::Rules::default()));
+        Self { registry, database, clock, _folder: folder }
+    }
+
+    async fn start_upload(&self) {
+        let operation = StartUpload { repository: "a".parse().unwrap() };
+        let operation = self.registry.permit(Principal::Anonymous, operation).await.unwrap();
+        self.registry.start_upload(&operation, Algorithm::Sha256).await.unwrap();
+    }
+
+    fn advance(&self, by: Duration) {
+        self.clock.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+    }
+
+    async fn jobs(&self) -> Vec<JobStatus> {
+        self.database.list_jobs(0, 100).await.unwrap()
+    }
+
+    /// Waits until every job has run and rests.
+    async fn rested(&self) -> Vec<JobStatus> {
+        let begin = Instant::now();
+        loop {
+            let jobs = self.jobs().await;
+            let now = self.clock.now();
+            let rests = |job: &JobStatus| job.state == JobState::Waiting && job.due.unwrap() > now;
+            if jobs.len() == 3 && jobs.iter().all(rests) {
+                return jobs;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(30), "{jobs:?}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_cleans_up_after_itself() {
+    let node = Node::new();
+    node.start_upload().await;
+    let rules = Rules {
+        runner: RunnerRules { poll: Duration::from_millis(10), ..RunnerRules::default() },
+        keep_tag_history: Some(Duration::from_secs(3600)),
+        ..Rules::default()
+    };
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let runners: Vec<_> = (0..3)
+        .map(|_| {
+            let parts = wharf_jobs::Parts {
+                registry: node.registry.clone(),
+                jobs: node.database.clone(),
+                events: node.database.clone(),
+            };
+            let mut stopping = stopping.clone();
+            tokio::spawn(wharf_jobs::run(parts, rules.clone(), async move {
+                let _ = stopping.wait_for(|stop| *stop).await;
+            }))
+        })
+        .collect();
+    let jobs = node.rested().await;
+    let mut kinds: Vec<_> = jobs.iter().map(|job| job.kind.as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["events.upkeep", "tags.forget_history", "uploads.expire"]);
+    assert!(jobs.iter().all(|job| job.attempts == 0 && job.last_error.is_none()), "{jobs:?}");
+    assert_eq!(node.database.count_uploads().await.unwrap(), 1);
+    node.advance(node.registry.rules().upload_lifetime);
+    let begin = Instant::now();
+    while node.database.count_uploads().await.unwrap() > 0 {
+        assert!(begin.elapsed() < Duration::from_secs(30));
+        sleep(Duration::from_millis(5)).await;
+    }
+    node.rested().await;
+    stop.send_replace(true);
+    for runner in runners {
+        runner.await.unwrap();
+    }
+}
