@@ -3,12 +3,15 @@
 
 mod support;
 
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use support::engines::Shared;
 use support::nodes::Nodes;
+use support::program::{attempt, wait_until};
 use support::random::Random;
 use support::registry::{Registry, Reply, digest, image_manifest};
 
@@ -199,4 +202,36 @@ fn a_rolling_restart_under_traffic_fails_no_request_that_a_client_would_not_repe
         }
         over.store(true, Ordering::SeqCst);
     });
+}
+
+/// What `wharf jobs …` prints beside the nodes.
+fn jobs(shared: &Shared, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+    attempt(command.arg("jobs").args(arguments).envs(shared.settings()))
+}
+
+#[test]
+fn background_work_is_done_by_nodes_of_that_role_and_can_be_seen() {
+    let shared = Shared::new().with("WHARF_NODE_ROLES", "registry");
+    let nodes = Nodes::start(1, &shared.settings());
+    assert_eq!(nodes.registry().get("/v2/").unwrap().status, 200);
+    assert_eq!(jobs(&shared, &["list"]).unwrap(), "");
+
+    let worker = shared.clone().with("WHARF_NODE_ROLES", "jobs");
+    let worker = Nodes::start(1, &worker.settings());
+    assert_eq!(worker.node(0).registry().get("/readyz").unwrap().status, 200);
+    assert_eq!(worker.node(0).registry().get("/v2/").unwrap().status, 404);
+    wait_until("its jobs have been done once", Duration::from_secs(60), || {
+        let listed = jobs(&shared, &["list", "--json"]).unwrap();
+        let all: Vec<Value> =
+            listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        ["uploads.expire", "staging.collect", "events.upkeep"].iter().all(|kind| {
+            all.iter().any(|job| {
+                job["kind"] == *kind && job["state"] == "waiting" && job["attempts"] == 0
+            })
+        })
+    });
+    assert_eq!(jobs(&shared, &["list", "--dead"]).unwrap(), "");
+    let refused = jobs(&shared, &["retry", "1"]).unwrap_err();
+    assert!(refused.contains("no job 1 was set aside"), "{refused}");
 }

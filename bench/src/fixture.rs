@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::content::{self, Blob, Content};
-use crate::http::Connection;
 use crate::options::Options;
 use crate::programs::Programs;
 use crate::servers::{Server, Subject};
+use wharf_bench::http::Connection;
 
 /// The media type of the manifest.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -15,6 +15,9 @@ const CHUNK: usize = 32 << 10;
 /// How many of those one system call hands over.
 const CHUNKS_A_WRITE: usize = 32;
 
+/// The longest body that is kept, in bytes.
+const MOST_KEPT: u64 = 64 << 20;
+
 /// A connection to a server.
 pub struct Connection {
     stream: BufReader<TcpStream>,
@@ -69,6 +72,22 @@ impl Connection {
         let mut buffer = [0; 4096];
         self.discard(reply.length, &mut buffer)?;
         Ok(reply)
+    }
+
+    /// The same, and returns the body of the reply. A reply to `HEAD` has none.
+    pub fn fetch(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Result<(Reply, Vec<u8>)> {
+        let reply = self.ask(method, path, headers, body)?;
+        let length = if method == "HEAD" { 0 } else { reply.length };
+        ensure!(length <= MOST_KEPT, "a reply of {length} bytes");
+        let mut found = vec![0; usize::try_from(length)?];
+        self.stream.read_exact(&mut found)?;
+        Ok((reply, found))
     }
 
     /// Sends a request with a chunked body made of `pieces`, as docker does, and reads the reply.

@@ -1,39 +1,9 @@
-//! What is to be known of a run to judge its numbers: the machine, the programs, and how they were set.
+//! The machine that figures belong to.
 
 use std::fs;
 
-use crate::options::Options;
-use crate::programs::Programs;
-
-/// Names and values, in order. No name of the machine is among them.
-pub fn about(options: &Options, programs: &Programs) -> Vec<(&'static str, String)> {
-    vec![
-        ("machine", machine()),
-        ("load before", load()),
-        ("rounds", format!("{}, taking turns", options.rounds())),
-        ("blob", format!("{} MiB", options.size() >> 20)),
-        ("wharf", format!("{}; access log off", Programs::version(&programs.wharf, "--version"))),
-        (
-            "nginx",
-            format!(
-                "{}; sendfile, tcp_nopush, worker_processes auto, access log off",
-                Programs::version(&programs.nginx, "-v"),
-            ),
-        ),
-        (
-            "docker-registry",
-            format!(
-                "{}; in-memory blob cache, log level error, access log off",
-                Programs::version(&programs.registry, "--version"),
-            ),
-        ),
-        ("dd", "bs=1M conv=fdatasync, from the page cache to the same file system".to_owned()),
-        ("clients", "on the same machine; pulls are copied into a buffer of 1 MiB".to_owned()),
-        ("shown", "median (least–most); ratios are of the same round; MB is 10^6".to_owned()),
-    ]
-}
-
-fn machine() -> String {
+/// Its processors, memory and kernel, without its name.
+pub fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let field = |path, name: &str| {
@@ -49,7 +19,7 @@ fn machine() -> String {
 }
 
 /// How busy the machine was already: with more than a little, the numbers say little.
-fn load() -> String {
+pub fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or_default().to_owned()
 }

@@ -2,14 +2,12 @@
 //!
 //! See docs/performance.md for what is measured and why.
 
+mod about;
 mod content;
 mod fixture;
 mod goals;
-mod http;
-mod machine;
 mod manifests;
 mod options;
-mod process;
 mod programs;
 mod pull;
 mod push;
@@ -26,12 +24,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use wharf_bench::process;
+use wharf_bench::table::Form;
 
 use content::Content;
 use fixture::Fixture;
 use options::Options;
 use programs::Programs;
-use report::Form;
 use results::Results;
 
 /// A group of measures.
@@ -54,7 +53,7 @@ fn main() -> Result<()> {
         ensure!(known, "--only {name}: the groups are {}", GROUPS.map(|(name, _)| name).join(", "));
     }
     let programs = Programs::find(options.wharf.as_deref())?;
-    let about = machine::about(&options, &programs);
+    let about = about::about(&options, &programs);
     let results = measure(options.clone(), programs)?;
     if options.json {
         println!("{:#}", report::as_json(&results, &about));

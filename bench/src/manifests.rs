@@ -5,9 +5,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::fixture::{Fixture, MANIFEST};
-use crate::process;
 use crate::results::{P50, P99, REQUESTS, Results};
 use crate::servers::{Server, Subject};
+use wharf_bench::process;
 
 const SUBJECTS: [Subject; 3] = [Subject::Wharf, Subject::Nginx, Subject::Registry];
 

@@ -1,5 +1,6 @@
 //! Processes that end with this one: each is known by its id, and only those are ever ended.
 
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -91,6 +92,11 @@ pub fn output(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy();
     anyhow::ensure!(guarded.wait()?, "{name} failed: {}", printed.trim());
     Ok(printed)
+}
+
+/// An address of this machine that nothing listens on.
+pub fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// On Ctrl-C and on SIGTERM, ends what was started and removes `folder`.

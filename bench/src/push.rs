@@ -9,11 +9,11 @@ use anyhow::{Result, ensure};
 
 use crate::content::Blob;
 use crate::fixture::{Fixture, push_blob};
-use crate::process::Guarded;
 use crate::pull::{add, together};
 use crate::results::{PROCESSOR, RATE, Results, megabytes};
 use crate::servers::Subject;
 use crate::usage::{Meter, processor_of_ended};
+use wharf_bench::process::Guarded;
 
 const SUBJECTS: [Subject; 3] = [Subject::Wharf, Subject::Registry, Subject::Dd];
 

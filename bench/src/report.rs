@@ -2,18 +2,12 @@
 
 use serde_json::{Value, json};
 
+use wharf_bench::figures::number;
+use wharf_bench::table::{Form, table};
+
 use crate::goals::goals;
 use crate::results::{Results, Row, Spread};
 use crate::servers::Subject;
-
-/// In which form to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Columns, for eyes.
-    Text,
-    /// Tables, for docs/performance.md.
-    Markdown,
-}
 
 /// All that is to be told: `about` first, then the results, then the goals.
 pub fn render(results: &Results, about: &[(&str, String)], form: Form) -> String {
@@ -54,15 +48,6 @@ fn spread(spread: Option<Spread>) -> String {
     format!("{} ({}–{})", number(median), number(least), number(most))
 }
 
-/// With as many digits as say something.
-fn number(value: f64) -> String {
-    match value.abs() {
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
-}
-
 fn judged(results: &Results) -> Vec<Vec<String>> {
     let judge = |goal: crate::goals::Goal| {
         let (reached, met) = match goal.reached(results) {
@@ -75,25 +60,6 @@ fn judged(results: &Results) -> Vec<Vec<String>> {
         vec![goal.text.to_owned(), reached, met.to_owned()]
     };
     goals().into_iter().map(judge).collect()
-}
-
-fn table(heads: &[&str], rows: &[Vec<String>], form: Form) -> String {
-    if form == Form::Markdown {
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        let heads: Vec<String> = heads.iter().map(|&head| head.to_owned()).collect();
-        let rule = vec!["---".to_owned(); heads.len()];
-        return [heads, rule].iter().chain(rows).map(|cells| line(cells)).collect();
-    }
-    let heads = heads.iter().map(|&head| head.to_owned()).collect::<Vec<_>>();
-    let lines: Vec<&Vec<String>> = std::iter::once(&heads).chain(rows).collect();
-    let width =
-        |index: usize| lines.iter().map(|cells| cells[index].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-    let line = |cells: &Vec<String>| {
-        let padded = cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    lines.into_iter().map(line).collect()
 }
 
 /// All values, for programs.

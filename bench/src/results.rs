@@ -119,9 +119,3 @@ impl Results {
 pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
-
-/// The value below which `share` of the sorted `values` are.
-pub fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let index = (sorted.len() as f64 * share).ceil() as usize;
-    sorted.get(index.max(1) - 1).copied().unwrap_or(0.0)
-}

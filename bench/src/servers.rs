@@ -1,7 +1,7 @@
 //! The servers side by side: how each is set up, started and waited for.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::http::Connection;
-use crate::process::Guarded;
 use crate::programs::Programs;
+use wharf_bench::http::Connection;
+use wharf_bench::process::{Guarded, free_address};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,10 +97,6 @@ fn replies(subject: Subject, address: SocketAddr) -> bool {
         .map(|reply| reply.status);
     // nginx has no such file, and says so.
     matches!(status, Ok(200)) || (subject == Subject::Nginx && status.is_ok())
-}
-
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 fn wharf(programs: &Programs, folder: &Path, address: SocketAddr) -> Command {

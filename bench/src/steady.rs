@@ -6,10 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
+use wharf_bench::figures::percentile;
 
 use crate::fixture::{Fixture, MANIFEST};
 use crate::pull::together;
-use crate::results::{P50, P99, REQUESTS, Results, percentile};
+use crate::results::{P50, P99, REQUESTS, Results};
 use crate::servers::{Server, Subject};
 
 const SUBJECTS: [Subject; 3] = [Subject::Wharf, Subject::Nginx, Subject::Registry];

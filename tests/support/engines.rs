@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::program::run;
 
 /// Settings of nodes that share everything, by their variables.
+#[derive(Clone)]
 pub struct Shared(Vec<(String, String)>);
 
 impl Shared {

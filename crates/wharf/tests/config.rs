@@ -141,9 +141,9 @@ fn places_that_cannot_be_used_are_refused_without_their_passwords() {
         ),
         (
             "WHARF_CACHE_URL",
-            "redis://:hunter2@h",
-            "cache.url = \"redis://:***@h\" (from WHARF_CACHE_URL): this build caches in its own \
-             memory only; Redis comes later",
+            "redis://:hunter2@h:port",
+            "cache.url = \"redis://:***@h:port\" (from WHARF_CACHE_URL): no usable Redis URL: \
+             invalid client config",
         ),
     ] {
         let (code, _, err) = show("", &[(variable, value)], &[]);

@@ -1,6 +1,7 @@
 //! Bytes into the store as they arrive: parts of a multipart upload, some at once, and the rest as a tail.
 
 use std::mem;
+use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::stream::FuturesOrdered;
@@ -8,27 +9,37 @@ use futures_util::{StreamExt, TryStreamExt};
 use object_store::multipart::PartId;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
-use wharf_core::UploadId;
 use wharf_core::blobs::{Chunks, StageError, Staged};
+use wharf_core::{StoreError, UploadId};
 
 use super::ObjectBlobs;
-use super::failure::stage_error;
+use super::failure::{stage_error, store_error};
 use super::progress::{Progress, Tail};
 
 /// How many parts of one upload are on their way at once. With the one being filled, an upload holds one part more.
 const AT_ONCE: usize = 2;
 
+/// The least part that S3 takes, but for the last of an object.
+const LEAST_PART: u64 = 5 << 20;
+
 /// After this many parts their size doubles, so that 100 GiB take fewer than the 10,000 parts that S3 knows.
 const STEP: usize = 2000;
+
+/// The most parts that S3 takes. Those of uploads that come in the smallest possible chunks have room for 300 GB.
+const MOST_PARTS: usize = 10_000;
 
 impl ObjectBlobs {
     pub(super) async fn append_to(
         &self,
         upload: &UploadId,
         staged: &Staged,
-        mut chunks: Chunks<'_>,
+        chunks: Chunks<'_>,
     ) -> Result<Staged, StageError> {
         let before = Progress::of(staged).ok_or(StageError::NotFound)?;
+        let mut chunks = chunks.filter(|chunk| std::future::ready(!chunk.is_empty())).peekable();
+        if Pin::new(&mut chunks).peek().await.is_none() {
+            return Ok(staged.clone());
+        }
         // That this append begins here says that its beginning was recorded.
         if let Some(replaced) = before.replaced {
             self.forget_tail(upload, replaced).await;
@@ -42,10 +53,8 @@ impl ObjectBlobs {
         let replaced = before.tail.map(|tail| tail.name);
         let mut progress = Progress { tail: None, replaced, ..before.clone() };
         let mut sending = Sending { store: self, upload, under_way: FuturesOrdered::new() };
-        let mut came = false;
         let taken = async {
             while let Some(chunk) = chunks.next().await {
-                came |= !chunk.is_empty();
                 filling.push(chunk);
                 while filling.size >= self.part_size(sending.number(&progress)) {
                     let part = filling.take(self.part_size(sending.number(&progress)));
@@ -54,7 +63,8 @@ impl ObjectBlobs {
             }
             // What could be a part by itself need not be read again.
             let number = sending.number(&progress);
-            if filling.size >= self.part_size(number) / 8 * 5 && number > 0 {
+            let enough = LEAST_PART.max(self.part_size(number) / 8 * 5);
+            if filling.size >= enough && number > 0 {
                 let part = filling.take(filling.size);
                 sending.send(&mut progress, part).await?;
             }
@@ -66,9 +76,6 @@ impl ObjectBlobs {
             self.forget_multipart(upload, &before, &progress).await;
             return Err(error);
         }
-        if !came {
-            return Ok(staged.clone());
-        }
         if filling.size > 0 {
             let name = self.new_name();
             let size = filling.size;
@@ -77,7 +84,7 @@ impl ObjectBlobs {
             let put = self.within("putting a tail", self.service.put(&path, payload)).await?;
             if let Err(error) = put {
                 self.forget_multipart(upload, &before, &progress).await;
-                return Err(stage_error("putting a tail", &error));
+                return Err(store_error("putting a tail", &error).into());
             }
             progress.tail = Some(Tail { name, size });
         }
@@ -117,7 +124,7 @@ impl ObjectBlobs {
         if before.multipart.is_none()
             && let Some(id) = &after.multipart
         {
-            let path = self.content_path(upload);
+            let path = self.content_path(upload, after.content);
             let _ = self.within("dropping parts", self.service.abort_multipart(&path, id)).await;
         }
     }
@@ -179,16 +186,21 @@ impl Sending<'_> {
 
     /// Sends a part on its way, once there is room for it.
     async fn send(&mut self, progress: &mut Progress, part: Vec<Bytes>) -> Result<(), StageError> {
-        let path = self.store.content_path(self.upload);
-        let id = match &progress.multipart {
-            Some(id) => id.clone(),
+        if self.number(progress) >= MOST_PARTS {
+            let text = format!("an upload has more than the {MOST_PARTS} parts that a store takes");
+            return Err(StoreError::Full(text).into());
+        }
+        let (id, path) = match &progress.multipart {
+            Some(id) => (id.clone(), self.store.content_path(self.upload, progress.content)),
             None => {
+                let name = self.store.new_name();
+                let path = self.store.content_path(self.upload, name);
                 let begun = self.store.service.create_multipart(&path);
                 let begun = self.store.within("beginning a multipart upload", begun).await?;
                 let id =
                     begun.map_err(|error| stage_error("beginning a multipart upload", &error))?;
-                progress.multipart = Some(id.clone());
-                id
+                (progress.multipart, progress.content) = (Some(id.clone()), name);
+                (id, path)
             }
         };
         if self.under_way.len() >= AT_ONCE

@@ -1,24 +1,27 @@
 //! A copy inside the store, which takes no object's place. S3 copies 5 GiB at once; past that, part by part.
+//!
+//! Azure may go on copying after it has answered: an object counts only when its copy has ended.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use http::{HeaderName, HeaderValue, Method};
-use object_store::multipart::{MultipartStore, PartId};
+use http::{HeaderName, Method, header};
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::signer::{SignedUrlOptions, Signer};
-use object_store::{CopyMode, CopyOptions, Error};
+use object_store::{CopyMode, CopyOptions, Error, MultipartId, ObjectStoreExt};
 use wharf_core::StoreError;
 use wharf_core::blobs::StageError;
 
-use super::failure::{late, stage_error};
+use super::failure::{late, stage_error, unless_missing};
+use super::signed::{Reply, Request, element};
 use super::{ObjectBlobs, S3};
 
 /// How many parts of a copy are under way at once.
 const AT_ONCE: usize = 4;
 
-/// How long a signed request to the store itself is good for.
-const SIGNED_FOR: Duration = Duration::from_secs(300);
+/// The most parts of an object.
+const MOST_PARTS: u64 = 10_000;
 
 const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
 const COPY_RANGE: HeaderName = HeaderName::from_static("x-amz-copy-source-range");
@@ -31,12 +34,22 @@ impl ObjectBlobs {
         {
             return self.copy_in_parts(s3, from, to, size).await;
         }
-        let options = CopyOptions { mode: CopyMode::Create, ..CopyOptions::default() };
-        let copying = self.service.copy_opts(from, to, options);
-        match self.within_long("copying an object", copying).await? {
-            Ok(()) | Err(Error::AlreadyExists { .. }) => Ok(()),
-            // Another request was faster, and has dropped what is staged.
-            Err(Error::NotFound { .. }) if self.size(to).await?.is_some() => Ok(()),
+        let copy = async |mode| {
+            let options = CopyOptions { mode, ..CopyOptions::default() };
+            let copying = self.service.copy_opts(from, to, options);
+            self.within_long("copying an object", copying).await
+        };
+        let conditional = !self.plain_copies.load(Ordering::Relaxed);
+        let mut copied =
+            copy(if conditional { CopyMode::Create } else { CopyMode::Overwrite }).await?;
+        if conditional && is_unknown(&copied) {
+            // A store without that condition: what guards the target is that it was just looked for, and that no
+            // other bytes than these would ever be put there.
+            self.plain_copies.store(true, Ordering::Relaxed);
+            copied = copy(CopyMode::Overwrite).await?;
+        }
+        match copied {
+            Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
             Err(error) => Err(stage_error("copying an object", &error)),
         }
     }
@@ -48,90 +61,136 @@ impl ObjectBlobs {
         to: &Path,
         size: u64,
     ) -> Result<(), StageError> {
-        let failed = |error: &Error| stage_error("copying a large object", error);
-        let begun = s3.store.create_multipart(to);
-        let id = self.within("copying a large object", begun).await?.map_err(|it| failed(&it))?;
-        let step = self.limits.copy_part.max(size.div_ceil(9_999));
-        let starts: Vec<u64> = (0..size).step_by(step as usize).collect();
-        let copies = starts.iter().enumerate().map(|(index, start)| {
-            let range = *start..(start + step).min(size);
-            self.copy_part(s3, from, to, &id, index, range)
+        let doing = "copying a large object";
+        let begun = self.within(doing, s3.store.create_multipart(to)).await?;
+        let id = begun.map_err(|error| stage_error(doing, &error))?;
+        let copied = self.copy_parts(s3, from, to, size, &id).await;
+        if copied.is_err() {
+            // Where that fails, the collector of leftovers finds it.
+            let _ = self.within("dropping a copy", s3.store.abort_multipart(to, &id)).await;
+        }
+        copied
+    }
+
+    async fn copy_parts(
+        &self,
+        s3: &S3,
+        from: &Path,
+        to: &Path,
+        size: u64,
+        id: &MultipartId,
+    ) -> Result<(), StageError> {
+        let step = self.limits.copy_part.max(size.div_ceil(MOST_PARTS)).max(1);
+        let count = size.div_ceil(step);
+        let copies = (0..count).map(|index| {
+            let range = index * step..((index + 1) * step).min(size);
+            self.copy_part(s3, from, to, id, index + 1, range)
         });
-        let copied: Result<Vec<PartId>, StageError> =
-            stream::iter(copies.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await;
-        let done = match copied {
-            Ok(parts) => {
-                let completing = s3.store.complete_multipart(to, &id, parts);
-                let completed = self.within_long("copying a large object", completing).await;
-                match completed {
-                    Ok(Ok(_)) => return Ok(()),
-                    Ok(Err(error)) => Err(failed(&error)),
-                    Err(error) => Err(error.into()),
-                }
-            }
-            Err(error) => Err(error),
+        // Collected first: the compiler does not see that the futures of a lazy iterator may be sent.
+        let copies: Vec<_> = copies.collect();
+        let parts: Vec<String> = stream::iter(copies).buffered(AT_ONCE).try_collect().await?;
+        let doing = "completing a copy";
+        let request = Request {
+            doing,
+            method: Method::POST,
+            path: to,
+            query: vec![("uploadId", id.clone())],
+            headers: vec![(header::IF_NONE_MATCH, "*".to_owned())],
+            body: format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat()),
+            limit: self.limits.long_request,
         };
-        let _ = self.within("dropping a copy", s3.store.abort_multipart(to, &id)).await;
-        match done {
-            Err(_) if self.size(to).await? == Some(size) => Ok(()),
-            other => other,
+        match s3.ask(request, "<CompleteMultipartUploadResult").await? {
+            Reply::Done(_) => Ok(()),
+            Reply::Taken | Reply::Missing => {
+                // Another finish was faster, or the reply to this one was lost: whoever asked looks what is there.
+                let _ = self.within("dropping a copy", s3.store.abort_multipart(to, id)).await;
+                Ok(())
+            }
         }
     }
 
+    /// Copies a part, counted from 1, and returns what completes it.
     async fn copy_part(
         &self,
         s3: &S3,
         from: &Path,
         to: &Path,
         id: &str,
-        index: usize,
+        number: u64,
         range: std::ops::Range<u64>,
-    ) -> Result<PartId, StageError> {
-        let broken = |reason: String| {
-            StoreError::Unavailable(format!("the object store: copying a part: {reason}"))
+    ) -> Result<String, StageError> {
+        let doing = "copying a part";
+        let request = Request {
+            doing,
+            method: Method::PUT,
+            path: to,
+            query: vec![("partNumber", number.to_string()), ("uploadId", id.to_owned())],
+            headers: vec![
+                (COPY_SOURCE, format!("{}/{from}", s3.bucket)),
+                (COPY_RANGE, format!("bytes={}-{}", range.start, range.end - 1)),
+            ],
+            body: String::new(),
+            limit: self.limits.long_request,
         };
-        let value =
-            |text: String| HeaderValue::try_from(text).map_err(|error| broken(error.to_string()));
-        let source = value(format!("{}/{from}", s3.bucket))?;
-        let span = value(format!("bytes={}-{}", range.start, range.end - 1))?;
-        let options = SignedUrlOptions::new()
-            .with_query([("partNumber", (index + 1).to_string()), ("uploadId", id.to_owned())])
-            .with_signed_header(COPY_SOURCE, source.clone())
-            .with_signed_header(COPY_RANGE, span.clone());
-        let mut tries = 0;
-        loop {
-            let url = s3.store.signed_url_opts(Method::PUT, to, SIGNED_FOR, &options).await;
-            let url = url.map_err(|error| stage_error("copying a part", &error))?;
-            let asked = s3.client.put(url).header(COPY_SOURCE, &source).header(COPY_RANGE, &span);
-            let answer = async {
-                let reply = asked.send().await?;
-                Ok::<_, reqwest::Error>((reply.status(), reply.text().await?))
-            };
-            let answer = tokio::time::timeout(self.limits.long_request, answer).await;
-            let answer = answer.map_err(|_| late("copying a part"))?;
-            tries += 1;
-            match answer {
-                // The status is sent before the copy is made: only the document says that it was.
-                Ok((status, text)) if status.is_success() && text.contains("<ETag>") => {
-                    let tag = text.split("<ETag>").nth(1).and_then(|it| it.split("</").next());
-                    let tag = tag.unwrap_or_default().replace("&quot;", "\"");
-                    return Ok(PartId { content_id: tag.replace("&#34;", "\"") });
-                }
-                Ok((status, _)) if status == http::StatusCode::NOT_FOUND => {
-                    return Err(StageError::NotFound);
-                }
-                Ok((status, text)) if tries > 3 => {
-                    let text: String = text.chars().take(300).collect();
-                    return Err(broken(format!("{status} {text}")).into());
-                }
-                // Its text would hold the signed URL.
-                Err(error) if tries > 3 => {
-                    return Err(broken(error.without_url().to_string()).into());
-                }
-                _ => tokio::time::sleep(Duration::from_millis(200 << tries)).await,
+        let document = s3.ask(request, "<ETag>").await?.document(doing)?;
+        // Its checksum as well, where the store has made one.
+        let fields = ["ETag", "ChecksumCRC64NVME"].map(|name| {
+            let text = element(&document, name)?.replace('"', "&quot;");
+            Some(format!("<{name}>{text}</{name}>"))
+        });
+        let fields: String = fields.into_iter().flatten().collect();
+        Ok(format!("<Part>{fields}<PartNumber>{number}</PartNumber></Part>"))
+    }
+
+    /// Waits until Azure is not copying to `path` any more, and removes what a copy that failed has left there.
+    pub(super) async fn settle_copy(&self, path: &Path) -> Result<(), StoreError> {
+        let Some(client) = &self.azure else { return Ok(()) };
+        let doing = "waiting for a copy";
+        let settling = async {
+            let mut pause = Duration::from_millis(50);
+            while self.copy_is_pending(client, path).await? {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(2));
             }
+            Ok(())
+        };
+        self.within_long(doing, settling).await?
+    }
+}
+
+impl ObjectBlobs {
+    /// Asked by a signed URL, since the library tells of no copies. With credentials that sign none, a token of shared
+    /// access, a copy is taken to have ended with its reply, as it does within an account but for the largest blobs.
+    async fn copy_is_pending(
+        &self,
+        client: &reqwest::Client,
+        path: &Path,
+    ) -> Result<bool, StoreError> {
+        let doing = "asking about a copy";
+        let life = Duration::from_secs(300);
+        let Ok(url) = self.service.signed_url(Method::HEAD, path, life).await else {
+            return Ok(false);
+        };
+        let reply = tokio::time::timeout(self.limits.request, client.head(url).send()).await;
+        let reply = reply.map_err(|_| late(doing))?.map_err(|error| {
+            // Its text would hold the signed URL.
+            StoreError::Unavailable(format!("the object store: {doing}: {}", error.without_url()))
+        })?;
+        match reply.headers().get("x-ms-copy-status").map(|status| status.as_bytes()) {
+            Some(b"pending") => Ok(true),
+            Some(b"failed" | b"aborted") => {
+                let deleted = self.within(doing, self.service.delete(path)).await?;
+                unless_missing(doing, deleted)?;
+                Ok(false)
+            }
+            _ => Ok(false),
         }
     }
+}
+
+/// Whether a store refused a copy because it does not know the condition.
+fn is_unknown(copied: &object_store::Result<()>) -> bool {
+    matches!(copied, Err(error) if error.to_string().contains("NotImplemented"))
 }
 
 /// What a store does with an object that is there already when one is copied to its place.

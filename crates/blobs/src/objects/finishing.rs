@@ -4,6 +4,8 @@
 //! Each step can be done again, on any node, at whichever point the one before stopped: the object is there; or
 //! the staged content is one object; or it still is parts and a tail.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use object_store::multipart::PartId;
 use object_store::path::Path;
@@ -15,6 +17,9 @@ use super::ObjectBlobs;
 use super::failure::{stage_error, store_error, unless_missing};
 use super::progress::Progress;
 
+/// How often a finish looks again for what another one may be making of the same upload: for 1.5 seconds in all.
+const LOOKS: u32 = 5;
+
 impl ObjectBlobs {
     pub(super) async fn put_in_place(
         &self,
@@ -23,16 +28,21 @@ impl ObjectBlobs {
         key: &ObjectKey,
     ) -> Result<(), StageError> {
         let to = self.object_path(key);
-        if self.size(&to).await?.is_none() {
-            let progress = Progress::of(staged).ok_or(StageError::NotFound)?;
-            match self.whole(upload, &progress).await? {
-                Some(from) => self.copy(&from, &to, staged.offset).await?,
-                None => self.put_empty(&to).await?,
-            }
-            let placed = self.size(&to).await?;
-            if placed != Some(staged.offset) {
-                let text = format!("{to} is {placed:?} bytes after a copy of {}", staged.offset);
-                return Err(StoreError::Corrupt(text).into());
+        // Only parts can be at neither place.
+        let has_parts = Progress::of(staged).is_some_and(|progress| progress.multipart.is_some());
+        let mut looks = if has_parts { 0 } else { LOOKS - 1 };
+        while !self.is_in_place(&to, staged).await? {
+            match self.place(upload, staged, &to).await {
+                // Another request of this upload may be faster: it has taken the parts and not made an object of them
+                // yet, or has put that in place and dropped what was staged.
+                Err(StageError::NotFound) if looks < LOOKS => {
+                    tokio::time::sleep(Duration::from_millis(50 << looks)).await;
+                    looks += 1;
+                }
+                other => {
+                    other?;
+                    break;
+                }
             }
         }
         // It is done; what is left over here, the collector finds.
@@ -40,6 +50,32 @@ impl ObjectBlobs {
             tracing::warn!(%upload, %error, "staged bytes stay for the collector");
         }
         Ok(())
+    }
+
+    async fn place(&self, upload: &UploadId, staged: &Staged, to: &Path) -> Result<(), StageError> {
+        let progress = Progress::of(staged).ok_or(StageError::NotFound)?;
+        match self.whole(upload, &progress).await? {
+            Some(from) => self.copy(&from, to, staged.offset).await?,
+            None => self.put_empty(to).await?,
+        }
+        if self.is_in_place(to, staged).await? {
+            return Ok(());
+        }
+        let text = format!("the object store: {to} is not there right after it was put there");
+        Err(StoreError::Unavailable(text).into())
+    }
+
+    /// Whether there is an object, which must have as many bytes as are staged.
+    async fn is_in_place(&self, to: &Path, staged: &Staged) -> Result<bool, StoreError> {
+        self.settle_copy(to).await?;
+        match self.size(to).await? {
+            Some(size) if size != staged.offset => {
+                let text =
+                    format!("{to} has {size} bytes, the upload of its digest {}", staged.offset);
+                Err(StoreError::Corrupt(text))
+            }
+            found => Ok(found.is_some()),
+        }
     }
 
     /// The object that holds all that is staged; `None` where that is nothing.
@@ -51,7 +87,7 @@ impl ObjectBlobs {
         let Some(id) = &progress.multipart else {
             return Ok(progress.tail.map(|tail| self.tail_path(upload, tail.name)));
         };
-        let content = self.content_path(upload);
+        let content = self.content_path(upload, progress.content);
         if self.size(&content).await? == Some(progress.offset()) {
             return Ok(Some(content));
         }
@@ -93,7 +129,7 @@ impl ObjectBlobs {
             unless_missing("deleting a tail", deleted)?;
         }
         if let Some(id) = &progress.multipart {
-            let path = self.content_path(upload);
+            let path = self.content_path(upload, progress.content);
             let aborted = self.within("dropping parts", self.service.abort_multipart(&path, id));
             // A multipart upload that was completed is unknown, in whichever words.
             if let Err(error) = aborted.await? {

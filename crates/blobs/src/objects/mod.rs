@@ -1,10 +1,11 @@
 //! Blobs in an object store: S3 and what speaks it, Google Cloud Storage, Azure Blob Storage.
 //!
 //! An object lies under its key, `<prefix>/sha256/ab/cd/abcd…`. What is staged lies under
-//! `<prefix>/staging/<upload>/`: `content`, which the parts of an upload become, and `tail-…`, what was too short
-//! for a part. Those names are unguessable, as the upload's name is.
+//! `<prefix>/staging/<upload>/`: `content-…`, which the parts of an upload become, and `tail-…`, what was too short
+//! for a part. Those names are random and used once, so no request ever finds what another one left for its own.
 
 mod appending;
+mod checking;
 mod copying;
 mod failure;
 mod finishing;
@@ -13,20 +14,21 @@ mod profile;
 mod progress;
 mod reading;
 mod settings;
+mod signed;
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::Method;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt};
 use wharf_core::blobs::{
     Blobs, ByteStream, Chunks, Content, ObjectKey, ReadError, StageError, Staged,
 };
@@ -54,6 +56,10 @@ struct S3 {
 pub struct ObjectBlobs {
     service: Arc<dyn Service>,
     s3: Option<S3>,
+    /// For asking Azure about its copies.
+    azure: Option<reqwest::Client>,
+    /// Whether the store copies on no condition.
+    plain_copies: AtomicBool,
     prefix: Path,
     limits: Limits,
 }
@@ -76,8 +82,8 @@ impl ObjectBlobs {
         self.path(&key.to_string())
     }
 
-    fn content_path(&self, upload: &UploadId) -> Path {
-        self.path(&format!("staging/{upload}/content"))
+    fn content_path(&self, upload: &UploadId, name: u128) -> Path {
+        self.path(&format!("staging/{upload}/content-{name:032x}"))
     }
 
     fn tail_path(&self, upload: &UploadId, name: u128) -> Path {
@@ -173,20 +179,7 @@ impl Blobs for ObjectBlobs {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        let path = self.path(&format!("staging/check-{:032x}", self.new_name()));
-        let written = PutPayload::from(Bytes::from_static(b"wharf"));
-        let put = self.within("writing an object", self.service.put(&path, written)).await?;
-        put.map_err(|error| store_error("writing an object", &error))?;
-        let read = async { self.service.get(&path).await?.bytes().await };
-        let read = self.within("reading an object", read).await?;
-        let read = read.map_err(|error| store_error("reading an object", &error))?;
-        let deleted = self.within("deleting an object", self.service.delete(&path)).await?;
-        unless_missing("deleting an object", deleted)?;
-        if read != b"wharf"[..] {
-            let text = format!("{path} was read otherwise than it was written");
-            return Err(StoreError::Corrupt(text));
-        }
-        Ok(())
+        self.write_and_read().await
     }
 }
 

@@ -5,13 +5,21 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 /// The settings of a profile, by the names of the variables that would set them.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("aws_access_key_id", "AWS_ACCESS_KEY_ID"),
     ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY"),
     ("aws_session_token", "AWS_SESSION_TOKEN"),
     ("region", "AWS_REGION"),
     ("endpoint_url", "AWS_ENDPOINT_URL"),
+    ("web_identity_token_file", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    (ROLE, "AWS_ROLE_ARN"),
+    ("role_session_name", "AWS_ROLE_SESSION_NAME"),
 ];
+
+const ROLE: &str = "role_arn";
+
+/// Ways to credentials that are not gone: they need a program, a browser, or another profile.
+const NOT_GONE: [&str; 4] = [ROLE, "credential_process", "sso_session", "sso_start_url"];
 
 /// The settings of the profile that `AWS_PROFILE` names, or of `default`. None where there are no such files.
 pub(super) fn read(
@@ -19,7 +27,7 @@ pub(super) fn read(
 ) -> Result<Vec<(&'static str, String)>, String> {
     let profile = environment.get("AWS_PROFILE");
     let name = profile.map_or("default", String::as_str);
-    let mut found = BTreeMap::new();
+    let (mut found, mut not_gone) = (BTreeMap::new(), None);
     for (variable, file, section) in [
         ("AWS_CONFIG_FILE", "config", format!("profile {name}")),
         ("AWS_SHARED_CREDENTIALS_FILE", "credentials", name.to_owned()),
@@ -31,10 +39,24 @@ pub(super) fn read(
             continue;
         };
         match fs::read_to_string(&path) {
-            Ok(text) => found.extend(settings(&text, &section)),
+            Ok(text) => {
+                let fields = fields(&text, &section);
+                not_gone = not_gone.or(NOT_GONE.into_iter().find(|name| fields.contains_key(name)));
+                found.extend(SETTINGS.iter().filter_map(|(setting, variable)| {
+                    Some((*variable, (*fields.get(setting)?).to_owned()))
+                }));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
         }
+    }
+    let credentials = ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+    let has_credentials = credentials.iter().any(|variable| found.contains_key(variable));
+    if let Some(way) = not_gone.filter(|_| profile.is_some() && !has_credentials) {
+        return Err(format!(
+            "the profile {name:?} takes its credentials by {way}, which is not supported: give keys, a web identity, \
+             or the role of the machine"
+        ));
     }
     if found.is_empty() && profile.is_some() {
         return Err(format!("AWS_PROFILE names {name:?}, which is in no file of profiles"));
@@ -42,16 +64,19 @@ pub(super) fn read(
     Ok(found.into_iter().collect())
 }
 
-fn settings(text: &str, section: &str) -> Vec<(&'static str, String)> {
+/// The fields of a section; what is indented belongs to the field before it.
+fn fields<'a>(text: &'a str, section: &str) -> BTreeMap<&'a str, &'a str> {
     let mut inside = false;
-    let mut found = Vec::new();
+    let mut found = BTreeMap::new();
     for line in text.lines() {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let header = line.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if let Some(name) = header {
             inside = name.split_whitespace().eq(section.split_whitespace());
-        } else if inside && let Some((name, value)) = line.split_once('=') {
-            let known = SETTINGS.iter().find(|(setting, _)| *setting == name.trim());
-            found.extend(known.map(|(_, variable)| (*variable, value.trim().to_owned())));
+        } else if inside
+            && !line.starts_with(char::is_whitespace)
+            && let Some((name, value)) = line.split_once('=')
+        {
+            found.insert(name.trim(), value.trim());
         }
     }
     found
@@ -70,8 +95,11 @@ mod tests {
             fs::write(&path, text).unwrap();
             path.display().to_string()
         };
-        let config =
-            write("config", "[default]\nregion = eu-west-1\n\n[profile ci]\nregion=us-east-2\n");
+        let config = write(
+            "config",
+            "[default]\nregion = eu-west-1\n\n[profile ci]\nregion=us-east-2\ns3 =\n  region = nested\n\
+             [profile sso]\nsso_session=s\n[profile web]\nrole_arn=r\nweb_identity_token_file=/t\n",
+        );
         let keys = write(
             "credentials",
             "# keys\n[default]\naws_access_key_id=D\n[ci]\naws_access_key_id = K\naws_secret_access_key = S=\n",
@@ -91,5 +119,10 @@ mod tests {
         assert_eq!(found["AWS_SECRET_ACCESS_KEY"], "S=");
         environment.insert("AWS_PROFILE".to_owned(), "other".to_owned());
         assert!(read(&environment).unwrap_err().contains("\"other\""));
+        environment.insert("AWS_PROFILE".to_owned(), "sso".to_owned());
+        assert!(read(&environment).unwrap_err().contains("sso_session"));
+        environment.insert("AWS_PROFILE".to_owned(), "web".to_owned());
+        assert_eq!(of(&environment)["AWS_WEB_IDENTITY_TOKEN_FILE"], "/t");
+        assert_eq!(of(&environment)["AWS_ROLE_ARN"], "r");
     }
 }

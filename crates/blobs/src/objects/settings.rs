@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum};
@@ -121,14 +122,15 @@ pub(super) fn open(
     let failed = |reason: String| ObjectStoreError { url: url.clone(), reason };
     let failed_by = |error: object_store::Error| failed(error.to_string());
     let prefix = Path::from(url.prefix.as_str());
-    let mut s3 = None;
+    let (mut s3, mut azure) = (None, None);
+    let client_of_our_own = || {
+        let built = reqwest::Client::builder().connect_timeout(CONNECT).build();
+        built.map_err(|error| failed(error.to_string()))
+    };
     let service: Arc<dyn super::Service> = match url.cloud {
         Cloud::S3 => {
             let store = Arc::new(amazon(url, environment, limits).map_err(failed)?);
-            let client = reqwest::Client::builder()
-                .connect_timeout(CONNECT)
-                .build()
-                .map_err(|error| failed(error.to_string()))?;
+            let client = client_of_our_own()?;
             s3 = Some(S3 { store: Arc::clone(&store), bucket: url.bucket.clone(), client });
             store
         }
@@ -143,6 +145,7 @@ pub(super) fn open(
             Arc::new(builder.with_client_options(client()).build().map_err(failed_by)?)
         }
         Cloud::Azure => {
+            azure = Some(client_of_our_own()?);
             let mut builder = MicrosoftAzureBuilder::new();
             for (name, value) in lower_case(environment, "azure_") {
                 if let Ok(key) = name.parse::<AzureConfigKey>() {
@@ -153,7 +156,8 @@ pub(super) fn open(
             Arc::new(builder.with_client_options(client()).build().map_err(failed_by)?)
         }
     };
-    Ok(ObjectBlobs { service, s3, prefix, limits })
+    let plain_copies = AtomicBool::new(false);
+    Ok(ObjectBlobs { service, s3, azure, plain_copies, prefix, limits })
 }
 
 fn amazon(
@@ -214,12 +218,22 @@ fn retries(limits: Limits) -> RetryConfig {
     }
 }
 
+/// Variables that Azure's own tools read, and that the library knows by other names.
+const AZURE_NAMES: [(&str, &str); 2] = [
+    ("azure_storage_account", "azure_storage_account_name"),
+    ("azure_storage_key", "azure_storage_account_key"),
+];
+
 /// The variables of a cloud, by the names that the library knows.
 fn lower_case(
     environment: BTreeMap<String, String>,
     cloud: &str,
 ) -> impl Iterator<Item = (String, String)> {
-    let known = |(name, value): (String, String)| (name.to_ascii_lowercase(), value);
+    let known = |(name, value): (String, String)| {
+        let name = name.to_ascii_lowercase();
+        let other = AZURE_NAMES.iter().find(|(theirs, _)| *theirs == name);
+        (other.map_or(name, |(_, ours)| (*ours).to_owned()), value)
+    };
     environment.into_iter().map(known).filter(move |(name, _)| name.starts_with(cloud))
 }
 

@@ -74,7 +74,7 @@ impl Node {
             let jobs = self.jobs().await;
             let now = self.clock.now();
             let rests = |job: &JobStatus| job.state == JobState::Waiting && job.due.unwrap() > now;
-            if jobs.len() == 3 && jobs.iter().all(rests) {
+            if jobs.len() == 4 && jobs.iter().all(rests) {
                 return jobs;
             }
             assert!(begin.elapsed() < Duration::from_secs(30), "{jobs:?}");
@@ -109,7 +109,10 @@ async fn a_registry_cleans_up_after_itself() {
     let jobs = node.rested().await;
     let mut kinds: Vec<_> = jobs.iter().map(|job| job.kind.as_str()).collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, ["events.upkeep", "tags.forget_history", "uploads.expire"]);
+    assert_eq!(
+        kinds,
+        ["events.upkeep", "staging.collect", "tags.forget_history", "uploads.expire"]
+    );
     assert!(jobs.iter().all(|job| job.attempts == 0 && job.last_error.is_none()), "{jobs:?}");
     assert_eq!(node.database.count_uploads().await.unwrap(), 1);
     node.advance(node.registry.rules().upload_lifetime);

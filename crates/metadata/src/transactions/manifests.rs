@@ -354,31 +354,35 @@ impl Transaction for ListReferrers {
         let mut bytes = 0;
         while found.len() < self.limit && bytes <= self.max_bytes {
             let after = found.last().map(|referrer| referrer.digest).or(self.after);
+            let most = BATCH.min(self.limit - found.len());
+            // The membership is asked for row by row, by a subquery that a planner leaves where it is: as a join,
+            // PostgreSQL reads every manifest of the repository first.
             let rows = on
                 .query(
                     "SELECT m.digest, m.media_type, m.size, m.artifact_type, m.annotations
-                     FROM repositories r
-                     JOIN repository_manifests h ON h.repository_id = r.id
-                     JOIN manifests m ON m.digest = h.digest
-                     WHERE r.name = $1 AND m.subject = $2
-                       AND ($3 IS NULL OR m.artifact_type = $3)
-                       AND ($4 IS NULL OR m.digest > $4)
+                     FROM manifests m
+                     WHERE m.subject = $1
+                       AND ($2 IS NULL OR m.artifact_type = $2)
+                       AND ($3 IS NULL OR m.digest > $3)
+                       AND (SELECT true FROM repositories r
+                            JOIN repository_manifests h ON h.repository_id = r.id
+                            WHERE r.name = $4 AND h.digest = m.digest)
                      ORDER BY m.digest LIMIT $5",
                     arguments![
-                        self.repository.as_str(),
                         self.subject,
                         self.artifact_type.as_deref(),
                         after,
-                        BATCH.min(self.limit - found.len()),
+                        self.repository.as_str(),
+                        most,
                     ],
                 )
                 .await?;
-            if rows.is_empty() {
-                break;
-            }
             for row in &rows {
                 bytes += row.text(4)?.len();
                 found.push(referrer(row)?);
+            }
+            if rows.len() < most {
+                break;
             }
         }
         Ok(found)

@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod copy;
 mod inspect;
+mod jobs;
 mod ls;
 mod migrate;
 mod open_files;
@@ -34,6 +35,9 @@ enum Command {
     Serve(serve::Serve),
     /// Bring the database's schema up to date.
     Migrate(migrate::Migrate),
+    /// Look at background work.
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Config),
@@ -56,6 +60,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
     match line.command {
         Command::Serve(command) => serve::execute(&command),
         Command::Migrate(command) => migrate::execute(&command),
+        Command::Jobs(command) => jobs::execute(&command),
         Command::Config(command) => config::execute(&command),
         Command::Version(command) => version::execute(&command),
         Command::Push(command) => push::execute(&command),

@@ -56,6 +56,25 @@ pub async fn open(config: &Config, folder: Option<&DataFolder>) -> anyhow::Resul
     Ok(Stores::of(Database::on_sqlite(sqlite(config, folder)?)))
 }
 
+/// Opens the database that nodes are working on, whose schema is up to date.
+pub async fn beside_others(config: &Config) -> anyhow::Result<Stores> {
+    if let DatabaseUrl::Postgres(url) = &config.database.url {
+        let connected = Postgres::connect(settings(config, url)).await;
+        let connected = connected.context("the database cannot be used (database.url)")?;
+        return Ok(Stores::of(Database::on_postgres(connected)));
+    }
+    let file = match &config.database.url {
+        DatabaseUrl::Sqlite(file) => file.as_ref().to_owned(),
+        _ => config.data.folder.as_ref().join("metadata.sqlite"),
+    };
+    anyhow::ensure!(
+        file.exists(),
+        "there is no database {}; `wharf serve` makes it",
+        file.display()
+    );
+    Ok(Stores::of(Database::on_sqlite(Sqlite::open(&file, Arc::new(SystemClock))?)))
+}
+
 /// Brings the schema up to date and returns the versions that were applied to a PostgreSQL database. A SQLite
 /// file is brought up to date by each start.
 pub async fn migrate(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Vec<i64>> {
