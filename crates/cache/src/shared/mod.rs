@@ -108,11 +108,6 @@ impl SharedCache {
         &self.counters
     }
 
-    /// Forgets what this process keeps of a repository, as its events ask for.
-    pub fn forget(&self, repository: &RepositoryName) {
-        self.versions.advance(repository);
-    }
-
     /// For how long a value is believed without asking.
     fn unasked(&self, key: &Key) -> Duration {
         match key {

@@ -69,8 +69,7 @@ impl Watch {
     }
 
     /// Makes all nodes leave the cache alone, and returns once they do. After that nothing in it is ever served:
-    /// what comes later is another epoch.
-    /// `None` when the database is away too.
+    /// what comes later is another epoch. `None` when the database is away too.
     pub(super) async fn suspend(&self) -> Option<()> {
         let since = self.suspended().await?;
         tokio::time::sleep(KNOWN_WITHIN.saturating_sub(since)).await;

@@ -16,6 +16,9 @@ use crate::{Error, Missing, UploadId};
 /// How many repositories are looked at for one that a mount without `from` may read.
 const MOUNT_SOURCES: usize = 16;
 
+/// How many uploads one transaction looks for, where leftovers are collected.
+const LEFTOVERS_AT_ONCE: usize = 200;
+
 /// An upload, as its client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UploadState {
@@ -204,11 +207,13 @@ impl Registry {
         // Long after the last request that could still be at work on an upload whose row is gone.
         let age = self.rules.upload_lifetime + self.rules.move_time_limit;
         let staged = store.staged_before(age, limit).await?;
-        let known = self.parts.metadata.known_uploads(staged.clone()).await?;
         let mut dropped = 0;
-        for upload in staged.iter().filter(|upload| !known.contains(upload)) {
-            store.drop_leftovers(upload).await?;
-            dropped += 1;
+        for some in staged.chunks(LEFTOVERS_AT_ONCE) {
+            let known = self.parts.metadata.known_uploads(some.to_vec()).await?;
+            for upload in some.iter().filter(|upload| !known.contains(upload)) {
+                store.drop_leftovers(upload).await?;
+                dropped += 1;
+            }
         }
         Ok(dropped)
     }

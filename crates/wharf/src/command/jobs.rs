@@ -1,5 +1,6 @@
 //! `wharf jobs`: looks at the queue of background work, and has jobs run again that were set aside.
 
+use std::io::{Write, stdout};
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -57,7 +58,9 @@ pub fn execute(command: &Jobs) -> anyhow::Result<()> {
                     let Some(last) = page.last() else { return Ok(()) };
                     after = last.id;
                     let wanted = |job: &&JobStatus| !list.dead || job.state == JobState::Dead;
-                    page.iter().filter(wanted).for_each(|job| print(job, list.json));
+                    for job in page.iter().filter(wanted) {
+                        print(job, list.json)?;
+                    }
                 }
             }
             Jobs::Retry(retry) => {
@@ -67,7 +70,7 @@ pub fn execute(command: &Jobs) -> anyhow::Result<()> {
                         retry.id
                     );
                 }
-                println!("job {} is due now", retry.id);
+                writeln!(stdout(), "job {} is due now", retry.id)?;
                 Ok(())
             }
         }
@@ -80,7 +83,7 @@ async fn open(settings: &SettingFlags) -> anyhow::Result<Arc<dyn Queue>> {
     Ok(wiring::metadata::beside_others(&loaded.config).await?.jobs)
 }
 
-fn print(job: &JobStatus, as_json: bool) {
+fn print(job: &JobStatus, as_json: bool) -> std::io::Result<()> {
     let JobStatus { id, kind, key, attempts, .. } = job;
     let state = match job.state {
         JobState::Waiting => "waiting",
@@ -94,9 +97,9 @@ fn print(job: &JobStatus, as_json: bool) {
             "id": id, "kind": kind, "key": key, "state": state, "attempts": attempts,
             "due_micros": due, "last_error": error,
         });
-        println!("{line}");
+        writeln!(stdout(), "{line}")
     } else {
         let error = error.map(|error| format!("  {error}")).unwrap_or_default();
-        println!("{id:>6}  {state:<8}{attempts:>3}  {kind} {key}{error}");
+        writeln!(stdout(), "{id:>6}  {state:<8}{attempts:>3}  {kind} {key}{error}")
     }
 }

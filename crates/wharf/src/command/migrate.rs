@@ -1,5 +1,7 @@
 //! `wharf migrate`: brings the database's schema up to date, and says which versions that took.
 
+use std::io::{Write, stdout};
+
 use clap::Args;
 
 use super::settings::{SettingFlags, warn};
@@ -16,12 +18,12 @@ pub struct Migrate {
 pub fn execute(command: &Migrate) -> anyhow::Result<()> {
     let loaded = command.settings.load()?;
     warn(&loaded);
-    let folder = wiring::data_folder(&loaded.config)?;
+    let _folder = wiring::data_folder(&loaded.config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let applied = runtime.block_on(wiring::metadata::migrate(&loaded.config, folder.as_ref()))?;
+    let applied = runtime.block_on(wiring::metadata::migrate(&loaded.config))?;
     for version in &applied {
-        println!("applied version {version}");
+        writeln!(stdout(), "applied version {version}")?;
     }
-    println!("the schema is up to date");
+    writeln!(stdout(), "the schema is up to date")?;
     Ok(())
 }

@@ -74,7 +74,7 @@ async fn run(
     data_folder: Option<&DataFolder>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let node = wiring::node(config, data_folder).await?;
+    let node = wiring::node(config).await?;
     let metrics = Arc::new(Metrics::new(&operations()));
     let (log, log_thread) = access_log(config, &metrics)?;
     let api = Api::new(Arc::clone(&node.registry), wiring::api(config)?, Arc::clone(&metrics), log);

@@ -5,10 +5,8 @@ mod cache;
 mod delivery;
 pub mod metadata;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{EventLog, Jobs};
 use wharf_core::permissions::Everyone;
@@ -28,9 +26,9 @@ pub struct Node {
     pub events: Arc<dyn EventLog>,
 }
 
-/// Opens the stores. `folder` is what [`data_folder`] opened.
-pub async fn node(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Node> {
-    let stores = metadata::open(config, folder).await?;
+/// Opens the stores. What of them lies in the data folder needs [`data_folder`] to be opened first, and kept.
+pub async fn node(config: &Config) -> anyhow::Result<Node> {
+    let stores = metadata::open(config).await?;
     let store = blobs::open(config).await?;
     let parts = Parts {
         metadata: stores.metadata,
@@ -51,11 +49,6 @@ pub fn data_folder(config: &Config) -> anyhow::Result<Option<DataFolder>> {
     let local = matches!(config.database.url, DatabaseUrl::DataFolder | DatabaseUrl::Sqlite(_))
         || matches!(config.blobs.url, BlobsUrl::DataFolder);
     local.then(|| DataFolder::open(config.data.folder.as_ref())).transpose()
-}
-
-/// The path in the data folder.
-fn inside(folder: Option<&DataFolder>, name: &str) -> anyhow::Result<PathBuf> {
-    Ok(folder.context("no data folder was opened")?.path().join(name))
 }
 
 fn rules(config: &Config) -> Rules {

@@ -26,7 +26,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
         });
         let blobs = Arc::new(ObjectBlobs::open(url, variables, Limits::default())?);
         blobs
-            .check()
+            .check_rights()
             .await
             .with_context(|| format!("the bucket {url} cannot be read and written (blobs.url)"))?;
         return Ok(Store {

@@ -1,6 +1,7 @@
 //! The database that a configuration asks for, opened with its schema up to date.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,7 @@ use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{EventLog, Jobs, Metadata};
 use wharf_metadata::{Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite};
 
-use super::inside;
 use crate::config::{Config, DatabaseUrl};
-use crate::data_folder::DataFolder;
 
 /// How long a start waits for a database server that cannot be reached: it may be starting too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,11 +40,11 @@ impl Stores {
     }
 }
 
-/// Opens the database.
-pub async fn open(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Stores> {
+/// Opens the database, made where it is not there. A file in the data folder needs that folder to be opened first.
+pub async fn open(config: &Config) -> anyhow::Result<Stores> {
     if let DatabaseUrl::Postgres(url) = &config.database.url {
         if config.database.migrate {
-            for version in migrate(config, folder).await? {
+            for version in migrate(config).await? {
                 tracing::info!(version, "the database's schema was brought up to date");
             }
         }
@@ -53,7 +52,7 @@ pub async fn open(config: &Config, folder: Option<&DataFolder>) -> anyhow::Resul
         let connected = patiently(|| Postgres::connect(settings.clone())).await?;
         return Ok(Stores::of(Database::on_postgres(connected)));
     }
-    Ok(Stores::of(Database::on_sqlite(sqlite(config, folder)?)))
+    Ok(Stores::of(Database::on_sqlite(sqlite(config)?)))
 }
 
 /// Opens the database that nodes are working on, whose schema is up to date.
@@ -63,35 +62,35 @@ pub async fn beside_others(config: &Config) -> anyhow::Result<Stores> {
         let connected = connected.context("the database cannot be used (database.url)")?;
         return Ok(Stores::of(Database::on_postgres(connected)));
     }
-    let file = match &config.database.url {
-        DatabaseUrl::Sqlite(file) => file.as_ref().to_owned(),
-        _ => config.data.folder.as_ref().join("metadata.sqlite"),
-    };
+    let file = sqlite_file(config);
     anyhow::ensure!(
         file.exists(),
         "there is no database {}; `wharf serve` makes it",
         file.display()
     );
-    Ok(Stores::of(Database::on_sqlite(Sqlite::open(&file, Arc::new(SystemClock))?)))
+    Ok(Stores::of(Database::on_sqlite(sqlite(config)?)))
 }
 
 /// Brings the schema up to date and returns the versions that were applied to a PostgreSQL database. A SQLite
 /// file is brought up to date by each start.
-pub async fn migrate(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Vec<i64>> {
+pub async fn migrate(config: &Config) -> anyhow::Result<Vec<i64>> {
     if let DatabaseUrl::Postgres(url) = &config.database.url {
         let settings = settings(config, url);
         return patiently(|| Postgres::migrate(&settings)).await;
     }
-    sqlite(config, folder)?;
+    sqlite(config)?;
     Ok(Vec::new())
 }
 
-fn sqlite(config: &Config, folder: Option<&DataFolder>) -> anyhow::Result<Sqlite> {
-    let file = match &config.database.url {
+fn sqlite(config: &Config) -> anyhow::Result<Sqlite> {
+    Ok(Sqlite::open(&sqlite_file(config), Arc::new(SystemClock))?)
+}
+
+fn sqlite_file(config: &Config) -> PathBuf {
+    match &config.database.url {
         DatabaseUrl::Sqlite(file) => file.as_ref().to_owned(),
-        _ => inside(folder, "metadata.sqlite")?,
-    };
-    Ok(Sqlite::open(&file, Arc::new(SystemClock))?)
+        _ => config.data.folder.as_ref().join("metadata.sqlite"),
+    }
 }
 
 fn settings(config: &Config, url: &PostgresUrl) -> PostgresSettings {
