@@ -12,6 +12,7 @@ use serde_json::Value;
 use support::engines::Shared;
 use support::nodes::Nodes;
 use support::program::{attempt, wait_until};
+use support::proxy::Proxy;
 use support::random::Random;
 use support::registry::{Registry, Reply, digest, image_manifest};
 
@@ -27,7 +28,7 @@ fn patiently(mut ask: impl FnMut() -> Result<Reply, ureq::Error>) -> Reply {
     let mut last = String::new();
     for round in 0..TRIES {
         match ask() {
-            Ok(reply) if ![500, 502, 503, 504].contains(&reply.status) => return reply,
+            Ok(reply) if ![502, 503, 504].contains(&reply.status) => return reply,
             Ok(reply) => last = format!("{} {}", reply.status, reply.text()),
             Err(error) => last = error.to_string(),
         }
@@ -202,6 +203,42 @@ fn a_rolling_restart_under_traffic_fails_no_request_that_a_client_would_not_repe
         }
         over.store(true, Ordering::SeqCst);
     });
+}
+
+#[test]
+fn pulls_go_on_while_the_database_is_away_and_all_is_well_when_it_is_back() {
+    let (shared, database) = Shared::new().with_database_behind(Proxy::start);
+    let nodes = Nodes::start(1, &shared.settings());
+    let registry = nodes.node(0).registry();
+    let blob = bytes(100_000, 1);
+    let pushed = push_image(&registry, "team/app", "latest", &blob);
+    for reference in ["latest", &pushed] {
+        assert_eq!(registry.manifest("team/app", reference).unwrap().status, 200);
+    }
+    assert!(registry.blob("team/app", &digest(&blob)).unwrap().body == blob);
+
+    database.cut();
+    wait_until("the node has noticed", Duration::from_secs(60), || {
+        registry.get("/readyz").unwrap().status == 503
+    });
+    for reference in ["latest", &pushed] {
+        let pulled = registry.manifest("team/app", reference).unwrap();
+        assert_eq!((pulled.status, digest(&pulled.body)), (200, pushed.clone()), "{reference}");
+    }
+    assert!(registry.blob("team/app", &digest(&blob)).unwrap().body == blob);
+    let manifest = image_manifest(&[(digest(&blob), blob.len())], "another");
+    let refused = registry.push_manifest("team/app", "latest", &[], &manifest).unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.header("Retry-After").is_some());
+    assert_eq!(registry.manifest("team/app", "other").unwrap().status, 503);
+
+    database.heal();
+    wait_until("the node is well again", Duration::from_secs(60), || {
+        registry.get("/readyz").unwrap().status == 200
+    });
+    let taken = registry.push_manifest("team/app", "latest", &[], &manifest).unwrap();
+    assert_eq!(taken.status, 201, "{}", taken.text());
+    assert_eq!(registry.manifest("team/app", "latest").unwrap().body, manifest);
 }
 
 /// What `wharf jobs …` prints beside the nodes.

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::program::run;
+use super::proxy::Proxy;
 
 /// Settings of nodes that share everything, by their variables.
 #[derive(Clone)]
@@ -30,6 +31,18 @@ impl Shared {
             ("AWS_REGION", "us-east-1".to_owned()),
         ];
         Shared(settings.map(|(name, text)| (name.to_owned(), text)).to_vec())
+    }
+
+    /// The same with the database behind a proxy.
+    pub fn with_database_behind(mut self, start: impl FnOnce(&str) -> Proxy) -> (Shared, Proxy) {
+        let direct =
+            &self.0.iter().find(|(name, _)| name == "WHARF_DATABASE_DIRECT_URL").unwrap().1;
+        let (before, name) = direct.rsplit_once('/').unwrap();
+        let (scheme, server) = before.rsplit_once('@').unwrap();
+        let proxy = start(server);
+        let url = format!("{scheme}@{}/{name}", proxy.address());
+        self.0.retain(|(name, _)| !name.starts_with("WHARF_DATABASE_"));
+        (self.with("WHARF_DATABASE_URL", &url), proxy)
     }
 
     /// The same with further settings.

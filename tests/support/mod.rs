@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod nginx;
 pub mod nodes;
 pub mod program;
+pub mod proxy;
 pub mod random;
 pub mod registry;
 pub mod server;

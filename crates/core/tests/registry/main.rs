@@ -8,5 +8,6 @@ mod expiry;
 mod faulty_metadata;
 mod finishing;
 mod in_flight;
+mod leftovers;
 mod stand;
 mod step_faults;

@@ -45,6 +45,7 @@ macro_rules! metadata_contract {
             repositories_are_listed_a_page_at_a_time
             a_repository_without_a_manifest_is_not_listed
             metadata_that_works_says_so
+            the_epoch_goes_on_once_from_each_number
             // Memberships.
             a_blob_is_found_only_where_it_is_held
             the_holders_of_a_blob_are_found
@@ -63,6 +64,7 @@ macro_rules! metadata_contract {
             progress_makes_an_upload_live_on
             an_expired_upload_makes_no_progress
             a_cancelled_upload_is_gone
+            known_uploads_are_those_that_there_are
             expired_uploads_are_listed_the_oldest_first
             an_expired_upload_is_not_listed_before_its_reservations_deadline
             // Reserving and finishing.

@@ -1,5 +1,7 @@
 //! Rules of repositories: which there are, and in which order.
 
+use std::time::Duration;
+
 use wharf_core::metadata::Precondition;
 
 use super::samples::blob;
@@ -45,4 +47,20 @@ pub async fn metadata_that_works_says_so(stand: &Stand) {
     for _ in 0..3 {
         stand.metadata.check().await.unwrap();
     }
+}
+
+/// Whoever was overtaken changes nothing, so two nodes that want the same do it once.
+pub async fn the_epoch_goes_on_once_from_each_number(stand: &Stand) {
+    assert_eq!(stand.epochs.epoch().await.unwrap().number, 0);
+    for _ in 0..2 {
+        stand.epochs.advance_epoch(0).await.unwrap();
+    }
+    let suspended = stand.epochs.epoch().await.unwrap();
+    assert_eq!((suspended.number, suspended.since), (1, Duration::ZERO));
+    assert!(suspended.is_suspended());
+    stand.clock.advance(Duration::from_secs(7));
+    assert_eq!(stand.epochs.epoch().await.unwrap().since, Duration::from_secs(7));
+    stand.epochs.advance_epoch(1).await.unwrap();
+    let used = stand.epochs.epoch().await.unwrap();
+    assert!(used.number == 2 && !used.is_suspended());
 }

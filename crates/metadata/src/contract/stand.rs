@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use wharf_core::UploadId;
 use wharf_core::blobs::{ObjectKey, Staged};
+use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
     CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
@@ -60,6 +61,7 @@ pub struct Stand {
     pub(crate) metadata: Arc<dyn Metadata>,
     pub(crate) jobs: Arc<dyn Jobs>,
     pub(crate) events: Arc<dyn EventLog>,
+    pub(crate) epochs: Arc<dyn Epochs>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -67,13 +69,13 @@ pub struct Stand {
 impl Stand {
     /// A stand for new, empty metadata.
     pub fn new(
-        metadata: impl Metadata + Jobs + EventLog,
+        metadata: impl Metadata + Jobs + EventLog + Epochs,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
         let all = Arc::new(metadata);
-        let (metadata, jobs, events) = (all.clone(), all.clone(), all);
-        Self { metadata, jobs, events, clock, inspect: Box::new(inspect) }
+        let (metadata, jobs, events) = (all.clone(), all.clone(), all.clone());
+        Self { metadata, jobs, events, epochs: all, clock, inspect: Box::new(inspect) }
     }
 
     /// Rows, each as its columns joined by spaces.

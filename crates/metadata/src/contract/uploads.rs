@@ -141,3 +141,15 @@ pub async fn an_expired_upload_is_not_listed_before_its_reservations_deadline(st
     stand.clock.advance(TICK);
     assert_eq!(expired(stand, 10).await, [id]);
 }
+
+/// Expired ones too: what is staged for them is not left over before they are ended.
+pub async fn known_uploads_are_those_that_there_are(stand: &Stand) {
+    let (one, ended, expired) =
+        (stand.start("a").await, stand.start("a").await, stand.start("b").await);
+    assert!(stand.metadata.cancel_upload(ended).await.unwrap());
+    stand.clock.advance(LIFETIME);
+    let never = UploadId::random(&SystemRandom);
+    let asked = vec![never, expired, ended, one];
+    assert_eq!(stand.metadata.known_uploads(asked).await.unwrap(), [expired, one]);
+    assert!(stand.metadata.known_uploads(Vec::new()).await.unwrap().is_empty());
+}

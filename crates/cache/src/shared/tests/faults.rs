@@ -170,3 +170,36 @@ async fn ping(cache: &SharedCache) -> Option<String> {
         .ask(|mut connection| async move { redis::cmd("PING").query_async(&mut connection).await });
     asked.await
 }
+
+#[tokio::test]
+async fn a_writer_that_can_tell_nobody_says_so() {
+    let epochs = MemoryEpochs::new();
+    let (proxy, way) = (Proxy::start(&wharf_engines::redis()).await, Way::to(&epochs));
+    let writer = SharedCache::new(settings(&proxy.url()), Arc::clone(&way) as _).unwrap();
+    writer.invalidate(&repository()).await.unwrap();
+    proxy.cut();
+    way.is_cut.store(true, Ordering::SeqCst);
+    let failed = writer.invalidate(&repository()).await.unwrap_err();
+    assert!(matches!(failed, StoreError::Unavailable(_)), "{failed:?}");
+}
+
+#[tokio::test]
+async fn what_was_known_last_is_there_while_the_database_is_away_unless_it_was_invalidated() {
+    let epochs = MemoryEpochs::new();
+    let way = Way::to(&epochs);
+    let writer = node(&wharf_engines::redis(), &epochs).await;
+    let reader =
+        SharedCache::new(settings(&wharf_engines::redis()), Arc::clone(&way) as _).unwrap();
+    while reader.watch.current().is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    put(&writer, tag("v1"), "first").await;
+    way.is_cut.store(true, Ordering::SeqCst);
+    while reader.watch.current().is_some() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(found(&reader, tag("v1")).await, None);
+    assert_eq!(reader.last_known(tag("v1")).await.unwrap(), "first");
+    writer.invalidate(&repository()).await.unwrap();
+    assert_eq!(reader.last_known(tag("v1")).await, None);
+}
