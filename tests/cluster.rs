@@ -94,6 +94,34 @@ fn what_one_node_acknowledged_every_node_shows_at_once() {
 }
 
 #[test]
+fn what_every_node_looked_for_in_vain_is_there_once_one_of_them_acknowledged_it() {
+    let shared = Shared::new();
+    let nodes = Nodes::start(3, &shared.settings());
+    let each: Vec<Registry> = (0..3).map(|index| nodes.node(index).registry()).collect();
+    for round in 0..12 {
+        let (repository, content) = (format!("team/app-{}", round % 4), bytes(1000, 50 + round));
+        let manifest = image_manifest(&[(digest(&content), content.len())], "");
+        let (blob, tag) = (digest(&content), format!("v{round}"));
+        let statuses = |of_blob: u16, of_manifest: u16| {
+            for reader in each.iter().chain(&each) {
+                assert_eq!(reader.blob(&repository, &blob).unwrap().status, of_blob);
+                for reference in [&tag, &digest(&manifest)] {
+                    let found = reader.manifest(&repository, reference).unwrap();
+                    assert_eq!(found.status, of_manifest, "{reference}");
+                }
+            }
+        };
+        statuses(404, 404);
+        let writer = &each[round as usize % 3];
+        assert_eq!(writer.push_blob(&repository, &content).unwrap().status, 201);
+        statuses(200, 404);
+        let pushed = writer.push_manifest(&repository, &tag, &[], &manifest).unwrap();
+        assert_eq!(pushed.status, 201, "{}", pushed.text());
+        statuses(200, 200);
+    }
+}
+
+#[test]
 fn of_racing_compare_and_swaps_on_several_nodes_one_wins() {
     let shared = Shared::new();
     let nodes = Nodes::start(3, &shared.settings());

@@ -3,10 +3,12 @@
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod counters;
 mod entries;
 mod memory;
 mod shared;
 mod versions;
 
+pub use counters::{Answer, CacheCounters};
 pub use memory::MemoryCache;
-pub use shared::{NoRedisUrl, RedisUrl, SharedCache, SharedCacheCounters, SharedCacheSettings};
+pub use shared::{NoRedisUrl, RedisUrl, SharedCache, SharedCacheSettings};

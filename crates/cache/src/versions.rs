@@ -1,8 +1,9 @@
-//! The versions of repositories: a fixed table of counters, so that no repository costs memory.
+//! The versions of repositories, one a kind of value: a fixed table of counters, so that no repository costs memory.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use wharf_core::cache::{Key, Kind};
 use wharf_oci::RepositoryName;
 
 /// How many counters there are: 32 KiB of them. Repositories that share one are invalidated together,
@@ -23,19 +24,19 @@ impl Versions {
         Self { counters, hashing: RandomState::new() }
     }
 
-    /// The repository's version now. What a write did before it advanced the version is seen by
+    /// The version that a value of that key has now. What a write did before it advanced the version is seen by
     /// whoever sees the new one.
-    pub(crate) fn of(&self, repository: &RepositoryName) -> u64 {
-        self.counter(repository).load(Ordering::SeqCst)
+    pub(crate) fn of(&self, key: &Key) -> u64 {
+        self.counter(key.repository(), key.kind()).load(Ordering::SeqCst)
     }
 
     /// Makes every value put under an earlier version worthless.
-    pub(crate) fn advance(&self, repository: &RepositoryName) {
-        self.counter(repository).fetch_add(1, Ordering::SeqCst);
+    pub(crate) fn advance(&self, repository: &RepositoryName, kind: Kind) {
+        self.counter(repository, kind).fetch_add(1, Ordering::SeqCst);
     }
 
-    fn counter(&self, repository: &RepositoryName) -> &AtomicU64 {
-        let hash = self.hashing.hash_one(repository.as_str());
+    fn counter(&self, repository: &RepositoryName, kind: Kind) -> &AtomicU64 {
+        let hash = self.hashing.hash_one((repository.as_str(), kind));
         &self.counters[hash as usize % COUNTERS]
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use wharf_core::cache::{Cache, Key, Lookup};
+use wharf_core::cache::{Cache, Key, Kind, Lookup};
 use wharf_oci::RepositoryName;
 
 use super::MemoryCache;
@@ -73,6 +73,7 @@ async fn readers_never_see_what_an_acknowledged_write_replaced() {
             loop {
                 let least = acknowledged.load(Ordering::SeqCst);
                 let seen = match cache.get(key(1)).await {
+                    Lookup::Absent => panic!("it was there from the start"),
                     Lookup::Hit(value) => u64::from_le_bytes(value[..].try_into().unwrap()),
                     Lookup::Miss(ticket) => {
                         let value = database.load(Ordering::SeqCst);
@@ -93,7 +94,7 @@ async fn readers_never_see_what_an_acknowledged_write_replaced() {
     let repository = "a/b".parse().unwrap();
     for write in 1..=WRITES {
         database.store(write, Ordering::SeqCst);
-        cache.invalidate(&repository).await.unwrap();
+        cache.invalidate(&repository, Kind::Manifest).await.unwrap();
         acknowledged.store(write, Ordering::SeqCst);
         tokio::task::yield_now().await;
     }

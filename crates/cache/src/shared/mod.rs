@@ -4,7 +4,8 @@
 //! for the version of the repository; a write changes that version, on whichever node, before it is acknowledged. So
 //! whoever pulls a tag after a push was acknowledged gets what was pushed, or something newer. A *digest* never means
 //! anything else; that the repository still holds it is believed without asking for [`UNASKED`]. In repositories
-//! that are `eventual` tags are believed without asking too, for as long as the settings say.
+//! that are `eventual` tags are believed without asking too, for as long as the settings say. What is *not* there is
+//! told only after Redis was asked, as for a tag; that is kept in this process alone, so that strangers fill no Redis.
 //!
 //! A writer that cannot reach Redis has all nodes leave it alone, by the database (see `watch.rs`), before its write
 //! is acknowledged; a node that has not heard from the database for some seconds leaves it alone by itself, since it
@@ -27,9 +28,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_core::StoreError;
-use wharf_core::cache::{Cache, Epochs, Key, Lookup, Ticket};
+use wharf_core::cache::{Cache, Epochs, Key, Kind, Lookup, Ticket};
 use wharf_oci::{NamePattern, Reference, RepositoryName};
 
+use crate::counters::{Answer, CacheCounters};
 use crate::entries::{Entries, Entry};
 use crate::versions::Versions;
 use checks::{Checks, VERSION_LIFE, new_version, version_key};
@@ -55,19 +57,6 @@ pub struct SharedCacheSettings {
     pub eventual_life: Duration,
 }
 
-/// How often the cache had what was asked for.
-#[derive(Debug, Default)]
-pub struct SharedCacheCounters {
-    /// Answered from this process's memory.
-    pub memory_hits: AtomicU64,
-    /// Answered by Redis.
-    pub redis_hits: AtomicU64,
-    /// Not there.
-    pub misses: AtomicU64,
-    /// Not asked for, since Redis was away or suspended.
-    pub bypassed: AtomicU64,
-}
-
 /// The cache. While a Redis is away, it is none.
 pub struct SharedCache {
     link: Arc<Link>,
@@ -79,7 +68,7 @@ pub struct SharedCache {
     alone: AtomicU64,
     eventual: Vec<NamePattern>,
     eventual_life: Duration,
-    counters: SharedCacheCounters,
+    counters: CacheCounters,
 }
 
 impl SharedCache {
@@ -99,12 +88,12 @@ impl SharedCache {
             alone: AtomicU64::new(0),
             eventual: settings.eventual,
             eventual_life: settings.eventual_life,
-            counters: SharedCacheCounters::default(),
+            counters: CacheCounters::default(),
         })
     }
 
     /// How often it had what was asked for.
-    pub const fn counters(&self) -> &SharedCacheCounters {
+    pub const fn counters(&self) -> &CacheCounters {
         &self.counters
     }
 
@@ -144,55 +133,62 @@ impl SharedCache {
     fn keep(&self, key: Key, value: Bytes, version: u64, shared: u64, life: Duration) {
         let now = Instant::now();
         let Some(until) = now.checked_add(life) else { return };
-        if self.entries.takes(value.len()) && self.versions.of(key.repository()) == version {
+        if self.entries.takes(value.len()) && self.versions.of(&key) == version {
             let unasked_until = now + self.unasked(&key).min(life);
-            let entry = Entry { value, version, shared, unasked_until, until };
+            let entry = Entry { value: Some(value), version, shared, unasked_until, until };
             self.entries.insert(key, entry);
         }
+    }
+
+    /// What is kept under the version that Redis says is current.
+    fn current(&self, key: &Key, version: u64, shared: u64, kept: Option<Entry>) -> Option<Lookup> {
+        let entry = kept.filter(|entry| entry.shared == shared)?;
+        let Some(value) = entry.value else {
+            self.counters.count(key.kind(), Answer::Absent);
+            return Some(Lookup::Absent);
+        };
+        self.counters.count(key.kind(), Answer::Memory);
+        if !self.unasked(key).is_zero() {
+            let left = entry.until.saturating_duration_since(Instant::now());
+            self.keep(key.clone(), value.clone(), version, shared, left);
+        }
+        Some(Lookup::Hit(value))
     }
 }
 
 #[async_trait]
 impl Cache for SharedCache {
     async fn get(&self, key: Key) -> Lookup {
-        let counters = &self.counters;
-        let version = self.versions.of(key.repository());
+        let kind = key.kind();
+        let version = self.versions.of(&key);
         let now = Instant::now();
-        let kept = self.entries.get(&key);
-        let kept = kept.filter(|entry| entry.version == version && now < entry.until);
-        if let Some(entry) = &kept
-            && now < entry.unasked_until
+        let kept = self.entries.get(&key, version, now);
+        if let Some(Entry { value: Some(value), unasked_until, .. }) = &kept
+            && now < *unasked_until
         {
-            counters.memory_hits.fetch_add(1, Ordering::Relaxed);
-            return Lookup::Hit(entry.value.clone());
+            self.counters.count(kind, Answer::Memory);
+            return Lookup::Hit(value.clone());
         }
         let asked = async {
             let epoch = self.watch.current()?;
-            Some((epoch, self.checks.version(epoch, key.repository()).await?))
+            Some((epoch, self.checks.version(epoch, key.repository(), kind).await?))
         };
         let Some((epoch, shared)) = asked.await else {
-            counters.bypassed.fetch_add(1, Ordering::Relaxed);
+            self.counters.count(kind, Answer::Bypassed);
             // Nobody can tell whether another node wrote since the last pull: where that must not be missed,
             // the ticket is like no other, so that no pull is given what an earlier one reads.
             let version = if self.unasked(&key).is_zero() { self.next_alone() } else { version };
             return Lookup::Miss(Ticket { key, version, shared: 0 });
         };
-        if let Some(entry) = kept
-            && entry.shared == shared
-        {
-            counters.memory_hits.fetch_add(1, Ordering::Relaxed);
-            if !self.unasked(&key).is_zero() {
-                let left = entry.until.saturating_duration_since(now);
-                self.keep(key, entry.value.clone(), version, shared, left);
-            }
-            return Lookup::Hit(entry.value);
+        if let Some(found) = self.current(&key, version, shared, kept) {
+            return found;
         }
         if let Some((value, left)) = self.find(epoch, shared, &key).await {
-            counters.redis_hits.fetch_add(1, Ordering::Relaxed);
+            self.counters.count(kind, Answer::Redis);
             self.keep(key, value.clone(), version, shared, left);
             return Lookup::Hit(value);
         }
-        counters.misses.fetch_add(1, Ordering::Relaxed);
+        self.counters.count(kind, Answer::Miss);
         Lookup::Miss(Ticket { key, version, shared })
     }
 
@@ -207,7 +203,8 @@ impl Cache for SharedCache {
         if kept.as_millis() == 0 {
             return;
         }
-        let (versions, name) = (version_key(epoch, key.repository()), value_key(epoch, &key));
+        let (versions, name) =
+            (version_key(epoch, key.repository(), key.kind()), value_key(epoch, &key));
         let _: Option<()> = self
             .link
             .ask(|connection| record::put(connection, versions, name, shared, &value, kept))
@@ -215,25 +212,35 @@ impl Cache for SharedCache {
         self.keep(key, value, version, shared, life);
     }
 
+    async fn put_absence(&self, ticket: Ticket, life: Duration) {
+        let Ticket { key, version, shared } = ticket;
+        let now = Instant::now();
+        let Some(until) = now.checked_add(life) else { return };
+        // Without the word of Redis a push through another node would go unnoticed.
+        if shared != 0 && self.versions.of(&key) == version {
+            let entry = Entry { value: None, version, shared, unasked_until: now, until };
+            self.entries.insert(key, entry);
+        }
+    }
+
     async fn last_known(&self, key: Key) -> Option<Bytes> {
-        let version = self.versions.of(key.repository());
-        if let Some(entry) = self.entries.get(&key)
-            && entry.version == version
-            && Instant::now() < entry.until
+        let version = self.versions.of(&key);
+        if let Some(value) =
+            self.entries.get(&key, version, Instant::now()).and_then(|entry| entry.value)
         {
-            return Some(entry.value);
+            return Some(value);
         }
         // Writers that reach Redis have invalidated there what they changed.
         let epoch = self.watch.last()?;
-        let shared = self.checks.version(epoch, key.repository()).await?;
+        let shared = self.checks.version(epoch, key.repository(), key.kind()).await?;
         Some(self.find(epoch, shared, &key).await?.0)
     }
 
-    async fn invalidate(&self, repository: &RepositoryName) -> Result<(), StoreError> {
-        self.versions.advance(repository);
+    async fn invalidate(&self, repository: &RepositoryName, kind: Kind) -> Result<(), StoreError> {
+        self.forget(repository, kind);
         let done = match self.watch.to_invalidate().await {
             Some(epoch) => {
-                let name = version_key(epoch, repository);
+                let name = version_key(epoch, repository, kind);
                 let changed: Option<()> = self
                     .link
                     .ask(|mut connection| async move {
@@ -248,11 +255,15 @@ impl Cache for SharedCache {
         };
         let done = done || self.watch.suspend().await.is_some();
         // Whoever looked between the write and here has the version from before.
-        self.versions.advance(repository);
+        self.forget(repository, kind);
         done.then_some(()).ok_or_else(|| {
             let reason = "neither Redis nor the database can be told of a change";
             StoreError::Unavailable(reason.into())
         })
+    }
+
+    fn forget(&self, repository: &RepositoryName, kind: Kind) {
+        self.versions.advance(repository, kind);
     }
 }
 
