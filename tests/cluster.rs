@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::engines::Shared;
+use support::metrics::{LISTEN, value};
 use support::nodes::Nodes;
 use support::program::{attempt, wait_until};
 use support::proxy::Proxy;
@@ -299,4 +300,84 @@ fn background_work_is_done_by_nodes_of_that_role_and_can_be_seen() {
     assert_eq!(jobs(&shared, &["list", "--dead"]).unwrap(), "");
     let refused = jobs(&shared, &["retry", "1"]).unwrap_err();
     assert!(refused.contains("no job 1 was set aside"), "{refused}");
+}
+
+#[test]
+fn a_recurring_job_is_run_before_its_time_when_someone_asks() {
+    let shared = Shared::new().with(LISTEN.0, LISTEN.1);
+    let nodes = Nodes::start(1, &shared.settings());
+    let done = || {
+        let runs = r#"wharf_job_runs_total{kind="staging.collect",outcome="done"}"#;
+        value(nodes.node(0), runs)
+    };
+    wait_until("it was done once", Duration::from_secs(60), || done() == 1.0);
+    // By itself it would be done again in an hour.
+    let told = jobs(&shared, &["run", "staging.collect"]).unwrap();
+    assert_eq!(told, "the job of the kind staging.collect is due now");
+    wait_until("it was done again", Duration::from_secs(60), || done() == 2.0);
+    let told = jobs(&shared, &["run", "staging.collect", "--json"]).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["kind"], "staging.collect");
+    assert!(["waiting", "running"].contains(&told["state"].as_str().unwrap()), "{told}");
+    let refused = jobs(&shared, &["run", "tags.forget_history"]).unwrap_err();
+    assert!(refused.contains("uploads.expire"), "{refused}");
+}
+
+#[test]
+fn a_node_tells_of_its_engines() {
+    let shared = Shared::new().with(LISTEN.0, LISTEN.1);
+    let nodes = Nodes::start(2, &shared.settings());
+    let (one, other) = (nodes.node(0), nodes.node(1));
+    let content = bytes(100_000, 1);
+    push_image(&one.registry(), "team/app", "latest", &content);
+    let told = |metric: &str| value(one, metric);
+    wait_until("Redis is used", Duration::from_secs(20), || {
+        told("wharf_cache_redis_in_use") == 1.0 && told("wharf_cache_redis_answers") == 1.0
+    });
+    assert_eq!(told("wharf_database_connections_most"), 16.0);
+    let open = r#"wharf_database_connections{state="idle"}"#;
+    wait_until("connections are at rest", Duration::from_secs(20), || told(open) >= 1.0);
+    assert!(told(r#"wharf_store_requests_total{request="asking for an object"}"#) >= 1.0);
+    assert_eq!(one.registry().manifest("team/app", "latest").unwrap().status, 200);
+    let by_redis = r#"wharf_cache_lookups_total{kind="manifest",answer="redis"}"#;
+    let before = value(other, by_redis);
+    assert_eq!(other.registry().manifest("team/app", "latest").unwrap().status, 200);
+    assert_eq!(value(other, by_redis), before + 1.0);
+    wait_until("the log was followed", Duration::from_secs(20), || {
+        value(other, "wharf_events_followed_total") >= 2.0
+    });
+    assert!(value(other, "wharf_events_behind_seconds") < 10.0);
+}
+
+/// What a node believes without asking ends when the log tells of a change: well before its time, which is an hour
+/// for tags here.
+#[test]
+fn what_a_node_believes_ends_when_another_node_changes_it() {
+    for cache in [wharf_engines::redis(), "memory:".to_owned()] {
+        let shared = Shared::new()
+            .with("WHARF_CACHE_URL", &cache)
+            .with("WHARF_CACHE_LIFE", "1h")
+            .with("WHARF_CACHE_EVENTUAL", "mirror/*")
+            .with("WHARF_CACHE_EVENTUAL_LIFE", "1h");
+        let nodes = Nodes::start(2, &shared.settings());
+        let (writer, reader) = (nodes.node(0).registry(), nodes.node(1).registry());
+        let first = push_image(&writer, "mirror/app", "latest", &bytes(1000, 1));
+        let pulled = || digest(&reader.manifest("mirror/app", "latest").unwrap().body);
+        assert_eq!(pulled(), first);
+        let moved = push_image(&writer, "mirror/app", "latest", &bytes(1000, 2));
+        wait_until("the moved tag is seen", Duration::from_secs(20), || pulled() == moved);
+        let gone = writer.delete_manifest("mirror/app", &moved).unwrap();
+        assert_eq!(gone.status, 202);
+        for reference in ["latest", &moved] {
+            wait_until("what was deleted is gone", Duration::from_secs(20), || {
+                reader.manifest("mirror/app", reference).unwrap().status == 404
+            });
+        }
+        // A strong tag needs no such help.
+        for round in 0..10 {
+            let pushed = push_image(&writer, "team/app", "latest", &bytes(1000, 10 + round));
+            let pulled = reader.manifest("team/app", "latest").unwrap();
+            assert_eq!(digest(&pulled.body), pushed, "round {round}");
+        }
+    }
 }

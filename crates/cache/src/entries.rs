@@ -9,6 +9,8 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use wharf_core::cache::Key;
 use wharf_oci::Reference;
 
+use crate::Kept;
+
 /// What a value costs beside the bytes of its key and itself: the table's slot, the allocations' headers.
 const OVERHEAD: u64 = 400;
 
@@ -68,15 +70,12 @@ impl Entries {
         }
     }
 
-    /// How many bytes are kept.
-    pub(crate) fn weight(&self) -> u64 {
-        self.values.weight() + self.absences.weight()
-    }
-
-    /// How many values and absences are kept.
-    #[expect(dead_code, reason = "for metrics")]
-    pub(crate) fn count(&self) -> usize {
-        self.values.len() + self.absences.len()
+    /// How much there is.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            entries: self.values.len() + self.absences.len(),
+            bytes: self.values.weight() + self.absences.weight(),
+        }
     }
 
     /// What is kept under that version, and is not too old to be served.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use wharf_blobs::MemoryBlobs;
-use wharf_cache::{Answer, SharedCache, SharedCacheSettings};
+use wharf_cache::{Answer, Beliefs, CacheStatus, SharedCache, SharedCacheSettings};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Cache, Epoch, Epochs, Key, Kind, Lookup};
 use wharf_core::clock::SystemRandom;
@@ -128,8 +128,7 @@ impl Node {
             time_limit: Duration::from_secs(2),
             // Room for some of the images only, so that Redis is asked for the others.
             memory: 2 << 20,
-            eventual: Vec::new(),
-            eventual_life: Duration::from_secs(60),
+            beliefs: Beliefs { eventual: Vec::new(), eventual_life: Duration::ZERO },
         };
         let cache = Arc::new(SharedCache::new(settings, Arc::clone(epochs) as _).unwrap());
         let began = Instant::now();

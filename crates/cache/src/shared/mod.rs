@@ -3,7 +3,7 @@
 //! What it promises. A *tag* is served from a cache only after Redis was asked, for this pull or for one with it,
 //! for the version of the repository; a write changes that version, on whichever node, before it is acknowledged. So
 //! whoever pulls a tag after a push was acknowledged gets what was pushed, or something newer. A *digest* never means
-//! anything else; that the repository still holds it is believed without asking for [`UNASKED`]. In repositories
+//! anything else; that the repository still holds it is believed without asking for some seconds ([`Beliefs`]). In repositories
 //! that are `eventual` tags are believed without asking too, for as long as the settings say. What is *not* there is
 //! told only after Redis was asked, as for a tag; that is kept in this process alone, so that strangers fill no Redis.
 //!
@@ -22,25 +22,23 @@ mod tests;
 mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_core::StoreError;
 use wharf_core::cache::{Cache, Epochs, Key, Kind, Lookup, Ticket};
-use wharf_oci::{NamePattern, Reference, RepositoryName};
+use wharf_oci::RepositoryName;
 
+use crate::beliefs::Beliefs;
 use crate::counters::{Answer, CacheCounters};
 use crate::entries::{Entries, Entry};
 use crate::versions::Versions;
+use crate::{CacheStatus, Kept, RedisState};
 use checks::{Checks, VERSION_LIFE, new_version, version_key};
 use link::Link;
 pub use link::{NoRedisUrl, RedisUrl};
 use watch::Watch;
-
-/// How long a digest is believed to be held without asking.
-const UNASKED: Duration = Duration::from_secs(10);
 
 /// How the cache is set up.
 #[derive(Clone, Debug)]
@@ -51,10 +49,8 @@ pub struct SharedCacheSettings {
     pub time_limit: Duration,
     /// How many bytes this process keeps.
     pub memory: u64,
-    /// Repositories whose tags may be served without asking.
-    pub eventual: Vec<NamePattern>,
-    /// For how long.
-    pub eventual_life: Duration,
+    /// What is served without asking.
+    pub beliefs: Beliefs,
 }
 
 /// The cache. While a Redis is away, it is none.
@@ -64,10 +60,7 @@ pub struct SharedCache {
     watch: Watch,
     entries: Entries,
     versions: Versions,
-    /// How many tickets were like no other.
-    alone: AtomicU64,
-    eventual: Vec<NamePattern>,
-    eventual_life: Duration,
+    beliefs: Beliefs,
     counters: CacheCounters,
 }
 
@@ -85,33 +78,9 @@ impl SharedCache {
             link,
             entries: Entries::new(settings.memory),
             versions: Versions::new(),
-            alone: AtomicU64::new(0),
-            eventual: settings.eventual,
-            eventual_life: settings.eventual_life,
+            beliefs: settings.beliefs,
             counters: CacheCounters::default(),
         })
-    }
-
-    /// How often it had what was asked for.
-    pub const fn counters(&self) -> &CacheCounters {
-        &self.counters
-    }
-
-    /// For how long a value is believed without asking.
-    fn unasked(&self, key: &Key) -> Duration {
-        match key {
-            Key::Manifest(repository, Reference::Tag(_)) => {
-                let eventual = self.eventual.iter().any(|pattern| pattern.matches(repository));
-                if eventual { self.eventual_life } else { Duration::ZERO }
-            }
-            Key::Manifest(_, Reference::Digest(_)) | Key::Blob(..) => UNASKED,
-        }
-    }
-
-    /// A version that no repository has, and no ticket had.
-    fn next_alone(&self) -> u64 {
-        // Versions count up from 0, so the two never meet.
-        u64::MAX - self.alone.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A value in Redis under that version, and how long it is kept there still.
@@ -134,7 +103,7 @@ impl SharedCache {
         let now = Instant::now();
         let Some(until) = now.checked_add(life) else { return };
         if self.entries.takes(value.len()) && self.versions.of(&key) == version {
-            let unasked_until = now + self.unasked(&key).min(life);
+            let unasked_until = now + self.beliefs.of(&key).min(life);
             let entry = Entry { value: Some(value), version, shared, unasked_until, until };
             self.entries.insert(key, entry);
         }
@@ -148,7 +117,7 @@ impl SharedCache {
             return Some(Lookup::Absent);
         };
         self.counters.count(key.kind(), Answer::Memory);
-        if !self.unasked(key).is_zero() {
+        if !self.beliefs.of(key).is_zero() {
             let left = entry.until.saturating_duration_since(Instant::now());
             self.keep(key.clone(), value.clone(), version, shared, left);
         }
@@ -177,7 +146,8 @@ impl Cache for SharedCache {
             self.counters.count(kind, Answer::Bypassed);
             // Nobody can tell whether another node wrote since the last pull: where that must not be missed,
             // the ticket is like no other, so that no pull is given what an earlier one reads.
-            let version = if self.unasked(&key).is_zero() { self.next_alone() } else { version };
+            let version =
+                if self.beliefs.of(&key).is_zero() { self.versions.alone() } else { version };
             return Lookup::Miss(Ticket { key, version, shared: 0 });
         };
         if let Some(found) = self.current(&key, version, shared, kept) {
@@ -195,7 +165,7 @@ impl Cache for SharedCache {
     async fn put(&self, ticket: Ticket, value: Bytes, life: Duration) {
         let Ticket { key, version, shared } = ticket;
         let Some(epoch) = self.watch.current().filter(|_| shared != 0) else {
-            let unasked = self.unasked(&key).min(life);
+            let unasked = self.beliefs.of(&key).min(life);
             return self.keep(key, value, version, 0, unasked);
         };
         // Redis takes no longer times; no value lives so long.
@@ -264,6 +234,21 @@ impl Cache for SharedCache {
 
     fn forget(&self, repository: &RepositoryName, kind: Kind) {
         self.versions.advance(repository, kind);
+    }
+}
+
+impl CacheStatus for SharedCache {
+    fn counters(&self) -> &CacheCounters {
+        &self.counters
+    }
+
+    fn kept(&self) -> Kept {
+        self.entries.kept()
+    }
+
+    fn redis(&self) -> Option<RedisState> {
+        let in_use = self.watch.current().is_some();
+        Some(RedisState { answers: !self.link.is_paused(), in_use })
     }
 }
 

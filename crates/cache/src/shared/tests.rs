@@ -15,6 +15,7 @@ use wharf_oci::{Algorithm, Hasher, RepositoryName};
 
 use super::checks::new_version;
 use super::{SharedCache, SharedCacheSettings};
+use crate::Beliefs;
 use proxy::Proxy;
 
 const LIFE: Duration = Duration::from_secs(300);
@@ -50,8 +51,10 @@ fn settings(url: &str) -> SharedCacheSettings {
         url: url.parse().unwrap(),
         time_limit: Duration::from_millis(100),
         memory: 1 << 20,
-        eventual: vec!["mirror/*".parse().unwrap()],
-        eventual_life: Duration::from_secs(60),
+        beliefs: Beliefs {
+            eventual: vec!["mirror/*".parse().unwrap()],
+            eventual_life: Duration::from_secs(60),
+        },
     }
 }
 

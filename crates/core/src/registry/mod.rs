@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::blobs::{Blobs, Leftovers, MappedReads};
-use crate::cache::{Cache, Key};
+use crate::cache::{Cache, Key, Kind};
 use crate::clock::Random;
 use crate::delivery::SignedUrls;
 use crate::metadata::Metadata;
@@ -128,6 +128,14 @@ impl Registry {
         operation: O,
     ) -> Result<Permitted<O>, Error> {
         permit(&*self.parts.permissions, principal, operation).await
+    }
+
+    /// How many look-ups of that kind were spared, since one of the same was under way.
+    pub fn look_ups_joined(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Manifest => self.manifest_reads.joined(),
+            Kind::Blob => self.blob_reads.joined(),
+        }
     }
 
     /// What is not ready, by name with the reason; empty when all is well.
