@@ -26,14 +26,18 @@ pub(super) const VERSION_LIFE: Duration = Duration::from_secs(24 * 3600);
 const NEW_VERSION_LIFE: Duration = Duration::from_secs(60);
 
 /// Each version, made where there is none. A version is a random number: one that was lost, whichever way, never
-/// comes again, and with it no value that was kept under it.
+/// comes again, and with it no value that was kept under it. It is kept with the identity of the server that it was
+/// made by, `number@identity`, and counts as lost on any other: a replica that takes over may have missed a write.
 const ASK: &str = "
+    local server = redis.pcall('INFO', 'server')
+    local identity = type(server) == 'string' and server:match('run_id:(%x+)') or ''
     local versions = {}
     for index, key in ipairs(KEYS) do
-        local version = redis.call('GET', key)
-        if not version then
+        local kept = redis.call('GET', key) or ''
+        local version, maker = kept:match('^(%d+)@(.*)$')
+        if not version or maker ~= identity then
             version = ARGV[index]
-            redis.call('SET', key, version, 'EX', ARGV[#KEYS + 1])
+            redis.call('SET', key, version .. '@' .. identity, 'EX', ARGV[#KEYS + 1])
         end
         versions[index] = version
     end

@@ -11,8 +11,8 @@
 //! is acknowledged; a node that has not heard from the database for some seconds leaves it alone by itself, since it
 //! may have missed that. When Redis is away, slow or empty, the database is asked: that costs time, nothing else.
 //! A value that was damaged on its way, or is another question's, is none (`record.rs`).
-//! Redis that comes back with an older state, as a replica that takes over may, can serve tags as they were up to
-//! `life` ago; give it no replica to fail over to, or set `life` to what you can bear.
+//! A Redis that was started anew, or a replica that took over, may have missed a write: versions of another server
+//! count as lost (`checks.rs`). What that cannot find is two servers that both take writes at a time, each believed by some nodes.
 
 mod checks;
 mod link;
@@ -35,7 +35,7 @@ use crate::counters::{Answer, CacheCounters};
 use crate::entries::{Entries, Entry};
 use crate::versions::Versions;
 use crate::{CacheStatus, Kept, RedisState};
-use checks::{Checks, VERSION_LIFE, new_version, version_key};
+use checks::{Checks, version_key};
 use link::Link;
 pub use link::{NoRedisUrl, RedisUrl};
 use watch::Watch;
@@ -211,12 +211,11 @@ impl Cache for SharedCache {
         let done = match self.watch.to_invalidate().await {
             Some(epoch) => {
                 let name = version_key(epoch, repository, kind);
-                let changed: Option<()> = self
+                let changed: Option<i64> = self
                     .link
                     .ask(|mut connection| async move {
-                        let mut change = redis::cmd("SET");
-                        change.arg(name).arg(new_version()).arg("EX").arg(VERSION_LIFE.as_secs());
-                        change.query_async(&mut connection).await
+                        // Whoever asks next is given a new one.
+                        redis::cmd("DEL").arg(name).query_async(&mut connection).await
                     })
                     .await;
                 changed.is_some()

@@ -1,6 +1,7 @@
 //! The shared cache under test: a real Redis, nodes side by side, and a proxy between them that fails on purpose.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod failover;
 mod faults;
 mod proxy;
 

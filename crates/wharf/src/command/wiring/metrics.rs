@@ -92,7 +92,7 @@ impl Collector for Watched {
             to.seconds("store_request_time", help, times)?;
         }
         if let Some(tail) = &self.tail {
-            to.counters("events_followed", "Events read from the log", [([], tail.events())])?;
+            to.counter("events_followed", "Events read from the log", tail.events())?;
             if let Some(behind) = tail.behind() {
                 let help = "How long ago this node had read all of the log of events";
                 to.gauge("events_behind_seconds", help, behind.as_secs_f64())?;
@@ -204,8 +204,13 @@ impl Families<'_, '_> {
         Ok(())
     }
 
+    fn counter(&mut self, name: &str, help: &str, count: u64) -> fmt::Result {
+        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        metric.encode_counter::<NoLabelSet, u64, u64>(&count, None)
+    }
+
     fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        self.gauges(name, help, [([], value)])
+        self.0.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
     }
 
     fn gauges<'a, const N: usize>(
