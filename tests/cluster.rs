@@ -1,18 +1,19 @@
 //! Three nodes that share PostgreSQL, S3 and Redis, behind one nginx that gives each request to the next of them.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "cluster/caches.rs"]
+mod caches;
+#[path = "cluster/operating.rs"]
+mod operating;
 mod support;
 
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use support::engines::Shared;
-use support::metrics::{LISTEN, value};
 use support::nodes::Nodes;
-use support::program::{attempt, wait_until};
+use support::program::wait_until;
 use support::proxy::Proxy;
 use support::random::Random;
 use support::registry::{Registry, Reply, digest, image_manifest};
@@ -68,58 +69,6 @@ fn each_request_of_an_upload_goes_to_another_node() {
     let target = format!("/v2/team/app/blobs/{name}");
     let part = registry.send(ureq::http::Method::GET, &target, &[("Range", &range)], None).unwrap();
     assert!(part.status == 206 && part.body == content[from..=to], "{}", part.status);
-}
-
-#[test]
-fn what_one_node_acknowledged_every_node_shows_at_once() {
-    let shared = Shared::new();
-    let nodes = Nodes::start(3, &shared.settings());
-    let each: Vec<Registry> = (0..3).map(|index| nodes.node(index).registry()).collect();
-    let blob = bytes(1000, 1);
-    assert_eq!(each[0].push_blob("team/app", &blob).unwrap().status, 201);
-    for round in 0..30 {
-        let writer = &each[round % 3];
-        let manifest = image_manifest(&[(digest(&blob), blob.len())], &format!("round {round}"));
-        let pushed = writer.push_manifest("team/app", "latest", &[], &manifest).unwrap();
-        assert_eq!(pushed.status, 201, "{}", pushed.text());
-        for reader in &each {
-            let pulled = reader.manifest("team/app", "latest").unwrap();
-            assert_eq!(digest(&pulled.body), digest(&manifest), "round {round}");
-        }
-    }
-    let gone = each[1].delete_manifest("team/app", "latest").unwrap();
-    assert_eq!(gone.status, 202);
-    for reader in &each {
-        assert_eq!(reader.manifest("team/app", "latest").unwrap().status, 404);
-    }
-}
-
-#[test]
-fn what_every_node_looked_for_in_vain_is_there_once_one_of_them_acknowledged_it() {
-    let shared = Shared::new();
-    let nodes = Nodes::start(3, &shared.settings());
-    let each: Vec<Registry> = (0..3).map(|index| nodes.node(index).registry()).collect();
-    for round in 0..12 {
-        let (repository, content) = (format!("team/app-{}", round % 4), bytes(1000, 50 + round));
-        let manifest = image_manifest(&[(digest(&content), content.len())], "");
-        let (blob, tag) = (digest(&content), format!("v{round}"));
-        let statuses = |of_blob: u16, of_manifest: u16| {
-            for reader in each.iter().chain(&each) {
-                assert_eq!(reader.blob(&repository, &blob).unwrap().status, of_blob);
-                for reference in [&tag, &digest(&manifest)] {
-                    let found = reader.manifest(&repository, reference).unwrap();
-                    assert_eq!(found.status, of_manifest, "{reference}");
-                }
-            }
-        };
-        statuses(404, 404);
-        let writer = &each[round as usize % 3];
-        assert_eq!(writer.push_blob(&repository, &content).unwrap().status, 201);
-        statuses(200, 404);
-        let pushed = writer.push_manifest(&repository, &tag, &[], &manifest).unwrap();
-        assert_eq!(pushed.status, 201, "{}", pushed.text());
-        statuses(200, 200);
-    }
 }
 
 #[test]
@@ -268,116 +217,4 @@ fn pulls_go_on_while_the_database_is_away_and_all_is_well_when_it_is_back() {
     let taken = registry.push_manifest("team/app", "latest", &[], &manifest).unwrap();
     assert_eq!(taken.status, 201, "{}", taken.text());
     assert_eq!(registry.manifest("team/app", "latest").unwrap().body, manifest);
-}
-
-/// What `wharf jobs …` prints beside the nodes.
-fn jobs(shared: &Shared, arguments: &[&str]) -> Result<String, String> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-    attempt(command.arg("jobs").args(arguments).envs(shared.settings()))
-}
-
-#[test]
-fn background_work_is_done_by_nodes_of_that_role_and_can_be_seen() {
-    let shared = Shared::new().with("WHARF_NODE_ROLES", "registry");
-    let nodes = Nodes::start(1, &shared.settings());
-    assert_eq!(nodes.registry().get("/v2/").unwrap().status, 200);
-    assert_eq!(jobs(&shared, &["list"]).unwrap(), "");
-
-    let worker = shared.clone().with("WHARF_NODE_ROLES", "jobs");
-    let worker = Nodes::start(1, &worker.settings());
-    assert_eq!(worker.node(0).registry().get("/readyz").unwrap().status, 200);
-    assert_eq!(worker.node(0).registry().get("/v2/").unwrap().status, 404);
-    wait_until("its jobs have been done once", Duration::from_secs(60), || {
-        let listed = jobs(&shared, &["list", "--json"]).unwrap();
-        let all: Vec<Value> =
-            listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        ["uploads.expire", "staging.collect", "events.upkeep"].iter().all(|kind| {
-            all.iter().any(|job| {
-                job["kind"] == *kind && job["state"] == "waiting" && job["attempts"] == 0
-            })
-        })
-    });
-    assert_eq!(jobs(&shared, &["list", "--dead"]).unwrap(), "");
-    let refused = jobs(&shared, &["retry", "1"]).unwrap_err();
-    assert!(refused.contains("no job 1 was set aside"), "{refused}");
-}
-
-#[test]
-fn a_recurring_job_is_run_before_its_time_when_someone_asks() {
-    let shared = Shared::new().with(LISTEN.0, LISTEN.1);
-    let nodes = Nodes::start(1, &shared.settings());
-    let done = || {
-        let runs = r#"wharf_job_runs_total{kind="staging.collect",outcome="done"}"#;
-        value(nodes.node(0), runs)
-    };
-    wait_until("it was done once", Duration::from_secs(60), || done() == 1.0);
-    // By itself it would be done again in an hour.
-    let told = jobs(&shared, &["run", "staging.collect"]).unwrap();
-    assert_eq!(told, "the job of the kind staging.collect is due now");
-    wait_until("it was done again", Duration::from_secs(60), || done() == 2.0);
-    let told = jobs(&shared, &["run", "staging.collect", "--json"]).unwrap();
-    let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["kind"], "staging.collect");
-    assert!(["waiting", "running"].contains(&told["state"].as_str().unwrap()), "{told}");
-    let refused = jobs(&shared, &["run", "tags.forget_history"]).unwrap_err();
-    assert!(refused.contains("uploads.expire"), "{refused}");
-}
-
-#[test]
-fn a_node_tells_of_its_engines() {
-    let shared = Shared::new().with(LISTEN.0, LISTEN.1);
-    let nodes = Nodes::start(2, &shared.settings());
-    let (one, other) = (nodes.node(0), nodes.node(1));
-    let content = bytes(100_000, 1);
-    push_image(&one.registry(), "team/app", "latest", &content);
-    let told = |metric: &str| value(one, metric);
-    wait_until("Redis is used", Duration::from_secs(20), || {
-        told("wharf_cache_redis_in_use") == 1.0 && told("wharf_cache_redis_answers") == 1.0
-    });
-    assert_eq!(told("wharf_database_connections_most"), 16.0);
-    let open = r#"wharf_database_connections{state="idle"}"#;
-    wait_until("connections are at rest", Duration::from_secs(20), || told(open) >= 1.0);
-    assert!(told(r#"wharf_store_requests_total{request="asking for an object"}"#) >= 1.0);
-    assert_eq!(one.registry().manifest("team/app", "latest").unwrap().status, 200);
-    let by_redis = r#"wharf_cache_lookups_total{kind="manifest",answer="redis"}"#;
-    let before = value(other, by_redis);
-    assert_eq!(other.registry().manifest("team/app", "latest").unwrap().status, 200);
-    assert_eq!(value(other, by_redis), before + 1.0);
-    wait_until("the log was followed", Duration::from_secs(20), || {
-        value(other, "wharf_events_followed_total") >= 2.0
-    });
-    assert!(value(other, "wharf_events_behind_seconds") < 10.0);
-}
-
-/// What a node believes without asking ends when the log tells of a change: well before its time, which is an hour
-/// for tags here.
-#[test]
-fn what_a_node_believes_ends_when_another_node_changes_it() {
-    for cache in [wharf_engines::redis(), "memory:".to_owned()] {
-        let shared = Shared::new()
-            .with("WHARF_CACHE_URL", &cache)
-            .with("WHARF_CACHE_LIFE", "1h")
-            .with("WHARF_CACHE_EVENTUAL", "mirror/*")
-            .with("WHARF_CACHE_EVENTUAL_LIFE", "1h");
-        let nodes = Nodes::start(2, &shared.settings());
-        let (writer, reader) = (nodes.node(0).registry(), nodes.node(1).registry());
-        let first = push_image(&writer, "mirror/app", "latest", &bytes(1000, 1));
-        let pulled = || digest(&reader.manifest("mirror/app", "latest").unwrap().body);
-        assert_eq!(pulled(), first);
-        let moved = push_image(&writer, "mirror/app", "latest", &bytes(1000, 2));
-        wait_until("the moved tag is seen", Duration::from_secs(20), || pulled() == moved);
-        let gone = writer.delete_manifest("mirror/app", &moved).unwrap();
-        assert_eq!(gone.status, 202);
-        for reference in ["latest", &moved] {
-            wait_until("what was deleted is gone", Duration::from_secs(20), || {
-                reader.manifest("mirror/app", reference).unwrap().status == 404
-            });
-        }
-        // A strong tag needs no such help.
-        for round in 0..10 {
-            let pushed = push_image(&writer, "team/app", "latest", &bytes(1000, 10 + round));
-            let pulled = reader.manifest("team/app", "latest").unwrap();
-            assert_eq!(digest(&pulled.body), pushed, "round {round}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! The shared cache under test: a real Redis, nodes side by side, and a proxy between them that fails on purpose.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod absences;
 mod failover;
 mod faults;
 mod proxy;
@@ -165,44 +166,6 @@ async fn what_one_node_keeps_another_finds_until_either_invalidates_it() {
     other.invalidate(&repository(), Kind::Manifest).await.unwrap();
     assert_eq!(found(&one, tag("v1")).await, None);
     assert_eq!(found(&other, tag("v1")).await, None);
-}
-
-#[tokio::test]
-async fn what_was_not_there_is_found_at_once_when_another_node_wrote_it() {
-    let epochs = MemoryEpochs::new();
-    let (one, other) = (
-        node(&wharf_engines::redis(), &epochs).await,
-        node(&wharf_engines::redis(), &epochs).await,
-    );
-    for key in [tag("v1"), by_digest("v1"), blob("v1")] {
-        let Lookup::Miss(ticket) = one.get(key.clone()).await else { panic!("nothing was put") };
-        one.put_absence(ticket, LIFE).await;
-        assert!(matches!(one.get(key.clone()).await, Lookup::Absent));
-        other.invalidate(key.repository(), key.kind()).await.unwrap();
-        assert!(matches!(one.get(key.clone()).await, Lookup::Miss(_)));
-        // What one node keeps of it is its own: a stranger's names take no room in Redis.
-        let Lookup::Miss(ticket) = other.get(key.clone()).await else { panic!("nothing was put") };
-        other.put_absence(ticket, LIFE).await;
-        assert!(matches!(one.get(key).await, Lookup::Miss(_)));
-    }
-}
-
-#[tokio::test]
-async fn without_the_word_of_redis_nobody_says_that_there_is_nothing() {
-    let epochs = MemoryEpochs::new();
-    let proxy = Proxy::start(&wharf_engines::redis()).await;
-    let cache = node(&proxy.url(), &epochs).await;
-    for key in [tag("v1"), blob("v1")] {
-        let Lookup::Miss(ticket) = cache.get(key.clone()).await else { panic!("nothing was put") };
-        cache.put_absence(ticket, LIFE).await;
-        assert!(matches!(cache.get(key).await, Lookup::Absent));
-    }
-    proxy.cut();
-    for key in [tag("v1"), blob("v1"), blob("v2")] {
-        let Lookup::Miss(ticket) = cache.get(key.clone()).await else { panic!("nobody may know") };
-        cache.put_absence(ticket, LIFE).await;
-        assert!(matches!(cache.get(key).await, Lookup::Miss(_)));
-    }
 }
 
 #[tokio::test]
