@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_blobs::{FaultyBlobs, MemoryBlobs, Method};
 use wharf_core::blobs::ObjectKey;
-use wharf_core::cache::{Cache, Key, Lookup, Ticket};
+use wharf_core::cache::{Cache, Key, Kind, Lookup, Ticket};
 use wharf_core::metadata::*;
 use wharf_core::operation::Requirement;
 use wharf_core::permissions::{Permissions, Principal};
@@ -96,14 +96,22 @@ impl Cache for Touched {
         self.0.touch();
     }
 
+    async fn put_absence(&self, _: Ticket, _: Duration) {
+        self.0.touch();
+    }
+
     async fn last_known(&self, _: Key) -> Option<Bytes> {
         self.0.touch();
         None
     }
 
-    async fn invalidate(&self, _: &RepositoryName) -> Result<(), StoreError> {
+    async fn invalidate(&self, _: &RepositoryName, _: Kind) -> Result<(), StoreError> {
         self.0.touch();
         Ok(())
+    }
+
+    fn forget(&self, _: &RepositoryName, _: Kind) {
+        self.0.touch();
     }
 }
 

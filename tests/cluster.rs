@@ -1,17 +1,19 @@
 //! Three nodes that share PostgreSQL, S3 and Redis, behind one nginx that gives each request to the next of them.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "cluster/caches.rs"]
+mod caches;
+#[path = "cluster/operating.rs"]
+mod operating;
 mod support;
 
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use support::engines::Shared;
 use support::nodes::Nodes;
-use support::program::{attempt, wait_until};
+use support::program::wait_until;
 use support::proxy::Proxy;
 use support::random::Random;
 use support::registry::{Registry, Reply, digest, image_manifest};
@@ -67,30 +69,6 @@ fn each_request_of_an_upload_goes_to_another_node() {
     let target = format!("/v2/team/app/blobs/{name}");
     let part = registry.send(ureq::http::Method::GET, &target, &[("Range", &range)], None).unwrap();
     assert!(part.status == 206 && part.body == content[from..=to], "{}", part.status);
-}
-
-#[test]
-fn what_one_node_acknowledged_every_node_shows_at_once() {
-    let shared = Shared::new();
-    let nodes = Nodes::start(3, &shared.settings());
-    let each: Vec<Registry> = (0..3).map(|index| nodes.node(index).registry()).collect();
-    let blob = bytes(1000, 1);
-    assert_eq!(each[0].push_blob("team/app", &blob).unwrap().status, 201);
-    for round in 0..30 {
-        let writer = &each[round % 3];
-        let manifest = image_manifest(&[(digest(&blob), blob.len())], &format!("round {round}"));
-        let pushed = writer.push_manifest("team/app", "latest", &[], &manifest).unwrap();
-        assert_eq!(pushed.status, 201, "{}", pushed.text());
-        for reader in &each {
-            let pulled = reader.manifest("team/app", "latest").unwrap();
-            assert_eq!(digest(&pulled.body), digest(&manifest), "round {round}");
-        }
-    }
-    let gone = each[1].delete_manifest("team/app", "latest").unwrap();
-    assert_eq!(gone.status, 202);
-    for reader in &each {
-        assert_eq!(reader.manifest("team/app", "latest").unwrap().status, 404);
-    }
 }
 
 #[test]
@@ -239,36 +217,4 @@ fn pulls_go_on_while_the_database_is_away_and_all_is_well_when_it_is_back() {
     let taken = registry.push_manifest("team/app", "latest", &[], &manifest).unwrap();
     assert_eq!(taken.status, 201, "{}", taken.text());
     assert_eq!(registry.manifest("team/app", "latest").unwrap().body, manifest);
-}
-
-/// What `wharf jobs …` prints beside the nodes.
-fn jobs(shared: &Shared, arguments: &[&str]) -> Result<String, String> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-    attempt(command.arg("jobs").args(arguments).envs(shared.settings()))
-}
-
-#[test]
-fn background_work_is_done_by_nodes_of_that_role_and_can_be_seen() {
-    let shared = Shared::new().with("WHARF_NODE_ROLES", "registry");
-    let nodes = Nodes::start(1, &shared.settings());
-    assert_eq!(nodes.registry().get("/v2/").unwrap().status, 200);
-    assert_eq!(jobs(&shared, &["list"]).unwrap(), "");
-
-    let worker = shared.clone().with("WHARF_NODE_ROLES", "jobs");
-    let worker = Nodes::start(1, &worker.settings());
-    assert_eq!(worker.node(0).registry().get("/readyz").unwrap().status, 200);
-    assert_eq!(worker.node(0).registry().get("/v2/").unwrap().status, 404);
-    wait_until("its jobs have been done once", Duration::from_secs(60), || {
-        let listed = jobs(&shared, &["list", "--json"]).unwrap();
-        let all: Vec<Value> =
-            listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        ["uploads.expire", "staging.collect", "events.upkeep"].iter().all(|kind| {
-            all.iter().any(|job| {
-                job["kind"] == *kind && job["state"] == "waiting" && job["attempts"] == 0
-            })
-        })
-    });
-    assert_eq!(jobs(&shared, &["list", "--dead"]).unwrap(), "");
-    let refused = jobs(&shared, &["retry", "1"]).unwrap_err();
-    assert!(refused.contains("no job 1 was set aside"), "{refused}");
 }

@@ -3,6 +3,8 @@
 
 #[path = "serving/limits.rs"]
 mod limits;
+#[path = "serving/metrics.rs"]
+mod metrics;
 #[path = "serving/probes.rs"]
 mod probes;
 #[path = "api_routes_served.rs"]

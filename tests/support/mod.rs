@@ -9,6 +9,7 @@ pub mod engines;
 pub mod images;
 pub mod layout;
 pub mod ledger;
+pub mod metrics;
 pub mod nginx;
 pub mod nodes;
 pub mod program;

@@ -12,4 +12,7 @@ pub use cdn::{BadCdnKey, Cdn, CdnKey, CdnUrl, CloudFrontKey, HmacKey, NoCdnUrl};
 pub use faults::{Fault, FaultyBlobs, Method};
 pub use files::FileBlobs;
 pub use memory::MemoryBlobs;
-pub use objects::{Limits, NoObjectStoreUrl, ObjectBlobs, ObjectStoreError, ObjectStoreUrl};
+pub use objects::{
+    Limits, NoObjectStoreUrl, ObjectBlobs, ObjectStoreError, ObjectStoreUrl, Requests,
+    StoreRequests,
+};

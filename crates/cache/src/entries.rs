@@ -1,4 +1,5 @@
-//! A bounded table of values in this process's memory, each with the versions that it was read under.
+//! Bounded tables in this process's memory: of values, and of what is not there, each entry with the versions that
+//! it was read under.
 
 use std::time::Instant;
 
@@ -8,22 +9,31 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use wharf_core::cache::Key;
 use wharf_oci::Reference;
 
+use crate::Kept;
+
 /// What a value costs beside the bytes of its key and itself: the table's slot, the allocations' headers.
 const OVERHEAD: u64 = 400;
 
 /// What a value is taken to weigh on average: it only sets how large the table is made at first.
 const TYPICAL: u64 = 2048;
 
-/// The table.
+/// The part of the memory that is for absences: names that strangers think up drive out each other and no value.
+const ABSENCES: u64 = 16;
+
+/// The tables.
 pub(crate) struct Entries {
-    store: Store<Key, Entry, Weight>,
+    values: Table,
+    absences: Table,
     largest: usize,
 }
+
+type Table = Store<Key, Entry, Weight>;
 
 /// A value, and under what it holds.
 #[derive(Clone)]
 pub(crate) struct Entry {
-    pub(crate) value: Bytes,
+    /// `None` where there is nothing.
+    pub(crate) value: Option<Bytes>,
     /// The repository's version in this process.
     pub(crate) version: u64,
     /// Its version in the cache that nodes share; 0 where there is none.
@@ -44,33 +54,34 @@ impl Weighter<Key, Entry> for Weight {
             Key::Manifest(_, Reference::Tag(tag)) => tag.as_str().len() as u64,
             _ => 0,
         };
-        OVERHEAD + name + tag + entry.value.len() as u64
+        OVERHEAD + name + tag + entry.value.as_ref().map_or(0, |value| value.len() as u64)
     }
 }
 
 impl Entries {
-    /// A table of at most `capacity` bytes. With fewer than some 10 KiB it keeps nothing.
+    /// Tables of at most `capacity` bytes together. With fewer than some 10 KiB they keep nothing.
     pub(crate) fn new(capacity: u64) -> Self {
-        let estimated = usize::try_from(capacity / TYPICAL).unwrap_or(usize::MAX).max(16);
-        let hashing = DefaultHashBuilder::default();
-        let lifecycle = DefaultLifecycle::default();
-        let mut options = OptionsBuilder::new();
-        // Few shards: each keeps an equal part of the capacity, and the largest value must fit into one.
-        options.shards(8).estimated_items_capacity(estimated).weight_capacity(capacity);
-        let store = match options.build() {
-            Ok(options) => Store::with_options(options, Weight, hashing, lifecycle),
-            Err(_) => Store::with(estimated, capacity, Weight, hashing, lifecycle),
-        };
+        let absences = capacity / ABSENCES;
         let largest = usize::try_from(capacity / 16).unwrap_or(usize::MAX);
-        Self { store, largest }
+        Self {
+            values: table(capacity - absences, TYPICAL),
+            absences: table(absences, OVERHEAD),
+            largest,
+        }
     }
 
-    pub(crate) fn weight(&self) -> u64 {
-        self.store.weight()
+    /// How much there is.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            entries: self.values.len() + self.absences.len(),
+            bytes: self.values.weight() + self.absences.weight(),
+        }
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<Entry> {
-        self.store.get(key)
+    /// What is kept under that version, and is not too old to be served.
+    pub(crate) fn get(&self, key: &Key, version: u64, now: Instant) -> Option<Entry> {
+        let good = |entry: &Entry| entry.version == version && now < entry.until;
+        self.values.get(key).filter(good).or_else(|| self.absences.get(key).filter(good))
     }
 
     /// Whether a value of that many bytes is kept at all.
@@ -79,6 +90,25 @@ impl Entries {
     }
 
     pub(crate) fn insert(&self, key: Key, entry: Entry) {
-        self.store.insert(key, entry);
+        if entry.value.is_some() {
+            self.values.insert(key, entry);
+        } else {
+            // Else a value that is stale would hide it.
+            self.values.remove(&key);
+            self.absences.insert(key, entry);
+        }
+    }
+}
+
+fn table(capacity: u64, typical: u64) -> Table {
+    let estimated = usize::try_from(capacity / typical).unwrap_or(usize::MAX).max(16);
+    let hashing = DefaultHashBuilder::default();
+    let lifecycle = DefaultLifecycle::default();
+    let mut options = OptionsBuilder::new();
+    // Few shards: each keeps an equal part of the capacity, and the largest value must fit into one.
+    options.shards(8).estimated_items_capacity(estimated).weight_capacity(capacity);
+    match options.build() {
+        Ok(options) => Store::with_options(options, Weight, hashing, lifecycle),
+        Err(_) => Store::with(estimated, capacity, Weight, hashing, lifecycle),
     }
 }

@@ -1,12 +1,20 @@
 //! Caches behind `wharf_core::cache::Cache`: in process, and in Redis for all nodes. Losing one loses speed,
 //! nothing else.
 
+mod beliefs;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod counters;
 mod entries;
+mod event_tail;
 mod memory;
 mod shared;
+mod status;
 mod versions;
 
+pub use beliefs::Beliefs;
+pub use counters::{Answer, CacheCounters};
+pub use event_tail::EventTail;
 pub use memory::MemoryCache;
-pub use shared::{NoRedisUrl, RedisUrl, SharedCache, SharedCacheCounters, SharedCacheSettings};
+pub use shared::{NoRedisUrl, RedisUrl, SharedCache, SharedCacheSettings};
+pub use status::{CacheStatus, Kept, RedisState};

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use wharf_blobs::MemoryBlobs;
-use wharf_cache::{SharedCache, SharedCacheSettings};
+use wharf_cache::{Answer, Beliefs, CacheStatus, SharedCache, SharedCacheSettings};
 use wharf_core::blobs::ObjectKey;
-use wharf_core::cache::{Cache, Epoch, Epochs, Key, Lookup};
+use wharf_core::cache::{Cache, Epoch, Epochs, Key, Kind, Lookup};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::*;
 use wharf_core::operation::{PullManifest, PutManifest};
@@ -24,7 +24,7 @@ const PULLS: usize = 30_000;
 const PULLS_A_PUSH: usize = 100;
 const NODES: usize = 3;
 
-type Answer<T> = Result<T, StoreError>;
+type Reply<T> = Result<T, StoreError>;
 
 /// Where each repository's only tag stands, and how often that was asked for.
 #[derive(Default)]
@@ -39,28 +39,28 @@ impl ManifestMetadata for Counted {
         &self,
         repository: RepositoryName,
         _: Reference,
-    ) -> Answer<Option<StoredManifest>> {
+    ) -> Reply<Option<StoredManifest>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         Ok(self.tags.lock().unwrap().get(&repository).cloned())
     }
 
-    async fn commit_manifest(&self, commit: CommitManifest) -> Answer<CommitOutcome> {
+    async fn commit_manifest(&self, commit: CommitManifest) -> Reply<CommitOutcome> {
         let CommitManifest { repository, digest, payload, .. } = commit;
         let stored = StoredManifest { digest, media_type: MediaType::ALL[0], payload };
         self.tags.lock().unwrap().insert(repository, stored);
         Ok(CommitOutcome::Committed)
     }
 
-    async fn delete_manifest(&self, _: DeleteManifest) -> Answer<DeleteOutcome> {
+    async fn delete_manifest(&self, _: DeleteManifest) -> Reply<DeleteOutcome> {
         unused()
     }
 
-    async fn list_referrers(&self, _: ListReferrers) -> Answer<Vec<Referrer>> {
+    async fn list_referrers(&self, _: ListReferrers) -> Reply<Vec<Referrer>> {
         unused()
     }
 }
 
-fn unused<T>() -> Answer<T> {
+fn unused<T>() -> Reply<T> {
     Err(StoreError::Unavailable("no part of this test".into()))
 }
 
@@ -68,7 +68,7 @@ macro_rules! unused {
     ($($of:ident { $($method:ident($($argument:ty),*) -> $reply:ty;)* })*) => {$(
         #[async_trait]
         impl $of for Counted {
-            $(async fn $method(&self, $(_: $argument),*) -> Answer<$reply> { unused() })*
+            $(async fn $method(&self, $(_: $argument),*) -> Reply<$reply> { unused() })*
         }
     )*};
 }
@@ -106,11 +106,11 @@ struct Always(i64);
 
 #[async_trait]
 impl Epochs for Always {
-    async fn epoch(&self) -> Answer<Epoch> {
+    async fn epoch(&self) -> Reply<Epoch> {
         Ok(Epoch { number: self.0, since: Duration::from_secs(60) })
     }
 
-    async fn advance_epoch(&self, _: i64) -> Answer<()> {
+    async fn advance_epoch(&self, _: i64) -> Reply<()> {
         unused()
     }
 }
@@ -128,8 +128,7 @@ impl Node {
             time_limit: Duration::from_secs(2),
             // Room for some of the images only, so that Redis is asked for the others.
             memory: 2 << 20,
-            eventual: Vec::new(),
-            eventual_life: Duration::from_secs(60),
+            beliefs: Beliefs { eventual: Vec::new(), eventual_life: Duration::ZERO },
         };
         let cache = Arc::new(SharedCache::new(settings, Arc::clone(epochs) as _).unwrap());
         let began = Instant::now();
@@ -265,6 +264,6 @@ async fn nineteen_of_twenty_reads_are_spared_and_no_pull_is_older_than_what_was_
     println!("{PULLS} pulls and {pushes} pushes on {NODES} nodes: {reads} reads ({share:.4})");
     assert!(share <= 0.05, "{reads} reads for {PULLS} pulls");
     let from_redis: u64 =
-        nodes.iter().map(|node| node.cache.counters().redis_hits.load(Ordering::Relaxed)).sum();
+        nodes.iter().map(|node| node.cache.counters().get(Kind::Manifest, Answer::Redis)).sum();
     assert!(from_redis > 0, "memory alone held it all: Redis was not tried");
 }

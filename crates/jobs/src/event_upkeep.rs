@@ -15,6 +15,9 @@ const BATCH: usize = 1000;
 /// How long it rests between two looks.
 const INTERVAL: Duration = Duration::from_secs(600);
 
+/// The kind.
+pub(crate) const KIND: &str = "events.upkeep";
+
 /// The job.
 pub struct EventUpkeep {
     events: Arc<dyn EventLog>,
@@ -46,7 +49,7 @@ impl EventUpkeep {
 #[async_trait]
 impl Handler for EventUpkeep {
     fn kind(&self) -> &'static str {
-        "events.upkeep"
+        KIND
     }
 
     async fn run(&self, _: &str) -> JobOutcome {

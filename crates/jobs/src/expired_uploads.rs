@@ -15,6 +15,9 @@ const BATCH: usize = 100;
 /// How long it rests between two looks.
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// The kind.
+pub(crate) const KIND: &str = "uploads.expire";
+
 /// The job.
 pub struct ExpiredUploads {
     registry: Arc<Registry>,
@@ -30,7 +33,7 @@ impl ExpiredUploads {
 #[async_trait]
 impl Handler for ExpiredUploads {
     fn kind(&self) -> &'static str {
-        "uploads.expire"
+        KIND
     }
 
     async fn run(&self, _: &str) -> JobOutcome {

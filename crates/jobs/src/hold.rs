@@ -8,9 +8,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wharf_core::metadata::{ClaimedJob, JobOutcome, Jobs};
 
-use crate::Handler;
 use crate::backoff::part;
+use crate::counters::RunEnd;
 use crate::runner::RunnerRules;
+use crate::{Handler, RunCounters};
 
 /// How long work that was told to end may take to do so.
 const LETTING_GO: Duration = Duration::from_secs(5);
@@ -25,6 +26,7 @@ pub(crate) struct Hold {
     pub(crate) job: ClaimedJob,
     /// Whether it is never set aside.
     pub(crate) recurring: bool,
+    pub(crate) counters: Arc<RunCounters>,
     /// Until when it is this runner's for certain.
     pub(crate) until: Instant,
 }
@@ -40,19 +42,31 @@ enum Ended {
 impl Hold {
     /// Runs the job and tells the queue how it ended. `stopping` turns true when the process is to stop.
     pub(crate) async fn run(mut self, handler: Arc<dyn Handler>, stopping: watch::Receiver<bool>) {
+        let (kind, began) = (handler.kind(), Instant::now());
+        let counters = Arc::clone(&self.counters);
+        let count = |end| counters.count(kind, end, began.elapsed());
         let attempt = self.job.attempt;
         if attempt > self.rules.attempts && !self.recurring {
             let error = format!("its runner ended {} times without a word", attempt - 1);
+            count(RunEnd::Dead);
             return self.end(JobOutcome::Dead { error }).await;
         }
         let payload = self.job.payload.clone();
         // In a task of its own, so that a panic of it is one failure and no more.
         let mut work = Work(tokio::spawn(async move { handler.run(&payload).await }));
         match self.watch(&mut work, stopping).await {
-            Ended::With(outcome) => self.end(self.after_rules(outcome)).await,
+            Ended::With(outcome) => {
+                let outcome = self.after_rules(outcome);
+                count(RunEnd::of(&outcome));
+                self.end(outcome).await;
+            }
             Ended::Lost => {
-                let ClaimedJob { kind, key, .. } = &self.job;
-                tracing::warn!(kind, key, "a job is left to whichever runner claims it next");
+                count(RunEnd::Lost);
+                tracing::warn!(
+                    kind,
+                    key = self.job.key,
+                    "a job is left to whichever runner claims it next"
+                );
             }
         }
     }

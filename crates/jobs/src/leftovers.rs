@@ -15,6 +15,9 @@ const BATCH: usize = 10_000;
 /// How long it rests between two looks.
 const INTERVAL: Duration = Duration::from_secs(3600);
 
+/// The kind.
+pub(crate) const KIND: &str = "staging.collect";
+
 /// The job.
 pub struct Leftovers {
     registry: Arc<Registry>,
@@ -30,7 +33,7 @@ impl Leftovers {
 #[async_trait]
 impl Handler for Leftovers {
     fn kind(&self) -> &'static str {
-        "staging.collect"
+        KIND
     }
 
     async fn run(&self, _: &str) -> JobOutcome {

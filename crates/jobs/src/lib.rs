@@ -4,6 +4,7 @@
 //! does, it does in a way that may be done again.
 
 mod backoff;
+mod counters;
 mod event_upkeep;
 mod expired_uploads;
 mod handler;
@@ -20,6 +21,7 @@ use wharf_core::Registry;
 use wharf_core::metadata::{EventLog, Jobs, KeepEvents};
 
 pub use backoff::Backoff;
+pub use counters::{RunCounters, RunEnd, Runs};
 pub use event_upkeep::EventUpkeep;
 pub use expired_uploads::ExpiredUploads;
 pub use handler::Handler;
@@ -35,6 +37,8 @@ pub struct Parts {
     pub jobs: Arc<dyn Jobs>,
     /// The log of events.
     pub events: Arc<dyn EventLog>,
+    /// Where runs are counted.
+    pub counters: Arc<RunCounters>,
 }
 
 /// The settings of background work.
@@ -60,10 +64,18 @@ impl Default for Rules {
     }
 }
 
+/// The kinds of the jobs that [`run`] does by these rules: there is one job of each, with an empty key.
+pub fn kinds(rules: &Rules) -> Vec<&'static str> {
+    let always = [expired_uploads::KIND, leftovers::KIND, event_upkeep::KIND];
+    let history = rules.keep_tag_history.map(|_| tag_history::KIND);
+    always.into_iter().chain(history).collect()
+}
+
 /// Works off the queue until `stop`; on any number of nodes at once. Returns when no job runs here any more, which
 /// takes [`RunnerRules::grace`] at most and a few seconds more where the database does not answer.
 pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
     let mut runner = Runner::new(parts.jobs, rules.runner)
+        .counting(parts.counters)
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
         .recurring(Leftovers::new(parts.registry))
         .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events));

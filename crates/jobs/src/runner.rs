@@ -13,7 +13,7 @@ use wharf_core::metadata::{Jobs, NewJob};
 
 use crate::backoff::part;
 use crate::hold::Hold;
-use crate::{Backoff, Handler};
+use crate::{Backoff, Handler, RunCounters};
 
 /// How long the queue is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,6 +59,7 @@ pub struct Runner {
     jobs: Arc<dyn Jobs>,
     rules: RunnerRules,
     kinds: BTreeMap<&'static str, Kind>,
+    counters: Arc<RunCounters>,
 }
 
 #[derive(Clone)]
@@ -70,7 +71,13 @@ struct Kind {
 impl Runner {
     /// A runner that knows no kind of job yet.
     pub fn new(jobs: Arc<dyn Jobs>, rules: RunnerRules) -> Self {
-        Self { jobs, rules, kinds: BTreeMap::new() }
+        Self { jobs, rules, kinds: BTreeMap::new(), counters: Arc::default() }
+    }
+
+    /// Counts runs there.
+    #[must_use]
+    pub fn counting(self, counters: Arc<RunCounters>) -> Self {
+        Self { counters, ..self }
     }
 
     /// Runs jobs of this kind.
@@ -154,8 +161,8 @@ impl Runner {
         let Some(Kind { handler, recurring }) = self.kinds.get(job.kind.as_str()).cloned() else {
             return Err(format!("the queue gave a job of the kind {:?}", job.kind));
         };
-        let jobs = Arc::clone(&self.jobs);
-        Ok(Some((Hold { jobs, rules: self.rules, job, recurring, until }, handler)))
+        let (jobs, counters) = (Arc::clone(&self.jobs), Arc::clone(&self.counters));
+        Ok(Some((Hold { jobs, rules: self.rules, job, recurring, counters, until }, handler)))
     }
 }
 

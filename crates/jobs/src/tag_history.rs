@@ -15,6 +15,9 @@ const BATCH: usize = 1000;
 /// How long it rests between two walks.
 const INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
+/// The kind.
+pub(crate) const KIND: &str = "tags.forget_history";
+
 /// The job.
 pub struct TagHistory {
     events: Arc<dyn EventLog>,
@@ -43,7 +46,7 @@ impl TagHistory {
 #[async_trait]
 impl Handler for TagHistory {
     fn kind(&self) -> &'static str {
-        "tags.forget_history"
+        KIND
     }
 
     async fn run(&self, _: &str) -> JobOutcome {

@@ -7,7 +7,7 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Epoch, Epochs};
 use wharf_core::metadata::{
     ClaimedJob, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
-    FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, JobOutcome, JobStatus, Jobs,
+    FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, JobCount, JobOutcome, JobStatus, Jobs,
     KeepEvents, Lease, ListReferrers, LoggedEvent, ManifestMetadata, Memberships, MountBlob,
     NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome, Repositories, ReserveBlob,
     ReserveOutcome, StartUpload, StoredManifest, Tags, Upload, Uploads,
@@ -198,8 +198,16 @@ impl<E: Engine> Jobs for Database<E> {
         self.engine.read(jobs::List { after, limit }).await
     }
 
+    async fn count_jobs(&self) -> Result<Vec<JobCount>> {
+        self.engine.read(jobs::Count).await
+    }
+
     async fn revive_job(&self, id: i64) -> Result<bool> {
         self.engine.write(jobs::Revive(id)).await
+    }
+
+    async fn hasten_job(&self, job: NewJob) -> Result<bool> {
+        self.engine.write(jobs::Hasten(job)).await
     }
 }
 

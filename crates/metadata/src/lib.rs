@@ -11,5 +11,8 @@ mod transactions;
 
 pub use database::Database;
 pub use migrations::MigrationError;
-pub use postgres::{NoPostgresUrl, Postgres, PostgresError, PostgresSettings, PostgresUrl};
+pub use postgres::{
+    ConnectionCounts, Connections, NoPostgresUrl, Postgres, PostgresError, PostgresSettings,
+    PostgresUrl,
+};
 pub use sqlite::{OpenError, Sqlite};

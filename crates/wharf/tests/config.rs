@@ -221,3 +221,17 @@ fn check_and_show_speak_json() {
         serde_json::json!({ "value": "127.0.0.1:5000", "from": "default" })
     );
 }
+
+#[test]
+fn events_may_go_no_earlier_than_they_are_kept() {
+    let folder = folder();
+    let (code, _, err) = run(wharf(folder.path(), &["config", "check"])
+        .env("WHARF_EVENTS_KEEP", "10d")
+        .env("WHARF_EVENTS_KEEP_AT_MOST", "9d"));
+    assert_ne!(code, 0);
+    assert!(err.contains("events.keep_at_most is less than events.keep"), "{err}");
+    let history = [("WHARF_EVENTS_KEEP_AT_MOST", "7d"), ("WHARF_TAGS_KEEP_HISTORY", "180d")];
+    let (code, out, _) = show("", &history, &[]);
+    assert_eq!(code, 0);
+    assert!(out.contains("keep_history = \"180d\""), "{out}");
+}

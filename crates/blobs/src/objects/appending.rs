@@ -225,15 +225,14 @@ impl Sending<'_> {
 
 impl ObjectBlobs {
     pub(super) fn put_part(&self, path: Path, id: String, number: usize, part: Vec<Bytes>) -> Sent {
-        let (service, limit) = (self.service.clone(), self.limits.request);
+        let (service, requests) = (self.service.clone(), self.requests());
+        let limit = self.limits.request;
         // A task of its own: the part goes on while the next is filled, and ends with whoever waits for it.
         let sending = tokio::spawn(async move {
             let payload = PutPayload::from_iter(part);
             let put = service.put_part(&path, &id, number, payload);
-            match tokio::time::timeout(limit, put).await {
-                Ok(put) => put.map_err(|error| stage_error("putting a part", &error)),
-                Err(_) => Err(super::failure::late("putting a part").into()),
-            }
+            let put = requests.within(limit, "putting a part", put).await?;
+            put.map_err(|error| stage_error("putting a part", &error))
         });
         let sending = AbortOnDrop(sending);
         Box::pin(async move {

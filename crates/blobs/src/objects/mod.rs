@@ -13,6 +13,7 @@ mod leftovers;
 mod profile;
 mod progress;
 mod reading;
+mod requests;
 mod settings;
 mod signed;
 #[cfg(test)]
@@ -37,8 +38,9 @@ use wharf_core::delivery::{SignedUrl, SignedUrls};
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::ByteRange;
 
-use failure::{late, store_error, unless_missing};
+use failure::{store_error, unless_missing};
 use progress::Progress;
+pub use requests::{Requests, StoreRequests};
 pub use settings::{Limits, NoObjectStoreUrl, ObjectStoreError, ObjectStoreUrl};
 
 /// What every service can do.
@@ -62,6 +64,7 @@ pub struct ObjectBlobs {
     plain_copies: AtomicBool,
     prefix: Path,
     limits: Limits,
+    requests: Arc<StoreRequests>,
 }
 
 impl ObjectBlobs {
@@ -76,6 +79,11 @@ impl ObjectBlobs {
         limits: Limits,
     ) -> Result<Self, ObjectStoreError> {
         settings::open(url, environment.into_iter().collect(), limits)
+    }
+
+    /// The requests to the store.
+    pub fn requests(&self) -> Arc<StoreRequests> {
+        Arc::clone(&self.requests)
     }
 
     fn object_path(&self, key: &ObjectKey) -> Path {
@@ -107,19 +115,19 @@ impl ObjectBlobs {
     /// Waits for a request, its retries included, no longer than it may take.
     async fn within<T>(
         &self,
-        doing: &str,
+        doing: &'static str,
         request: impl Future<Output = T>,
     ) -> Result<T, StoreError> {
-        tokio::time::timeout(self.limits.request, request).await.map_err(|_| late(doing))
+        self.requests.within(self.limits.request, doing, request).await
     }
 
     /// The same for requests in which the store moves all of an object's bytes.
     async fn within_long<T>(
         &self,
-        doing: &str,
+        doing: &'static str,
         request: impl Future<Output = T>,
     ) -> Result<T, StoreError> {
-        tokio::time::timeout(self.limits.long_request, request).await.map_err(|_| late(doing))
+        self.requests.within(self.limits.long_request, doing, request).await
     }
 }
 

@@ -157,7 +157,8 @@ pub(super) fn open(
         }
     };
     let plain_copies = AtomicBool::new(false);
-    Ok(ObjectBlobs { service, s3, azure, plain_copies, prefix, limits })
+    let requests = Arc::default();
+    Ok(ObjectBlobs { service, s3, azure, plain_copies, prefix, limits, requests })
 }
 
 fn amazon(

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use wharf_core::cache::{Cache, Key, Lookup};
-use wharf_oci::RepositoryName;
+use wharf_core::cache::{Cache, Key, Kind, Lookup};
+use wharf_oci::{Algorithm, Hasher, Reference, RepositoryName};
 
 use super::MemoryCache;
+use crate::{Beliefs, CacheStatus};
 
 const LIFE: Duration = Duration::from_secs(3600);
 
@@ -19,6 +20,51 @@ fn cache() -> MemoryCache {
 
 mod contract {
     crate::cache_contract!(super::cache);
+}
+
+fn one_of_several() -> MemoryCache {
+    let eventual = vec!["mirror/*".parse().unwrap()];
+    MemoryCache::among_others(1 << 20, Beliefs { eventual, eventual_life: LIFE })
+}
+
+/// Keys that are believed for a while.
+fn keys() -> [Key; 3] {
+    let digest = Hasher::digest(Algorithm::Sha256, b"content");
+    [
+        Key::Blob("a/b".parse().unwrap(), digest),
+        Key::Manifest("a/b".parse().unwrap(), Reference::Digest(digest)),
+        Key::Manifest("mirror/debian".parse().unwrap(), "12".parse().unwrap()),
+    ]
+}
+
+#[tokio::test]
+async fn among_others_digests_and_eventual_tags_are_kept_until_they_are_forgotten() {
+    let cache = one_of_several();
+    for key in keys() {
+        put(&cache, key.clone(), Bytes::from_static(b"value")).await;
+        assert!(matches!(cache.get(key.clone()).await, Lookup::Hit(_)), "{key:?}");
+        cache.forget(key.repository(), key.kind());
+        assert!(matches!(cache.get(key.clone()).await, Lookup::Miss(_)), "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn among_others_strong_tags_and_what_is_not_there_are_asked_each_time_and_share_no_read() {
+    let cache = one_of_several();
+    let mut versions = Vec::new();
+    for _ in 0..3 {
+        let Lookup::Miss(ticket) = cache.get(key(1)).await else { panic!("it may have moved") };
+        versions.push(ticket.version);
+        cache.put(ticket, Bytes::from_static(b"value"), LIFE).await;
+    }
+    versions.dedup();
+    assert_eq!(versions.len(), 3);
+    for key in keys() {
+        for _ in 0..2 {
+            let Lookup::Miss(ticket) = cache.get(key.clone()).await else { panic!("{key:?}") };
+            cache.put_absence(ticket, LIFE).await;
+        }
+    }
 }
 
 fn key(tag: usize) -> Key {
@@ -37,9 +83,9 @@ async fn the_capacity_is_kept() {
     let cache = cache();
     for tag in 0..10_000 {
         put(&cache, key(tag), Bytes::from(vec![0; 1000])).await;
-        assert!(cache.weight() <= 1 << 20);
+        assert!(cache.kept().bytes <= 1 << 20);
     }
-    assert!(cache.weight() > 1 << 19, "only {} bytes are used", cache.weight());
+    assert!(cache.kept().bytes > 1 << 19, "only {} bytes are used", cache.kept().bytes);
 }
 
 #[tokio::test]
@@ -73,6 +119,7 @@ async fn readers_never_see_what_an_acknowledged_write_replaced() {
             loop {
                 let least = acknowledged.load(Ordering::SeqCst);
                 let seen = match cache.get(key(1)).await {
+                    Lookup::Absent => panic!("it was there from the start"),
                     Lookup::Hit(value) => u64::from_le_bytes(value[..].try_into().unwrap()),
                     Lookup::Miss(ticket) => {
                         let value = database.load(Ordering::SeqCst);
@@ -93,7 +140,7 @@ async fn readers_never_see_what_an_acknowledged_write_replaced() {
     let repository = "a/b".parse().unwrap();
     for write in 1..=WRITES {
         database.store(write, Ordering::SeqCst);
-        cache.invalidate(&repository).await.unwrap();
+        cache.invalidate(&repository, Kind::Manifest).await.unwrap();
         acknowledged.store(write, Ordering::SeqCst);
         tokio::task::yield_now().await;
     }

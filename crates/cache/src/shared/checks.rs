@@ -1,4 +1,4 @@
-//! The versions of repositories in Redis, asked for together: while one question is on its way, all that come
+//! The versions of repositories in Redis, one a kind of value, asked for together: while one question is on its way, all that come
 //! meanwhile gather for the next. So a thousand pulls at once cost a few questions, and each is answered by one
 //! that was asked after it came.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 use redis::Script;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use wharf_core::cache::Kind;
 use wharf_core::clock::{Random, SystemRandom};
 use wharf_oci::RepositoryName;
 
@@ -25,21 +26,25 @@ pub(super) const VERSION_LIFE: Duration = Duration::from_secs(24 * 3600);
 const NEW_VERSION_LIFE: Duration = Duration::from_secs(60);
 
 /// Each version, made where there is none. A version is a random number: one that was lost, whichever way, never
-/// comes again, and with it no value that was kept under it.
+/// comes again, and with it no value that was kept under it. It is kept with the identity of the server that it was
+/// made by, `number@identity`, and counts as lost on any other: a replica that takes over may have missed a write.
 const ASK: &str = "
+    local server = redis.pcall('INFO', 'server')
+    local identity = type(server) == 'string' and server:match('run_id:(%x+)') or ''
     local versions = {}
     for index, key in ipairs(KEYS) do
-        local version = redis.call('GET', key)
-        if not version then
+        local kept = redis.call('GET', key) or ''
+        local version, maker = kept:match('^(%d+)@(.*)$')
+        if not version or maker ~= identity then
             version = ARGV[index]
-            redis.call('SET', key, version, 'EX', ARGV[#KEYS + 1])
+            redis.call('SET', key, version .. '@' .. identity, 'EX', ARGV[#KEYS + 1])
         end
         versions[index] = version
     end
     return versions";
 
-/// Who waits for the version of a repository in an epoch.
-type Waiting = HashMap<(i64, RepositoryName), Vec<oneshot::Sender<Option<u64>>>>;
+/// Who waits for the version of a kind of value of a repository in an epoch.
+type Waiting = HashMap<(i64, RepositoryName, Kind), Vec<oneshot::Sender<Option<u64>>>>;
 
 /// The questions.
 pub(super) struct Checks {
@@ -61,14 +66,19 @@ impl Checks {
         Self { gathering, asking }
     }
 
-    /// The version of a repository in an epoch, as of some moment after this was called. `None` when Redis does
-    /// not say.
-    pub(super) async fn version(&self, epoch: i64, repository: &RepositoryName) -> Option<u64> {
+    /// The version of a kind of value of a repository in an epoch, as of some moment after this was called. `None`
+    /// when Redis does not say.
+    pub(super) async fn version(
+        &self,
+        epoch: i64,
+        repository: &RepositoryName,
+        kind: Kind,
+    ) -> Option<u64> {
         let (answer, answered) = oneshot::channel();
         {
             let waiting = self.gathering.waiting.lock();
             let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-            waiting.entry((epoch, repository.clone())).or_default().push(answer);
+            waiting.entry((epoch, repository.clone(), kind)).or_default().push(answer);
         }
         self.gathering.came.notify_one();
         answered.await.ok().flatten()
@@ -97,12 +107,12 @@ async fn ask_for_ever(gathering: Arc<Gathering>, link: Arc<Link>) {
     }
 }
 
-type Batch = Vec<((i64, RepositoryName), Vec<oneshot::Sender<Option<u64>>>)>;
+type Batch = Vec<((i64, RepositoryName, Kind), Vec<oneshot::Sender<Option<u64>>>)>;
 
 async fn ask(script: &Script, link: &Link, batch: Batch) {
     let mut question = script.prepare_invoke();
-    for ((epoch, repository), _) in &batch {
-        question.key(version_key(*epoch, repository));
+    for ((epoch, repository, kind), _) in &batch {
+        question.key(version_key(*epoch, repository, *kind));
     }
     for _ in &batch {
         question.arg(new_version());
@@ -120,9 +130,12 @@ async fn ask(script: &Script, link: &Link, batch: Batch) {
     }
 }
 
-/// Where Redis keeps the version of a repository.
-pub(super) fn version_key(epoch: i64, repository: &RepositoryName) -> String {
-    format!("wharf:{epoch}:v:{repository}")
+/// Where Redis keeps the version of a kind of value of a repository.
+pub(super) fn version_key(epoch: i64, repository: &RepositoryName, kind: Kind) -> String {
+    match kind {
+        Kind::Manifest => format!("wharf:{epoch}:v:{repository}"),
+        Kind::Blob => format!("wharf:{epoch}:w:{repository}"),
+    }
 }
 
 /// A number that was no version before, and not 0.

@@ -3,15 +3,16 @@
 //! What it promises. A *tag* is served from a cache only after Redis was asked, for this pull or for one with it,
 //! for the version of the repository; a write changes that version, on whichever node, before it is acknowledged. So
 //! whoever pulls a tag after a push was acknowledged gets what was pushed, or something newer. A *digest* never means
-//! anything else; that the repository still holds it is believed without asking for [`UNASKED`]. In repositories
-//! that are `eventual` tags are believed without asking too, for as long as the settings say.
+//! anything else; that the repository still holds it is believed without asking for some seconds ([`Beliefs`]). In repositories
+//! that are `eventual` tags are believed without asking too, for as long as the settings say. What is *not* there is
+//! told only after Redis was asked, as for a tag; that is kept in this process alone, so that strangers fill no Redis.
 //!
 //! A writer that cannot reach Redis has all nodes leave it alone, by the database (see `watch.rs`), before its write
 //! is acknowledged; a node that has not heard from the database for some seconds leaves it alone by itself, since it
 //! may have missed that. When Redis is away, slow or empty, the database is asked: that costs time, nothing else.
 //! A value that was damaged on its way, or is another question's, is none (`record.rs`).
-//! Redis that comes back with an older state, as a replica that takes over may, can serve tags as they were up to
-//! `life` ago; give it no replica to fail over to, or set `life` to what you can bear.
+//! A Redis that was started anew, or a replica that took over, may have missed a write: versions of another server
+//! count as lost (`checks.rs`). What that cannot find is two servers that both take writes at a time, each believed by some nodes.
 
 mod checks;
 mod link;
@@ -21,24 +22,23 @@ mod tests;
 mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_core::StoreError;
-use wharf_core::cache::{Cache, Epochs, Key, Lookup, Ticket};
-use wharf_oci::{NamePattern, Reference, RepositoryName};
+use wharf_core::cache::{Cache, Epochs, Key, Kind, Lookup, Ticket};
+use wharf_oci::RepositoryName;
 
+use crate::beliefs::Beliefs;
+use crate::counters::{Answer, CacheCounters};
 use crate::entries::{Entries, Entry};
 use crate::versions::Versions;
-use checks::{Checks, VERSION_LIFE, new_version, version_key};
+use crate::{CacheStatus, Kept, RedisState};
+use checks::{Checks, version_key};
 use link::Link;
 pub use link::{NoRedisUrl, RedisUrl};
 use watch::Watch;
-
-/// How long a digest is believed to be held without asking.
-const UNASKED: Duration = Duration::from_secs(10);
 
 /// How the cache is set up.
 #[derive(Clone, Debug)]
@@ -49,23 +49,8 @@ pub struct SharedCacheSettings {
     pub time_limit: Duration,
     /// How many bytes this process keeps.
     pub memory: u64,
-    /// Repositories whose tags may be served without asking.
-    pub eventual: Vec<NamePattern>,
-    /// For how long.
-    pub eventual_life: Duration,
-}
-
-/// How often the cache had what was asked for.
-#[derive(Debug, Default)]
-pub struct SharedCacheCounters {
-    /// Answered from this process's memory.
-    pub memory_hits: AtomicU64,
-    /// Answered by Redis.
-    pub redis_hits: AtomicU64,
-    /// Not there.
-    pub misses: AtomicU64,
-    /// Not asked for, since Redis was away or suspended.
-    pub bypassed: AtomicU64,
+    /// What is served without asking.
+    pub beliefs: Beliefs,
 }
 
 /// The cache. While a Redis is away, it is none.
@@ -75,11 +60,8 @@ pub struct SharedCache {
     watch: Watch,
     entries: Entries,
     versions: Versions,
-    /// How many tickets were like no other.
-    alone: AtomicU64,
-    eventual: Vec<NamePattern>,
-    eventual_life: Duration,
-    counters: SharedCacheCounters,
+    beliefs: Beliefs,
+    counters: CacheCounters,
 }
 
 impl SharedCache {
@@ -96,33 +78,9 @@ impl SharedCache {
             link,
             entries: Entries::new(settings.memory),
             versions: Versions::new(),
-            alone: AtomicU64::new(0),
-            eventual: settings.eventual,
-            eventual_life: settings.eventual_life,
-            counters: SharedCacheCounters::default(),
+            beliefs: settings.beliefs,
+            counters: CacheCounters::default(),
         })
-    }
-
-    /// How often it had what was asked for.
-    pub const fn counters(&self) -> &SharedCacheCounters {
-        &self.counters
-    }
-
-    /// For how long a value is believed without asking.
-    fn unasked(&self, key: &Key) -> Duration {
-        match key {
-            Key::Manifest(repository, Reference::Tag(_)) => {
-                let eventual = self.eventual.iter().any(|pattern| pattern.matches(repository));
-                if eventual { self.eventual_life } else { Duration::ZERO }
-            }
-            Key::Manifest(_, Reference::Digest(_)) | Key::Blob(..) => UNASKED,
-        }
-    }
-
-    /// A version that no repository has, and no ticket had.
-    fn next_alone(&self) -> u64 {
-        // Versions count up from 0, so the two never meet.
-        u64::MAX - self.alone.fetch_add(1, Ordering::Relaxed)
     }
 
     /// A value in Redis under that version, and how long it is kept there still.
@@ -144,62 +102,70 @@ impl SharedCache {
     fn keep(&self, key: Key, value: Bytes, version: u64, shared: u64, life: Duration) {
         let now = Instant::now();
         let Some(until) = now.checked_add(life) else { return };
-        if self.entries.takes(value.len()) && self.versions.of(key.repository()) == version {
-            let unasked_until = now + self.unasked(&key).min(life);
-            let entry = Entry { value, version, shared, unasked_until, until };
+        if self.entries.takes(value.len()) && self.versions.of(&key) == version {
+            let unasked_until = now + self.beliefs.of(&key).min(life);
+            let entry = Entry { value: Some(value), version, shared, unasked_until, until };
             self.entries.insert(key, entry);
         }
+    }
+
+    /// What is kept under the version that Redis says is current.
+    fn current(&self, key: &Key, version: u64, shared: u64, kept: Option<Entry>) -> Option<Lookup> {
+        let entry = kept.filter(|entry| entry.shared == shared)?;
+        let Some(value) = entry.value else {
+            self.counters.count(key.kind(), Answer::Absent);
+            return Some(Lookup::Absent);
+        };
+        self.counters.count(key.kind(), Answer::Memory);
+        if !self.beliefs.of(key).is_zero() {
+            let left = entry.until.saturating_duration_since(Instant::now());
+            self.keep(key.clone(), value.clone(), version, shared, left);
+        }
+        Some(Lookup::Hit(value))
     }
 }
 
 #[async_trait]
 impl Cache for SharedCache {
     async fn get(&self, key: Key) -> Lookup {
-        let counters = &self.counters;
-        let version = self.versions.of(key.repository());
+        let kind = key.kind();
+        let version = self.versions.of(&key);
         let now = Instant::now();
-        let kept = self.entries.get(&key);
-        let kept = kept.filter(|entry| entry.version == version && now < entry.until);
-        if let Some(entry) = &kept
-            && now < entry.unasked_until
+        let kept = self.entries.get(&key, version, now);
+        if let Some(Entry { value: Some(value), unasked_until, .. }) = &kept
+            && now < *unasked_until
         {
-            counters.memory_hits.fetch_add(1, Ordering::Relaxed);
-            return Lookup::Hit(entry.value.clone());
+            self.counters.count(kind, Answer::Memory);
+            return Lookup::Hit(value.clone());
         }
         let asked = async {
             let epoch = self.watch.current()?;
-            Some((epoch, self.checks.version(epoch, key.repository()).await?))
+            Some((epoch, self.checks.version(epoch, key.repository(), kind).await?))
         };
         let Some((epoch, shared)) = asked.await else {
-            counters.bypassed.fetch_add(1, Ordering::Relaxed);
+            self.counters.count(kind, Answer::Bypassed);
             // Nobody can tell whether another node wrote since the last pull: where that must not be missed,
             // the ticket is like no other, so that no pull is given what an earlier one reads.
-            let version = if self.unasked(&key).is_zero() { self.next_alone() } else { version };
+            let version =
+                if self.beliefs.of(&key).is_zero() { self.versions.alone() } else { version };
             return Lookup::Miss(Ticket { key, version, shared: 0 });
         };
-        if let Some(entry) = kept
-            && entry.shared == shared
-        {
-            counters.memory_hits.fetch_add(1, Ordering::Relaxed);
-            if !self.unasked(&key).is_zero() {
-                let left = entry.until.saturating_duration_since(now);
-                self.keep(key, entry.value.clone(), version, shared, left);
-            }
-            return Lookup::Hit(entry.value);
+        if let Some(found) = self.current(&key, version, shared, kept) {
+            return found;
         }
         if let Some((value, left)) = self.find(epoch, shared, &key).await {
-            counters.redis_hits.fetch_add(1, Ordering::Relaxed);
+            self.counters.count(kind, Answer::Redis);
             self.keep(key, value.clone(), version, shared, left);
             return Lookup::Hit(value);
         }
-        counters.misses.fetch_add(1, Ordering::Relaxed);
+        self.counters.count(kind, Answer::Miss);
         Lookup::Miss(Ticket { key, version, shared })
     }
 
     async fn put(&self, ticket: Ticket, value: Bytes, life: Duration) {
         let Ticket { key, version, shared } = ticket;
         let Some(epoch) = self.watch.current().filter(|_| shared != 0) else {
-            let unasked = self.unasked(&key).min(life);
+            let unasked = self.beliefs.of(&key).min(life);
             return self.keep(key, value, version, 0, unasked);
         };
         // Redis takes no longer times; no value lives so long.
@@ -207,7 +173,8 @@ impl Cache for SharedCache {
         if kept.as_millis() == 0 {
             return;
         }
-        let (versions, name) = (version_key(epoch, key.repository()), value_key(epoch, &key));
+        let (versions, name) =
+            (version_key(epoch, key.repository(), key.kind()), value_key(epoch, &key));
         let _: Option<()> = self
             .link
             .ask(|connection| record::put(connection, versions, name, shared, &value, kept))
@@ -215,31 +182,40 @@ impl Cache for SharedCache {
         self.keep(key, value, version, shared, life);
     }
 
+    async fn put_absence(&self, ticket: Ticket, life: Duration) {
+        let Ticket { key, version, shared } = ticket;
+        let now = Instant::now();
+        let Some(until) = now.checked_add(life) else { return };
+        // Without the word of Redis a push through another node would go unnoticed.
+        if shared != 0 && self.versions.of(&key) == version {
+            let entry = Entry { value: None, version, shared, unasked_until: now, until };
+            self.entries.insert(key, entry);
+        }
+    }
+
     async fn last_known(&self, key: Key) -> Option<Bytes> {
-        let version = self.versions.of(key.repository());
-        if let Some(entry) = self.entries.get(&key)
-            && entry.version == version
-            && Instant::now() < entry.until
+        let version = self.versions.of(&key);
+        if let Some(value) =
+            self.entries.get(&key, version, Instant::now()).and_then(|entry| entry.value)
         {
-            return Some(entry.value);
+            return Some(value);
         }
         // Writers that reach Redis have invalidated there what they changed.
         let epoch = self.watch.last()?;
-        let shared = self.checks.version(epoch, key.repository()).await?;
+        let shared = self.checks.version(epoch, key.repository(), key.kind()).await?;
         Some(self.find(epoch, shared, &key).await?.0)
     }
 
-    async fn invalidate(&self, repository: &RepositoryName) -> Result<(), StoreError> {
-        self.versions.advance(repository);
+    async fn invalidate(&self, repository: &RepositoryName, kind: Kind) -> Result<(), StoreError> {
+        self.forget(repository, kind);
         let done = match self.watch.to_invalidate().await {
             Some(epoch) => {
-                let name = version_key(epoch, repository);
-                let changed: Option<()> = self
+                let name = version_key(epoch, repository, kind);
+                let changed: Option<i64> = self
                     .link
                     .ask(|mut connection| async move {
-                        let mut change = redis::cmd("SET");
-                        change.arg(name).arg(new_version()).arg("EX").arg(VERSION_LIFE.as_secs());
-                        change.query_async(&mut connection).await
+                        // Whoever asks next is given a new one.
+                        redis::cmd("DEL").arg(name).query_async(&mut connection).await
                     })
                     .await;
                 changed.is_some()
@@ -248,11 +224,30 @@ impl Cache for SharedCache {
         };
         let done = done || self.watch.suspend().await.is_some();
         // Whoever looked between the write and here has the version from before.
-        self.versions.advance(repository);
+        self.forget(repository, kind);
         done.then_some(()).ok_or_else(|| {
             let reason = "neither Redis nor the database can be told of a change";
             StoreError::Unavailable(reason.into())
         })
+    }
+
+    fn forget(&self, repository: &RepositoryName, kind: Kind) {
+        self.versions.advance(repository, kind);
+    }
+}
+
+impl CacheStatus for SharedCache {
+    fn counters(&self) -> &CacheCounters {
+        &self.counters
+    }
+
+    fn kept(&self) -> Kept {
+        self.entries.kept()
+    }
+
+    fn redis(&self) -> Option<RedisState> {
+        let in_use = self.watch.current().is_some();
+        Some(RedisState { answers: !self.link.is_paused(), in_use })
     }
 }
 

@@ -20,7 +20,8 @@ const HEADER: usize = 8 + SUM;
 /// Keeps a value, and its version for longer, unless the repository has another version by now.
 static PUT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "if redis.call('GET', KEYS[1]) == ARGV[1] then
+        "local kept = redis.call('GET', KEYS[1])
+         if kept and kept:match('^%d+') == ARGV[1] then
              redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
              redis.call('EXPIRE', KEYS[1], ARGV[4])
          end",

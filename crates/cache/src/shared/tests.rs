@@ -1,6 +1,8 @@
 //! The shared cache under test: a real Redis, nodes side by side, and a proxy between them that fails on purpose.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod absences;
+mod failover;
 mod faults;
 mod proxy;
 
@@ -10,11 +12,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_core::StoreError;
-use wharf_core::cache::{Cache, Epoch, Epochs, Key, Lookup};
+use wharf_core::cache::{Cache, Epoch, Epochs, Key, Kind, Lookup};
 use wharf_oci::{Algorithm, Hasher, RepositoryName};
 
 use super::checks::new_version;
 use super::{SharedCache, SharedCacheSettings};
+use crate::Beliefs;
 use proxy::Proxy;
 
 const LIFE: Duration = Duration::from_secs(300);
@@ -50,8 +53,10 @@ fn settings(url: &str) -> SharedCacheSettings {
         url: url.parse().unwrap(),
         time_limit: Duration::from_millis(100),
         memory: 1 << 20,
-        eventual: vec!["mirror/*".parse().unwrap()],
-        eventual_life: Duration::from_secs(60),
+        beliefs: Beliefs {
+            eventual: vec!["mirror/*".parse().unwrap()],
+            eventual_life: Duration::from_secs(60),
+        },
     }
 }
 
@@ -73,6 +78,10 @@ fn by_digest(text: &str) -> Key {
     Key::Manifest("team/app".parse().unwrap(), wharf_oci::Reference::Digest(digest))
 }
 
+fn blob(text: &str) -> Key {
+    Key::Blob(repository(), Hasher::digest(Algorithm::Sha256, text.as_bytes()))
+}
+
 fn repository() -> RepositoryName {
     "team/app".parse().unwrap()
 }
@@ -80,14 +89,14 @@ fn repository() -> RepositoryName {
 async fn put(cache: &SharedCache, key: Key, value: &'static str) {
     match cache.get(key).await {
         Lookup::Miss(ticket) => cache.put(ticket, Bytes::from_static(value.as_bytes()), LIFE).await,
-        Lookup::Hit(found) => panic!("{found:?} is there already"),
+        other => panic!("{other:?} is there already"),
     }
 }
 
 async fn found(cache: &SharedCache, key: Key) -> Option<Bytes> {
     match cache.get(key).await {
         Lookup::Hit(value) => Some(value),
-        Lookup::Miss(_) => None,
+        Lookup::Absent | Lookup::Miss(_) => None,
     }
 }
 
@@ -119,8 +128,22 @@ mod contract {
             self.cache().await.last_known(key).await
         }
 
-        async fn invalidate(&self, repository: &RepositoryName) -> Result<(), StoreError> {
-            self.cache().await.invalidate(repository).await
+        async fn put_absence(&self, ticket: wharf_core::cache::Ticket, life: Duration) {
+            self.cache().await.put_absence(ticket, life).await;
+        }
+
+        async fn invalidate(
+            &self,
+            repository: &RepositoryName,
+            kind: Kind,
+        ) -> Result<(), StoreError> {
+            self.cache().await.invalidate(repository, kind).await
+        }
+
+        fn forget(&self, repository: &RepositoryName, kind: Kind) {
+            if let Some(cache) = self.0.get() {
+                cache.forget(repository, kind);
+            }
         }
     }
 
@@ -140,7 +163,7 @@ async fn what_one_node_keeps_another_finds_until_either_invalidates_it() {
     );
     put(&one, tag("v1"), "first").await;
     assert_eq!(found(&other, tag("v1")).await.unwrap(), "first");
-    other.invalidate(&repository()).await.unwrap();
+    other.invalidate(&repository(), Kind::Manifest).await.unwrap();
     assert_eq!(found(&one, tag("v1")).await, None);
     assert_eq!(found(&other, tag("v1")).await, None);
 }
@@ -153,7 +176,7 @@ async fn a_value_read_before_another_nodes_write_is_never_served() {
         node(&wharf_engines::redis(), &epochs).await,
     );
     let Lookup::Miss(ticket) = one.get(tag("v1")).await else { panic!("nothing was put") };
-    other.invalidate(&repository()).await.unwrap();
+    other.invalidate(&repository(), Kind::Manifest).await.unwrap();
     one.put(ticket, Bytes::from_static(b"stale"), LIFE).await;
     assert_eq!(found(&one, tag("v1")).await, None);
     assert_eq!(found(&other, tag("v1")).await, None);
@@ -169,7 +192,7 @@ async fn a_redis_that_forgot_everything_makes_no_old_value_good_again() {
     put(&one, tag("v1"), "first").await;
     // As an eviction does: the version goes, the value stays.
     let epoch = one.watch.current().unwrap();
-    let name = super::version_key(epoch, &repository());
+    let name = super::version_key(epoch, &repository(), Kind::Manifest);
     let gone: Option<i64> = one
         .link
         .ask(|mut connection| async move {
@@ -234,14 +257,14 @@ async fn a_writer_cut_from_redis_has_every_node_leave_it_alone() {
     assert_eq!(found(&reader, tag("v1")).await.unwrap(), "first");
     proxy.cut();
     let began = Instant::now();
-    writer.invalidate(&repository()).await.unwrap();
+    writer.invalidate(&repository(), Kind::Manifest).await.unwrap();
     assert!(began.elapsed() >= super::watch::KNOWN_WITHIN, "nobody could know yet");
     // From here the write counts as acknowledged.
     assert_eq!(found(&reader, tag("v1")).await, None);
     assert!(reader.watch.current().is_none());
     // The next write need not wait again.
     let again = Instant::now();
-    writer.invalidate(&repository()).await.unwrap();
+    writer.invalidate(&repository(), Kind::Manifest).await.unwrap();
     assert!(again.elapsed() < Duration::from_secs(1));
     // And once the cache is used again, nothing of before is in it.
     while reader.watch.current().is_none() {

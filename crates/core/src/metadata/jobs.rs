@@ -97,6 +97,17 @@ pub struct JobStatus {
     pub last_error: Option<String>,
 }
 
+/// How many jobs of a kind stand somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobCount {
+    /// The kind.
+    pub kind: String,
+    /// Where they stand.
+    pub state: JobState,
+    /// How many.
+    pub count: u64,
+}
+
 /// The queue.
 #[async_trait]
 pub trait Jobs: Send + Sync + 'static {
@@ -121,6 +132,13 @@ pub trait Jobs: Send + Sync + 'static {
     /// Jobs with numbers behind `after`, in their order.
     async fn list_jobs(&self, after: i64, limit: usize) -> Result<Vec<JobStatus>, StoreError>;
 
+    /// How many jobs there are, by kind and where they stand; kinds and states without any are left out.
+    async fn count_jobs(&self) -> Result<Vec<JobCount>, StoreError>;
+
     /// Makes a job that was set aside due now, with its attempts forgotten. `false` when none is.
     async fn revive_job(&self, id: i64) -> Result<bool, StoreError>;
+
+    /// Makes the job of that kind and key due now, with its attempts forgotten; adds it, whatever its delay, where there
+    /// is none. `false` when a runner holds it: it runs already, and stays as it is.
+    async fn hasten_job(&self, job: NewJob) -> Result<bool, StoreError>;
 }

@@ -11,7 +11,7 @@ mod uploads;
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };
-pub use jobs::{ClaimedJob, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
+pub use jobs::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use manifests::{
     CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, ManifestMetadata,
     Referrer, StoredManifest,

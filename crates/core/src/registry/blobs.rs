@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use wharf_oci::ByteRange;
+use wharf_oci::{ByteRange, Digest};
 
 use crate::blobs::{Content, ObjectKey, ReadError};
-use crate::cache::{Key, Lookup};
+use crate::cache::{Key, Kind, Lookup, Ticket};
 use crate::delivery::SignedUrl;
 use crate::metadata::{RemoveBlob, RemoveOutcome};
 use crate::operation::{DeleteBlob, PullBlob};
 use crate::permissions::Permitted;
-use crate::registry::Registry;
 use crate::registry::record::{decode_blob, encode_blob};
+use crate::registry::{ABSENCE_LIFE, Registry};
 use crate::{Error, Missing, Need, StoreError};
 
 /// A blob that a repository holds and that who asked may read: where it lies.
@@ -33,6 +33,14 @@ impl HeldBlob {
     }
 }
 
+/// What a look-up in the metadata and the store gives: shared by all who wait for it.
+pub(super) type BlobRead = Result<Option<HeldBlob>, StoreError>;
+
+fn decode_held(digest: Digest, record: &[u8]) -> Option<HeldBlob> {
+    let (key, size) = decode_blob(digest, record)?;
+    Some(HeldBlob { key, size })
+}
+
 impl Registry {
     /// Finds a blob that the repository holds: by the cache, else by the metadata and the store.
     ///
@@ -41,30 +49,53 @@ impl Registry {
     pub async fn find_blob(&self, operation: &Permitted<PullBlob>) -> Result<HeldBlob, Error> {
         let PullBlob { repository, digest } = &**operation;
         let key = Key::Blob(repository.clone(), *digest);
-        let ticket = match self.parts.cache.get(key).await {
+        let missing = || Error::from(Missing::Blob(repository.clone(), *digest));
+        let ticket = match self.parts.cache.get(key.clone()).await {
             Lookup::Hit(record) => {
-                if let Some((key, size)) = decode_blob(*digest, &record) {
-                    return Ok(HeldBlob { key, size });
+                if let Some(held) = decode_held(*digest, &record) {
+                    return Ok(held);
                 }
                 None
             }
+            Lookup::Absent => return Err(missing()),
             Lookup::Miss(ticket) => Some(ticket),
         };
-        let found = match self.parts.metadata.find_blob(repository.clone(), *digest).await {
-            Err(StoreError::Unavailable(reason)) => {
-                let known = self.parts.cache.last_known(Key::Blob(repository.clone(), *digest));
-                let known = known.await.and_then(|record| decode_blob(*digest, &record));
-                let (key, size) = known.ok_or(StoreError::Unavailable(reason))?;
-                return Ok(HeldBlob { key, size });
+        let found = match ticket {
+            Some(ticket) => {
+                let flight = (key.clone(), ticket.version, ticket.shared);
+                self.blob_reads.join(flight, self.read_held(operation, Some(ticket))).await
             }
-            found => found?,
+            None => self.read_held(operation, None).await,
         };
-        let key = found.ok_or_else(|| Missing::Blob(repository.clone(), *digest))?;
-        let size = self.parts.blobs.head(&key).await?.ok_or_else(|| lost(&key))?;
-        if let Some(ticket) = ticket {
-            self.parts.cache.put(ticket, encode_blob(&key, size), self.rules.cache_life).await;
+        match found {
+            Err(StoreError::Unavailable(reason)) => {
+                let known = self.parts.cache.last_known(key).await;
+                let known = known.and_then(|record| decode_held(*digest, &record));
+                known.ok_or_else(|| StoreError::Unavailable(reason).into())
+            }
+            found => found?.ok_or_else(missing),
         }
-        Ok(HeldBlob { key, size })
+    }
+
+    /// Looks a blob up in the metadata and the store, and puts what is found, or that there is nothing, into the cache.
+    async fn read_held(&self, operation: &PullBlob, ticket: Option<Ticket>) -> BlobRead {
+        let PullBlob { repository, digest } = operation;
+        let found = match self.parts.metadata.find_blob(repository.clone(), *digest).await? {
+            Some(key) => {
+                let size = self.parts.blobs.head(&key).await?.ok_or_else(|| lost(&key))?;
+                Some(HeldBlob { key, size })
+            }
+            None => None,
+        };
+        let (cache, life) = (&self.parts.cache, self.rules.cache_life);
+        match (ticket, &found) {
+            (Some(ticket), Some(HeldBlob { key, size })) => {
+                cache.put(ticket, encode_blob(key, *size), life).await;
+            }
+            (Some(ticket), None) => cache.put_absence(ticket, life.min(ABSENCE_LIFE)).await,
+            (None, _) => {}
+        }
+        Ok(found)
     }
 
     /// Reads a blob, or a part of it; as mapped pages where `mapped` allows it and the store can.
@@ -114,7 +145,7 @@ impl Registry {
         let removal = RemoveBlob { repository: repository.clone(), digest: *digest };
         let outcome = self.parts.metadata.remove_blob(removal).await;
         // Whatever came of it: a reply that was lost may have been that of a removal.
-        let invalidated = self.parts.cache.invalidate(repository).await;
+        let invalidated = self.parts.cache.invalidate(repository, Kind::Blob).await;
         let outcome = outcome?;
         invalidated?;
         match outcome {

@@ -1,7 +1,9 @@
 //! Reads that are under way: a burst of pulls of one name is one read of the database.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -9,19 +11,31 @@ use tokio::sync::OnceCell;
 /// The reads under way, by what they read.
 pub(super) struct Flights<K, T> {
     under_way: Mutex<HashMap<K, Arc<OnceCell<T>>>>,
+    joined: AtomicU64,
 }
 
 impl<K: Eq + Hash + Clone, T: Clone> Flights<K, T> {
     pub(super) fn new() -> Self {
-        Self { under_way: Mutex::default() }
+        Self { under_way: Mutex::default(), joined: AtomicU64::new(0) }
     }
 
     /// Reads, or waits for a read of the same that is under way. Where whoever reads gives up, one of those who
     /// wait reads in his place. The result is nobody's who comes later.
     pub(super) async fn join(&self, key: K, read: impl Future<Output = T>) -> T {
-        let cell = Arc::clone(self.under_way().entry(key.clone()).or_default());
+        let cell = match self.under_way().entry(key.clone()) {
+            Entry::Occupied(under_way) => {
+                self.joined.fetch_add(1, Ordering::Relaxed);
+                Arc::clone(under_way.get())
+            }
+            Entry::Vacant(place) => Arc::clone(place.insert(Arc::default())),
+        };
         let seat = Seat { flights: self, key, cell };
         seat.cell.get_or_init(|| read).await.clone()
+    }
+
+    /// How often someone found a read of the same under way.
+    pub(super) fn joined(&self) -> u64 {
+        self.joined.load(Ordering::Relaxed)
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<T>>>> {
@@ -49,7 +63,7 @@ impl<K: Eq + Hash + Clone, T: Clone> Drop for Seat<'_, K, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use futures_util::FutureExt;
     use futures_util::future::{join_all, pending};
@@ -66,6 +80,7 @@ mod tests {
         };
         assert_eq!(join_all((0..100).map(|_| flights.join("a", read()))).await, [0; 100]);
         assert_eq!(flights.join("a", read()).await, 1);
+        assert_eq!(flights.joined(), 99);
         assert!(flights.under_way().is_empty());
     }
 

@@ -2,7 +2,7 @@
 
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
-use crate::cache::{Key, Lookup, Ticket};
+use crate::cache::{Key, Kind, Lookup, Ticket};
 use crate::metadata::{
     DeleteManifest as DeleteByDigest, DeleteOutcome, DeleteTag, ListReferrers as ReferrersQuery,
     Precondition, Referrer, StoredManifest,
@@ -10,7 +10,7 @@ use crate::metadata::{
 use crate::operation::{DeleteManifest, ListReferrers, PullManifest};
 use crate::permissions::Permitted;
 use crate::registry::record::{decode_manifest, encode_manifest};
-use crate::registry::{Listing, Registry};
+use crate::registry::{ABSENCE_LIFE, Listing, Registry};
 use crate::{Error, Missing, StoreError};
 
 /// A manifest that was found.
@@ -66,6 +66,7 @@ impl Registry {
                 }
                 None
             }
+            Lookup::Absent => return Err(missing_manifest(repository, reference)),
             Lookup::Miss(ticket) => Some(ticket),
         };
         let found = match ticket {
@@ -88,13 +89,15 @@ impl Registry {
         Ok(manifest)
     }
 
-    /// Reads a manifest from the metadata, and puts it into the cache.
+    /// Reads a manifest from the metadata, and puts what it finds, or that there is nothing, into the cache.
     async fn read_manifest(&self, operation: &PullManifest, ticket: Ticket) -> ManifestRead {
         let PullManifest { repository, reference } = operation;
         let found =
             self.parts.metadata.find_manifest(repository.clone(), reference.clone()).await?;
-        if let Some(manifest) = &found {
-            self.parts.cache.put(ticket, encode_manifest(manifest), self.rules.cache_life).await;
+        let (cache, life) = (&self.parts.cache, self.rules.cache_life);
+        match &found {
+            Some(manifest) => cache.put(ticket, encode_manifest(manifest), life).await,
+            None => cache.put_absence(ticket, life.min(ABSENCE_LIFE)).await,
         }
         Ok(found)
     }
@@ -123,7 +126,7 @@ impl Registry {
             }
         };
         // Whatever came of it: a reply that was lost may have been that of a deletion.
-        let invalidated = self.parts.cache.invalidate(repository).await;
+        let invalidated = self.parts.cache.invalidate(repository, Kind::Manifest).await;
         let outcome = outcome?;
         invalidated?;
         match outcome {

@@ -18,13 +18,14 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::blobs::{Blobs, Leftovers, MappedReads};
-use crate::cache::{Cache, Key};
+use crate::cache::{Cache, Key, Kind};
 use crate::clock::Random;
 use crate::delivery::SignedUrls;
 use crate::metadata::Metadata;
 use crate::operation::Operation;
 use crate::permissions::{Permissions, Permitted, Principal, permit};
 
+use blobs::BlobRead;
 pub use blobs::HeldBlob;
 use flights::Flights;
 use in_flight::InFlight;
@@ -94,14 +95,22 @@ pub struct Registry {
     parts: Parts,
     rules: Rules,
     in_flight: InFlight,
-    manifest_reads: Flights<(Key, u64, u64), ManifestRead>,
+    manifest_reads: Flights<Flight, ManifestRead>,
+    blob_reads: Flights<Flight, BlobRead>,
 }
+
+/// What a read is of: a key, and the versions of the ticket for it.
+type Flight = (Key, u64, u64);
+
+/// How long the cache may say that something is not there. The write that makes it exist ends that at once, so this
+/// only bounds what a fault could do; and who asks in a burst asks within moments.
+const ABSENCE_LIFE: Duration = Duration::from_secs(5);
 
 impl Registry {
     /// A registry on `parts`, obeying `rules`.
     pub fn new(parts: Parts, rules: Rules) -> Self {
         let in_flight = InFlight::new(rules.max_uploads_in_flight);
-        Self { parts, rules, in_flight, manifest_reads: Flights::new() }
+        Self { parts, rules, in_flight, manifest_reads: Flights::new(), blob_reads: Flights::new() }
     }
 
     /// The settings.
@@ -119,6 +128,14 @@ impl Registry {
         operation: O,
     ) -> Result<Permitted<O>, Error> {
         permit(&*self.parts.permissions, principal, operation).await
+    }
+
+    /// How many look-ups of that kind were spared, since one of the same was under way.
+    pub fn look_ups_joined(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Manifest => self.manifest_reads.joined(),
+            Kind::Blob => self.blob_reads.joined(),
+        }
     }
 
     /// What is not ready, by name with the reason; empty when all is well.

@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use wharf_oci::{Algorithm, Digest, ErrorCode, Hasher, RepositoryName};
 
 use crate::blobs::{ObjectKey, StageError};
+use crate::cache::Kind;
 use crate::intake::{Intake, SourceError};
 use crate::metadata::{FinishOutcome, FinishUpload as Finish, ReserveBlob, ReserveOutcome, Upload};
 use crate::registry::Registry;
@@ -32,7 +33,13 @@ impl Registry {
             ReserveOutcome::NoUpload => return Err(lost()),
         };
         self.finish_object(upload, &key).await.map_err(|error| error.unwrap_or_else(lost))?;
-        match self.parts.metadata.finish_upload(Finish { id: upload.id, key }).await? {
+        let outcome = self.parts.metadata.finish_upload(Finish { id: upload.id, key }).await;
+        // Whatever came of it: a reply that was lost may have been that of a new membership, and from here on no
+        // cache answers that there is none.
+        let invalidated = self.parts.cache.invalidate(repository, Kind::Blob).await;
+        let outcome = outcome?;
+        invalidated?;
+        match outcome {
             FinishOutcome::Finished => Ok(()),
             FinishOutcome::Lost => Err(lost()),
         }

@@ -2,6 +2,7 @@
 
 use wharf_oci::{ErrorCode, Hasher, Manifest, Reference};
 
+use crate::cache::Kind;
 use crate::metadata::{CommitManifest, CommitOutcome};
 use crate::operation::PutManifest;
 use crate::permissions::Permitted;
@@ -56,8 +57,8 @@ impl Registry {
         };
         let outcome = self.parts.metadata.commit_manifest(commit).await;
         // Before the acknowledgement, and also where a reply was lost: from here on no cache answers with
-        // where the tags were.
-        let invalidated = self.parts.cache.invalidate(&operation.repository).await;
+        // where the tags were, or that there is nothing.
+        let invalidated = self.parts.cache.invalidate(&operation.repository, Kind::Manifest).await;
         let outcome = outcome?;
         invalidated?;
         match outcome {

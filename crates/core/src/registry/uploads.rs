@@ -2,6 +2,7 @@
 
 use wharf_oci::{Algorithm, ContentRange, Digest, Hasher, RepositoryName};
 
+use crate::cache::Kind;
 use crate::intake::Source;
 use crate::metadata::{MountBlob as Mount, StartUpload as Start, Upload};
 use crate::operation::{
@@ -75,9 +76,15 @@ impl Registry {
                 continue;
             }
             let mount = Mount { repository: repository.clone(), digest: *digest, from };
-            if self.parts.metadata.mount_blob(mount).await? {
-                return Ok(Mounted::Mounted);
+            let mounted = self.parts.metadata.mount_blob(mount).await;
+            if matches!(mounted, Ok(false)) {
+                continue;
             }
+            // Also where it failed: a reply that was lost may have been that of a new membership.
+            let invalidated = self.parts.cache.invalidate(repository, Kind::Blob).await;
+            mounted?;
+            invalidated?;
+            return Ok(Mounted::Mounted);
         }
         let id = UploadId::random(&*self.parts.random);
         let upload = self.start(id, repository, operation.principal(), digest.algorithm()).await?;
@@ -159,7 +166,10 @@ impl Registry {
             Err(Error::NotFound(missing)) => {
                 // A client that lost our reply asks again. What it may push and the repository holds is no news.
                 let held = self.parts.metadata.find_blob(repository.clone(), *digest).await?;
-                return if held.is_some() { Ok(()) } else { Err(missing.into()) };
+                held.ok_or(missing)?;
+                // The request whose reply was lost may have ended before it told the caches.
+                self.parts.cache.invalidate(repository, Kind::Blob).await?;
+                return Ok(());
             }
             other => other?,
         };

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use wharf_core::operation::MountBlob;
 use wharf_oci::Digest;
 
-use crate::stand::{Stand, digest, image};
+use crate::faulty_metadata::MetadataFault;
+use crate::stand::{Stand, digest, image, name};
 
 async fn at(stand: &Stand, reference: &str) -> Option<Digest> {
     stand.manifest("a", reference).await.map(|manifest| manifest.digest)
@@ -52,6 +54,96 @@ async fn what_was_not_there_is_found_once_it_is_pushed() {
     let one = stand.tag("a", "one", &["latest"]).await;
     assert_eq!(at(&stand, "latest").await, Some(one));
     assert_eq!(stand.pull("a", digest(b"one")).await.unwrap(), "one");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_looked_for_once_until_it_is_pushed() {
+    let stand = Stand::new();
+    let (blob, one) = (digest(b"one"), digest(&image(digest(b"one"))));
+    for repository in ["a", "nobody/pushed/here"] {
+        let before = (calls(&stand, "find_manifest"), calls(&stand, "find_blob"));
+        for _ in 0..20 {
+            for reference in ["latest", &one.to_string()] {
+                assert!(stand.manifest(repository, reference).await.is_none());
+            }
+            assert_eq!(stand.pull(repository, blob).await, None);
+        }
+        assert_eq!(calls(&stand, "find_manifest"), before.0 + 2, "{repository}");
+        assert_eq!(calls(&stand, "find_blob"), before.1 + 1, "{repository}");
+    }
+    stand.push("a", &Bytes::from("one")).await.unwrap();
+    assert_eq!(stand.pull("a", blob).await.unwrap(), "one");
+    assert_eq!(at(&stand, "latest").await, None);
+    stand.tag("a", "one", &["latest"]).await;
+    for reference in ["latest", &one.to_string()] {
+        assert_eq!(at(&stand, reference).await, Some(one));
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_pulls_of_a_blob_is_one_look_up_whether_it_is_there_or_not() {
+    let stand = Stand::new();
+    stand.push("a", &Bytes::from("one")).await.unwrap();
+    for (text, there) in [("one", true), ("two", false)] {
+        let before = calls(&stand, "find_blob");
+        let pulls = (0..50).map(|_| stand.pull("a", digest(text.as_bytes())));
+        let pulled = futures_util::future::join_all(pulls).await;
+        assert!(pulled.iter().all(|blob| blob.is_some() == there));
+        assert_eq!(calls(&stand, "find_blob"), before + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_was_looked_for_is_found_once_it_is_mounted_or_its_upload_ended_unheard() {
+    let stand = Stand::new();
+    let blob = digest(b"one");
+    for repository in ["b", "c"] {
+        assert_eq!(stand.pull(repository, blob).await, None);
+    }
+    stand.push("a", &Bytes::from("one")).await.unwrap();
+    let mount = MountBlob { repository: name("b"), digest: blob, from: Some(name("a")) };
+    stand.registry.mount_blob(&stand.allowed(mount).await).await.unwrap();
+    assert_eq!(stand.pull("b", blob).await.unwrap(), "one");
+    stand.metadata.script("finish_upload", 1, MetadataFault::LoseReply);
+    stand.push("c", &Bytes::from("one")).await.unwrap_err();
+    assert_eq!(stand.pull("c", blob).await.unwrap(), "one");
+}
+
+#[tokio::test]
+async fn a_look_up_that_began_before_a_push_does_not_keep_that_there_is_nothing() {
+    let stand = Arc::new(Stand::new());
+    let (reached, go_on) = stand.metadata.hold("find_blob");
+    let reader = stand.clone();
+    let pull = tokio::spawn(async move { reader.pull("a", digest(b"one")).await });
+    reached.await.unwrap();
+    stand.push("a", &Bytes::from("one")).await.unwrap();
+    go_on.send(()).unwrap();
+    assert_eq!(pull.await.unwrap(), None);
+    assert_eq!(stand.pull("a", digest(b"one")).await.unwrap(), "one");
+    let (reached, go_on) = stand.metadata.hold("find_manifest");
+    let reader = stand.clone();
+    let pull = tokio::spawn(async move { at(&reader, "latest").await });
+    reached.await.unwrap();
+    let one = stand.tag("a", "one", &["latest"]).await;
+    go_on.send(()).unwrap();
+    assert_eq!(pull.await.unwrap(), None);
+    assert_eq!(at(&stand, "latest").await, Some(one));
+}
+
+#[tokio::test]
+async fn a_push_of_a_blob_leaves_tags_cached_and_a_push_of_a_manifest_leaves_blobs() {
+    let stand = Stand::new();
+    let one = stand.tag("a", "one", &["latest"]).await;
+    let pull = async || {
+        assert_eq!(at(&stand, "latest").await, Some(one));
+        assert_eq!(stand.pull("a", digest(b"one")).await.unwrap(), "one");
+        (calls(&stand, "find_manifest"), calls(&stand, "find_blob"))
+    };
+    let (manifests, blobs) = pull().await;
+    stand.push("a", &Bytes::from("two")).await.unwrap();
+    assert_eq!(pull().await, (manifests, blobs + 1));
+    stand.delete_manifest("a", "other").await.unwrap_err();
+    assert_eq!(pull().await, (manifests + 1, blobs + 1));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use wharf_core::metadata::JobOutcome;
-use wharf_jobs::{Runner, RunnerRules};
+use wharf_jobs::{RunCounters, RunEnd, Runner, RunnerRules, Runs};
 
 use crate::queue::{Job, Queue};
 use crate::work::{Notes, Work};
@@ -87,4 +87,23 @@ async fn a_job_that_ended_its_runners_too_often_is_not_run_again() {
     let job = queue.only();
     assert_eq!((notes.begun(), job.due), (0, None));
     assert_eq!(job.last_error.as_deref(), Some("its runner ended 3 times without a word"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_are_counted_by_how_they_ended_with_the_time_they_took() {
+    let (queue, notes) = (Queue::new(), Arc::new(Notes::default()));
+    enqueue(&queue, "a").await;
+    let counters = Arc::new(RunCounters::default());
+    let work = Work::new(&notes, SECOND * 5, || broken(Duration::ZERO));
+    let runner = Runner::new(queue.clone(), rules()).counting(counters.clone()).handling(work);
+    let runner = Running::start(runner);
+    sleep(SECOND * 3600).await;
+    runner.stop().await;
+    let (failed, dead) =
+        (Runs { count: 2, time: SECOND * 10 }, Runs { count: 1, time: SECOND * 5 });
+    let expected = [("work", RunEnd::Failed, failed), ("work", RunEnd::Dead, dead)];
+    let rounded = counters.all().into_iter().map(|(kind, end, runs)| {
+        (kind, end, Runs { time: Duration::from_secs(runs.time.as_secs()), ..runs })
+    });
+    assert_eq!(rounded.collect::<Vec<_>>(), expected);
 }

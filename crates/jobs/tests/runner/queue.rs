@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 use wharf_core::StoreError;
-use wharf_core::metadata::{ClaimedJob, JobOutcome, JobStatus, Jobs, Lease, NewJob};
+use wharf_core::metadata::{ClaimedJob, JobCount, JobOutcome, JobStatus, Jobs, Lease, NewJob};
 
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -152,6 +152,14 @@ impl Jobs for Queue {
 
     async fn list_jobs(&self, _: i64, _: usize) -> Result<Vec<JobStatus>, StoreError> {
         unreachable!("a runner lists nothing")
+    }
+
+    async fn count_jobs(&self) -> Result<Vec<JobCount>, StoreError> {
+        unreachable!("a runner counts nothing")
+    }
+
+    async fn hasten_job(&self, _: NewJob) -> Result<bool, StoreError> {
+        unreachable!("a runner hastens nothing")
     }
 
     async fn revive_job(&self, _: i64) -> Result<bool, StoreError> {

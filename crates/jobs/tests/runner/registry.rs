@@ -13,7 +13,7 @@ use wharf_core::metadata::{JobState, JobStatus, Jobs, Uploads};
 use wharf_core::operation::StartUpload;
 use wharf_core::permissions::{Everyone, Principal};
 use wharf_core::{Parts, Registry};
-use wharf_jobs::{Rules, RunnerRules};
+use wharf_jobs::{Rules, RunCounters, RunEnd, RunnerRules};
 use wharf_metadata::{Database, Sqlite};
 use wharf_oci::Algorithm;
 
@@ -93,12 +93,14 @@ async fn a_registry_cleans_up_after_itself() {
         ..Rules::default()
     };
     let (stop, stopping) = tokio::sync::watch::channel(false);
+    let counters = Arc::new(RunCounters::default());
     let runners: Vec<_> = (0..3)
         .map(|_| {
             let parts = wharf_jobs::Parts {
                 registry: node.registry.clone(),
                 jobs: node.database.clone(),
                 events: node.database.clone(),
+                counters: counters.clone(),
             };
             let mut stopping = stopping.clone();
             tokio::spawn(wharf_jobs::run(parts, rules.clone(), async move {
@@ -113,6 +115,14 @@ async fn a_registry_cleans_up_after_itself() {
         kinds,
         ["events.upkeep", "staging.collect", "tags.forget_history", "uploads.expire"]
     );
+    let mut known = wharf_jobs::kinds(&rules);
+    known.sort_unstable();
+    assert_eq!(kinds, known);
+    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 3);
+    let runs = counters.all();
+    assert!(kinds.iter().all(|kind| {
+        runs.iter().any(|(of, end, runs)| of == kind && *end == RunEnd::Done && runs.count > 0)
+    }));
     assert!(jobs.iter().all(|job| job.attempts == 0 && job.last_error.is_none()), "{jobs:?}");
     assert_eq!(node.database.count_uploads().await.unwrap(), 1);
     node.advance(node.registry.rules().upload_lifetime);

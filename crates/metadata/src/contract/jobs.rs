@@ -10,18 +10,18 @@ use wharf_core::metadata::{ClaimedJob, JobOutcome, JobState, JobStatus, Lease, N
 
 use super::stand::{Stand, TICK};
 
-const LEASE: Duration = Duration::from_secs(60);
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const LEASE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
-fn job(kind: &str, key: &str) -> NewJob {
+pub(super) fn job(kind: &str, key: &str) -> NewJob {
     NewJob { kind: kind.into(), key: key.into(), payload: "{}".into(), delay: Duration::ZERO }
 }
 
-async fn enqueue(stand: &Stand, job: NewJob) {
+pub(super) async fn enqueue(stand: &Stand, job: NewJob) {
     assert!(stand.jobs.enqueue_job(job).await.unwrap());
 }
 
-async fn claim(stand: &Stand, kinds: &[&str]) -> Option<ClaimedJob> {
+pub(super) async fn claim(stand: &Stand, kinds: &[&str]) -> Option<ClaimedJob> {
     let kinds = kinds.iter().map(|kind| (*kind).to_owned()).collect();
     stand.jobs.claim_job(kinds, LEASE).await.unwrap()
 }
@@ -30,16 +30,16 @@ async fn claimed_key(stand: &Stand, kinds: &[&str]) -> Option<String> {
     claim(stand, kinds).await.map(|claimed| claimed.key)
 }
 
-async fn end(stand: &Stand, held: Lease, outcome: JobOutcome) -> bool {
+pub(super) async fn end(stand: &Stand, held: Lease, outcome: JobOutcome) -> bool {
     stand.jobs.end_job(held, outcome).await.unwrap()
 }
 
-async fn list(stand: &Stand) -> Vec<JobStatus> {
+pub(super) async fn list(stand: &Stand) -> Vec<JobStatus> {
     stand.jobs.list_jobs(0, 100).await.unwrap()
 }
 
 /// The one job there is.
-async fn only(stand: &Stand) -> JobStatus {
+pub(super) async fn only(stand: &Stand) -> JobStatus {
     let mut all = list(stand).await;
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)
@@ -208,35 +208,6 @@ pub async fn a_job_that_failed_is_tried_again_later(stand: &Stand) {
     }
 }
 
-/// However long it takes.
-pub async fn a_job_set_aside_waits_until_it_is_revived(stand: &Stand) {
-    enqueue(stand, job("sweep", "a")).await;
-    let held = claim(stand, &["sweep"]).await.unwrap().lease;
-    assert!(end(stand, held, JobOutcome::Dead { error: "broken".into() }).await);
-    stand.clock.advance(MINUTE * 100_000);
-    assert_eq!(claim(stand, &["sweep"]).await, None);
-    let status = only(stand).await;
-    assert_eq!((status.state, status.due, status.attempts), (JobState::Dead, None, 1));
-    assert_eq!(status.last_error.as_deref(), Some("broken"));
-    assert!(stand.jobs.revive_job(status.id).await.unwrap());
-    let claimed = claim(stand, &["sweep"]).await.unwrap();
-    assert_eq!((claimed.lease.id, claimed.attempt), (held.id, 1));
-    assert_ne!(claimed.lease, held);
-}
-
-/// One that waits or runs is left alone.
-pub async fn only_jobs_set_aside_are_revived(stand: &Stand) {
-    assert!(!stand.jobs.revive_job(1).await.unwrap());
-    enqueue(stand, NewJob { delay: MINUTE, ..job("sweep", "a") }).await;
-    let before = only(stand).await;
-    assert!(!stand.jobs.revive_job(before.id).await.unwrap());
-    assert_eq!(only(stand).await, before);
-    stand.clock.advance(MINUTE);
-    claim(stand, &["sweep"]).await.unwrap();
-    assert!(!stand.jobs.revive_job(before.id).await.unwrap());
-    assert_eq!(only(stand).await.state, JobState::Running);
-}
-
 /// It costs no attempt: the runner stopped for a reason of its own.
 pub async fn a_job_given_back_is_due_at_once(stand: &Stand) {
     enqueue(stand, job("sweep", "a")).await;
@@ -246,18 +217,6 @@ pub async fn a_job_given_back_is_due_at_once(stand: &Stand) {
         assert!(end(stand, claimed.lease, JobOutcome::GivenBack).await);
         assert_eq!(only(stand).await.state, JobState::Waiting);
     }
-}
-
-/// In the order in which they were added.
-pub async fn jobs_are_listed_a_page_at_a_time(stand: &Stand) {
-    for key in ["c", "a", "b"] {
-        enqueue(stand, job("sweep", key)).await;
-    }
-    let page = stand.jobs.list_jobs(0, 2).await.unwrap();
-    assert_eq!(page.iter().map(|job| job.key.as_str()).collect::<Vec<_>>(), ["c", "a"]);
-    let page = stand.jobs.list_jobs(page[1].id, 2).await.unwrap();
-    assert_eq!(page.iter().map(|job| job.key.as_str()).collect::<Vec<_>>(), ["b"]);
-    assert!(stand.jobs.list_jobs(page[0].id, 2).await.unwrap().is_empty());
 }
 
 /// Each of many jobs is run once by one of many runners, and none is left over.

@@ -7,6 +7,7 @@ mod histories;
 mod jobs;
 mod linearizability;
 mod memberships;
+mod operating;
 mod preconditions;
 mod races;
 mod referrers;
@@ -23,6 +24,7 @@ pub use event_log::*;
 pub use histories::*;
 pub use jobs::*;
 pub use memberships::*;
+pub use operating::*;
 pub use preconditions::*;
 pub use races::*;
 pub use referrers::*;
@@ -147,6 +149,9 @@ macro_rules! metadata_contract {
             a_job_that_failed_is_tried_again_later
             a_job_set_aside_waits_until_it_is_revived
             only_jobs_set_aside_are_revived
+            a_job_that_is_hastened_is_due_now
+            a_job_that_runs_is_not_hastened
+            jobs_are_counted
             a_job_given_back_is_due_at_once
             jobs_are_listed_a_page_at_a_time
             many_runners_never_hold_one_job_together

@@ -1,6 +1,7 @@
 //! PostgreSQL: a pool of connections, transactions in snapshots that run again where two of them meet. Nothing
 //! is kept in a session, so a PgBouncer that pools transactions may stand in between.
 
+mod connections;
 mod failure;
 mod migrate;
 mod retry;
@@ -20,6 +21,7 @@ use wharf_core::clock::Clock;
 
 use crate::engine::{Engine, Result, Sees, Transaction};
 use crate::migrations::MigrationError;
+pub use connections::{ConnectionCounts, Connections};
 use failure::{Failure, describe};
 use retry::Tries;
 use session::Session;
@@ -164,6 +166,11 @@ impl Postgres {
                 Err(failure) => tries.again(failure).await?,
             }
         }
+    }
+
+    /// The connections, to be counted.
+    pub fn connections(&self) -> Connections {
+        Connections(self.pool.clone())
     }
 
     async fn attempt<T: Transaction>(

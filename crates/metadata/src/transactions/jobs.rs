@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{ClaimedJob, JobOutcome, JobState, JobStatus, Lease, NewJob};
+use wharf_core::metadata::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Lease, NewJob};
 
 use crate::engine::{Dialect, Result, Row, Sees, Statements, Transaction, arguments};
 
@@ -236,6 +236,35 @@ fn status(row: &Row, now: Timestamp) -> Result<JobStatus> {
     })
 }
 
+/// `Jobs::count_jobs`
+pub(crate) struct Count;
+
+#[async_trait]
+impl Transaction for Count {
+    type Output = Vec<JobCount>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let now = on.now().await?;
+        let rows = on
+            .query(
+                "SELECT kind, CAST(CASE WHEN due_at IS NULL THEN 2 WHEN leased = 1 AND due_at > $1 THEN 1
+                     ELSE 0 END AS bigint), count(*)
+                 FROM jobs GROUP BY 1, 2",
+                arguments![now],
+            )
+            .await?;
+        let counted = rows.iter().map(|row| {
+            let state = match row.int(1)? {
+                0 => JobState::Waiting,
+                1 => JobState::Running,
+                _ => JobState::Dead,
+            };
+            Ok(JobCount { kind: row.text(0)?.to_owned(), state, count: row.size(2)? })
+        });
+        counted.collect()
+    }
+}
+
 /// `Jobs::revive_job`
 pub(crate) struct Revive(pub(crate) i64);
 
@@ -249,6 +278,31 @@ impl Transaction for Revive {
             .execute(
                 "UPDATE jobs SET due_at = $1, attempts = 0 WHERE id = $2 AND due_at IS NULL",
                 arguments![now, self.0],
+            )
+            .await?;
+        Ok(changed > 0)
+    }
+}
+
+/// `Jobs::hasten_job`
+pub(crate) struct Hasten(pub(crate) NewJob);
+
+#[async_trait]
+impl Transaction for Hasten {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        let NewJob { kind, key, payload, .. } = &self.0;
+        let now = on.now().await?;
+        // One that is due already keeps its place; one whose lease has ended is still its runner's until another comes.
+        let changed = on
+            .execute(
+                "INSERT INTO jobs (kind, key, payload, due_at) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (kind, key) DO UPDATE SET
+                     due_at = CASE WHEN jobs.due_at < excluded.due_at THEN jobs.due_at ELSE excluded.due_at END,
+                     attempts = CASE WHEN jobs.leased = 1 THEN jobs.attempts ELSE 0 END
+                 WHERE jobs.due_at IS NULL OR jobs.leased = 0 OR jobs.due_at <= excluded.due_at",
+                arguments![kind.as_str(), key.as_str(), payload.as_str(), now],
             )
             .await?;
         Ok(changed > 0)

@@ -1,12 +1,13 @@
-//! `wharf jobs`: looks at the queue of background work, and has jobs run again that were set aside.
+//! `wharf jobs`: looks at the queue of background work, and has jobs run now, or again that were set aside.
 
 use std::io::{Write, stdout};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use wharf_core::metadata::{JobState, JobStatus, Jobs as Queue};
+use wharf_core::metadata::{JobState, JobStatus, Jobs as Queue, NewJob};
 
 use super::settings::{SettingFlags, warn};
 use super::wiring;
@@ -21,6 +22,8 @@ pub enum Jobs {
     List(List),
     /// Have a job that was set aside run again, now.
     Retry(Retry),
+    /// Have a recurring job run now, before its time.
+    Run(Run),
 }
 
 /// The flags of `wharf jobs list`.
@@ -43,6 +46,18 @@ pub struct Retry {
     settings: SettingFlags,
     /// The job's number, as `wharf jobs list` shows it
     id: i64,
+}
+
+/// The flags of `wharf jobs run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    settings: SettingFlags,
+    /// The job's kind, as `wharf jobs list` shows it
+    kind: String,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 /// Does it.
@@ -73,8 +88,35 @@ pub fn execute(command: &Jobs) -> anyhow::Result<()> {
                 writeln!(stdout(), "job {} is due now", retry.id)?;
                 Ok(())
             }
+            Jobs::Run(run) => run_now(run).await,
         }
     })
+}
+
+/// Makes the job due; some node of the role `jobs` runs it within moments.
+async fn run_now(run: &Run) -> anyhow::Result<()> {
+    let Run { settings, kind, json } = run;
+    let loaded = settings.load()?;
+    let known = wharf_jobs::kinds(&wiring::jobs(&loaded.config));
+    if !known.contains(&kind.as_str()) {
+        bail!(
+            "with these settings no node runs jobs of the kind {kind:?}; there are {}",
+            known.join(", ")
+        );
+    }
+    warn(&loaded);
+    let queue = wiring::metadata::beside_others(&loaded.config).await?.jobs;
+    let (key, payload) = (String::new(), "{}".to_owned());
+    let job = NewJob { kind: kind.clone(), key, payload, delay: Duration::ZERO };
+    let state = if queue.hasten_job(job).await? { JobState::Waiting } else { JobState::Running };
+    if *json {
+        writeln!(stdout(), "{}", json!({ "kind": kind, "state": name(state) }))?;
+    } else if state == JobState::Running {
+        writeln!(stdout(), "the job of the kind {kind} runs already")?;
+    } else {
+        writeln!(stdout(), "the job of the kind {kind} is due now")?;
+    }
+    Ok(())
 }
 
 async fn open(settings: &SettingFlags) -> anyhow::Result<Arc<dyn Queue>> {
@@ -83,13 +125,17 @@ async fn open(settings: &SettingFlags) -> anyhow::Result<Arc<dyn Queue>> {
     Ok(wiring::metadata::beside_others(&loaded.config).await?.jobs)
 }
 
-fn print(job: &JobStatus, as_json: bool) -> std::io::Result<()> {
-    let JobStatus { id, kind, key, attempts, .. } = job;
-    let state = match job.state {
+const fn name(state: JobState) -> &'static str {
+    match state {
         JobState::Waiting => "waiting",
         JobState::Running => "running",
         JobState::Dead => "dead",
-    };
+    }
+}
+
+fn print(job: &JobStatus, as_json: bool) -> std::io::Result<()> {
+    let JobStatus { id, kind, key, attempts, .. } = job;
+    let state = name(job.state);
     let error = job.last_error.as_deref();
     if as_json {
         let due = job.due.map(|due| due.0);

@@ -75,7 +75,9 @@ async fn run(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let node = wiring::node(config).await?;
-    let metrics = Arc::new(Metrics::new(&operations()));
+    let mut metrics = Metrics::new(&operations());
+    metrics.registry().register_collector(Box::new(node.watched.clone()));
+    let metrics = Arc::new(metrics);
     let (log, log_thread) = access_log(config, &metrics)?;
     let api = Api::new(Arc::clone(&node.registry), wiring::api(config)?, Arc::clone(&metrics), log);
     let address = config.http.listen;
@@ -87,7 +89,8 @@ async fn run(
     reload_on_hangup(server.certificate()).context("signals cannot be watched")?;
     announce(config, server.local_addr().unwrap_or(address), data_folder)?;
 
-    let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, shutdown.clone()));
+    let counting = wiring::metrics::count(Arc::clone(&node.jobs), Arc::clone(&node.watched.queue));
+    let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, counting, shutdown.clone()));
     let jobs = tokio::spawn(background_work(config.clone(), node, shutdown.clone()));
     let draining = api.clone();
     let stop_delay = config.http.stop_delay.get();
@@ -120,19 +123,28 @@ async fn run(
 /// Does jobs until a stop is asked for, where that is this process's part.
 async fn background_work(config: Config, node: wiring::Node, shutdown: Shutdown) {
     if config.node.roles.contains(&Role::Jobs) {
-        let wiring::Node { registry, jobs, events } = node;
-        let parts = wharf_jobs::Parts { registry, jobs, events };
-        wharf_jobs::run(parts, wharf_jobs::Rules::default(), shutdown.requested()).await;
+        let wiring::Node { registry, jobs, events, watched } = node;
+        let parts = wharf_jobs::Parts { registry, jobs, events, counters: watched.runs };
+        wharf_jobs::run(parts, wiring::jobs(&config), shutdown.requested()).await;
     }
 }
 
-/// Serves the metrics on their own address, where one is set. Failing there stops nothing else.
-async fn serve_metrics(config: Config, metrics: Arc<Metrics>, shutdown: Shutdown) {
+/// Serves the metrics on their own address, where one is set, and counts for them meanwhile. Failing there stops
+/// nothing else.
+async fn serve_metrics(
+    config: Config,
+    metrics: Arc<Metrics>,
+    counting: impl Future<Output = ()>,
+    shutdown: Shutdown,
+) {
     let Some(address) = config.metrics.listen.0 else { return };
     match wharf_http::metrics::serve(address, metrics, shutdown.requested()).await {
         Ok((bound, serving)) => {
             tracing::info!("metrics at http://{bound}/metrics");
-            serving.await;
+            tokio::select! {
+                _ = serving => {}
+                () = counting => {}
+            }
         }
         Err(error) => {
             tracing::error!(%error, "metrics cannot be served on {address} (metrics.listen)")

@@ -4,11 +4,12 @@ mod blobs;
 mod cache;
 mod delivery;
 pub mod metadata;
+pub mod metrics;
 
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
-use wharf_core::metadata::{EventLog, Jobs};
+use wharf_core::metadata::{EventLog, Jobs, KeepEvents};
 use wharf_core::permissions::Everyone;
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
@@ -24,24 +25,36 @@ pub struct Node {
     pub registry: Arc<Registry>,
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
+    /// What only metrics look at.
+    pub watched: metrics::Watched,
 }
 
 /// Opens the stores. What of them lies in the data folder needs [`data_folder`] to be opened first, and kept.
 pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let stores = metadata::open(config).await?;
     let store = blobs::open(config).await?;
+    let cache = cache::open(config, stores.epochs, Arc::clone(&stores.events))?;
     let parts = Parts {
         metadata: stores.metadata,
         signed: delivery::signed(config, store.signed)?,
         blobs: store.blobs,
         mapped: store.mapped,
         leftovers: store.leftovers,
-        cache: cache::open(config, stores.epochs)?,
+        cache: cache.cache,
         permissions: Arc::new(Everyone),
         random: Arc::new(SystemRandom),
     };
     let registry = Arc::new(Registry::new(parts, rules(config)));
-    Ok(Node { registry, jobs: stores.jobs, events: stores.events })
+    let watched = metrics::Watched {
+        registry: Arc::clone(&registry),
+        cache: cache.status,
+        tail: cache.tail.map(Arc::new),
+        connections: stores.connections,
+        requests: store.requests,
+        runs: Arc::default(),
+        queue: Arc::default(),
+    };
+    Ok(Node { registry, jobs: stores.jobs, events: stores.events, watched })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
@@ -62,6 +75,16 @@ fn rules(config: &Config) -> Rules {
         cache_life: config.cache.life.get(),
         ..Rules::default()
     }
+}
+
+/// The settings of background work.
+pub fn jobs(config: &Config) -> wharf_jobs::Rules {
+    let keep_events = KeepEvents {
+        at_least: config.events.keep.get(),
+        at_most: config.events.keep_at_most.get(),
+    };
+    let keep_tag_history = config.tags.keep_history.map(|age| age.get());
+    wharf_jobs::Rules { keep_events, keep_tag_history, ..wharf_jobs::Rules::default() }
 }
 
 /// The settings of the API.

@@ -21,6 +21,13 @@ pub fn broken(config: &Config) -> Vec<Problem> {
         _ => Vec::new(),
     };
     problems.extend(undeliverable(config).map(Problem::new));
+    if config.events.keep_at_most.get() < config.events.keep.get() {
+        problems.push(Problem::new(
+            "events.keep_at_most is less than events.keep: events would go before they may; \
+             set it to events.keep or more"
+                .to_owned(),
+        ));
+    }
     if config.node.roles.is_empty() {
         problems.push(Problem::new("node.roles is empty: this process would do nothing"));
     }

@@ -170,6 +170,21 @@ settings! {
         min_chunk: Bytes<0, GIB> = "0" => "a size from 0 to 1GiB, such as 5MiB";
     }
 
+    /// The log of events: what changed, in the order in which it did.
+    events: Events {
+        /// How long events are kept that all their readers have passed.
+        keep: Period<HOUR, YEAR> = "7d" => "a time from 1h to 365d, such as 7d";
+        /// How long events are kept that a reader has not passed; it goes on with what is left then.
+        keep_at_most: Period<HOUR, YEAR> = "30d" => "a time from 1h to 365d, such as 30d";
+    }
+
+    /// Tags, and where they stood before.
+    tags: Tags {
+        /// How long a change of a tag is kept that a later one follows; empty is for ever. The last one always is.
+        keep_history: Optional<Period<HOUR, { 10 * YEAR }>> = ""
+            => "empty, or a time from 1h to 3650d, such as 180d";
+    }
+
     /// Prometheus metrics.
     metrics: Metrics {
         /// The address and port that serve `/metrics`; empty serves none.

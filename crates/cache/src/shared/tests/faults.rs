@@ -50,7 +50,7 @@ async fn a_reader_cut_from_the_database_serves_no_tag_that_a_writer_cut_from_red
     assert_eq!(found(&reader, tag("v1")).await.unwrap(), "first");
     way.is_cut.store(true, Ordering::SeqCst);
     proxy.cut();
-    writer.invalidate(&repository()).await.unwrap();
+    writer.invalidate(&repository(), Kind::Manifest).await.unwrap();
     // From here the write counts as acknowledged.
     assert_eq!(found(&reader, tag("v1")).await, None);
 }
@@ -110,7 +110,8 @@ async fn a_value_that_was_damaged_or_is_anothers_is_not_served() {
 async fn names_that_strangers_think_up_stay_in_redis_for_a_minute_at_most() {
     let epochs = MemoryEpochs::new();
     let cache = node(&wharf_engines::redis(), &epochs).await;
-    let version = super::super::version_key(cache.watch.current().unwrap(), &repository());
+    let version =
+        super::super::version_key(cache.watch.current().unwrap(), &repository(), Kind::Manifest);
     assert_eq!(found(&cache, tag("v1")).await, None);
     let life: i64 = redis(&cache, command("TTL", &[version.as_bytes()])).await;
     assert!((1..=60).contains(&life), "{life} s");
@@ -127,8 +128,9 @@ async fn a_redis_that_was_emptied_in_the_middle_takes_no_value_of_before() {
         node(&wharf_engines::redis(), &epochs).await,
     );
     let Lookup::Miss(ticket) = one.get(tag("v1")).await else { panic!("nothing was put") };
-    let version = super::super::version_key(one.watch.current().unwrap(), &repository());
-    other.invalidate(&repository()).await.unwrap();
+    let version =
+        super::super::version_key(one.watch.current().unwrap(), &repository(), Kind::Manifest);
+    other.invalidate(&repository(), Kind::Manifest).await.unwrap();
     let _: i64 = redis(&one, command("DEL", &[version.as_bytes()])).await;
     assert_eq!(found(&other, tag("v1")).await, None);
     one.put(ticket, Bytes::from_static(b"stale"), LIFE).await;
@@ -176,10 +178,10 @@ async fn a_writer_that_can_tell_nobody_says_so() {
     let epochs = MemoryEpochs::new();
     let (proxy, way) = (Proxy::start(&wharf_engines::redis()).await, Way::to(&epochs));
     let writer = SharedCache::new(settings(&proxy.url()), Arc::clone(&way) as _).unwrap();
-    writer.invalidate(&repository()).await.unwrap();
+    writer.invalidate(&repository(), Kind::Manifest).await.unwrap();
     proxy.cut();
     way.is_cut.store(true, Ordering::SeqCst);
-    let failed = writer.invalidate(&repository()).await.unwrap_err();
+    let failed = writer.invalidate(&repository(), Kind::Manifest).await.unwrap_err();
     assert!(matches!(failed, StoreError::Unavailable(_)), "{failed:?}");
 }
 
@@ -200,6 +202,6 @@ async fn what_was_known_last_is_there_while_the_database_is_away_unless_it_was_i
     }
     assert_eq!(found(&reader, tag("v1")).await, None);
     assert_eq!(reader.last_known(tag("v1")).await.unwrap(), "first");
-    writer.invalidate(&repository()).await.unwrap();
+    writer.invalidate(&repository(), Kind::Manifest).await.unwrap();
     assert_eq!(reader.last_known(tag("v1")).await, None);
 }

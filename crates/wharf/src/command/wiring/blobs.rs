@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use wharf_blobs::{FileBlobs, Limits, ObjectBlobs};
+use wharf_blobs::{FileBlobs, Limits, ObjectBlobs, StoreRequests};
 use wharf_core::blobs::{Blobs, Leftovers, MappedReads};
 use wharf_core::delivery::SignedUrls;
 
@@ -16,6 +16,7 @@ pub struct Store {
     pub mapped: Option<Arc<dyn MappedReads>>,
     pub signed: Option<Arc<dyn SignedUrls>>,
     pub leftovers: Option<Arc<dyn Leftovers>>,
+    pub requests: Option<Arc<StoreRequests>>,
 }
 
 /// Opens the store, and tries it: what is wrong with a bucket is told at the start.
@@ -33,6 +34,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
             blobs: Arc::clone(&blobs) as _,
             mapped: None,
             signed: Some(Arc::clone(&blobs) as _),
+            requests: Some(blobs.requests()),
             leftovers: Some(blobs),
         });
     }
@@ -41,7 +43,13 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
         format!("the blob folder {} cannot be used (blobs.url)", folder.display())
     })?;
     let blobs = Arc::new(blobs);
-    Ok(Store { blobs: Arc::clone(&blobs) as _, mapped: Some(blobs), signed: None, leftovers: None })
+    Ok(Store {
+        blobs: Arc::clone(&blobs) as _,
+        mapped: Some(blobs),
+        signed: None,
+        leftovers: None,
+        requests: None,
+    })
 }
 
 /// The folder of blobs that are files.

@@ -4,29 +4,54 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use wharf_cache::{MemoryCache, SharedCache, SharedCacheSettings};
+use wharf_cache::{Beliefs, CacheStatus, EventTail, MemoryCache, SharedCache, SharedCacheSettings};
 use wharf_core::cache::{Cache, Epochs};
+use wharf_core::metadata::EventLog;
 
 use crate::config::{CacheUrl, Config, DatabaseUrl};
 
 /// How long Redis may take to answer: longer than that, and the database is faster.
 const TIME_LIMIT: Duration = Duration::from_millis(100);
 
+/// A cache, how it stands, and what has it forget what other nodes changed, where there may be others.
+pub struct Opened {
+    pub cache: Arc<dyn Cache>,
+    pub status: Arc<dyn CacheStatus>,
+    pub tail: Option<EventTail>,
+}
+
 /// Opens the cache.
-pub fn open(config: &Config, epochs: Arc<dyn Epochs>) -> anyhow::Result<Arc<dyn Cache>> {
+pub fn open(
+    config: &Config,
+    epochs: Arc<dyn Epochs>,
+    events: Arc<dyn EventLog>,
+) -> anyhow::Result<Opened> {
     let memory = config.cache.size.get();
-    let CacheUrl::Redis(url) = &config.cache.url else {
-        // What another node writes would not be seen here: with a database that nodes share, nothing is kept.
-        let alone = !matches!(config.database.url, DatabaseUrl::Postgres(_));
-        return Ok(Arc::new(MemoryCache::new(if alone { memory } else { 0 })));
-    };
-    let settings = SharedCacheSettings {
-        url: (**url).clone(),
-        time_limit: TIME_LIMIT,
-        memory,
+    let beliefs = Beliefs {
         eventual: config.cache.eventual.to_vec(),
         eventual_life: config.cache.eventual_life.get(),
     };
-    let cache = SharedCache::new(settings, epochs).context("cache.url")?;
-    Ok(Arc::new(cache))
+    let shared = matches!(config.database.url, DatabaseUrl::Postgres(_));
+    let (cache, status): (Arc<dyn Cache>, Arc<dyn CacheStatus>) = match &config.cache.url {
+        CacheUrl::Redis(url) => {
+            let settings = SharedCacheSettings {
+                url: (**url).clone(),
+                time_limit: TIME_LIMIT,
+                memory,
+                beliefs,
+            };
+            let cache = Arc::new(SharedCache::new(settings, epochs).context("cache.url")?);
+            (Arc::clone(&cache) as _, cache)
+        }
+        _ => {
+            let cache = Arc::new(if shared {
+                MemoryCache::among_others(memory, beliefs)
+            } else {
+                MemoryCache::new(memory)
+            });
+            (Arc::clone(&cache) as _, cache)
+        }
+    };
+    let tail = shared.then(|| EventTail::new(events, Arc::clone(&cache)));
+    Ok(Opened { cache, status, tail })
 }

@@ -10,7 +10,9 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{EventLog, Jobs, Metadata};
-use wharf_metadata::{Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite};
+use wharf_metadata::{
+    Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
+};
 
 use crate::config::{Config, DatabaseUrl};
 
@@ -26,6 +28,8 @@ pub struct Stores {
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
     pub epochs: Arc<dyn Epochs>,
+    /// The connections to a database server.
+    pub connections: Option<Connections>,
 }
 
 impl Stores {
@@ -36,7 +40,13 @@ impl Stores {
             jobs: Arc::clone(&database) as _,
             events: Arc::clone(&database) as _,
             epochs: database,
+            connections: None,
         }
+    }
+
+    fn on_postgres(connected: Postgres) -> Stores {
+        let connections = Some(connected.connections());
+        Stores { connections, ..Stores::of(Database::on_postgres(connected)) }
     }
 }
 
@@ -50,7 +60,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Stores> {
         }
         let settings = settings(config, url);
         let connected = patiently(|| Postgres::connect(settings.clone())).await?;
-        return Ok(Stores::of(Database::on_postgres(connected)));
+        return Ok(Stores::on_postgres(connected));
     }
     Ok(Stores::of(Database::on_sqlite(sqlite(config)?)))
 }
@@ -60,7 +70,7 @@ pub async fn beside_others(config: &Config) -> anyhow::Result<Stores> {
     if let DatabaseUrl::Postgres(url) = &config.database.url {
         let connected = Postgres::connect(settings(config, url)).await;
         let connected = connected.context("the database cannot be used (database.url)")?;
-        return Ok(Stores::of(Database::on_postgres(connected)));
+        return Ok(Stores::on_postgres(connected));
     }
     let file = sqlite_file(config);
     anyhow::ensure!(

@@ -1,0 +1,50 @@
+//! What a server tells Prometheus of its caches and jobs.
+
+use std::time::Duration;
+
+use crate::support::metrics::{LISTEN, scrape, value};
+use crate::support::program::wait_until;
+use crate::support::registry::{digest, image_manifest};
+use crate::support::server::Server;
+
+#[test]
+fn look_ups_are_counted_by_what_answered_them() {
+    let server = Server::start_with(&[LISTEN]);
+    let registry = server.registry();
+    let blob = b"a layer";
+    let count = |kind: &str, answer: &str| {
+        let labels = format!("kind=\"{kind}\",answer=\"{answer}\"");
+        value(&server, &format!("wharf_cache_lookups_total{{{labels}}}"))
+    };
+    for _ in 0..3 {
+        assert_eq!(registry.blob("app", &digest(blob)).unwrap().status, 404);
+        assert_eq!(registry.manifest("app", "latest").unwrap().status, 404);
+    }
+    for kind in ["blob", "manifest"] {
+        assert_eq!((count(kind, "miss"), count(kind, "absent")), (1.0, 2.0), "{kind}");
+    }
+    assert_eq!(registry.push_blob("app", blob).unwrap().status, 201);
+    let manifest = image_manifest(&[(digest(blob), blob.len())], "");
+    assert_eq!(registry.push_manifest("app", "latest", &[], &manifest).unwrap().status, 201);
+    for _ in 0..5 {
+        assert_eq!(registry.blob("app", &digest(blob)).unwrap().status, 200);
+        assert_eq!(registry.manifest("app", "latest").unwrap().status, 200);
+    }
+    for kind in ["blob", "manifest"] {
+        assert_eq!((count(kind, "miss"), count(kind, "memory")), (2.0, 4.0), "{kind}");
+    }
+    assert!(value(&server, "wharf_cache_kept_entries") >= 2.0);
+    assert!(value(&server, "wharf_cache_kept_bytes") > manifest.len() as f64);
+    assert!(!scrape(&server).contains("redis_answers"), "there is no Redis");
+}
+
+#[test]
+fn jobs_are_counted_where_they_run_and_where_they_wait() {
+    let server = Server::start_with(&[LISTEN]);
+    let done = r#"wharf_job_runs_total{kind="uploads.expire",outcome="done"}"#;
+    let took = r#"wharf_job_run_time_seconds_total{kind="uploads.expire",outcome="done"}"#;
+    wait_until("a job was done", Duration::from_secs(60), || value(&server, done) >= 1.0);
+    assert!(value(&server, took) > 0.0);
+    let waiting = r#"wharf_jobs{kind="uploads.expire",state="waiting"}"#;
+    wait_until("it was counted", Duration::from_secs(60), || value(&server, waiting) == 1.0);
+}
