@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use http::Method;
-use object_store::ClientOptions;
 use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
 use object_store::path::Path;
 use object_store::signer::Signer;
+use object_store::{ClientOptions, ObjectStoreExt};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls};
 use wharf_bench::http::Connection;
@@ -92,6 +92,10 @@ impl Place {
         let bucket = database.replace('_', "-");
         let place = Self { engines: Arc::clone(engines), database, bucket };
         place.ask_for_bucket(Method::PUT, 200)?;
+        // SeaweedFS makes files for a bucket at its first bytes, which takes seconds.
+        let (client, path) = (place.client()?, Path::from("first"));
+        engines.runtime.block_on(client.put(&path, "first".into()))?;
+        engines.runtime.block_on(client.delete(&path))?;
         Ok(place)
     }
 

@@ -173,8 +173,8 @@ fn seaweedfs(folder: &Path, weed: &Path) -> Result<Started> {
         "-s3.port.iceberg=0".to_owned(),
         "-s3.port.lance=0".to_owned(),
         format!("-s3.config={}", identities.display()),
-        "-master.volumeSizeLimitMB=256".to_owned(),
-        "-volume.max=400".to_owned(),
+        "-master.volumeSizeLimitMB=1024".to_owned(),
+        "-volume.max=100".to_owned(),
     ];
     for role in ["master", "volume", "filer"] {
         arguments.push(format!("-{role}.port={}", free_port()?));
