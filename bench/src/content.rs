@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Result;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 /// What is repeated to fill a blob: larger than the caches of a processor.
@@ -15,7 +16,7 @@ const TAIL: usize = 4 << 10;
 
 /// The source of all blobs.
 pub struct Content {
-    block: Vec<u8>,
+    block: Bytes,
     size: u64,
     /// The hash of all but the tail: so the digest of another blob costs nothing.
     begun: Sha256,
@@ -24,7 +25,7 @@ pub struct Content {
 /// One blob.
 pub struct Blob<'a> {
     content: &'a Content,
-    tail: Vec<u8>,
+    tail: Bytes,
     /// `sha256:…`
     pub digest: String,
 }
@@ -33,7 +34,7 @@ impl Content {
     /// Content for blobs of `size` bytes.
     pub fn new(size: u64) -> Self {
         let length = usize::try_from(size).unwrap_or(usize::MAX).min(BLOCK);
-        let mut content = Self { block: random(0, length), size, begun: Sha256::new() };
+        let mut content = Self { block: random(0, length).into(), size, begun: Sha256::new() };
         let mut begun = Sha256::new();
         content.body().for_each(|piece| begun.update(piece));
         content.begun = begun;
@@ -42,7 +43,7 @@ impl Content {
 
     /// The blob number `seed`, unlike all others.
     pub fn blob(&self, seed: u64) -> Blob<'_> {
-        let tail = random(seed + 1, TAIL);
+        let tail = Bytes::from(random(seed + 1, TAIL));
         let digest = hex(self.begun.clone().chain_update(&tail));
         Blob { content: self, tail, digest }
     }
@@ -60,7 +61,30 @@ impl Content {
 impl Blob<'_> {
     /// Its bytes, in pieces.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        self.content.body().chain([self.tail.as_slice()])
+        self.content.body().chain([self.tail.as_ref()])
+    }
+
+    /// How many bytes it has.
+    pub fn size(&self) -> u64 {
+        self.content.size
+    }
+
+    /// The same in parts of `length` bytes, and a last one: slices of the source.
+    pub fn parts(&self, length: usize) -> Vec<Vec<Bytes>> {
+        let body = self.content.body().map(|piece| self.content.block.slice_ref(piece));
+        let (mut parts, mut room) = (Vec::new(), 0);
+        for mut piece in body.chain([self.tail.clone()]) {
+            while !piece.is_empty() {
+                if room == 0 {
+                    parts.push(Vec::new());
+                    room = length;
+                }
+                let slice = piece.split_to(piece.len().min(room));
+                room -= slice.len();
+                parts.last_mut().into_iter().for_each(|part| part.push(slice.clone()));
+            }
+        }
+        parts
     }
 
     /// Writes it to a file.

@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
+use crate::comparison::Comparison;
 use crate::content::{self, Blob, Content};
+use crate::engines::{Engines, Place};
 use crate::options::Options;
 use crate::programs::Programs;
 use crate::servers::{Server, Subject};
@@ -20,6 +23,8 @@ const MANIFEST_BYTES: usize = 2048;
 
 /// What every measure needs.
 pub struct Fixture {
+    /// What is measured beside what.
+    pub comparison: &'static Comparison,
     /// What was asked for.
     pub options: Options,
     /// What is run.
@@ -28,6 +33,10 @@ pub struct Fixture {
     pub content: Content,
     /// Where all is kept.
     pub folder: PathBuf,
+    /// The engines that nodes share, when those are measured.
+    pub engines: Option<Arc<Engines>>,
+    /// Where the content to pull is in them, once it is.
+    pub fed: Mutex<Option<Arc<Place>>>,
 }
 
 impl Fixture {
@@ -36,11 +45,30 @@ impl Fixture {
         self.folder.join(name)
     }
 
+    /// All that can be pulled from.
+    pub fn servers(&self) -> impl Iterator<Item = Subject> + use<> {
+        self.comparison.subjects().filter(|subject| subject.serves())
+    }
+
+    /// The engines that nodes share.
+    pub fn engines(&self) -> Result<&Arc<Engines>> {
+        self.engines.as_ref().context("only --shared has engines")
+    }
+
     /// Starts `subject` in the folder that holds the content to pull, and feeds it when it is new.
     pub fn fed(&self, subject: Subject) -> Result<Server> {
+        self.fed_with(subject, &[])
+    }
+
+    /// The same with further settings.
+    pub fn fed_with(&self, subject: Subject, further: &[(&'static str, String)]) -> Result<Server> {
         let folder = self.folder(&format!("fed-{}", subject.name()));
         let is_new = !folder.exists();
-        let server = Server::start(subject, &self.programs, &folder)?;
+        let mut settings = further.to_vec();
+        if subject == Subject::Shared {
+            settings.extend(self.fed_place()?.settings());
+        }
+        let server = Server::start(subject, &self.programs, &folder, &settings)?;
         if is_new {
             let blob = self.content.blob(0);
             if subject == Subject::Nginx {
@@ -55,9 +83,24 @@ impl Fixture {
         Ok(server)
     }
 
-    /// Starts `subject` in a new folder.
+    fn fed_place(&self) -> Result<Arc<Place>> {
+        let mut fed = self.fed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = &*fed {
+            return Ok(Arc::clone(place));
+        }
+        let place = Arc::new(Place::new(self.engines()?, "fed")?);
+        *fed = Some(Arc::clone(&place));
+        Ok(place)
+    }
+
+    /// Starts `subject`, which needs nothing but a folder, in a new one.
     pub fn empty(&self, subject: Subject, folder: &Path) -> Result<Server> {
-        Server::start(subject, &self.programs, folder)
+        Server::start(subject, &self.programs, folder, &[])
+    }
+
+    /// Starts a registry in a new folder and in a new place of the engines.
+    pub fn empty_in(&self, place: &Place, folder: &Path) -> Result<Server> {
+        Server::start(Subject::Shared, &self.programs, folder, &place.settings())
     }
 
     /// The path of the blob in `subject`.

@@ -2,10 +2,10 @@
 
 use crate::manifests::{BY_DIGEST, BY_TAG};
 use crate::results::{
-    Metric, P99, PROCESSOR, PROPORTIONAL, RATE, REQUESTS, RESIDENT, Results, TIME,
+    EACH, Metric, P99, PROCESSOR, PROPORTIONAL, RATE, REQUESTS, RESIDENT, Results, TIME,
 };
-use crate::servers::Subject::{self, Dd, Nginx, Registry};
-use crate::{pull, push, slow, start, steady};
+use crate::servers::Subject::{self, Dd, Multipart, Nginx, Registry, Wharf};
+use crate::{pull, push, redirects, slow, start, steady};
 
 /// On which side of a number the value has to be.
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +30,12 @@ pub struct Goal {
 }
 
 impl Goal {
-    /// The median reached: of the ratios for a goal against another, of the values otherwise.
-    pub fn reached(&self, results: &Results) -> Option<f64> {
+    /// The median that `subject` reached: of the ratios for a goal against another, of the values otherwise.
+    pub fn reached(&self, results: &Results, subject: Subject) -> Option<f64> {
         let row = results.row(&self.measure, self.metric)?;
         let spread = match self.against {
-            Some(other) => row.ratio(other),
-            None => row.spread(Subject::Wharf),
+            Some(other) => row.ratio(subject, other),
+            None => row.spread(subject),
         };
         spread.map(|spread| spread.median)
     }
@@ -55,16 +55,30 @@ impl Goal {
     }
 }
 
-/// All goals.
-pub fn goals() -> Vec<Goal> {
+fn goal(
+    text: &'static str,
+    measure: &str,
+    metric: Metric,
+    against: Option<Subject>,
+    bound: Bound,
+) -> Goal {
+    Goal { text, measure: measure.to_owned(), metric, against, bound }
+}
+
+/// The goals on engines that nodes share, beside the embedded ones.
+pub fn shared() -> Vec<Goal> {
+    use Bound::{AtLeast, Below};
+    let push = push::name(1);
+    vec![
+        goal("manifests by tag ≥ 0.7 × embedded", BY_TAG, REQUESTS, Some(Wharf), AtLeast(0.7)),
+        goal("push to S3 ≥ 0.85 × multipart", &push, RATE, Some(Multipart), AtLeast(0.85)),
+        goal("a redirect < 1 ms of node CPU", redirects::NAME, EACH, None, Below(1.0)),
+    ]
+}
+
+/// The goals beside other programs.
+pub fn embedded() -> Vec<Goal> {
     use Bound::{AtLeast, AtMost, Below};
-    let goal = |text, measure: &str, metric, against, bound| Goal {
-        text,
-        measure: measure.to_owned(),
-        metric,
-        against,
-        bound,
-    };
     let pull = pull::name(1);
     let push = push::name(1);
     vec![

@@ -1,16 +1,21 @@
-//! `wharf-bench`: measures Wharf beside nginx, Debian's docker-registry and dd, on this machine, by turns.
+//! `wharf-bench`: measures Wharf beside nginx, Debian's docker-registry and dd, or on shared engines beside the
+//! embedded one, on this machine, by turns.
 //!
 //! See docs/performance.md for what is measured and why.
 
 mod about;
+mod comparison;
 mod content;
+mod engines;
 mod fixture;
 mod goals;
 mod manifests;
+mod multipart;
 mod options;
 mod programs;
 mod pull;
 mod push;
+mod redirects;
 mod report;
 mod results;
 mod servers;
@@ -20,6 +25,7 @@ mod steady;
 mod usage;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -27,53 +33,58 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use wharf_bench::process;
 use wharf_bench::table::Form;
 
+use comparison::{Comparison, EMBEDDED, SHARED};
 use content::Content;
+use engines::Engines;
 use fixture::Fixture;
 use options::Options;
 use programs::Programs;
 use results::Results;
 
-/// A group of measures.
-type Measure = fn(&Fixture, &mut Results) -> Result<()>;
-
-const GROUPS: [(&str, Measure); 7] = [
-    ("pull", pull::run),
-    ("push", push::run),
-    ("manifests", manifests::run),
-    ("steady", steady::run),
-    ("slow", slow::run),
-    ("start", start::run),
-    ("idle", start::idle),
-];
-
 fn main() -> Result<()> {
     let options = Options::parse();
+    let comparison = if options.shared { &SHARED } else { &EMBEDDED };
+    let groups: Vec<&str> = comparison.groups.iter().map(|(group, _)| *group).collect();
     for name in &options.only {
-        let known = GROUPS.iter().any(|(group, _)| group == name);
-        ensure!(known, "--only {name}: the groups are {}", GROUPS.map(|(name, _)| name).join(", "));
+        let known = groups.contains(&name.as_str());
+        ensure!(known, "--only {name}: the groups are {}", groups.join(", "));
     }
-    let programs = Programs::find(options.wharf.as_deref())?;
-    let about = about::about(&options, &programs);
-    let results = measure(options.clone(), programs)?;
+    let programs = Programs::find(comparison, options.wharf.as_deref())?;
+    let engines = if options.shared { Some(Arc::new(Engines::find()?)) } else { None };
+    let about = about::about(&options, &programs, engines.as_deref())?;
+    let results = measure(comparison, options.clone(), programs, engines)?;
     if options.json {
-        println!("{:#}", report::as_json(&results, &about));
+        println!("{:#}", report::as_json(comparison, &results, &about));
     } else {
         let form = if options.markdown { Form::Markdown } else { Form::Text };
-        print!("{}", report::render(&results, &about, form));
+        print!("{}", report::render(comparison, &results, &about, form));
     }
     Ok(())
 }
 
-fn measure(options: Options, programs: Programs) -> Result<Results> {
+fn measure(
+    comparison: &'static Comparison,
+    options: Options,
+    programs: Programs,
+    engines: Option<Arc<Engines>>,
+) -> Result<Results> {
     allow_many_files()?;
     let folder = working_folder(&options)?;
     // It is removed when this is dropped, or on Ctrl-C.
     let folder = tempfile::Builder::new().prefix("wharf-bench-").tempdir_in(folder)?;
     process::clean_up_when_interrupted(folder.path().to_owned())?;
     let content = Content::new(options.size());
-    let fixture = Fixture { options, programs, content, folder: folder.path().to_owned() };
+    let fixture = Fixture {
+        comparison,
+        options,
+        programs,
+        content,
+        folder: folder.path().to_owned(),
+        engines,
+        fed: Mutex::new(None),
+    };
     let mut results = Results::default();
-    for (group, run) in GROUPS {
+    for (group, run) in comparison.groups {
         if fixture.options.wants(group) {
             run(&fixture, &mut results).with_context(|| format!("measuring {group}"))?;
         }

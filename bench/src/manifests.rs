@@ -6,10 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::fixture::{Fixture, MANIFEST};
 use crate::results::{P50, P99, REQUESTS, Results};
-use crate::servers::{Server, Subject};
+use crate::servers::Server;
 use wharf_bench::process;
-
-const SUBJECTS: [Subject; 3] = [Subject::Wharf, Subject::Nginx, Subject::Registry];
 
 /// Manifests by digest.
 pub const BY_DIGEST: &str = "manifests by digest, wrk";
@@ -19,7 +17,7 @@ pub const BY_TAG: &str = "manifests by tag, wrk";
 /// Pulls by digest and by tag; from nginx the same file both times.
 pub fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
     let servers: Vec<Server> =
-        SUBJECTS.into_iter().map(|subject| fixture.fed(subject)).collect::<Result<_>>()?;
+        fixture.servers().map(|subject| fixture.fed(subject)).collect::<Result<_>>()?;
     for (measure, by_tag) in [(BY_DIGEST, false), (BY_TAG, true)] {
         for round in 0..fixture.options.rounds() {
             for server in &servers {
@@ -38,7 +36,8 @@ pub fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-fn wrk(fixture: &Fixture, server: &Server, path: &str) -> Result<String> {
+/// What `wrk` prints of pulls of `path`.
+pub fn wrk(fixture: &Fixture, server: &Server, path: &str) -> Result<String> {
     let mut command = Command::new(&fixture.programs.wrk);
     command
         .args(["-t1", "-c64", "--latency"])
@@ -52,7 +51,7 @@ fn wrk(fixture: &Fixture, server: &Server, path: &str) -> Result<String> {
 }
 
 /// The number behind `label`, times in milliseconds.
-fn find(printed: &str, label: &str) -> Option<f64> {
+pub fn find(printed: &str, label: &str) -> Option<f64> {
     let text = printed.lines().find_map(|line| line.trim().strip_prefix(label))?.trim();
     let digits = text.trim_end_matches(char::is_alphabetic);
     let factor = match &text[digits.len()..] {

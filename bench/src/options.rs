@@ -15,7 +15,11 @@ pub struct Options {
     /// A minute's run: one round, 128 MiB, short times. It shows that all works, and measures little
     #[arg(long)]
     quick: bool,
-    /// Only the measures whose group is so named: pull, push, manifests, steady, slow, start, idle
+    /// Measures Wharf on PostgreSQL, S3 and Redis beside the embedded one instead, on what `wharf-engines` started
+    #[arg(long)]
+    pub shared: bool,
+    /// Only the measures whose group is so named: pull, push, manifests, steady; without --shared also slow, start,
+    /// idle, with it redirects
     #[arg(long, value_name = "NAME")]
     pub only: Vec<String>,
     /// The size of the blob in MiB

@@ -6,29 +6,35 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use wharf_bench::program;
 
+use crate::comparison::Comparison;
+use crate::servers::Subject;
+
 /// Where the programs are.
 pub struct Programs {
     /// Ours.
     pub wharf: PathBuf,
-    /// The yardstick for pulls.
+    /// The yardstick for pulls. Empty where it is not measured.
     pub nginx: PathBuf,
-    /// The other registry.
+    /// The other registry. Empty where it is not measured.
     pub registry: PathBuf,
     /// The load generator.
     pub wrk: PathBuf,
 }
 
 impl Programs {
-    /// Finds all of them, and builds wharf unless `wharf` says where it is.
-    pub fn find(wharf: Option<&Path>) -> Result<Self> {
+    /// Finds all that `comparison` needs, and builds wharf unless `wharf` says where it is.
+    pub fn find(comparison: &Comparison, wharf: Option<&Path>) -> Result<Self> {
+        let has = |subject| comparison.subjects().any(|it| it == subject);
         let mut missing = Vec::new();
-        let mut find = |name: &'static str| {
-            in_path(name).unwrap_or_else(|| {
+        let mut find = |name: &'static str, needed: bool| {
+            in_path(name).or_else(|| (!needed).then(PathBuf::new)).unwrap_or_else(|| {
                 missing.push(name);
                 PathBuf::new()
             })
         };
-        let (nginx, registry, wrk) = (find("nginx"), find("docker-registry"), find("wrk"));
+        let nginx = find("nginx", has(Subject::Nginx));
+        let registry = find("docker-registry", has(Subject::Registry));
+        let wrk = find("wrk", true);
         if !missing.is_empty() {
             // Debian's packages have the names of the programs.
             let names = missing.join(" ");

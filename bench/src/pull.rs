@@ -11,8 +11,6 @@ use crate::results::{PEAK, PEAK_ANONYMOUS, PROCESSOR, RATE, Results, megabytes};
 use crate::servers::{Server, Subject};
 use crate::usage::{Cost, Meter};
 
-const SUBJECTS: [Subject; 3] = [Subject::Wharf, Subject::Nginx, Subject::Registry];
-
 /// The buffer of each client. The kernel copies into it: what comes is not dropped unread.
 const BUFFER: usize = 1 << 20;
 
@@ -24,7 +22,7 @@ pub fn name(clients: usize) -> String {
 /// Pulls with 1 client and with 8.
 pub fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
     let servers: Vec<Server> =
-        SUBJECTS.into_iter().map(|subject| fixture.fed(subject)).collect::<Result<_>>()?;
+        fixture.servers().map(|subject| fixture.fed(subject)).collect::<Result<_>>()?;
     for server in &servers {
         // Into the page cache.
         pull(fixture, server, 1)?;

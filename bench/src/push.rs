@@ -1,4 +1,5 @@
-//! Pushes of distinct large blobs, each registry new and empty, beside `dd` to the same disk.
+//! Pushes of distinct large blobs, each registry new and empty, beside `dd` to the same disk or the client's own
+//! upload to the same S3 server.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -8,14 +9,14 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 
 use crate::content::Blob;
+use crate::engines::Place;
 use crate::fixture::{Fixture, push_blob};
+use crate::multipart;
 use crate::pull::{add, together};
 use crate::results::{PROCESSOR, RATE, Results, megabytes};
-use crate::servers::Subject;
+use crate::servers::{Server, Subject};
 use crate::usage::{Meter, processor_of_ended};
 use wharf_bench::process::Guarded;
-
-const SUBJECTS: [Subject; 3] = [Subject::Wharf, Subject::Registry, Subject::Dd];
 
 /// The name of the measure with so many clients.
 pub fn name(clients: usize) -> String {
@@ -29,16 +30,24 @@ pub fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
     let mut seed = 1;
     for clients in [1, 8] {
         for round in 0..fixture.options.rounds() {
-            for subject in SUBJECTS {
+            // nginx takes none.
+            let subjects = fixture.comparison.subjects().filter(|it| *it != Subject::Nginx);
+            for subject in subjects {
                 eprintln!("{}, round {}: {}", name(clients), round + 1, subject.name());
                 let folder = fixture.folder("pushed");
                 fs::create_dir_all(&folder)?;
                 settle(fixture, clients)?;
-                if subject == Subject::Dd {
-                    copy(fixture, results, clients)?;
-                } else {
-                    push(fixture, results, subject, clients, seed)?;
-                    seed += clients as u64;
+                let blobs: Vec<Blob<'_>> =
+                    (seed..).take(clients).map(|seed| fixture.content.blob(seed)).collect();
+                seed += clients as u64;
+                match subject {
+                    Subject::Dd => copy(fixture, results, clients)?,
+                    Subject::Multipart => upload(fixture, results, &blobs)?,
+                    Subject::Shared => {
+                        let place = Place::new(fixture.engines()?, &format!("pushed-{seed}"))?;
+                        push(results, &fixture.empty_in(&place, &folder)?, &blobs)?;
+                    }
+                    _ => push(results, &fixture.empty(subject, &folder)?, &blobs)?,
                 }
                 fs::remove_dir_all(&folder)?;
             }
@@ -63,22 +72,29 @@ fn settle(fixture: &Fixture, clients: usize) -> Result<()> {
     Ok(fs::remove_file(scratch)?)
 }
 
-fn push(
-    fixture: &Fixture,
-    results: &mut Results,
-    subject: Subject,
-    clients: usize,
-    seed: u64,
-) -> Result<()> {
-    let server = fixture.empty(subject, &fixture.folder("pushed"))?;
-    let blobs: Vec<Blob<'_>> =
-        (seed..).take(clients).map(|seed| fixture.content.blob(seed)).collect();
+/// A client for each of `blobs`, all at once.
+fn push(results: &mut Results, server: &Server, blobs: &[Blob<'_>]) -> Result<()> {
     let meter = Meter::start(server.pid())?;
     let begin = Instant::now();
-    together(clients, |index| push_blob(&mut server.connect()?, &blobs[index]))?;
+    together(blobs.len(), |index| push_blob(&mut server.connect()?, &blobs[index]))?;
     let seconds = begin.elapsed().as_secs_f64();
-    let bytes = fixture.options.size() * clients as u64;
-    add(results, &name(clients), subject, bytes, seconds, meter.finish()?);
+    let bytes = blobs.iter().map(Blob::size).sum();
+    add(results, &name(blobs.len()), server.subject, bytes, seconds, meter.finish()?);
+    Ok(())
+}
+
+/// The client's own upload of each of `blobs`, all at once, into a new bucket.
+fn upload(fixture: &Fixture, results: &mut Results, blobs: &[Blob<'_>]) -> Result<()> {
+    let engines = fixture.engines()?;
+    let place = Place::new(engines, "uploaded")?;
+    let store = place.client()?;
+    let begin = Instant::now();
+    together(blobs.len(), |index| {
+        engines.runtime.block_on(multipart::upload(&store, &blobs[index]))
+    })?;
+    let bytes = blobs.iter().map(Blob::size).sum();
+    let rate = megabytes(bytes) / begin.elapsed().as_secs_f64();
+    results.add(&name(blobs.len()), RATE, Subject::Multipart, rate);
     Ok(())
 }
 

@@ -5,12 +5,17 @@ use serde_json::{Value, json};
 use wharf_bench::figures::number;
 use wharf_bench::table::{Form, table};
 
-use crate::goals::goals;
+use crate::comparison::Comparison;
+use crate::goals::Goal;
 use crate::results::{Results, Row, Spread};
-use crate::servers::Subject;
 
 /// All that is to be told: `about` first, then the results, then the goals.
-pub fn render(results: &Results, about: &[(&str, String)], form: Form) -> String {
+pub fn render(
+    comparison: &Comparison,
+    results: &Results,
+    about: &[(&str, String)],
+    form: Form,
+) -> String {
     let about: Vec<Vec<String>> =
         about.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
     let mut rows = Vec::new();
@@ -19,24 +24,25 @@ pub fn render(results: &Results, about: &[(&str, String)], form: Form) -> String
         // A measure is named once.
         let name = if row.measure == last { "" } else { &row.measure };
         last = &row.measure;
-        rows.push(cells(row, name));
+        rows.push(cells(comparison, row, name));
     }
-    let heads = ["measured", "what", "wharf", "nginx", "docker-registry", "dd"];
-    let ratios = ["÷ nginx", "÷ docker-registry", "÷ dd"];
-    let heads = [heads.as_slice(), ratios.as_slice()].concat();
+    let mut heads = vec!["measured".to_owned(), "what".to_owned()];
+    heads.extend(comparison.subjects().map(|subject| subject.name().to_owned()));
+    heads.extend(comparison.others.iter().map(|other| format!("÷ {}", other.name())));
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
     [
         table(&["run", ""], &about, form),
         table(&heads, &rows, form),
-        table(&["goal", "reached", ""], &judged(results), form),
+        table(&["goal", "reached", ""], &judged(comparison, results), form),
     ]
     .join("\n")
 }
 
-fn cells(row: &Row, name: &str) -> Vec<String> {
+fn cells(comparison: &Comparison, row: &Row, name: &str) -> Vec<String> {
     let mut cells = vec![name.to_owned(), format!("{}, {}", row.metric.name, row.metric.unit)];
-    cells.extend(Subject::ALL.map(|subject| spread(row.spread(subject))));
-    let others = [Subject::Nginx, Subject::Registry, Subject::Dd];
-    cells.extend(others.map(|subject| spread(row.ratio(subject))));
+    cells.extend(comparison.subjects().map(|subject| spread(row.spread(subject))));
+    let ratio = |other: &_| spread(row.ratio(comparison.subject, *other));
+    cells.extend(comparison.others.iter().map(ratio));
     cells
 }
 
@@ -48,9 +54,9 @@ fn spread(spread: Option<Spread>) -> String {
     format!("{} ({}–{})", number(median), number(least), number(most))
 }
 
-fn judged(results: &Results) -> Vec<Vec<String>> {
-    let judge = |goal: crate::goals::Goal| {
-        let (reached, met) = match goal.reached(results) {
+fn judged(comparison: &Comparison, results: &Results) -> Vec<Vec<String>> {
+    let judge = |goal: Goal| {
+        let (reached, met) = match goal.reached(results, comparison.subject) {
             Some(value) => {
                 let met = if goal.is_met_by(value) { "met" } else { "NOT met" };
                 (format!("{} {}", number(value), goal.unit()), met)
@@ -59,11 +65,11 @@ fn judged(results: &Results) -> Vec<Vec<String>> {
         };
         vec![goal.text.to_owned(), reached, met.to_owned()]
     };
-    goals().into_iter().map(judge).collect()
+    (comparison.goals)().into_iter().map(judge).collect()
 }
 
 /// All values, for programs.
-pub fn as_json(results: &Results, about: &[(&str, String)]) -> Value {
+pub fn as_json(comparison: &Comparison, results: &Results, about: &[(&str, String)]) -> Value {
     let rows = results.rows.iter().map(|row| {
         let values: serde_json::Map<String, Value> = row
             .values
@@ -75,8 +81,8 @@ pub fn as_json(results: &Results, about: &[(&str, String)]) -> Value {
             "measure": row.measure, "metric": metric.name, "unit": metric.unit, "values": values,
         })
     });
-    let goals = goals().into_iter().map(|goal| {
-        let reached = goal.reached(results);
+    let goals = (comparison.goals)().into_iter().map(|goal| {
+        let reached = goal.reached(results, comparison.subject);
         let met = reached.map(|value| goal.is_met_by(value));
         json!({ "goal": goal.text, "reached": reached, "unit": goal.unit(), "met": met })
     });

@@ -27,6 +27,8 @@ pub const REQUESTS: Metric = Metric { name: "requests", unit: "/s" };
 pub const P50: Metric = Metric { name: "p50", unit: "ms" };
 /// The time that 99 of 100 requests take at most.
 pub const P99: Metric = Metric { name: "p99", unit: "ms" };
+/// Processor time of a node for a request.
+pub const EACH: Metric = Metric { name: "node CPU", unit: "ms each" };
 /// Anonymous memory.
 pub const ANONYMOUS: Metric = Metric { name: "RssAnon", unit: "MB" };
 /// Mapped files.
@@ -81,10 +83,10 @@ impl Row {
         Spread::of(self.values.get(&subject)?)
     }
 
-    /// Wharf's value through `subject`'s, in each round.
-    pub fn ratio(&self, subject: Subject) -> Option<Spread> {
-        let ours = self.values.get(&Subject::Wharf)?;
-        let theirs = self.values.get(&subject)?;
+    /// The value of `subject` through that of `other`, in each round.
+    pub fn ratio(&self, subject: Subject, other: Subject) -> Option<Spread> {
+        let ours = self.values.get(&subject)?;
+        let theirs = self.values.get(&other)?;
         let pairs = ours.iter().zip(theirs).filter(|(_, theirs)| **theirs > 0.0);
         Spread::of(&pairs.map(|(ours, theirs)| ours / theirs).collect::<Vec<_>>())
     }

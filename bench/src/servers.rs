@@ -24,12 +24,13 @@ pub enum Subject {
     Registry,
     /// `dd conv=fdatasync`.
     Dd,
+    /// This program on PostgreSQL, S3 and Redis.
+    Shared,
+    /// A client's own multipart upload to that S3.
+    Multipart,
 }
 
 impl Subject {
-    /// All, in the order of columns.
-    pub const ALL: [Self; 4] = [Self::Wharf, Self::Nginx, Self::Registry, Self::Dd];
-
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
@@ -37,7 +38,14 @@ impl Subject {
             Self::Nginx => "nginx",
             Self::Registry => "docker-registry",
             Self::Dd => "dd",
+            Self::Shared => "shared",
+            Self::Multipart => "multipart",
         }
+    }
+
+    /// Whether it is a server, which can be pulled from.
+    pub fn serves(self) -> bool {
+        !matches!(self, Self::Dd | Self::Multipart)
     }
 }
 
@@ -53,16 +61,22 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `subject` on what `folder` holds, and waits for its first reply.
-    pub fn start(subject: Subject, programs: &Programs, folder: &Path) -> Result<Self> {
+    /// Starts `subject` on what `folder` holds, and waits for its first reply. `settings` are variables for it.
+    pub fn start(
+        subject: Subject,
+        programs: &Programs,
+        folder: &Path,
+        settings: &[(&str, String)],
+    ) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let address = free_address()?;
         let mut command = match subject {
-            Subject::Wharf => wharf(programs, folder, address),
+            Subject::Wharf | Subject::Shared => wharf(programs, folder, address),
             Subject::Nginx => nginx(programs, folder, address)?,
             Subject::Registry => registry(programs, folder, address)?,
-            Subject::Dd => anyhow::bail!("dd serves nothing"),
+            Subject::Dd | Subject::Multipart => anyhow::bail!("{} serves nothing", subject.name()),
         };
+        command.envs(settings.iter().map(|(name, text)| (name, text)));
         let log = folder.with_extension("log");
         command.stdout(Stdio::null()).stderr(File::create(&log)?);
         let begin = Instant::now();
@@ -102,6 +116,11 @@ fn replies(subject: Subject, address: SocketAddr) -> bool {
 fn wharf(programs: &Programs, folder: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(&programs.wharf);
     command.arg("serve").arg("--data").arg(folder).arg("--listen").arg(address.to_string());
+    // What is set for others is no setting of this one.
+    let others = std::env::vars_os().map(|(variable, _)| variable);
+    for variable in others.filter(|it| it.to_string_lossy().starts_with("WHARF_")) {
+        command.env_remove(variable);
+    }
     command.env("WHARF_LOG_ACCESS", "off").current_dir(folder);
     command
 }

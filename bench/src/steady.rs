@@ -11,9 +11,8 @@ use wharf_bench::figures::percentile;
 use crate::fixture::{Fixture, MANIFEST};
 use crate::pull::together;
 use crate::results::{P50, P99, REQUESTS, Results};
-use crate::servers::{Server, Subject};
+use crate::servers::Server;
 
-const SUBJECTS: [Subject; 3] = [Subject::Wharf, Subject::Nginx, Subject::Registry];
 const RATE: u32 = 5000;
 const CONNECTIONS: u32 = 64;
 
@@ -23,7 +22,7 @@ pub const NAME: &str = "5,000 manifests/s by tag, held";
 /// Pulls by tag.
 pub fn run(fixture: &Fixture, results: &mut Results) -> Result<()> {
     let servers: Vec<Server> =
-        SUBJECTS.into_iter().map(|subject| fixture.fed(subject)).collect::<Result<_>>()?;
+        fixture.servers().map(|subject| fixture.fed(subject)).collect::<Result<_>>()?;
     for round in 0..fixture.options.rounds() {
         for server in &servers {
             eprintln!("{NAME}, round {}: {}", round + 1, server.subject.name());

@@ -1,6 +1,6 @@
 //! Starts the engines that tests work with, runs a command with their addresses in its environment, ends them.
 //!
-//! `wharf-engines [--only NAME,…] COMMAND [ARGUMENT…]`
+//! `wharf-engines [--durable] [--only NAME,…] COMMAND [ARGUMENT…]`
 
 mod install;
 mod process;
@@ -14,6 +14,8 @@ use start::Engine;
 
 fn main() -> Result<ExitCode> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let durable = arguments.first().is_some_and(|first| first == "--durable");
+    arguments.drain(..usize::from(durable));
     let mut engines = Engine::ALL.to_vec();
     if arguments.first().is_some_and(|first| first == "--only") {
         ensure!(arguments.len() > 2, "--only needs the engines' names");
@@ -21,13 +23,13 @@ fn main() -> Result<ExitCode> {
         arguments.drain(..2);
     }
     let Some((program, rest)) = arguments.split_first() else {
-        bail!("usage: wharf-engines [--only NAME,…] COMMAND [ARGUMENT…]");
+        bail!("usage: wharf-engines [--durable] [--only NAME,…] COMMAND [ARGUMENT…]");
     };
     // Beside the build's other results, so that what is installed once is there the next time.
     let installed = std::env::current_dir()?.join("target/engines");
     install::all(&engines, &installed)?;
     let folder = tempfile::Builder::new().prefix("wharf-engines-").tempdir()?;
-    let started = start::all(&engines, &installed, folder.path())?;
+    let started = start::all(&engines, durable, &installed, folder.path())?;
     let mut command = Command::new(PathBuf::from(program));
     command.args(rest);
     for engine in &started {

@@ -50,8 +50,13 @@ impl Engine {
     }
 }
 
-/// Starts `engines` with their data in folders of `folder`.
-pub fn all(engines: &[Engine], installed: &Path, folder: &Path) -> Result<Vec<Started>> {
+/// Starts `engines` with their data in folders of `folder`. `durable` has PostgreSQL sync what it commits, as in life.
+pub fn all(
+    engines: &[Engine],
+    durable: bool,
+    installed: &Path,
+    folder: &Path,
+) -> Result<Vec<Started>> {
     // Other users' servers have their folders in here.
     set_mode(folder, 0o755)?;
     let mut started = Vec::new();
@@ -60,7 +65,7 @@ pub fn all(engines: &[Engine], installed: &Path, folder: &Path) -> Result<Vec<St
         let own = folder.join(engine.name());
         std::fs::create_dir(&own)?;
         started.push(match engine {
-            Engine::Postgres => postgres(&own, *postgres_port.insert(free_port()?))?,
+            Engine::Postgres => postgres(&own, *postgres_port.insert(free_port()?), durable)?,
             Engine::Pgbouncer => {
                 pgbouncer(&own, postgres_port.context("PgBouncer needs postgres before it")?)?
             }
@@ -74,7 +79,7 @@ pub fn all(engines: &[Engine], installed: &Path, folder: &Path) -> Result<Vec<St
     Ok(started)
 }
 
-fn postgres(folder: &Path, port: u16) -> Result<Started> {
+fn postgres(folder: &Path, port: u16, durable: bool) -> Result<Started> {
     let programs = newest_postgres()?;
     let user = give_away(folder)?;
     let data = folder.join("data");
@@ -88,10 +93,11 @@ fn postgres(folder: &Path, port: u16) -> Result<Started> {
         .args(["--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8"])
         .output()?;
     ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-    // Nothing here outlives the tests, so nothing is synced.
+    // What tests leave outlives nothing, so nothing is synced.
+    let synced = if durable { "on" } else { "off" };
     let settings = [
-        "fsync=off",
-        "full_page_writes=off",
+        &format!("fsync={synced}"),
+        &format!("full_page_writes={synced}"),
         "max_connections=400",
         "shared_buffers=128MB",
         "listen_addresses=127.0.0.1",
@@ -167,8 +173,8 @@ fn seaweedfs(folder: &Path, weed: &Path) -> Result<Started> {
         "-s3.port.iceberg=0".to_owned(),
         "-s3.port.lance=0".to_owned(),
         format!("-s3.config={}", identities.display()),
-        "-master.volumeSizeLimitMB=256".to_owned(),
-        "-volume.max=40".to_owned(),
+        "-master.volumeSizeLimitMB=1024".to_owned(),
+        "-volume.max=100".to_owned(),
     ];
     for role in ["master", "volume", "filer"] {
         arguments.push(format!("-{role}.port={}", free_port()?));
