@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharf_oci::ByteRange;
+use wharf_oci::{ByteRange, Digest, RepositoryName};
 
 use crate::blobs::{Content, ObjectKey, ReadError};
 use crate::cache::{Key, Lookup};
@@ -54,8 +54,10 @@ impl Registry {
             Err(StoreError::Unavailable(reason)) => {
                 let known = self.parts.cache.last_known(Key::Blob(repository.clone(), *digest));
                 let known = known.await.and_then(|record| decode_blob(*digest, &record));
-                let (key, size) = known.ok_or(StoreError::Unavailable(reason))?;
-                return Ok(HeldBlob { key, size });
+                if let Some((key, size)) = known {
+                    return Ok(HeldBlob { key, size });
+                }
+                return self.last_known_blob(repository, *digest, reason).await;
             }
             found => found?,
         };
@@ -64,6 +66,21 @@ impl Registry {
         if let Some(ticket) = ticket {
             self.parts.cache.put(ticket, encode_blob(&key, size), self.rules.cache_life).await;
         }
+        Ok(HeldBlob { key, size })
+    }
+
+    /// Finds a blob by what was known last, while the metadata are away for `reason`.
+    async fn last_known_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: Digest,
+        reason: String,
+    ) -> Result<HeldBlob, Error> {
+        let away = Err(StoreError::Unavailable(reason.clone()));
+        let asked = self.or_last_known(away, |copy| copy.last_blob(repository.clone(), digest));
+        let key = asked.await?;
+        // One that is gone from the store was removed since.
+        let size = self.parts.blobs.head(&key).await?.ok_or(StoreError::Unavailable(reason))?;
         Ok(HeldBlob { key, size })
     }
 
