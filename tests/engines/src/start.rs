@@ -141,7 +141,7 @@ fn serve_postgres(
         "max_wal_senders=4",
         "wal_level=replica",
         // What a replica replays waits this long for a read that is in its way, then the read is cancelled.
-        "max_standby_streaming_delay=300ms",
+        "max_standby_streaming_delay=50ms",
     ];
     let data = folder.join("data");
     let mut arguments = vec!["-D".to_owned(), text(&data), "-p".to_owned(), port.to_string()];
