@@ -41,7 +41,7 @@ pub struct Postgres {
     settings: PostgresSettings,
     begins: Begins,
     clock: Option<Arc<dyn Clock>>,
-    replicas: Replicas,
+    replicas: Option<Replicas>,
 }
 
 /// What begins a transaction, with its limits.
@@ -162,13 +162,16 @@ impl Postgres {
         let pool = pool(&settings)?;
         let synchronous = look(&pool, &settings).await?;
         let begins = Begins::new(&settings, synchronous);
-        let replicas = Replicas::open(&settings, pool.clone(), clock.as_ref()).await?;
+        let replicas = match settings.replicas.is_empty() {
+            true => None,
+            false => Some(Replicas::open(&settings, clock.as_ref()).await?),
+        };
         Ok(Self { pool, settings, begins, clock, replicas })
     }
 
     /// What a replica knows, however old, while the primary is away.
     pub(crate) async fn last_known<T: Transaction>(&self, transaction: T) -> Option<T::Output> {
-        self.replicas.last_known(&transaction).await
+        self.replicas.as_ref()?.last_known(&transaction).await
     }
 
     async fn run<T: Transaction>(&self, transaction: &T, writes: bool) -> Result<T::Output> {
@@ -215,7 +218,8 @@ impl Engine for Postgres {
 
     async fn read<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
         if T::READS == Reads::Replica
-            && let Some(read) = self.replicas.read(&transaction).await
+            && let Some(replicas) = &self.replicas
+            && let Some(read) = replicas.read(&transaction).await
         {
             return read;
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::{Pool, PoolError, TimeoutType};
+use deadpool_postgres::{Pool, PoolError};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{timeout, timeout_at};
@@ -14,9 +14,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::PgLsn;
 use wharf_core::StoreError;
 
-use super::PostgresSettings;
 use super::failure::{Again, Failure};
 use super::retry::Tries;
+use super::{PostgresError, PostgresSettings};
 
 /// A commit is acknowledged once it is flushed, so each that was acknowledged before this was asked lies at or
 /// before the place. A place means nothing without its history: that of which cluster, and since which promotion.
@@ -24,6 +24,9 @@ const ASK: &str = "
     SELECT place, ('x' || left(pg_walfile_name(place), 8))::bit(32)::int,
            (SELECT system_identifier FROM pg_control_system())
     FROM pg_current_wal_flush_lsn() AS place";
+
+/// How long a question may take, with all its tries.
+const LONGEST_QUESTION: Duration = Duration::from_secs(3);
 
 /// How long anybody waits for an answer once the primary has failed to give one.
 const PATIENCE_WHEN_AWAY: Duration = Duration::from_secs(1);
@@ -66,13 +69,15 @@ struct Gathering {
 }
 
 impl Positions {
-    /// Asks through the primary's pool. Called inside a runtime.
-    pub(super) fn new(pool: Pool, settings: &PostgresSettings) -> Self {
+    /// Asks the primary of these settings on a connection of its own, so that no question waits for one while the
+    /// others are in use. Called inside a runtime.
+    pub(super) fn new(settings: &PostgresSettings) -> Result<Self, PostgresError> {
         let gathering = Arc::new(Gathering::default());
-        let limit = settings.statement_timeout;
+        let pool = super::pool(&PostgresSettings { connections: 1, ..settings.clone() })?;
+        let limit = settings.statement_timeout.min(LONGEST_QUESTION);
         let asking = tokio::spawn(ask_for_ever(Arc::clone(&gathering), pool, limit));
         // Two questions: the one under way and the next.
-        Self { gathering, asking, patience: limit * 2 }
+        Ok(Self { gathering, asking, patience: limit * 2 })
     }
 
     /// Where the primary stands, as of some moment after this was called.
@@ -149,8 +154,7 @@ impl Unanswered {
     }
 
     fn of_pool(error: &PoolError) -> Self {
-        let is_busy = matches!(error, PoolError::Timeout(TimeoutType::Wait));
-        Self { failure: Failure::of_pool(error), is_away: !is_busy }
+        Self { failure: Failure::of_pool(error), is_away: true }
     }
 }
 

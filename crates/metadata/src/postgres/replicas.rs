@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use deadpool_postgres::Pool;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 use wharf_core::clock::Clock;
@@ -25,10 +24,9 @@ pub(super) struct Replicas {
 }
 
 impl Replicas {
-    /// Those that the settings name, each tried once; one that cannot be used now is told, and tried again later.
+    /// Those that the settings name, at least one, each tried once; one that cannot be used now is told, and tried again later.
     pub(super) async fn open(
         settings: &PostgresSettings,
-        primary: Pool,
         clock: Option<&Arc<dyn Clock>>,
     ) -> std::result::Result<Self, PostgresError> {
         let opened = settings.replicas.iter().map(|url| {
@@ -36,10 +34,8 @@ impl Replicas {
             Ok(Arc::new(replica))
         });
         let all: Vec<_> = opened.collect::<std::result::Result<_, PostgresError>>()?;
-        let positions = Arc::new(Positions::new(primary, settings));
-        if !all.is_empty()
-            && let Answer::At(position) = positions.ask().await
-        {
+        let positions = Arc::new(Positions::new(settings)?);
+        if let Answer::At(position) = positions.ask().await {
             join_all(all.iter().map(|replica| replica.try_out(position))).await;
         }
         Ok(Self { all, positions, turn: AtomicUsize::new(0) })
@@ -77,7 +73,7 @@ impl Replicas {
     /// Runs a transaction that only reads on a replica, however far that has come. `None` while the primary is
     /// there, and where no replica answers.
     pub(super) async fn last_known<T: Transaction>(&self, transaction: &T) -> Option<T::Output> {
-        if self.all.is_empty() || !matches!(self.positions.ask().await, Answer::Away(_)) {
+        if !matches!(self.positions.ask().await, Answer::Away(_)) {
             return None;
         }
         let mut replicas = self.in_turn();
@@ -111,8 +107,9 @@ impl Replicas {
 
     /// All, each in its turn the first.
     fn in_turn(&self) -> Vec<&Arc<Replica>> {
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.all.len().max(1);
-        let (before, from) = self.all.split_at(first.min(self.all.len()));
-        from.iter().chain(before).collect()
+        let mut replicas: Vec<_> = self.all.iter().collect();
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.all.len();
+        replicas.rotate_left(first);
+        replicas
     }
 }

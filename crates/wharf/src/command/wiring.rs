@@ -32,6 +32,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let store = blobs::open(config).await?;
     let parts = Parts {
         metadata: stores.metadata,
+        last_known: stores.last_known,
         signed: delivery::signed(config, store.signed)?,
         blobs: store.blobs,
         mapped: store.mapped,

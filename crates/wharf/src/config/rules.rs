@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::delivery::DeliveryMode;
 use super::layers::Layers;
 use super::nearest::exact;
-use super::place::BlobsUrl;
+use super::place::{BlobsUrl, DatabaseUrl};
 use super::problem::Problem;
 use super::table::Config;
 
@@ -21,6 +21,13 @@ pub fn broken(config: &Config) -> Vec<Problem> {
         _ => Vec::new(),
     };
     problems.extend(undeliverable(config).map(Problem::new));
+    let database = &config.database;
+    if !database.replica_urls.is_empty() && !matches!(database.url, DatabaseUrl::Postgres(_)) {
+        problems.push(Problem::new(
+            "database.replica_urls is set and database.url names no PostgreSQL database: \
+             there is nothing that they could be replicas of",
+        ));
+    }
     if config.node.roles.is_empty() {
         problems.push(Problem::new("node.roles is empty: this process would do nothing"));
     }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
-use wharf_core::metadata::{EventLog, Jobs, Metadata};
+use wharf_core::metadata::{EventLog, Jobs, LastKnown, Metadata};
 use wharf_metadata::{Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite};
 
 use crate::config::{Config, DatabaseUrl};
@@ -23,16 +23,18 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A database, by each of the things that it does.
 pub struct Stores {
     pub metadata: Arc<dyn Metadata>,
+    /// What read replicas know while the database itself is away.
+    pub last_known: Option<Arc<dyn LastKnown>>,
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
     pub epochs: Arc<dyn Epochs>,
 }
 
 impl Stores {
-    fn of<D: Metadata + Jobs + EventLog + Epochs>(database: D) -> Stores {
-        let database = Arc::new(database);
+    fn of<D: Metadata + Jobs + EventLog + Epochs>(database: Arc<D>) -> Stores {
         Stores {
             metadata: Arc::clone(&database) as _,
+            last_known: None,
             jobs: Arc::clone(&database) as _,
             events: Arc::clone(&database) as _,
             epochs: database,
@@ -50,17 +52,21 @@ pub async fn open(config: &Config) -> anyhow::Result<Stores> {
         }
         let settings = settings(config, url);
         let connected = patiently(|| Postgres::connect(settings.clone())).await?;
-        return Ok(Stores::of(Database::on_postgres(connected)));
+        let database = Arc::new(Database::on_postgres(connected));
+        let last_known =
+            (!settings.replicas.is_empty()).then(|| Arc::clone(&database) as Arc<dyn LastKnown>);
+        return Ok(Stores { last_known, ..Stores::of(database) });
     }
-    Ok(Stores::of(Database::on_sqlite(sqlite(config)?)))
+    Ok(Stores::of(Arc::new(Database::on_sqlite(sqlite(config)?))))
 }
 
 /// Opens the database that nodes are working on, whose schema is up to date.
 pub async fn beside_others(config: &Config) -> anyhow::Result<Stores> {
     if let DatabaseUrl::Postgres(url) = &config.database.url {
-        let connected = Postgres::connect(settings(config, url)).await;
+        let settings = PostgresSettings { replicas: Vec::new(), ..settings(config, url) };
+        let connected = Postgres::connect(settings).await;
         let connected = connected.context("the database cannot be used (database.url)")?;
-        return Ok(Stores::of(Database::on_postgres(connected)));
+        return Ok(Stores::of(Arc::new(Database::on_postgres(connected))));
     }
     let file = sqlite_file(config);
     anyhow::ensure!(
@@ -68,7 +74,7 @@ pub async fn beside_others(config: &Config) -> anyhow::Result<Stores> {
         "there is no database {}; `wharf serve` makes it",
         file.display()
     );
-    Ok(Stores::of(Database::on_sqlite(sqlite(config)?)))
+    Ok(Stores::of(Arc::new(Database::on_sqlite(sqlite(config)?))))
 }
 
 /// Brings the schema up to date and returns the versions that were applied to a PostgreSQL database. A SQLite
@@ -97,6 +103,7 @@ fn settings(config: &Config, url: &PostgresUrl) -> PostgresSettings {
     let database = &config.database;
     PostgresSettings {
         direct_url: database.direct_url.0.clone(),
+        replicas: database.replica_urls.to_vec(),
         connections: database.connections.get(),
         root_certificates: database.root_certificates.as_ref().map(|path| path.as_ref().to_owned()),
         ..PostgresSettings::new(url.clone())

@@ -96,7 +96,7 @@ async fn at(reader: &crate::Database<Postgres>, tag: &str) -> Option<Digest> {
 /// Readers on other nodes than the writer's, while the replica stops and goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn after_an_acknowledged_move_no_read_shows_an_older_digest() {
-    const ROUNDS: usize = 120;
+    const ROUNDS: usize = 60;
     let mut replica = HeldUp::new().await;
     let fresh = Fresh::new().await;
     super::catch_up(&fresh).await;
@@ -214,7 +214,7 @@ async fn a_server_that_follows_another_history_or_nobody_is_no_replica() {
     let copied = Copied::new().await;
     let fresh = &copied.fresh;
     let settings = settings(fresh, &wharf_engines::postgres(), &wharf_engines::postgres_replica());
-    let positions = Positions::new(crate::postgres::pool(&settings).unwrap(), &settings);
+    let positions = Positions::new(&settings).unwrap();
     let Answer::At(now) = positions.ask().await else { panic!("the primary stands nowhere") };
     let text = async |url: &str, position: Position| {
         let url = within(url, &fresh.name).parse().unwrap();
