@@ -24,6 +24,7 @@ impl Served {
         let watched = Watched::new(allows);
         let parts = Parts {
             metadata: Arc::new(Touched(Arc::clone(&watched))),
+            last_known: None,
             blobs: Arc::clone(&watched.blobs) as _,
             mapped: None,
             signed: None,

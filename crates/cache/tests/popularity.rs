@@ -142,6 +142,7 @@ impl Node {
         }
         let parts = Parts {
             metadata: Arc::clone(metadata) as _,
+            last_known: None,
             blobs: Arc::new(MemoryBlobs::new()),
             mapped: None,
             signed: None,

@@ -8,9 +8,9 @@ use wharf_core::cache::{Epoch, Epochs};
 use wharf_core::metadata::{
     ClaimedJob, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
     FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, JobCount, JobOutcome, JobStatus, Jobs,
-    KeepEvents, Lease, ListReferrers, LoggedEvent, ManifestMetadata, Memberships, MountBlob,
-    NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome, Repositories, ReserveBlob,
-    ReserveOutcome, StartUpload, StoredManifest, Tags, Upload, Uploads,
+    KeepEvents, LastKnown, Lease, ListReferrers, LoggedEvent, ManifestMetadata, Memberships,
+    MountBlob, NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome, Repositories,
+    ReserveBlob, ReserveOutcome, StartUpload, StoredManifest, Tags, Upload, Uploads,
 };
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Digest, Reference, RepositoryName, Tag};
@@ -27,7 +27,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// Metadata on a database engine.
 #[allow(private_bounds, reason = "engines are this crate's own")]
 pub struct Database<E: Engine> {
-    engine: E,
+    pub(crate) engine: E,
 }
 
 impl Database<Sqlite> {
@@ -41,6 +41,42 @@ impl Database<Postgres> {
     /// Metadata on PostgreSQL.
     pub const fn on_postgres(engine: Postgres) -> Self {
         Self { engine }
+    }
+}
+
+#[async_trait]
+impl LastKnown for Database<Postgres> {
+    async fn last_manifest(
+        &self,
+        repository: RepositoryName,
+        reference: Reference,
+    ) -> Option<StoredManifest> {
+        self.engine.last_known(manifests::Find { repository, reference }).await?
+    }
+
+    async fn last_blob(&self, repository: RepositoryName, digest: Digest) -> Option<ObjectKey> {
+        self.engine.last_known(memberships::Find { repository, digest }).await?
+    }
+
+    async fn last_tags(
+        &self,
+        repository: RepositoryName,
+        after: Option<String>,
+        limit: usize,
+    ) -> Option<Vec<Tag>> {
+        self.engine.last_known(tags::List { repository, after, limit }).await?
+    }
+
+    async fn last_referrers(&self, query: ListReferrers) -> Option<Vec<Referrer>> {
+        self.engine.last_known(query).await
+    }
+
+    async fn last_repositories(
+        &self,
+        after: Option<String>,
+        limit: usize,
+    ) -> Option<Vec<RepositoryName>> {
+        self.engine.last_known(repositories::List { after, limit }).await
     }
 }
 

@@ -90,6 +90,16 @@ pub(crate) enum Sees {
     EachCommit,
 }
 
+/// Where a transaction that only reads may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// On the primary. The rule: whatever decides, destroys or goes on with something asks there.
+    Primary,
+    /// On a replica too, once that has come as far as the primary was when the transaction was asked for: pulls
+    /// and lists. Such a transaction asks for no clock.
+    Replica,
+}
+
 /// A whole transaction. It may run more than once, where an engine makes it try again.
 #[async_trait]
 pub(crate) trait Transaction: Send + Sync + 'static {
@@ -98,6 +108,9 @@ pub(crate) trait Transaction: Send + Sync + 'static {
 
     /// What its statements see of others.
     const SEES: Sees = Sees::OneSnapshot;
+
+    /// Where it may run when it only reads.
+    const READS: Reads = Reads::Primary;
 
     /// Its statements. An error rolls all of them back.
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output>;

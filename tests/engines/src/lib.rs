@@ -15,6 +15,18 @@ pub fn pgbouncer() -> String {
     find("WHARF_TEST_PGBOUNCER")
 }
 
+/// The superuser's URL of a streaming replica of that PostgreSQL, `postgres://…/postgres`.
+#[must_use]
+pub fn postgres_replica() -> String {
+    find("WHARF_TEST_POSTGRES_REPLICA")
+}
+
+/// The URL of a PgBouncer in front of that replica, in transaction mode.
+#[must_use]
+pub fn pgbouncer_replica() -> String {
+    find("WHARF_TEST_PGBOUNCER_REPLICA")
+}
+
 /// The URL of Redis, `redis://…`.
 #[must_use]
 pub fn redis() -> String {

@@ -63,7 +63,7 @@ impl Drop for Process {
         // Asked first, so that PostgreSQL can end the processes that it started itself.
         let _ = Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status();
         let begin = Instant::now();
-        while self.name == "postgres" && begin.elapsed() < GOODBYE {
+        while ["postgres", "replica"].contains(&self.name.as_str()) && begin.elapsed() < GOODBYE {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;
             }

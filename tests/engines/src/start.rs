@@ -16,6 +16,8 @@ const POSTGRES_USER: &str = "postgres";
 pub enum Engine {
     Postgres,
     Pgbouncer,
+    Replica,
+    ReplicaPgbouncer,
     Redis,
     Seaweedfs,
     Azurite,
@@ -31,8 +33,15 @@ pub struct Started {
 }
 
 impl Engine {
-    pub const ALL: [Self; 5] =
-        [Self::Postgres, Self::Pgbouncer, Self::Redis, Self::Seaweedfs, Self::Azurite];
+    pub const ALL: [Self; 7] = [
+        Self::Postgres,
+        Self::Pgbouncer,
+        Self::Replica,
+        Self::ReplicaPgbouncer,
+        Self::Redis,
+        Self::Seaweedfs,
+        Self::Azurite,
+    ];
 
     pub fn named(name: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|engine| engine.name() == name);
@@ -43,6 +52,8 @@ impl Engine {
         match self {
             Self::Postgres => "postgres",
             Self::Pgbouncer => "pgbouncer",
+            Self::Replica => "replica",
+            Self::ReplicaPgbouncer => "replica-pgbouncer",
             Self::Redis => "redis",
             Self::Seaweedfs => "seaweedfs",
             Self::Azurite => "azurite",
@@ -60,14 +71,23 @@ pub fn all(
     // Other users' servers have their folders in here.
     set_mode(folder, 0o755)?;
     let mut started = Vec::new();
-    let mut postgres_port = None;
+    let (mut postgres_port, mut replica_port) = (None, None);
     for engine in engines {
         let own = folder.join(engine.name());
         std::fs::create_dir(&own)?;
         started.push(match engine {
             Engine::Postgres => postgres(&own, *postgres_port.insert(free_port()?), durable)?,
             Engine::Pgbouncer => {
-                pgbouncer(&own, postgres_port.context("PgBouncer needs postgres before it")?)?
+                let port = postgres_port.context("PgBouncer needs postgres before it")?;
+                pgbouncer("WHARF_TEST_PGBOUNCER", &own, port)?
+            }
+            Engine::Replica => {
+                let primary = postgres_port.context("a replica needs postgres before it")?;
+                replica(&own, primary, *replica_port.insert(free_port()?), durable)?
+            }
+            Engine::ReplicaPgbouncer => {
+                let port = replica_port.context("replica-pgbouncer needs replica before it")?;
+                pgbouncer("WHARF_TEST_PGBOUNCER_REPLICA", &own, port)?
             }
             Engine::Redis => redis(&own)?,
             Engine::Seaweedfs => seaweedfs(&own, &installed.join("seaweedfs/bin/weed"))?,
@@ -80,19 +100,37 @@ pub fn all(
 }
 
 fn postgres(folder: &Path, port: u16, durable: bool) -> Result<Started> {
-    let programs = newest_postgres()?;
     let user = give_away(folder)?;
-    let data = folder.join("data");
-    let mut initdb = Command::new("setpriv");
-    if let Some(user) = user {
-        initdb.args(["--reuid", user, "--regid", user, "--clear-groups"]);
-    }
-    initdb.arg(programs.join("initdb")).arg("--pgdata").arg(&data).current_dir(folder);
+    let mut initdb = as_user(user, newest_postgres()?.join("initdb"));
+    initdb.arg("--pgdata").arg(folder.join("data")).current_dir(folder);
     let made = initdb
         .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"])
         .args(["--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8"])
         .output()?;
     ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    let process = serve_postgres("postgres", folder, port, durable)?;
+    let address = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    Ok(Started { variable: "WHARF_TEST_POSTGRES", address, _process: process })
+}
+
+/// A streaming replica that takes reads.
+fn replica(folder: &Path, primary: u16, port: u16, durable: bool) -> Result<Started> {
+    let user = give_away(folder)?;
+    let mut copy = as_user(user, newest_postgres()?.join("pg_basebackup"));
+    copy.arg("--pgdata").arg(folder.join("data")).current_dir(folder);
+    let made = copy
+        .args(["--host=127.0.0.1", "--username=postgres", "--write-recovery-conf"])
+        .args([&format!("--port={primary}"), "--checkpoint=fast", "--no-sync", "--no-manifest"])
+        .output()?;
+    ensure!(made.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&made.stderr));
+    let process = serve_postgres("replica", folder, port, durable)?;
+    let address = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    Ok(Started { variable: "WHARF_TEST_POSTGRES_REPLICA", address, _process: process })
+}
+
+/// Starts PostgreSQL on the data in a folder.
+fn serve_postgres(name: &str, folder: &Path, port: u16, durable: bool) -> Result<Process> {
+    let (programs, user) = (newest_postgres()?, give_away(folder)?);
     // What tests leave outlives nothing, so nothing is synced.
     let synced = if durable { "on" } else { "off" };
     let settings = [
@@ -103,11 +141,14 @@ fn postgres(folder: &Path, port: u16, durable: bool) -> Result<Started> {
         "listen_addresses=127.0.0.1",
         "max_wal_senders=4",
         "wal_level=replica",
+        // What a replica replays waits this long for a read that is in its way, then the read is cancelled.
+        "max_standby_streaming_delay=50ms",
     ];
+    let data = folder.join("data");
     let mut arguments = vec!["-D".to_owned(), text(&data), "-p".to_owned(), port.to_string()];
     arguments.extend(["-k".to_owned(), text(folder)]);
     arguments.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
-    let process = Process::start("postgres", folder, user, programs.join("postgres"), &arguments)?;
+    let process = Process::start(name, folder, user, programs.join("postgres"), &arguments)?;
     let process = process.listens(port)?;
     // It listens a moment before it answers.
     let begin = std::time::Instant::now();
@@ -119,11 +160,20 @@ fn postgres(folder: &Path, port: u16, durable: bool) -> Result<Started> {
         ensure!(begin.elapsed().as_secs() < 60, "PostgreSQL listens but does not answer");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    let address = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-    Ok(Started { variable: "WHARF_TEST_POSTGRES", address, _process: process })
+    Ok(process)
 }
 
-fn pgbouncer(folder: &Path, postgres: u16) -> Result<Started> {
+/// A program as a user, where one is named.
+fn as_user(user: Option<&str>, program: PathBuf) -> Command {
+    let mut command = Command::new("setpriv");
+    if let Some(user) = user {
+        command.args(["--reuid", user, "--regid", user, "--clear-groups"]);
+    }
+    command.arg(program);
+    command
+}
+
+fn pgbouncer(variable: &'static str, folder: &Path, postgres: u16) -> Result<Started> {
     let user = give_away(folder)?;
     let (port, settings) = (free_port()?, folder.join("pgbouncer.ini"));
     let text_of_settings = format!(
@@ -137,7 +187,7 @@ fn pgbouncer(folder: &Path, postgres: u16) -> Result<Started> {
     let arguments = [text(&settings)];
     let process = Process::start("pgbouncer", folder, user, "/usr/sbin/pgbouncer", &arguments)?;
     let address = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-    Ok(Started { variable: "WHARF_TEST_PGBOUNCER", address, _process: process.listens(port)? })
+    Ok(Started { variable, address, _process: process.listens(port)? })
 }
 
 fn redis(folder: &Path) -> Result<Started> {

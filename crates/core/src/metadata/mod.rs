@@ -2,6 +2,7 @@
 
 mod event_log;
 mod jobs;
+mod last_known;
 mod manifests;
 mod memberships;
 mod repositories;
@@ -12,6 +13,7 @@ pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };
 pub use jobs::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
+pub use last_known::LastKnown;
 pub use manifests::{
     CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, ManifestMetadata,
     Referrer, StoredManifest,

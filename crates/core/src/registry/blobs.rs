@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharf_oci::{ByteRange, Digest};
+use wharf_oci::{ByteRange, Digest, RepositoryName};
 
 use crate::blobs::{Content, ObjectKey, ReadError};
 use crate::cache::{Key, Kind, Lookup, Ticket};
@@ -70,8 +70,10 @@ impl Registry {
         match found {
             Err(StoreError::Unavailable(reason)) => {
                 let known = self.parts.cache.last_known(key).await;
-                let known = known.and_then(|record| decode_held(*digest, &record));
-                known.ok_or_else(|| StoreError::Unavailable(reason).into())
+                match known.and_then(|record| decode_held(*digest, &record)) {
+                    Some(held) => Ok(held),
+                    None => self.last_known_blob(repository, *digest, reason).await,
+                }
             }
             found => found?.ok_or_else(missing),
         }
@@ -96,6 +98,21 @@ impl Registry {
             (None, _) => {}
         }
         Ok(found)
+    }
+
+    /// Finds a blob by what was known last, while the metadata are away for `reason`.
+    async fn last_known_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: Digest,
+        reason: String,
+    ) -> Result<HeldBlob, Error> {
+        let away = Err(StoreError::Unavailable(reason.clone()));
+        let asked = self.or_last_known(away, |copy| copy.last_blob(repository.clone(), digest));
+        let key = asked.await?;
+        // One that is gone from the store was removed since.
+        let size = self.parts.blobs.head(&key).await?.ok_or(StoreError::Unavailable(reason))?;
+        Ok(HeldBlob { key, size })
     }
 
     /// Reads a blob, or a part of it; as mapped pages where `mapped` allows it and the store can.

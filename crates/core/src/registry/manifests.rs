@@ -80,8 +80,16 @@ impl Registry {
         let found = match found {
             Err(StoreError::Unavailable(reason)) => {
                 let key = Key::Manifest(repository.clone(), reference.clone());
-                let known = self.parts.cache.last_known(key).await.and_then(decode_manifest);
-                return known.ok_or_else(|| StoreError::Unavailable(reason).into());
+                if let Some(known) =
+                    self.parts.cache.last_known(key).await.and_then(decode_manifest)
+                {
+                    return Ok(known);
+                }
+                let away = Err(StoreError::Unavailable(reason));
+                let ask = self.or_last_known(away, |copy| {
+                    copy.last_manifest(repository.clone(), reference.clone())
+                });
+                return Ok(ask.await?);
             }
             found => found?,
         };
@@ -163,7 +171,8 @@ impl Registry {
             limit: limit + 1,
             max_bytes: REFERRERS_PAGE_BYTES,
         };
-        let mut items = self.parts.metadata.list_referrers(query).await?;
+        let said = self.parts.metadata.list_referrers(query.clone()).await;
+        let mut items = self.or_last_known(said, |copy| copy.last_referrers(query)).await?;
         let found = items.len();
         let mut bytes = 0;
         let fitting = items.iter().take_while(|referrer| {

@@ -5,6 +5,7 @@
 mod blobs;
 mod flights;
 mod in_flight;
+mod last_known;
 mod manifests;
 mod placing;
 mod push;
@@ -21,7 +22,7 @@ use crate::blobs::{Blobs, Leftovers, MappedReads};
 use crate::cache::{Cache, Key, Kind};
 use crate::clock::Random;
 use crate::delivery::SignedUrls;
-use crate::metadata::Metadata;
+use crate::metadata::{LastKnown, Metadata};
 use crate::operation::Operation;
 use crate::permissions::{Permissions, Permitted, Principal, permit};
 
@@ -38,6 +39,8 @@ pub use uploads::{Mounted, UploadState};
 pub struct Parts {
     /// Metadata.
     pub metadata: Arc<dyn Metadata>,
+    /// A copy of the metadata that answers pulls while these are away.
+    pub last_known: Option<Arc<dyn LastKnown>>,
     /// Objects.
     pub blobs: Arc<dyn Blobs>,
     /// The same objects as mapped pages, where the store can give them so.

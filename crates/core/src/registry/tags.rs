@@ -28,9 +28,13 @@ impl Registry {
         limit: Option<usize>,
     ) -> Result<Listing<Tag>, Error> {
         let limit = self.page(limit);
-        let found =
-            self.parts.metadata.list_tags(operation.repository.clone(), after, limit + 1).await?;
-        let tags = found.ok_or_else(|| Missing::Repository(operation.repository.clone()))?;
+        let repository = &operation.repository;
+        let said =
+            self.parts.metadata.list_tags(repository.clone(), after.clone(), limit + 1).await;
+        let ask = self.or_last_known(said, async |copy| {
+            Some(Some(copy.last_tags(repository.clone(), after, limit + 1).await?))
+        });
+        let tags = ask.await?.ok_or_else(|| Missing::Repository(repository.clone()))?;
         Ok(cut(tags, limit))
     }
 
@@ -45,7 +49,9 @@ impl Registry {
         limit: Option<usize>,
     ) -> Result<Listing<RepositoryName>, Error> {
         let limit = self.page(limit);
-        Ok(cut(self.parts.metadata.list_repositories(after, limit + 1).await?, limit))
+        let said = self.parts.metadata.list_repositories(after.clone(), limit + 1).await;
+        let ask = self.or_last_known(said, |copy| copy.last_repositories(after, limit + 1));
+        Ok(cut(ask.await?, limit))
     }
 
     /// How many items a reply holds when `asked` for so many.

@@ -41,6 +41,7 @@ async fn what_no_upload_names_is_dropped_and_what_one_names_stays() {
     let staged = Arc::new(Staged(Mutex::new(known.into_iter().chain(gone).collect())));
     let parts = Parts {
         metadata: stand.metadata.clone(),
+        last_known: None,
         blobs: stand.blobs.clone(),
         mapped: None,
         signed: None,

@@ -8,6 +8,7 @@ mod expiry;
 mod faulty_metadata;
 mod finishing;
 mod in_flight;
+mod last_known;
 mod leftovers;
 mod stand;
 mod step_faults;

@@ -76,6 +76,7 @@ impl<B: Blobs> Stand<B> {
         let blobs = Arc::new(FaultyBlobs::new(blobs(&folder)));
         let parts = Parts {
             metadata: metadata.clone(),
+            last_known: None,
             blobs: blobs.clone(),
             mapped: None,
             signed: None,

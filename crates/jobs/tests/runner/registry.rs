@@ -41,6 +41,7 @@ impl Node {
         let database = Arc::new(Database::on_sqlite(sqlite));
         let parts = Parts {
             metadata: database.clone(),
+            last_known: None,
             blobs: Arc::new(MemoryBlobs::new()),
             mapped: None,
             signed: None,

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::types::PgLsn;
 use wharf_core::StoreError;
 
 /// A statement, or the way to the database, failed.
@@ -25,6 +26,12 @@ pub(super) enum Again {
     Constraint,
     /// The connection was lost.
     Lost,
+    /// A replica has not come as far as what was asked for: at this place it is. It runs elsewhere.
+    Behind(PgLsn),
+    /// All connections of a replica are in use. It runs elsewhere.
+    Busy,
+    /// A server is no replica of the primary. It runs elsewhere.
+    Foreign,
 }
 
 impl Failure {

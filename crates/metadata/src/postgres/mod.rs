@@ -1,12 +1,17 @@
 //! PostgreSQL: a pool of connections, transactions in snapshots that run again where two of them meet. Nothing
 //! is kept in a session, so a PgBouncer that pools transactions may stand in between.
 
+mod caught_up;
 mod connections;
 mod failure;
 mod migrate;
+mod position;
+mod replica;
+mod replicas;
 mod retry;
 mod session;
 mod settings;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -19,12 +24,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::error::SqlState;
 use wharf_core::clock::Clock;
 
-use crate::engine::{Engine, Result, Sees, Transaction};
+use crate::engine::{Engine, Reads, Result, Sees, Transaction};
 use crate::migrations::MigrationError;
 pub use connections::{ConnectionCounts, Connections};
 use failure::{Failure, describe};
+use replicas::Replicas;
 use retry::Tries;
-use session::Session;
+use session::{Beginning, Session};
 pub use settings::{NoPostgresUrl, PostgresSettings, PostgresUrl};
 
 /// What this binary knows of the rules that nodes of one database share. It grows where an older node could break
@@ -37,6 +43,7 @@ pub struct Postgres {
     settings: PostgresSettings,
     begins: Begins,
     clock: Option<Arc<dyn Clock>>,
+    replicas: Option<Replicas>,
 }
 
 /// What begins a transaction, with its limits.
@@ -45,6 +52,8 @@ struct Begins {
     write: Arc<str>,
     /// One that writes and sees each commit.
     write_latest: Arc<str>,
+    /// The limits alone.
+    limits: Arc<str>,
 }
 
 impl Begins {
@@ -54,17 +63,17 @@ impl Begins {
         let idle = settings.transaction_timeout.as_millis().max(1);
         // What is acknowledged is on disk, whatever the database's default is.
         let durable = if synchronous { "" } else { "; SET LOCAL synchronous_commit = on" };
-        let begin = |mode: &str, more: &str| {
-            format!(
-                "BEGIN ISOLATION LEVEL {mode}; SET LOCAL statement_timeout = {statement}; \
-                 SET LOCAL idle_in_transaction_session_timeout = {idle}{more}"
-            )
-            .into()
-        };
+        let limits = format!(
+            "SET LOCAL statement_timeout = {statement}; \
+             SET LOCAL idle_in_transaction_session_timeout = {idle}"
+        );
+        let begin =
+            |mode: &str, more: &str| format!("BEGIN ISOLATION LEVEL {mode}; {limits}{more}").into();
         Self {
             read: begin("REPEATABLE READ READ ONLY", ""),
             write: begin("REPEATABLE READ READ WRITE", durable),
             write_latest: begin("READ COMMITTED READ WRITE", durable),
+            limits: limits.into(),
         }
     }
 
@@ -155,7 +164,16 @@ impl Postgres {
         let pool = pool(&settings)?;
         let synchronous = look(&pool, &settings).await?;
         let begins = Begins::new(&settings, synchronous);
-        Ok(Self { pool, settings, begins, clock })
+        let replicas = match settings.replicas.is_empty() {
+            true => None,
+            false => Some(Replicas::open(&settings, clock.as_ref()).await?),
+        };
+        Ok(Self { pool, settings, begins, clock, replicas })
+    }
+
+    /// What a replica knows, however old, while the primary is away.
+    pub(crate) async fn last_known<T: Transaction>(&self, transaction: T) -> Option<T::Output> {
+        self.replicas.as_ref()?.last_known(&transaction).await
     }
 
     async fn run<T: Transaction>(&self, transaction: &T, writes: bool) -> Result<T::Output> {
@@ -180,7 +198,8 @@ impl Postgres {
         deadline: Instant,
     ) -> std::result::Result<T::Output, Failure> {
         let client = self.pool.get().await.map_err(|error| Failure::of_pool(&error))?;
-        let mut session = Session::new(client, self.begins.of::<T>(writes), self.clock.clone());
+        let beginning = Beginning::AtOnce(self.begins.of::<T>(writes));
+        let mut session = Session::new(client, beginning, self.clock.clone());
         let run = async {
             if writes {
                 session.open(PROTOCOL).await?;
@@ -189,19 +208,13 @@ impl Postgres {
         };
         let result = timeout_at(deadline, run).await;
         let result = result.map_err(|_| Failure::late("a transaction"))?;
-        let failure = session.take_failure();
-        match (result, failure) {
-            (Err(error), failure) => Err(failure.unwrap_or(Failure { error, again: None })),
-            (Ok(_), Some(failure)) => Err(failure),
-            (Ok(output), None) => {
-                if writes {
-                    session.commit(self.settings.statement_timeout).await?;
-                } else {
-                    session.end();
-                }
-                Ok(output)
-            }
+        let output = session.outcome(result)?;
+        if writes {
+            session.commit(self.settings.statement_timeout).await?;
+        } else {
+            session.end();
         }
+        Ok(output)
     }
 }
 
@@ -211,6 +224,12 @@ impl Engine for Postgres {
     }
 
     async fn read<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
+        if T::READS == Reads::Replica
+            && let Some(replicas) = &self.replicas
+            && let Some(read) = replicas.read(&transaction).await
+        {
+            return read;
+        }
         self.run(&transaction, false).await
     }
 }

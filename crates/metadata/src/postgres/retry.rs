@@ -42,7 +42,9 @@ impl Tries {
     /// How long to wait before the next try.
     fn next(&mut self, failure: Failure) -> Result<Duration, StoreError> {
         let (count, most) = match failure.again {
-            None => return Err(failure.error),
+            None | Some(Again::Behind(_) | Again::Busy | Again::Foreign) => {
+                return Err(failure.error);
+            }
             Some(Again::Conflict) => (&mut self.conflicts, CONFLICTS),
             Some(Again::Constraint) => (&mut self.constraints, CONSTRAINTS),
             Some(Again::Lost) => (&mut self.losses, LOSSES),

@@ -12,6 +12,7 @@ use tokio_postgres::Error;
 use wharf_core::StoreError;
 use wharf_core::clock::{Clock, Timestamp};
 
+use super::caught_up::Check;
 use super::failure::{Again, Failure, rolled_back};
 use super::values::{parameters, row};
 use crate::engine::{Dialect, Result, Row, Statements, Value};
@@ -30,11 +31,19 @@ const LONGEST_END: Duration = Duration::from_secs(5);
 /// How many statements are sent before the first of them is answered.
 const PIPELINE: usize = 24;
 
+/// How a transaction begins.
+pub(super) enum Beginning {
+    /// By these statements.
+    AtOnce(Arc<str>),
+    /// On a replica, by these statements, which follow a check that it has come far enough.
+    CaughtUp(Check, Arc<str>),
+}
+
 /// A transaction. Dropped before its end, it is rolled back.
 pub(super) struct Session {
     client: Option<Object>,
     /// What begins it, until it is sent.
-    begin: Option<Arc<str>>,
+    begin: Option<Beginning>,
     /// A clock in place of the database's.
     clock: Option<Arc<dyn Clock>>,
     now: Option<Timestamp>,
@@ -48,7 +57,7 @@ impl Session {
     /// A transaction that begins with its first statement.
     pub(super) const fn new(
         client: Object,
-        begin: Arc<str>,
+        begin: Beginning,
         clock: Option<Arc<dyn Clock>>,
     ) -> Self {
         Self {
@@ -75,9 +84,13 @@ impl Session {
         Ok(())
     }
 
-    /// What made a statement fail, if one did.
-    pub(super) fn take_failure(&mut self) -> Option<Failure> {
-        self.failure.take()
+    /// What came of the statements, which gave `result`. Nothing good comes of those behind one that failed.
+    pub(super) fn outcome<T>(&mut self, result: Result<T>) -> std::result::Result<T, Failure> {
+        match (result, self.failure.take()) {
+            (Ok(output), None) => Ok(output),
+            (_, Some(failure)) => Err(failure),
+            (Err(error), None) => Err(Failure { error, again: None }),
+        }
     }
 
     /// Commits. Fails with `again` only where it is certain that nothing was committed.
@@ -138,13 +151,13 @@ impl Session {
     /// Takes the result of a statement, after that of the beginning if this was the first.
     fn taken<T>(
         &mut self,
-        begun: std::result::Result<(), Error>,
+        begun: std::result::Result<(), Failure>,
         result: std::result::Result<T, Error>,
     ) -> Result<T> {
         let failure = match (begun, result) {
             (Ok(()), Ok(taken)) => return Ok(taken),
             (Ok(()), Err(error)) => Failure::of(&error),
-            (Err(error), _) => Failure::of_begin(&error),
+            (Err(failure), _) => failure,
         };
         self.lost |= failure.again == Some(Again::Lost);
         // What follows the first failure only tells that something failed before.
@@ -194,9 +207,12 @@ impl Drop for Ending {
     }
 }
 
-async fn begin(client: &Object, sql: Option<Arc<str>>) -> std::result::Result<(), Error> {
-    match sql {
-        Some(sql) => client.batch_execute(&sql).await,
+async fn begin(client: &Object, beginning: Option<Beginning>) -> std::result::Result<(), Failure> {
+    match beginning {
+        Some(Beginning::AtOnce(sql)) => {
+            client.batch_execute(&sql).await.map_err(|error| Failure::of_begin(&error))
+        }
+        Some(Beginning::CaughtUp(check, sql)) => check.begin(client, &sql).await,
         None => Ok(()),
     }
 }

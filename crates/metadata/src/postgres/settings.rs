@@ -90,7 +90,9 @@ pub struct PostgresSettings {
     pub url: PostgresUrl,
     /// Where migrations go, if not there: a way around PgBouncer.
     pub direct_url: Option<PostgresUrl>,
-    /// How many connections this process keeps at most.
+    /// Streaming replicas of it that reads may go to.
+    pub replicas: Vec<PostgresUrl>,
+    /// How many connections this process keeps at most, to the primary and to each replica.
     pub connections: usize,
     /// How long a new connection may take.
     pub connect_timeout: Duration,
@@ -111,6 +113,7 @@ impl PostgresSettings {
         Self {
             url,
             direct_url: None,
+            replicas: Vec::new(),
             connections: 16,
             connect_timeout: Duration::from_secs(5),
             pool_timeout: Duration::from_secs(5),

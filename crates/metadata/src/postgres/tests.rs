@@ -8,6 +8,7 @@ mod interleaved;
 mod opening;
 mod partitions;
 mod queue;
+mod replicas;
 mod texts;
 mod writers;
 

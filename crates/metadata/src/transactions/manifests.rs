@@ -11,7 +11,7 @@ use wharf_core::metadata::{
 };
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
-use crate::engine::{Json, Result, Row, Statements, Transaction, Value, arguments};
+use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Change, Standing};
@@ -25,6 +25,8 @@ pub(crate) struct Find {
 #[async_trait]
 impl Transaction for Find {
     type Output = Option<StoredManifest>;
+
+    const READS: Reads = Reads::Replica;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let repository = self.repository.as_str();
@@ -346,6 +348,8 @@ impl Transaction for DeleteManifest {
 #[async_trait]
 impl Transaction for ListReferrers {
     type Output = Vec<Referrer>;
+
+    const READS: Reads = Reads::Replica;
 
     /// Reads a few at a time, so that no more than one such batch lies past `max_bytes`.
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {

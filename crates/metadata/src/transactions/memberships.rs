@@ -7,7 +7,7 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{MountBlob, RemoveBlob, RemoveOutcome};
 use wharf_oci::{Digest, RepositoryName};
 
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::repositories;
 
 /// Which incarnation of a blob is the one to use, and whether that one is condemned.
@@ -78,6 +78,8 @@ pub(crate) struct Find {
 impl Transaction for Find {
     type Output = Option<ObjectKey>;
 
+    const READS: Reads = Reads::Replica;
+
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let rows = on
             .query(
@@ -103,6 +105,8 @@ pub(crate) struct FindHolders {
 #[async_trait]
 impl Transaction for FindHolders {
     type Output = Vec<RepositoryName>;
+
+    const READS: Reads = Reads::Replica;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let rows = on

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
 use wharf_oci::RepositoryName;
 
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 
 /// A repository's row.
 pub(crate) async fn find(on: &mut dyn Statements, name: &RepositoryName) -> Result<Option<i64>> {
@@ -45,6 +45,8 @@ pub(crate) struct List {
 #[async_trait]
 impl Transaction for List {
     type Output = Vec<RepositoryName>;
+
+    const READS: Reads = Reads::Replica;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let after = self.after.as_deref().unwrap_or_default();

@@ -5,7 +5,7 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{DeleteOutcome, DeleteTag};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
 
@@ -138,6 +138,8 @@ pub(crate) struct List {
 #[async_trait]
 impl Transaction for List {
     type Output = Option<Vec<Tag>>;
+
+    const READS: Reads = Reads::Replica;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let Some(repository) = repositories::find(on, &self.repository).await? else {

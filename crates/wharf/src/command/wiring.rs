@@ -36,6 +36,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let cache = cache::open(config, stores.epochs, Arc::clone(&stores.events))?;
     let parts = Parts {
         metadata: stores.metadata,
+        last_known: stores.last_known,
         signed: delivery::signed(config, store.signed)?,
         blobs: store.blobs,
         mapped: store.mapped,

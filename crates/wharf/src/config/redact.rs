@@ -18,10 +18,12 @@ pub fn redact(may_be_secret: bool, text: &str) -> String {
         }
         None => (String::new(), rest),
     };
-    match place.split_once('?') {
+    let shown = match place.split_once('?') {
         Some((place, _)) => format!("{scheme}://{user}{place}?{HIDDEN}"),
         None => format!("{scheme}://{user}{place}"),
-    }
+    };
+    // In a list of URLs there may be one of the form `host=… password=…`.
+    if may_be_secret && shown.contains('=') { HIDDEN.into() } else { shown }
 }
 
 #[cfg(test)]
@@ -48,6 +50,16 @@ mod tests {
     #[test]
     fn a_query_is_hidden() {
         assert_eq!(redact(true, "s3://b/p?secret=x"), "s3://b/p?***");
+    }
+
+    #[test]
+    fn each_password_of_a_list_is_hidden() {
+        assert_eq!(
+            redact(true, "postgres://u:p@h/db,postgres://u:p@i/db"),
+            "postgres://u:***@i/db"
+        );
+        assert_eq!(redact(true, "postgres://u:p@h/db,host=i password=p"), "***");
+        assert_eq!(redact(true, "host=i password=p,postgres://u:p@h/db"), "***");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::delivery::DeliveryMode;
 use super::layers::Layers;
 use super::nearest::exact;
-use super::place::BlobsUrl;
+use super::place::{BlobsUrl, DatabaseUrl};
 use super::problem::Problem;
 use super::table::Config;
 
@@ -26,6 +26,13 @@ pub fn broken(config: &Config) -> Vec<Problem> {
             "events.keep_at_most is less than events.keep: events would go before they may; \
              set it to events.keep or more"
                 .to_owned(),
+        ));
+    }
+    let database = &config.database;
+    if !database.replica_urls.is_empty() && !matches!(database.url, DatabaseUrl::Postgres(_)) {
+        problems.push(Problem::new(
+            "database.replica_urls is set and database.url names no PostgreSQL database: \
+             there is nothing that they could be replicas of",
         ));
     }
     if config.node.roles.is_empty() {

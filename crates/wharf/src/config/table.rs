@@ -41,9 +41,12 @@ settings! {
         /// A way to the same PostgreSQL database around a PgBouncer, for migrations; empty is `database.url`.
         direct_url: Optional<PostgresUrl> = "" (secret)
             => "empty, or a PostgreSQL database such as postgres://user:password@host/wharf";
+        /// Streaming replicas of that database, which pulls and lists are read from.
+        replica_urls: List<PostgresUrl> = "" (secret)
+            => "PostgreSQL databases with commas between them, such as postgres://user:password@host/wharf";
         /// Whether a start brings the schema of a PostgreSQL database up to date; else `wharf migrate` does.
         migrate: bool = "true" => "true or false";
-        /// The most connections to PostgreSQL that this process keeps.
+        /// The most connections to PostgreSQL that this process keeps, and as many to each replica.
         connections: Count<1, 1000> = "16" => "a number from 1 to 1000";
         /// Certificates to verify the PostgreSQL server's by, a PEM file; empty is the system's.
         root_certificates: Optional<FilePath> = "" => "empty, or the path of a PEM file";

@@ -30,7 +30,7 @@ static IDLE: std::sync::Mutex<VecDeque<String>> = std::sync::Mutex::new(VecDeque
 static MIGRATED: Mutex<Option<String>> = Mutex::const_new(None);
 
 /// `url` for another database.
-fn within(url: &str, database: &str) -> String {
+pub(super) fn within(url: &str, database: &str) -> String {
     format!("{}/{database}", url.rsplit_once('/').unwrap().0)
 }
 

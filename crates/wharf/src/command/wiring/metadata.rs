@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
-use wharf_core::metadata::{EventLog, Jobs, Metadata};
+use wharf_core::metadata::{EventLog, Jobs, LastKnown, Metadata};
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
 };
@@ -25,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A database, by each of the things that it does.
 pub struct Stores {
     pub metadata: Arc<dyn Metadata>,
+    /// What read replicas know while the database itself is away.
+    pub last_known: Option<Arc<dyn LastKnown>>,
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
     pub epochs: Arc<dyn Epochs>,
@@ -33,10 +35,10 @@ pub struct Stores {
 }
 
 impl Stores {
-    fn of<D: Metadata + Jobs + EventLog + Epochs>(database: D) -> Stores {
-        let database = Arc::new(database);
+    fn of<D: Metadata + Jobs + EventLog + Epochs>(database: Arc<D>) -> Stores {
         Stores {
             metadata: Arc::clone(&database) as _,
+            last_known: None,
             jobs: Arc::clone(&database) as _,
             events: Arc::clone(&database) as _,
             epochs: database,
@@ -44,9 +46,11 @@ impl Stores {
         }
     }
 
-    fn on_postgres(connected: Postgres) -> Stores {
+    fn on_postgres(connected: Postgres, has_replicas: bool) -> Stores {
         let connections = Some(connected.connections());
-        Stores { connections, ..Stores::of(Database::on_postgres(connected)) }
+        let database = Arc::new(Database::on_postgres(connected));
+        let last_known = has_replicas.then(|| Arc::clone(&database) as Arc<dyn LastKnown>);
+        Stores { last_known, connections, ..Stores::of(database) }
     }
 }
 
@@ -60,17 +64,18 @@ pub async fn open(config: &Config) -> anyhow::Result<Stores> {
         }
         let settings = settings(config, url);
         let connected = patiently(|| Postgres::connect(settings.clone())).await?;
-        return Ok(Stores::on_postgres(connected));
+        return Ok(Stores::on_postgres(connected, !settings.replicas.is_empty()));
     }
-    Ok(Stores::of(Database::on_sqlite(sqlite(config)?)))
+    Ok(Stores::of(Arc::new(Database::on_sqlite(sqlite(config)?))))
 }
 
 /// Opens the database that nodes are working on, whose schema is up to date.
 pub async fn beside_others(config: &Config) -> anyhow::Result<Stores> {
     if let DatabaseUrl::Postgres(url) = &config.database.url {
-        let connected = Postgres::connect(settings(config, url)).await;
+        let settings = PostgresSettings { replicas: Vec::new(), ..settings(config, url) };
+        let connected = Postgres::connect(settings).await;
         let connected = connected.context("the database cannot be used (database.url)")?;
-        return Ok(Stores::on_postgres(connected));
+        return Ok(Stores::on_postgres(connected, false));
     }
     let file = sqlite_file(config);
     anyhow::ensure!(
@@ -78,7 +83,7 @@ pub async fn beside_others(config: &Config) -> anyhow::Result<Stores> {
         "there is no database {}; `wharf serve` makes it",
         file.display()
     );
-    Ok(Stores::of(Database::on_sqlite(sqlite(config)?)))
+    Ok(Stores::of(Arc::new(Database::on_sqlite(sqlite(config)?))))
 }
 
 /// Brings the schema up to date and returns the versions that were applied to a PostgreSQL database. A SQLite
@@ -107,6 +112,7 @@ fn settings(config: &Config, url: &PostgresUrl) -> PostgresSettings {
     let database = &config.database;
     PostgresSettings {
         direct_url: database.direct_url.0.clone(),
+        replicas: database.replica_urls.to_vec(),
         connections: database.connections.get(),
         root_certificates: database.root_certificates.as_ref().map(|path| path.as_ref().to_owned()),
         ..PostgresSettings::new(url.clone())
