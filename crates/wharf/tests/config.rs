@@ -133,6 +133,19 @@ fn places_that_cannot_be_used_are_refused_without_their_passwords() {
              postgres://user:password@host/wharf",
         ),
         (
+            "WHARF_DATABASE_REPLICA_URLS",
+            "postgres://u:hunter2@h/db,postgres://u:hunter2@i:x/db",
+            "database.replica_urls = \"postgres://u:***@i:x/db\" (from \
+             WHARF_DATABASE_REPLICA_URLS): no usable PostgreSQL URL: invalid connection string: \
+             invalid value for option `port`",
+        ),
+        (
+            "WHARF_DATABASE_REPLICA_URLS",
+            "postgres://u:hunter2@h/db,host=i user=u password=hunter2",
+            "database.replica_urls is set and database.url names no PostgreSQL database: there is \
+             nothing that they could be replicas of",
+        ),
+        (
             "WHARF_BLOBS_URL",
             "s3://bucket/prefix?secret=hunter2",
             "blobs.url = \"s3://bucket/prefix?***\" (from WHARF_BLOBS_URL) must be empty, a \
