@@ -241,6 +241,23 @@ fn pulls_go_on_while_the_database_is_away_and_all_is_well_when_it_is_back() {
     assert_eq!(registry.manifest("team/app", "latest").unwrap().body, manifest);
 }
 
+#[test]
+fn registries_that_meet_in_one_redis_know_nothing_of_each_other() {
+    let (one, other) = (Shared::new(), Shared::new());
+    let [one, other] = [one, other].map(|shared| Nodes::start(1, &shared.settings()));
+    let (holder, stranger) = (one.node(0).registry(), other.node(0).registry());
+    let blob = bytes(1000, 1);
+    let manifest = push_image(&holder, "team/app", "latest", &blob);
+    assert!(holder.blob("team/app", &digest(&blob)).unwrap().body == blob);
+    for reference in ["latest", &manifest] {
+        assert_eq!(holder.manifest("team/app", reference).unwrap().status, 200);
+        assert_eq!(stranger.manifest("team/app", reference).unwrap().status, 404);
+    }
+    let target = format!("/v2/team/app/blobs/{}", digest(&blob));
+    let asked = stranger.send(ureq::http::Method::HEAD, &target, &[], None).unwrap();
+    assert_eq!(asked.status, 404);
+}
+
 /// What `wharf jobs …` prints beside the nodes.
 fn jobs(shared: &Shared, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
