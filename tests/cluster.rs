@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::engines::Shared;
+use support::engines::{Proxies, Shared};
 use support::nodes::Nodes;
 use support::program::{attempt, wait_until};
-use support::proxy::Proxy;
+use support::proxy::Fault;
 use support::random::Random;
 use support::registry::{Registry, Reply, digest, image_manifest};
 
@@ -207,7 +207,7 @@ fn a_rolling_restart_under_traffic_fails_no_request_that_a_client_would_not_repe
 
 #[test]
 fn pulls_go_on_while_the_database_is_away_and_all_is_well_when_it_is_back() {
-    let (shared, database) = Shared::new().with_database_behind(Proxy::start);
+    let (shared, Proxies { database, .. }) = Shared::new().behind_proxies();
     let nodes = Nodes::start(1, &shared.settings());
     let registry = nodes.node(0).registry();
     let blob = bytes(100_000, 1);
@@ -217,7 +217,7 @@ fn pulls_go_on_while_the_database_is_away_and_all_is_well_when_it_is_back() {
     }
     assert!(registry.blob("team/app", &digest(&blob)).unwrap().body == blob);
 
-    database.cut();
+    database.fail(Fault::Cut);
     wait_until("the node has noticed", Duration::from_secs(60), || {
         registry.get("/readyz").unwrap().status == 503
     });

@@ -16,7 +16,8 @@ mod uploads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Error;
+use wharf_oci::RepositoryName;
+
 use crate::blobs::{Blobs, Leftovers, MappedReads};
 use crate::cache::{Cache, Key};
 use crate::clock::Random;
@@ -24,6 +25,7 @@ use crate::delivery::SignedUrls;
 use crate::metadata::Metadata;
 use crate::operation::Operation;
 use crate::permissions::{Permissions, Permitted, Principal, permit};
+use crate::{Error, StoreError};
 
 pub use blobs::HeldBlob;
 use flights::Flights;
@@ -131,6 +133,20 @@ impl Registry {
             faults.push(("blobs", fault.to_string()));
         }
         faults
+    }
+
+    /// The outcome of a change, once no cache answers with what was before. Where nothing has changed they are left
+    /// alone: while the database is away, pulls go on from what they hold.
+    async fn invalidated<T>(
+        &self,
+        repository: &RepositoryName,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if matches!(&outcome, Ok(_) | Err(StoreError::Uncertain(_))) {
+            let invalidated = self.parts.cache.invalidate(repository).await;
+            return outcome.and_then(|outcome| invalidated.map(|()| outcome));
+        }
+        outcome
     }
 
     fn allow_delete(&self) -> Result<(), Error> {

@@ -55,11 +55,7 @@ impl Registry {
             by: operation.principal().to_string(),
         };
         let outcome = self.parts.metadata.commit_manifest(commit).await;
-        // Before the acknowledgement, and also where a reply was lost: from here on no cache answers with
-        // where the tags were.
-        let invalidated = self.parts.cache.invalidate(&operation.repository).await;
-        let outcome = outcome?;
-        invalidated?;
+        let outcome = self.invalidated(&operation.repository, outcome).await?;
         match outcome {
             CommitOutcome::Committed => Ok(pushed),
             CommitOutcome::Missing(digests) => Err(Error::MissingContent(digests)),

@@ -1,16 +1,12 @@
 //! The cache that a configuration asks for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use wharf_cache::{MemoryCache, SharedCache, SharedCacheSettings};
 use wharf_core::cache::{Cache, Epochs};
 
 use crate::config::{CacheUrl, Config, DatabaseUrl};
-
-/// How long Redis may take to answer: longer than that, and the database is faster.
-const TIME_LIMIT: Duration = Duration::from_millis(100);
 
 /// Opens the cache.
 pub fn open(config: &Config, epochs: Arc<dyn Epochs>) -> anyhow::Result<Arc<dyn Cache>> {
@@ -22,7 +18,7 @@ pub fn open(config: &Config, epochs: Arc<dyn Epochs>) -> anyhow::Result<Arc<dyn 
     };
     let settings = SharedCacheSettings {
         url: (**url).clone(),
-        time_limit: TIME_LIMIT,
+        time_limit: config.cache.timeout.get(),
         memory,
         eventual: config.cache.eventual.to_vec(),
         eventual_life: config.cache.eventual_life.get(),
