@@ -66,7 +66,12 @@ impl Shared {
         &mut self.0.iter_mut().find(|(known, _)| known == name).unwrap().1
     }
 
-    /// The same with further settings.
+    /// A setting.
+    pub fn get(&self, name: &str) -> &str {
+        &self.0.iter().rfind(|(known, _)| known == name).unwrap().1
+    }
+
+    /// The same with further settings, or with others.
     pub fn with(mut self, name: &str, text: &str) -> Shared {
         self.0.push((name.to_owned(), text.to_owned()));
         self

@@ -9,4 +9,6 @@ mod shared;
 mod versions;
 
 pub use memory::MemoryCache;
-pub use shared::{NoRedisUrl, RedisUrl, SharedCache, SharedCacheCounters, SharedCacheSettings};
+pub use shared::{
+    NoRedisUrl, RedisRefuses, RedisUrl, SharedCache, SharedCacheCounters, SharedCacheSettings,
+};

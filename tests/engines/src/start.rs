@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use wharf_engines::{S3_ACCESS_KEY, S3_READER_ACCESS_KEY, S3_SECRET_KEY};
+use wharf_engines::{POSTGRES_PASSWORD_ROLE, S3_ACCESS_KEY, S3_READER_ACCESS_KEY, S3_SECRET_KEY};
 
 use crate::process::{Process, free_port};
 
@@ -88,6 +88,11 @@ fn postgres(folder: &Path, port: u16) -> Result<Started> {
         .args(["--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8"])
         .output()?;
     ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    let rules = data.join("pg_hba.conf");
+    let trusting = std::fs::read_to_string(&rules)?;
+    // The first rule that fits decides.
+    let asking = format!("host all {POSTGRES_PASSWORD_ROLE} 127.0.0.1/32 scram-sha-256");
+    std::fs::write(&rules, format!("{asking}\n{trusting}"))?;
     // Nothing here outlives the tests, so nothing is synced.
     let settings = [
         "fsync=off",

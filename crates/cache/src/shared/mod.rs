@@ -40,6 +40,11 @@ use watch::Watch;
 /// How long a digest is believed to be held without asking.
 const UNASKED: Duration = Duration::from_secs(10);
 
+/// Redis is there and cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("Redis refuses: {0} (check the user, the password and the rights; a replica does not do)")]
+pub struct RedisRefuses(String);
+
 /// How the cache is set up.
 #[derive(Clone, Debug)]
 pub struct SharedCacheSettings {
@@ -101,6 +106,15 @@ impl SharedCache {
             eventual_life: settings.eventual_life,
             counters: SharedCacheCounters::default(),
         })
+    }
+
+    /// Tries Redis, for the start of a node: one that refuses the password or the commands is an error, and one that is
+    /// away is told of and done without.
+    ///
+    /// # Errors
+    /// What Redis said.
+    pub async fn check(&self) -> Result<(), RedisRefuses> {
+        self.link.refusal().await.map_or(Ok(()), |reason| Err(RedisRefuses(reason)))
     }
 
     /// How often it had what was asked for.

@@ -36,7 +36,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         blobs: store.blobs,
         mapped: store.mapped,
         leftovers: store.leftovers,
-        cache: cache::open(config, stores.epochs)?,
+        cache: cache::open(config, stores.epochs).await?,
         permissions: Arc::new(Everyone),
         random: Arc::new(SystemRandom),
     };

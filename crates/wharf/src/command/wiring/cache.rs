@@ -9,7 +9,7 @@ use wharf_core::cache::{Cache, Epochs};
 use crate::config::{CacheUrl, Config, DatabaseUrl};
 
 /// Opens the cache.
-pub fn open(config: &Config, epochs: Arc<dyn Epochs>) -> anyhow::Result<Arc<dyn Cache>> {
+pub async fn open(config: &Config, epochs: Arc<dyn Epochs>) -> anyhow::Result<Arc<dyn Cache>> {
     let memory = config.cache.size.get();
     let CacheUrl::Redis(url) = &config.cache.url else {
         // What another node writes would not be seen here: with a database that nodes share, nothing is kept.
@@ -24,5 +24,6 @@ pub fn open(config: &Config, epochs: Arc<dyn Epochs>) -> anyhow::Result<Arc<dyn 
         eventual_life: config.cache.eventual_life.get(),
     };
     let cache = SharedCache::new(settings, epochs).context("cache.url")?;
+    cache.check().await.with_context(|| format!("{url} cannot be used (cache.url)"))?;
     Ok(Arc::new(cache))
 }
