@@ -4,6 +4,8 @@
 
 #[path = "faults/database.rs"]
 mod database;
+#[path = "faults/mixed.rs"]
+mod mixed;
 #[path = "faults/objects.rs"]
 mod objects;
 #[path = "faults/redis.rs"]
