@@ -166,7 +166,7 @@ fn a_redis_that_refuses_the_password_or_the_commands() {
     let error = refused(&shared.clone().with("WHARF_CACHE_URL", &url));
     holds(&error, &["cache.url", "Password authentication failed"]);
     let url = format!("redis://mute:the-secret@{at}");
-    holds(&refused(&shared.with("WHARF_CACHE_URL", &url)), &["cache.url", "NOPERM"]);
+    holds(&refused(&shared.with("WHARF_CACHE_URL", &url)), &["cache.url", "no permissions to run"]);
 }
 
 #[test]
