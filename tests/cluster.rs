@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::engines::Shared;
+use support::engines::{Proxies, Shared};
 use support::nodes::Nodes;
 use support::program::wait_until;
-use support::proxy::Proxy;
+use support::proxy::Fault;
 use support::random::Random;
 use support::registry::{Registry, Reply, digest, image_manifest};
 
@@ -185,7 +185,7 @@ fn a_rolling_restart_under_traffic_fails_no_request_that_a_client_would_not_repe
 
 #[test]
 fn pulls_go_on_while_the_database_is_away_and_all_is_well_when_it_is_back() {
-    let (shared, database) = Shared::new().with_database_behind(Proxy::start);
+    let (shared, Proxies { database, .. }) = Shared::new().behind_proxies();
     let nodes = Nodes::start(1, &shared.settings());
     let registry = nodes.node(0).registry();
     let blob = bytes(100_000, 1);
@@ -195,7 +195,7 @@ fn pulls_go_on_while_the_database_is_away_and_all_is_well_when_it_is_back() {
     }
     assert!(registry.blob("team/app", &digest(&blob)).unwrap().body == blob);
 
-    database.cut();
+    database.fail(Fault::Cut);
     wait_until("the node has noticed", Duration::from_secs(60), || {
         registry.get("/readyz").unwrap().status == 503
     });
@@ -217,4 +217,21 @@ fn pulls_go_on_while_the_database_is_away_and_all_is_well_when_it_is_back() {
     let taken = registry.push_manifest("team/app", "latest", &[], &manifest).unwrap();
     assert_eq!(taken.status, 201, "{}", taken.text());
     assert_eq!(registry.manifest("team/app", "latest").unwrap().body, manifest);
+}
+
+#[test]
+fn registries_that_meet_in_one_redis_know_nothing_of_each_other() {
+    let (one, other) = (Shared::new(), Shared::new());
+    let [one, other] = [one, other].map(|shared| Nodes::start(1, &shared.settings()));
+    let (holder, stranger) = (one.node(0).registry(), other.node(0).registry());
+    let blob = bytes(1000, 1);
+    let manifest = push_image(&holder, "team/app", "latest", &blob);
+    assert!(holder.blob("team/app", &digest(&blob)).unwrap().body == blob);
+    for reference in ["latest", &manifest] {
+        assert_eq!(holder.manifest("team/app", reference).unwrap().status, 200);
+        assert_eq!(stranger.manifest("team/app", reference).unwrap().status, 404);
+    }
+    let target = format!("/v2/team/app/blobs/{}", digest(&blob));
+    let asked = stranger.send(ureq::http::Method::HEAD, &target, &[], None).unwrap();
+    assert_eq!(asked.status, 404);
 }

@@ -7,10 +7,10 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use support::engines::Shared;
+use support::engines::{Proxies, Shared};
 use support::nodes::Nodes;
 use support::program::{attempt, wait_until};
-use support::proxy::Proxy;
+use support::proxy::{Fault, Proxy};
 use support::registry::{Registry, digest, image_manifest};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,14 +50,14 @@ fn wait_for_tags(shared: &Shared, count: usize) {
 
 #[test]
 fn a_lost_primary_leaves_pulls_and_lists_working() {
-    let (shared, primary) = Shared::new().with_database_behind(Proxy::start);
+    let (shared, Proxies { database: primary, .. }) = Shared::new().behind_proxies();
     let shared = with_replica(shared, &wharf_engines::postgres_replica());
     let nodes = Nodes::start(1, &shared.settings());
     let registry = nodes.node(0).registry();
     let manifest = push_image(&registry, "latest");
     wait_for_tags(&shared, 1);
 
-    primary.cut();
+    primary.fail(Fault::Cut);
     wait_until("the node has noticed", PATIENCE, || registry.get("/readyz").unwrap().status == 503);
     for reference in ["latest", &digest(&manifest)] {
         let pulled = registry.manifest("team/app", reference).unwrap();
@@ -100,7 +100,7 @@ fn a_lost_replica_fails_nothing() {
     let [one, other] = [0, 1].map(|index| nodes.node(index).registry());
     for round in 0..30 {
         match round % 10 {
-            4 => replica.cut(),
+            4 => replica.fail(Fault::Cut),
             7 => replica.heal(),
             _ => {}
         }

@@ -6,6 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::program::run;
 use super::proxy::Proxy;
 
+/// The ways to the engines.
+pub struct Proxies {
+    pub database: Proxy,
+    pub objects: Proxy,
+    pub redis: Proxy,
+}
+
 /// Settings of nodes that share everything, by their variables.
 #[derive(Clone)]
 pub struct Shared(Vec<(String, String)>);
@@ -33,19 +40,38 @@ impl Shared {
         Shared(settings.map(|(name, text)| (name.to_owned(), text)).to_vec())
     }
 
-    /// The same with the database behind a proxy.
-    pub fn with_database_behind(mut self, start: impl FnOnce(&str) -> Proxy) -> (Shared, Proxy) {
-        let direct =
-            &self.0.iter().find(|(name, _)| name == "WHARF_DATABASE_DIRECT_URL").unwrap().1;
-        let (before, name) = direct.rsplit_once('/').unwrap();
-        let (scheme, server) = before.rsplit_once('@').unwrap();
-        let proxy = start(server);
-        let url = format!("{scheme}@{}/{name}", proxy.address());
-        self.0.retain(|(name, _)| !name.starts_with("WHARF_DATABASE_"));
-        (self.with("WHARF_DATABASE_URL", &url), proxy)
+    /// The same with each engine behind a proxy.
+    pub fn behind_proxies(mut self) -> (Shared, Proxies) {
+        // PgBouncer has faults of its own way to PostgreSQL; here there is one way.
+        let direct = self.of("WHARF_DATABASE_DIRECT_URL").clone();
+        *self.of("WHARF_DATABASE_URL") = direct;
+        self.0.retain(|(name, _)| name != "WHARF_DATABASE_DIRECT_URL");
+        let database = self.behind_proxy("WHARF_DATABASE_URL");
+        let objects = self.behind_proxy("AWS_ENDPOINT_URL");
+        let redis = self.behind_proxy("WHARF_CACHE_URL");
+        (self, Proxies { database, objects, redis })
     }
 
-    /// The same with further settings.
+    fn behind_proxy(&mut self, name: &str) -> Proxy {
+        let url = self.of(name);
+        let (_, after) = url.split_once("://").unwrap();
+        let authority = after.split('/').next().unwrap();
+        let server = authority.rsplit('@').next().unwrap().to_owned();
+        let proxy = Proxy::start(&server);
+        *url = url.replace(&server, &proxy.address());
+        proxy
+    }
+
+    fn of(&mut self, name: &str) -> &mut String {
+        &mut self.0.iter_mut().find(|(known, _)| known == name).unwrap().1
+    }
+
+    /// A setting.
+    pub fn get(&self, name: &str) -> &str {
+        &self.0.iter().rfind(|(known, _)| known == name).unwrap().1
+    }
+
+    /// The same with further settings, or with others.
     pub fn with(mut self, name: &str, text: &str) -> Shared {
         self.0.push((name.to_owned(), text.to_owned()));
         self

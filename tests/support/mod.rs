@@ -17,3 +17,4 @@ pub mod proxy;
 pub mod random;
 pub mod registry;
 pub mod server;
+pub mod writer;

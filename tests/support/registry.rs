@@ -96,10 +96,14 @@ impl Registry {
         self.delete(&format!("/v2/{repository}/manifests/{reference}"))
     }
 
+    /// Asks for an upload.
+    pub fn ask_for_upload(&self, repository: &str) -> Result<Reply, Error> {
+        self.send(Method::POST, &format!("/v2/{repository}/blobs/uploads/"), &[], Some(b""))
+    }
+
     /// Opens an upload: the address that its parts go to.
     pub fn open_upload(&self, repository: &str) -> Result<String, Error> {
-        let target = format!("/v2/{repository}/blobs/uploads/");
-        let reply = self.send(Method::POST, &target, &[], Some(b""))?;
+        let reply = self.ask_for_upload(repository)?;
         assert_eq!(reply.status, 202, "opening an upload: {}", reply.text());
         Ok(reply.header("Location").unwrap().to_owned())
     }
@@ -112,26 +116,36 @@ impl Registry {
         self.send(Method::PUT, &target, &headers, Some(rest))
     }
 
-    /// Pushes a blob in one piece.
+    /// Pushes a blob in one piece. The reply is that of the last request, or the first that is a refusal.
     pub fn push_blob(&self, repository: &str, bytes: &[u8]) -> Result<Reply, Error> {
-        let place = self.open_upload(repository)?;
-        self.close_upload(&place, &digest(bytes), bytes)
+        let opened = self.ask_for_upload(repository)?;
+        if opened.status != 202 {
+            return Ok(opened);
+        }
+        self.close_upload(opened.header("Location").unwrap(), &digest(bytes), bytes)
     }
 
-    /// Pushes a blob in chunks of this many bytes, each with its `Content-Range`.
+    /// Sends a chunk of an upload that begins at `start`.
+    pub fn push_chunk(&self, place: &str, start: usize, chunk: &[u8]) -> Result<Reply, Error> {
+        let range = format!("{start}-{}", start + chunk.len() - 1);
+        let headers =
+            [("Content-Range", range.as_str()), ("Content-Type", "application/octet-stream")];
+        self.send(Method::PATCH, place, &headers, Some(chunk))
+    }
+
+    /// The same in chunks of this many bytes, each with its `Content-Range`.
     pub fn push_chunks(&self, repository: &str, bytes: &[u8], size: usize) -> Result<Reply, Error> {
-        let mut place = self.open_upload(repository)?;
-        let mut start = 0;
-        for chunk in bytes.chunks(size) {
-            let range = format!("{start}-{}", start + chunk.len() - 1);
-            let headers =
-                [("Content-Range", range.as_str()), ("Content-Type", "application/octet-stream")];
-            let reply = self.send(Method::PATCH, &place, &headers, Some(chunk))?;
-            assert_eq!(reply.status, 202, "a chunk: {}", reply.text());
-            place = reply.header("Location").unwrap().to_owned();
-            start += chunk.len();
+        let mut reply = self.ask_for_upload(repository)?;
+        for (index, chunk) in bytes.chunks(size).enumerate() {
+            if reply.status != 202 {
+                return Ok(reply);
+            }
+            reply = self.push_chunk(reply.header("Location").unwrap(), index * size, chunk)?;
         }
-        self.close_upload(&place, &digest(bytes), b"")
+        if reply.status != 202 {
+            return Ok(reply);
+        }
+        self.close_upload(reply.header("Location").unwrap(), &digest(bytes), b"")
     }
 
     pub fn push_manifest(

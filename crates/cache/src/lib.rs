@@ -16,5 +16,5 @@ pub use beliefs::Beliefs;
 pub use counters::{Answer, CacheCounters};
 pub use event_tail::EventTail;
 pub use memory::MemoryCache;
-pub use shared::{NoRedisUrl, RedisUrl, SharedCache, SharedCacheSettings};
+pub use shared::{NoRedisUrl, RedisRefuses, RedisUrl, SharedCache, SharedCacheSettings};
 pub use status::{CacheStatus, Kept, RedisState};

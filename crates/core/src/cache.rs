@@ -103,7 +103,7 @@ pub trait Cache: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch {
     /// Which cache is meant: values of another epoch are never looked at. Even while the cache is in use, odd
-    /// while it is suspended.
+    /// while it is suspended. A new database begins with one that no other has.
     pub number: i64,
     /// For how long it has been so.
     pub since: Duration,

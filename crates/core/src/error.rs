@@ -13,6 +13,10 @@ pub enum StoreError {
     /// Try again later: the store cannot be reached or is overloaded.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// Try again: the answer to a change was lost, and it may have been made. Metadata says so of every such
+    /// change; after any other fault of it nothing has changed.
+    #[error("uncertain: {0}")]
+    Uncertain(String),
     /// There is no room left.
     #[error("full: {0}")]
     Full(String),

@@ -45,6 +45,9 @@ pub fn azure() -> String {
     find("WHARF_TEST_AZURE")
 }
 
+/// A role of PostgreSQL, once a test has made it, that must know its password; all others are trusted.
+pub const POSTGRES_PASSWORD_ROLE: &str = "with_password";
+
 /// The access key of the S3 service, which may do everything.
 pub const S3_ACCESS_KEY: &str = "wharf-test";
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use wharf_engines::{S3_ACCESS_KEY, S3_READER_ACCESS_KEY, S3_SECRET_KEY};
+use wharf_engines::{POSTGRES_PASSWORD_ROLE, S3_ACCESS_KEY, S3_READER_ACCESS_KEY, S3_SECRET_KEY};
 
 use crate::process::{Process, free_port};
 
@@ -108,6 +108,11 @@ fn postgres(folder: &Path, port: u16, durable: bool) -> Result<Started> {
         .args(["--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8"])
         .output()?;
     ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    let rules = folder.join("data/pg_hba.conf");
+    let trusting = std::fs::read_to_string(&rules)?;
+    // The first rule that fits decides.
+    let asking = format!("host all {POSTGRES_PASSWORD_ROLE} 127.0.0.1/32 scram-sha-256");
+    std::fs::write(&rules, format!("{asking}\n{trusting}"))?;
     let process = serve_postgres("postgres", folder, port, durable)?;
     let address = format!("postgres://postgres@127.0.0.1:{port}/postgres");
     Ok(Started { variable: "WHARF_TEST_POSTGRES", address, _process: process })

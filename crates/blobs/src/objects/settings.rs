@@ -101,16 +101,24 @@ pub struct Limits {
     pub stall: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// The usual sizes, with times that follow how long a request may take.
+    #[must_use]
+    pub fn of_requests(request: Duration) -> Self {
         Self {
             part_size: 8 << 20,
             single_copy: 5 << 30,
             copy_part: 1 << 30,
-            request: Duration::from_secs(60),
-            long_request: Duration::from_secs(300),
-            stall: Duration::from_secs(30),
+            request,
+            long_request: request * 5,
+            stall: request / 2,
         }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::of_requests(Duration::from_secs(60))
     }
 }
 

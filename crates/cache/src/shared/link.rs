@@ -16,6 +16,9 @@ const FAILURES: u32 = 3;
 /// How long nobody tries then.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What Redis says when the settings are wrong.
+const REFUSALS: [&str; 4] = ["NOAUTH", "WRONGPASS", "NOPERM", "READONLY"];
+
 /// Where Redis is: `redis://[[user]:password@]host[:port][/database]`, `rediss://` for TLS. It never prints its
 /// password.
 #[derive(Clone)]
@@ -103,6 +106,32 @@ impl Link {
                 .paused_until
                 .compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
+    }
+
+    /// Tries a command that writes. `Some` is why Redis refuses, in which nobody but a person can change anything;
+    /// that it is away is only told.
+    pub(super) async fn refusal(&self) -> Option<String> {
+        let mut connection = self.connection.clone();
+        let mut write = redis::cmd("SET");
+        write.arg("wharf:check").arg(1).arg("PX").arg(1000);
+        // With a new connection before it.
+        let limit = self.time_limit * 10;
+        let asked = write.query_async::<()>(&mut connection);
+        let error = match tokio::time::timeout(limit, asked).await {
+            Ok(Ok(())) => return None,
+            Ok(Err(error)) => error,
+            Err(_) => {
+                tracing::warn!("Redis does not answer: going on without it (cache.url)");
+                return None;
+            }
+        };
+        let refuses = error.kind() == redis::ErrorKind::AuthenticationFailed
+            || error.code().is_some_and(|code| REFUSALS.contains(&code));
+        if refuses {
+            return Some(error.to_string());
+        }
+        tracing::warn!(%error, "Redis does not answer: going on without it (cache.url)");
+        None
     }
 
     /// What Redis answers; `None` when it does not in time, or was not asked.

@@ -40,6 +40,11 @@ use link::Link;
 pub use link::{NoRedisUrl, RedisUrl};
 use watch::Watch;
 
+/// Redis is there and cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("Redis refuses: {0} (check the user, the password and the rights; a replica does not do)")]
+pub struct RedisRefuses(String);
+
 /// How the cache is set up.
 #[derive(Clone, Debug)]
 pub struct SharedCacheSettings {
@@ -81,6 +86,15 @@ impl SharedCache {
             beliefs: settings.beliefs,
             counters: CacheCounters::default(),
         })
+    }
+
+    /// Tries Redis, for the start of a node: one that refuses the password or the commands is an error, and one that is
+    /// away is told of and done without.
+    ///
+    /// # Errors
+    /// What Redis said.
+    pub async fn check(&self) -> Result<(), RedisRefuses> {
+        self.link.refusal().await.map_or(Ok(()), |reason| Err(RedisRefuses(reason)))
     }
 
     /// A value in Redis under that version, and how long it is kept there still.

@@ -161,10 +161,7 @@ impl Registry {
         let DeleteBlob { repository, digest } = &**operation;
         let removal = RemoveBlob { repository: repository.clone(), digest: *digest };
         let outcome = self.parts.metadata.remove_blob(removal).await;
-        // Whatever came of it: a reply that was lost may have been that of a removal.
-        let invalidated = self.parts.cache.invalidate(repository, Kind::Blob).await;
-        let outcome = outcome?;
-        invalidated?;
+        let outcome = self.invalidated(repository, Kind::Blob, outcome).await?;
         match outcome {
             RemoveOutcome::Removed => Ok(()),
             RemoveOutcome::NotHeld => Err(Missing::Blob(repository.clone(), *digest).into()),

@@ -1,6 +1,6 @@
 //! Manifests: pull and delete, and the list of referrers. Pushing is in `push.rs`.
 
-use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
+use wharf_oci::{Digest, Hasher, MediaType, Reference, RepositoryName, Tag};
 
 use crate::cache::{Key, Kind, Lookup, Ticket};
 use crate::metadata::{
@@ -75,7 +75,7 @@ impl Registry {
                 let flight = (ticket.key.clone(), ticket.version, ticket.shared);
                 self.manifest_reads.join(flight, self.read_manifest(operation, ticket)).await
             }
-            None => self.parts.metadata.find_manifest(repository.clone(), reference.clone()).await,
+            None => self.find_manifest(operation).await,
         };
         let found = match found {
             Err(StoreError::Unavailable(reason)) => {
@@ -99,13 +99,25 @@ impl Registry {
 
     /// Reads a manifest from the metadata, and puts what it finds, or that there is nothing, into the cache.
     async fn read_manifest(&self, operation: &PullManifest, ticket: Ticket) -> ManifestRead {
-        let PullManifest { repository, reference } = operation;
-        let found =
-            self.parts.metadata.find_manifest(repository.clone(), reference.clone()).await?;
+        let found = self.find_manifest(operation).await?;
         let (cache, life) = (&self.parts.cache, self.rules.cache_life);
         match &found {
             Some(manifest) => cache.put(ticket, encode_manifest(manifest), life).await,
             None => cache.put_absence(ticket, life.min(ABSENCE_LIFE)).await,
+        }
+        Ok(found)
+    }
+
+    /// Reads a manifest from the metadata. One that was damaged there, or on its way here, is none.
+    async fn find_manifest(&self, operation: &PullManifest) -> ManifestRead {
+        let PullManifest { repository, reference } = operation.clone();
+        let found = self.parts.metadata.find_manifest(repository, reference).await?;
+        if let Some(StoredManifest { digest, payload, .. }) = &found {
+            let is = Hasher::digest(digest.algorithm(), payload);
+            if is != *digest {
+                let text = format!("the manifest {digest} was read as one of digest {is}");
+                return Err(StoreError::Corrupt(text));
+            }
         }
         Ok(found)
     }
@@ -133,10 +145,7 @@ impl Registry {
                 self.parts.metadata.delete_manifest(deletion).await
             }
         };
-        // Whatever came of it: a reply that was lost may have been that of a deletion.
-        let invalidated = self.parts.cache.invalidate(repository, Kind::Manifest).await;
-        let outcome = outcome?;
-        invalidated?;
+        let outcome = self.invalidated(repository, Kind::Manifest, outcome).await?;
         match outcome {
             DeleteOutcome::Deleted => Ok(()),
             DeleteOutcome::NotFound => Err(missing_manifest(repository, reference)),

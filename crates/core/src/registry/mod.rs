@@ -17,7 +17,8 @@ mod uploads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Error;
+use wharf_oci::RepositoryName;
+
 use crate::blobs::{Blobs, Leftovers, MappedReads};
 use crate::cache::{Cache, Key, Kind};
 use crate::clock::Random;
@@ -25,6 +26,7 @@ use crate::delivery::SignedUrls;
 use crate::metadata::{LastKnown, Metadata};
 use crate::operation::Operation;
 use crate::permissions::{Permissions, Permitted, Principal, permit};
+use crate::{Error, StoreError};
 
 use blobs::BlobRead;
 pub use blobs::HeldBlob;
@@ -151,6 +153,21 @@ impl Registry {
             faults.push(("blobs", fault.to_string()));
         }
         faults
+    }
+
+    /// The outcome of a change, once no cache answers with what was before. Where nothing has changed they are left
+    /// alone: while the database is away, pulls go on from what they hold.
+    async fn invalidated<T>(
+        &self,
+        repository: &RepositoryName,
+        kind: Kind,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if matches!(&outcome, Ok(_) | Err(StoreError::Uncertain(_))) {
+            let invalidated = self.parts.cache.invalidate(repository, kind).await;
+            return outcome.and_then(|outcome| invalidated.map(|()| outcome));
+        }
+        outcome
     }
 
     fn allow_delete(&self) -> Result<(), Error> {

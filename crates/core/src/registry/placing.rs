@@ -34,12 +34,7 @@ impl Registry {
         };
         self.finish_object(upload, &key).await.map_err(|error| error.unwrap_or_else(lost))?;
         let outcome = self.parts.metadata.finish_upload(Finish { id: upload.id, key }).await;
-        // Whatever came of it: a reply that was lost may have been that of a new membership, and from here on no
-        // cache answers that there is none.
-        let invalidated = self.parts.cache.invalidate(repository, Kind::Blob).await;
-        let outcome = outcome?;
-        invalidated?;
-        match outcome {
+        match self.invalidated(repository, Kind::Blob, outcome).await? {
             FinishOutcome::Finished => Ok(()),
             FinishOutcome::Lost => Err(lost()),
         }

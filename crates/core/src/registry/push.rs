@@ -56,11 +56,8 @@ impl Registry {
             by: operation.principal().to_string(),
         };
         let outcome = self.parts.metadata.commit_manifest(commit).await;
-        // Before the acknowledgement, and also where a reply was lost: from here on no cache answers with
-        // where the tags were, or that there is nothing.
-        let invalidated = self.parts.cache.invalidate(&operation.repository, Kind::Manifest).await;
-        let outcome = outcome?;
-        invalidated?;
+        // Before the acknowledgement: from here on no cache answers with where the tags were, or that there is nothing.
+        let outcome = self.invalidated(&operation.repository, Kind::Manifest, outcome).await?;
         match outcome {
             CommitOutcome::Committed => Ok(pushed),
             CommitOutcome::Missing(digests) => Err(Error::MissingContent(digests)),

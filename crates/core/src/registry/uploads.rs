@@ -80,10 +80,7 @@ impl Registry {
             if matches!(mounted, Ok(false)) {
                 continue;
             }
-            // Also where it failed: a reply that was lost may have been that of a new membership.
-            let invalidated = self.parts.cache.invalidate(repository, Kind::Blob).await;
-            mounted?;
-            invalidated?;
+            self.invalidated(repository, Kind::Blob, mounted).await?;
             return Ok(Mounted::Mounted);
         }
         let id = UploadId::random(&*self.parts.random);

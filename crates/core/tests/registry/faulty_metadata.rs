@@ -68,13 +68,13 @@ impl FaultyMetadata {
             *count
         };
         let fault = self.faults.lock().unwrap().remove(&(method, number));
-        let lost = || StoreError::Unavailable(format!("on purpose: {method}"));
+        let reason = || format!("on purpose: {method}");
         match fault {
             None => work.await,
-            Some(MetadataFault::Fail) => Err(lost()),
+            Some(MetadataFault::Fail) => Err(StoreError::Unavailable(reason())),
             Some(MetadataFault::LoseReply) => {
                 work.await?;
-                Err(lost())
+                Err(StoreError::Uncertain(reason()))
             }
             Some(MetadataFault::Hold(reached, go_on)) => {
                 let reply = work.await;

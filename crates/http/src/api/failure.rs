@@ -180,7 +180,7 @@ fn missing_content(digest: &wharf_oci::Digest) -> Value {
 
 fn store_failure(fault: &StoreError) -> Failure {
     match fault {
-        StoreError::Unavailable(reason) => Failure::new(
+        StoreError::Unavailable(reason) | StoreError::Uncertain(reason) => Failure::new(
             StatusCode::SERVICE_UNAVAILABLE,
             ErrorCode::Unavailable,
             "the registry cannot reach one of its stores; try again",

@@ -77,7 +77,7 @@ pub(super) async fn migrate(settings: &PostgresSettings) -> Result<Vec<i64>, Pos
 /// Applies the next step in a transaction of its own, alone among all nodes. `None` if there was none.
 async fn step(client: &Client) -> Result<Option<i64>, PostgresError> {
     let failed = |version, name| {
-        move |error: Error| MigrationError::Failed { version, name, reason: describe(&error) }
+        move |error: Error| MigrationError::Failed { version, name, reason: explained(&error) }
     };
     let start = failed(0, "schema_migrations");
     // The lock is the transaction's, so that it cannot outlive it behind PgBouncer either.
@@ -115,6 +115,18 @@ async fn step(client: &Client) -> Result<Option<i64>, PostgresError> {
     };
     apply.await.map_err(failed(next.version, next.name))?;
     Ok(Some(next.version))
+}
+
+/// What a step failed of, with what a person can do about missing rights.
+fn explained(error: &Error) -> String {
+    let said = describe(error);
+    if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return said;
+    }
+    format!(
+        "{said} (let the role make tables, by GRANT CREATE ON SCHEMA; or set database.migrate = false and have \
+         `wharf migrate` run by one that may)"
+    )
 }
 
 /// A connection beside the pool.

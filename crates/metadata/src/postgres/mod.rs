@@ -248,6 +248,33 @@ fn pool(settings: &PostgresSettings) -> std::result::Result<Pool, PostgresError>
         .map_err(|error| PostgresError::Unavailable(error.to_string()))
 }
 
+/// Those of the tables that each push writes to which the role may not write to, with commas between them; null where
+/// it may.
+const LACKING: &str = "
+    SELECT string_agg(c.relname, ', ' ORDER BY c.relname)
+    FROM pg_class c
+    WHERE c.relnamespace = current_schema()::regnamespace
+      AND c.relname IN ('events', 'manifests', 'repositories', 'tags', 'uploads')
+      AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT'))";
+
+/// Fails where the role may not do what a node does.
+async fn require_rights(
+    client: &deadpool_postgres::Object,
+    settings: &PostgresSettings,
+) -> std::result::Result<(), PostgresError> {
+    let url = &settings.url;
+    let asked = timeout(settings.statement_timeout, client.query_typed_one(LACKING, &[])).await;
+    let row = asked.map_err(|_| PostgresError::late(url))?;
+    let lacking: Option<String> =
+        row.and_then(|row| row.try_get(0)).map_err(|error| PostgresError::of(&error, url))?;
+    lacking.map_or(Ok(()), |tables| {
+        Err(PostgresError::Refused(format!(
+            "{url}: the role may not write to the tables {tables} (GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES \
+             IN SCHEMA)"
+        )))
+    })
+}
+
 /// Looks whether the database is one that this binary can work with, and whether a commit waits for the disk there.
 async fn look(
     pool: &Pool,
@@ -281,5 +308,6 @@ async fn look(
     if minimum > PROTOCOL {
         return Err(PostgresError::Refused(session::left_behind(minimum, PROTOCOL)));
     }
+    require_rights(&client, settings).await?;
     Ok(row.get::<_, &str>(1) != "off")
 }

@@ -180,7 +180,7 @@ pub(super) fn left_behind(minimum: i64, spoken: i64) -> String {
 
 fn unknown(reason: &str) -> Failure {
     let error = format!("{reason}; it is not known whether the transaction was committed");
-    Failure { error: StoreError::Unavailable(error), again: None }
+    Failure { error: StoreError::Uncertain(error), again: None }
 }
 
 /// A connection whose transaction is about to end. Unless it has ended, the connection is closed.

@@ -109,16 +109,22 @@ pub struct PostgresSettings {
 impl PostgresSettings {
     /// Settings that suit a node of a service.
     #[must_use]
-    pub const fn new(url: PostgresUrl) -> Self {
+    pub fn new(url: PostgresUrl) -> Self {
+        Self::of_transactions(url, Duration::from_secs(20))
+    }
+
+    /// The same, with times that follow how long a transaction may take.
+    #[must_use]
+    pub fn of_transactions(url: PostgresUrl, limit: Duration) -> Self {
         Self {
             url,
             direct_url: None,
             replicas: Vec::new(),
             connections: 16,
-            connect_timeout: Duration::from_secs(5),
-            pool_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(10),
-            transaction_timeout: Duration::from_secs(20),
+            connect_timeout: limit / 4,
+            pool_timeout: limit / 4,
+            statement_timeout: limit / 2,
+            transaction_timeout: limit,
             root_certificates: None,
         }
     }

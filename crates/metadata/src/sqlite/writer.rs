@@ -47,7 +47,7 @@ impl Writer {
         let stopped =
             || StoreError::Unavailable("the database's writer did not take the transaction".into());
         self.queue.send(job).map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        answer.await.map_err(|_| StoreError::Uncertain("the database's writer has ended".into()))?
     }
 }
 
@@ -85,7 +85,11 @@ fn write_group(
             "another transaction failed, and all that were to be synced with it were undone".into(),
         ));
     }
-    batch(on.connection, "COMMIT")
+    batch(on.connection, "COMMIT").map_err(|fault| match fault {
+        // A disk that failed in the middle may have it or not.
+        StoreError::Unavailable(reason) => StoreError::Uncertain(reason),
+        other => other,
+    })
 }
 
 fn batch(connection: &Connection, sql: &str) -> Result<()> {

@@ -33,7 +33,7 @@ pub struct Node {
 pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let stores = metadata::open(config).await?;
     let store = blobs::open(config).await?;
-    let cache = cache::open(config, stores.epochs, Arc::clone(&stores.events))?;
+    let cache = cache::open(config, stores.epochs, Arc::clone(&stores.events)).await?;
     let parts = Parts {
         metadata: stores.metadata,
         last_known: stores.last_known,

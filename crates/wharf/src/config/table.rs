@@ -48,6 +48,9 @@ settings! {
         migrate: bool = "true" => "true or false";
         /// The most connections to PostgreSQL that this process keeps, and as many to each replica.
         connections: Count<1, 1000> = "16" => "a number from 1 to 1000";
+        /// The longest that a transaction on PostgreSQL may take with all its tries; one statement may take half of that,
+        /// a new connection a quarter.
+        timeout: Period<1_000, HOUR> = "20s" => "a time from 1s to 1h, such as 20s";
         /// Certificates to verify the PostgreSQL server's by, a PEM file; empty is the system's.
         root_certificates: Optional<FilePath> = "" => "empty, or the path of a PEM file";
     }
@@ -57,6 +60,9 @@ settings! {
         /// The object store; empty is files in the data folder.
         url: BlobsUrl = "" (secret)
             => "empty, a folder such as file:///srv/blobs, or a bucket such as s3://bucket/prefix, gs://… or az://…";
+        /// The longest that a request to a bucket may take with all its tries; one by which the bucket copies may take five
+        /// times that, and a read may bring nothing for half of it.
+        timeout: Period<1_000, HOUR> = "60s" => "a time from 1s to 1h, such as 60s";
     }
 
     /// What is remembered to answer faster. Losing it loses speed, nothing else.
@@ -64,6 +70,8 @@ settings! {
         /// Where the cache is.
         url: CacheUrl = "memory:" (secret)
             => "memory:, or a Redis that nodes share, such as redis://host";
+        /// How long Redis may take to answer: longer than that, and the database is faster.
+        timeout: Period<1, 10_000> = "100ms" => "a time from 1ms to 10s, such as 100ms";
         /// The most memory that the cache in this process takes.
         size: Bytes<0, TIB> = "64MiB" => "a size from 0 to 1TiB, such as 64MiB";
         /// How long a value is kept at most.

@@ -262,7 +262,7 @@ async fn a_commit_whose_reply_is_lost_is_not_asked_again_and_told_as_that() {
     let engine = Postgres::connect(settings).await.unwrap();
     armed.store(true, Ordering::SeqCst);
     let error = engine.write(Run(INSERT)).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(matches!(error, StoreError::Uncertain(_)), "{error}");
     assert!(error.to_string().contains("not known whether the transaction was committed"));
     armed.store(false, Ordering::SeqCst);
     let names = engine.read(Ask("SELECT name FROM repositories")).await.unwrap();

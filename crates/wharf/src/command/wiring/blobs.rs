@@ -25,7 +25,8 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        let blobs = Arc::new(ObjectBlobs::open(url, variables, Limits::default())?);
+        let limits = Limits::of_requests(config.blobs.timeout.get());
+        let blobs = Arc::new(ObjectBlobs::open(url, variables, limits)?);
         blobs
             .check_rights()
             .await

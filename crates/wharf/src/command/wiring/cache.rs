@@ -1,7 +1,6 @@
 //! The cache that a configuration asks for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use wharf_cache::{Beliefs, CacheStatus, EventTail, MemoryCache, SharedCache, SharedCacheSettings};
@@ -9,9 +8,6 @@ use wharf_core::cache::{Cache, Epochs};
 use wharf_core::metadata::EventLog;
 
 use crate::config::{CacheUrl, Config, DatabaseUrl};
-
-/// How long Redis may take to answer: longer than that, and the database is faster.
-const TIME_LIMIT: Duration = Duration::from_millis(100);
 
 /// A cache, how it stands, and what has it forget what other nodes changed, where there may be others.
 pub struct Opened {
@@ -21,7 +17,7 @@ pub struct Opened {
 }
 
 /// Opens the cache.
-pub fn open(
+pub async fn open(
     config: &Config,
     epochs: Arc<dyn Epochs>,
     events: Arc<dyn EventLog>,
@@ -36,11 +32,12 @@ pub fn open(
         CacheUrl::Redis(url) => {
             let settings = SharedCacheSettings {
                 url: (**url).clone(),
-                time_limit: TIME_LIMIT,
+                time_limit: config.cache.timeout.get(),
                 memory,
                 beliefs,
             };
             let cache = Arc::new(SharedCache::new(settings, epochs).context("cache.url")?);
+            cache.check().await.with_context(|| format!("{url} cannot be used (cache.url)"))?;
             (Arc::clone(&cache) as _, cache)
         }
         _ => {

@@ -115,7 +115,7 @@ fn settings(config: &Config, url: &PostgresUrl) -> PostgresSettings {
         replicas: database.replica_urls.to_vec(),
         connections: database.connections.get(),
         root_certificates: database.root_certificates.as_ref().map(|path| path.as_ref().to_owned()),
-        ..PostgresSettings::new(url.clone())
+        ..PostgresSettings::of_transactions(url.clone(), database.timeout.get())
     }
 }
 

@@ -1,0 +1,48 @@
+//! Faults on the way to Redis: they cost time, and nothing else.
+
+use std::time::Duration;
+
+use crate::stand::{Stand, in_time, push_image};
+use crate::support::proxy::Fault;
+use crate::support::registry::{digest, image_manifest};
+
+#[test]
+fn without_redis_every_node_shows_at_once_what_one_acknowledged() {
+    let stand = Stand::of(2);
+    let each = [0, 1].map(|node| stand.registry(node));
+    let image = push_image(&each[0], "team/app", 10_000, 1);
+    let faults = [
+        Fault::Cut,
+        Fault::Stall,
+        Fault::HalfClose,
+        Fault::Truncate(0),
+        Fault::Truncate(7),
+        Fault::Corrupt(2),
+        Fault::Delay(Duration::from_millis(60)),
+    ];
+    for (round, fault) in faults.into_iter().enumerate() {
+        println!("{fault:?}");
+        for sick in [true, false] {
+            match sick {
+                true => stand.engines.redis.fail(fault),
+                false => stand.engines.redis.heal(),
+            }
+            for turn in 0..4 {
+                let mark = format!("{round} {sick} {turn}");
+                let manifest = image_manifest(&[(digest(&image.blob), image.blob.len())], &mark);
+                let push = || each[turn % 2].push_manifest("team/app", "latest", &[], &manifest);
+                let pushed = in_time(push).unwrap();
+                assert_eq!(pushed.status, 201, "{}", pushed.text());
+                for registry in &each {
+                    let pulled = in_time(|| registry.manifest("team/app", "latest")).unwrap();
+                    assert!(pulled.status == 200 && pulled.body == manifest, "{mark}");
+                    let pulled = in_time(|| registry.blob("team/app", &digest(&image.blob)));
+                    assert!(pulled.unwrap().body == image.blob, "{mark}");
+                }
+            }
+        }
+    }
+    for node in 0..2 {
+        assert!(!stand.nodes.node(node).log().contains("ERROR"), "node {node}");
+    }
+}
