@@ -2,6 +2,7 @@
 //!
 //! No HTTP, no SQL, no files here: those are behind [`metadata`], [`blobs`], [`cache`] and [`permissions`].
 
+pub mod access;
 pub mod assembly_line;
 pub mod blobs;
 pub mod cache;
@@ -12,6 +13,7 @@ mod intake;
 pub mod metadata;
 pub mod operation;
 pub mod permissions;
+mod principal;
 mod registry;
 mod upload_id;
 

@@ -28,6 +28,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0002_background.sqlite.sql"),
         postgres: include_str!("../migrations/0002_background.postgres.sql"),
     },
+    Migration {
+        version: 3,
+        name: "access",
+        sqlite: include_str!("../migrations/0003_access.sqlite.sql"),
+        postgres: include_str!("../migrations/0003_access.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

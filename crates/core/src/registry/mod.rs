@@ -23,7 +23,7 @@ use crate::clock::Random;
 use crate::delivery::SignedUrls;
 use crate::metadata::Metadata;
 use crate::operation::Operation;
-use crate::permissions::{Permissions, Permitted, Principal, permit};
+use crate::permissions::{Caller, Permissions, Permitted, permit};
 
 pub use blobs::HeldBlob;
 use flights::Flights;
@@ -115,10 +115,10 @@ impl Registry {
     /// [`Error::Denied`], or a store's fault when the right cannot be told.
     pub async fn permit<O: Operation>(
         &self,
-        principal: Principal,
+        caller: Caller,
         operation: O,
     ) -> Result<Permitted<O>, Error> {
-        permit(&*self.parts.permissions, principal, operation).await
+        permit(&*self.parts.permissions, caller, operation).await
     }
 
     /// What is not ready, by name with the reason; empty when all is well.

@@ -52,10 +52,11 @@ const CLEAN: &str = "
     DO $$
     DECLARE found record;
     BEGIN
-        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND pid <> pg_backend_pid();
-        WHILE EXISTS (SELECT FROM pg_stat_activity
-                      WHERE datname = current_database() AND pid <> pg_backend_pid()) LOOP
+        -- PgBouncer may be about to connect once more: each look ends those that came meanwhile.
+        LOOP
+            PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid();
+            EXIT WHEN NOT FOUND;
             PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
         END LOOP;
         PERFORM set_config('session_replication_role', 'replica', true), pg_stat_reset();
