@@ -30,7 +30,9 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SiteAdmin => formatter.write_str("allowed: an administrator of the whole registry"),
+            Self::SiteAdmin => {
+                formatter.write_str("allowed: an administrator of the whole registry")
+            }
             Self::OwnNamespace => formatter.write_str("allowed: the namespace is their own"),
             Self::Grant(Grant { id, role, pattern, through }) => {
                 write!(formatter, "allowed: grant {id} gives {} on ", role.name())?;

@@ -44,7 +44,9 @@ pub enum KeyError {
         reason: String,
     },
     /// There are none.
-    #[error("{0} holds no key: put an RSA key there as NAME.pem, such as made by `openssl genrsa 2048`")]
+    #[error(
+        "{0} holds no key: put an RSA key there as NAME.pem, such as made by `openssl genrsa 2048`"
+    )]
     None(PathBuf),
     /// There are too many.
     #[error("{0} holds more than {MOST_KEYS} keys")]
@@ -126,8 +128,7 @@ impl KeyRing {
 /// # Errors
 /// When the folder or the file cannot be written.
 pub fn make_first(folder: &Path) -> Result<bool, KeyError> {
-    let unreadable =
-        |path: &Path, reason| KeyError::Unreadable { path: path.to_owned(), reason };
+    let unreadable = |path: &Path, reason| KeyError::Unreadable { path: path.to_owned(), reason };
     fs::create_dir_all(folder).map_err(|reason| unreadable(folder, reason))?;
     if !files(folder)?.is_empty() {
         return Ok(false);

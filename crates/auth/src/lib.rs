@@ -4,8 +4,10 @@
 //! traits of [`wharf_core::metadata`].
 
 pub mod decision;
+pub mod key_store;
 pub mod keys;
 pub mod password;
 pub mod scope;
 pub mod secret;
+pub mod sign_in;
 pub mod token;

@@ -18,7 +18,9 @@ pub const LONGEST: usize = 8 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
     /// It is longer than [`LONGEST`], or names more than [`MOST_REPOSITORIES`].
-    #[error("a token is asked for {MOST_REPOSITORIES} repositories and {LONGEST} bytes of scope at most")]
+    #[error(
+        "a token is asked for {MOST_REPOSITORIES} repositories and {LONGEST} bytes of scope at most"
+    )]
     TooMuch,
     /// It has another form.
     #[error("{0:?} is no scope such as repository:team/app:pull,push or registry:catalog:*")]
@@ -113,7 +115,9 @@ mod tests {
 
     #[test]
     fn another_form_is_refused_with_its_text() {
-        for text in ["repository", "repository:a", "repository:A:pull", "repository:a/../b:pull", "x"] {
+        for text in
+            ["repository", "repository:a", "repository:A:pull", "repository:a/../b:pull", "x"]
+        {
             assert_eq!(parse([text]), Err(ScopeError::Form(text.into())), "{text}");
         }
     }

@@ -116,7 +116,10 @@ mod tests {
         for kind in SecretKind::ALL {
             let secret = MachineSecret::new(kind, &SystemRandom);
             let text = secret.expose();
-            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{text}");
+            assert!(
+                text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),
+                "{text}"
+            );
             assert_eq!(MachineSecret::recognise(text), Some((kind, secret.clone())));
             assert!(!format!("{secret:?}").contains(&text[10..20]));
             assert_ne!(MachineSecret::new(kind, &SystemRandom).hash(), secret.hash());

@@ -91,7 +91,8 @@ pub struct IssuedToken {
 pub fn issue(
     keys: &KeyRing,
     authority: &Authority,
-    caller: &Caller,
+    principal: &Principal,
+    rights: &Rights,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<IssuedToken, CannotSign> {
@@ -101,13 +102,13 @@ pub fn issue(
     random.fill(&mut id);
     let claims = Claims {
         iss: authority.issuer.clone(),
-        sub: caller.principal.to_string(),
+        sub: principal.to_string(),
         aud: authority.service.clone(),
         exp: now + authority.life.as_secs(),
         nbf: now,
         iat: now,
         jti: format!("{:032x}", u128::from_be_bytes(id)),
-        access: stated(&caller.rights),
+        access: stated(rights),
     };
     let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::RS256) };
     let text = jsonwebtoken::encode(&header, &claims, &key.key).map_err(|_| CannotSign)?;
@@ -166,7 +167,7 @@ impl Verifier {
         if principal == Principal::System {
             return Err(TokenError::Form);
         }
-        Ok(Caller { principal, rights: granted(claims.access)? })
+        Ok(Caller { principal, rights: Some(granted(claims.access)?) })
     }
 }
 

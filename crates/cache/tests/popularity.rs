@@ -165,7 +165,8 @@ impl Node {
         });
         let reference = "latest".parse().unwrap();
         let operation = PutManifest { repository: image(number), reference, tags: Vec::new() };
-        let operation = self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap();
+        let operation =
+            self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap();
         let push = PushManifest {
             payload: payload.to_string().into(),
             content_type: None,
@@ -178,7 +179,8 @@ impl Node {
     async fn pull(&self, number: usize) -> u64 {
         let reference = "latest".parse().unwrap();
         let operation = PullManifest { repository: image(number), reference };
-        let operation = self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap();
+        let operation =
+            self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap();
         let manifest = self.registry.pull_manifest(&operation).await.unwrap();
         let document: serde_json::Value = serde_json::from_slice(&manifest.payload).unwrap();
         document["annotations"]["round"].as_str().unwrap().parse().unwrap()

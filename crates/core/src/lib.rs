@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod assembly_line;
+pub mod authority;
 pub mod blobs;
 pub mod cache;
 pub mod clock;

@@ -75,6 +75,7 @@ impl Rights {
     #[must_use]
     pub fn allow(&self, requirement: Requirement<'_>) -> bool {
         match requirement {
+            // Whoever has a token was let in, and be it for nothing more.
             Requirement::Access => true,
             Requirement::Catalog => self.catalog,
             Requirement::Repository(name, action) => self
@@ -90,15 +91,15 @@ impl Rights {
 pub struct Caller {
     /// Who.
     pub principal: Principal,
-    /// What they may do.
-    pub rights: Rights,
+    /// What their token states; `None` for who came without one.
+    pub rights: Option<Rights>,
 }
 
 impl Caller {
-    /// Somebody who was granted nothing: all there is where there is no access control.
+    /// Somebody without a token: all there is where there is no access control.
     #[must_use]
-    pub fn new(principal: Principal) -> Self {
-        Self { principal, rights: Rights::default() }
+    pub const fn new(principal: Principal) -> Self {
+        Self { principal, rights: None }
     }
 }
 
@@ -151,11 +152,11 @@ impl Permissions for AsGranted {
         caller: &Caller,
         requirement: Requirement<'_>,
     ) -> Result<bool, StoreError> {
-        Ok(caller.rights.allow(requirement))
+        Ok(caller.rights.as_ref().is_some_and(|rights| rights.allow(requirement)))
     }
 
     fn sources(&self, caller: &Caller) -> Sources {
-        let named = caller.rights.repositories.iter();
+        let named = caller.rights.iter().flat_map(|rights| &rights.repositories);
         let pulled = named.filter(|(_, actions)| actions.contains(Action::Pull));
         Sources::PublicOr(pulled.map(|(repository, _)| repository.clone()).collect())
     }

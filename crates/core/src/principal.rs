@@ -72,8 +72,9 @@ impl FromStr for RobotName {
     type Err = NoAccountName;
 
     fn from_str(text: &str) -> Result<Self, NoAccountName> {
-        let (namespace, name) =
-            text.split_once(ROBOT).ok_or_else(|| NoAccountName(text.chars().take(LONGEST).collect()))?;
+        let (namespace, name) = text
+            .split_once(ROBOT)
+            .ok_or_else(|| NoAccountName(text.chars().take(LONGEST).collect()))?;
         Ok(Self { namespace: namespace.parse()?, name: name.parse()? })
     }
 }
@@ -127,7 +128,9 @@ mod tests {
         for text in ["anonymous", "system", "user:ada", "user:a-b.c", "robot:team+ci-1"] {
             assert_eq!(text.parse::<Principal>().unwrap().to_string(), text);
         }
-        for text in ["", "user:", "user:A", "ada", "root:ada", "robot:ci", "robot:a+b+c", "user:ab:cd"] {
+        for text in
+            ["", "user:", "user:A", "ada", "root:ada", "robot:ci", "robot:a+b+c", "user:ab:cd"]
+        {
             assert!(text.parse::<Principal>().is_err(), "{text:?}");
         }
     }

@@ -94,9 +94,13 @@ fn a_disabled_user_keeps_what_everyone_has() {
 
 #[test]
 fn a_pattern_reaches_the_repositories_that_it_covers() {
-    for (pattern, expected) in
-        [("team/*", "ppd"), ("team/app", "ppd"), ("team/app-*", "---"), ("*", "ppd"), ("team", "---")]
-    {
+    for (pattern, expected) in [
+        ("team/*", "ppd"),
+        ("team/app", "ppd"),
+        ("team/app-*", "---"),
+        ("*", "ppd"),
+        ("team", "---"),
+    ] {
         let facts = granted(Some(Visibility::Private), vec![grant(Role::Maintain, Some(pattern))]);
         assert_eq!(letters("user:ada", &facts), expected, "{pattern}");
     }
@@ -135,7 +139,9 @@ fn more_facts_never_take_an_action_away() {
     let name = "team/app".parse().unwrap();
     let all: Actions = Action::ALL.into_iter().collect();
     let who = principal("user:ada");
-    for visibility in [None, Some(Visibility::Private), Some(Visibility::Internal), Some(Visibility::Public)] {
+    for visibility in
+        [None, Some(Visibility::Private), Some(Visibility::Internal), Some(Visibility::Public)]
+    {
         for role in Role::ALL {
             let less = granted(visibility, vec![grant(role, Some("team/*"))]);
             let before = allowed(&who, &name, all, &less);

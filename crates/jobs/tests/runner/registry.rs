@@ -55,7 +55,8 @@ impl Node {
 
     async fn start_upload(&self) {
         let operation = StartUpload { repository: "a".parse().unwrap() };
-        let operation = self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap();
+        let operation =
+            self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap();
         self.registry.start_upload(&operation, Algorithm::Sha256).await.unwrap();
     }
 

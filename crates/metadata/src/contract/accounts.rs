@@ -93,9 +93,8 @@ pub async fn a_disabled_user_is_active_no_more(stand: &Stand) {
         (facts.active, facts.site_admin)
     };
     assert_eq!(active().await, (true, true));
-    let set = async |disabled| {
-        stand.accounts.set_disabled(account("root"), disabled).await.unwrap()
-    };
+    let set =
+        async |disabled| stand.accounts.set_disabled(account("root"), disabled).await.unwrap();
     assert_eq!(set(true).await, Change::Done);
     assert_eq!(active().await, (false, false));
     assert!(stand.accounts.find_user(account("root")).await.unwrap().unwrap().disabled);
@@ -151,7 +150,10 @@ pub async fn what_is_granted_to_a_team_is_a_fact_of_its_members(stand: &Stand) {
     };
     assert_eq!(set(true).await, Change::NotFound);
     assert_eq!(stand.accounts.create_team(team.clone(), devs.clone()).await.unwrap(), Change::Done);
-    assert_eq!(stand.accounts.create_team(team.clone(), devs.clone()).await.unwrap(), Change::Taken);
+    assert_eq!(
+        stand.accounts.create_team(team.clone(), devs.clone()).await.unwrap(),
+        Change::Taken
+    );
     put(stand, Subject::Team(devs.clone()), Role::Write, None).await;
     assert_eq!(grants(stand, "user:bob", "team/app").await, []);
     for _ in 0..2 {
@@ -299,7 +301,8 @@ pub async fn another_password_ends_what_refreshes(stand: &Stand) {
 /// Private where nothing is said, and what is there stays as it is.
 pub async fn a_new_repository_is_as_visible_as_its_namespace_says(stand: &Stand) {
     people(stand).await;
-    let visibility = async |repository: &str| facts(stand, "anonymous", repository).await.repository;
+    let visibility =
+        async |repository: &str| facts(stand, "anonymous", repository).await.repository;
     for repository in ["team/old", "unknown/app"] {
         stand.start(repository).await;
         assert_eq!(visibility(repository).await, Some(Visibility::Private), "{repository}");

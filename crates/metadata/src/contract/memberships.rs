@@ -1,7 +1,7 @@
 //! Rules of memberships: which repository holds which blob.
 
-use wharf_core::blobs::ObjectKey;
 use wharf_core::access::Visibility;
+use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{MountBlob, Precondition, RemoveBlob, RemoveOutcome};
 use wharf_core::permissions::Sources;
 use wharf_oci::Digest;

@@ -122,7 +122,8 @@ async fn is_held(on: &mut dyn Statements, mount: &MountBlob) -> Result<bool> {
             is_held_by(on, from, digest).await
         }
         (Some(from), Sources::PublicOr(_)) => {
-            let sql = "SELECT 1 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
+            let sql =
+                "SELECT 1 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
                  WHERE r.name = $1 AND r.visibility = 'public' AND b.blob_digest = $2";
             Ok(!on.query(sql, arguments![from.as_str(), digest]).await?.is_empty())
         }
@@ -131,7 +132,8 @@ async fn is_held(on: &mut dyn Statements, mount: &MountBlob) -> Result<bool> {
             Ok(!on.query(sql, arguments![digest]).await?.is_empty())
         }
         (None, Sources::PublicOr(named)) => {
-            let sql = "SELECT 1 FROM repository_blobs b JOIN repositories r ON r.id = b.repository_id
+            let sql =
+                "SELECT 1 FROM repository_blobs b JOIN repositories r ON r.id = b.repository_id
                  WHERE b.blob_digest = $1 AND r.visibility = 'public' LIMIT 1";
             let mut held = !on.query(sql, arguments![digest]).await?.is_empty();
             for from in named {

@@ -1,5 +1,6 @@
 //! The wiring: which stores, settings and server a configuration asks for.
 
+pub mod access;
 mod blobs;
 mod cache;
 mod delivery;
@@ -8,14 +9,13 @@ pub mod metadata;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
-use wharf_core::metadata::{EventLog, Jobs};
-use wharf_core::permissions::Everyone;
+use wharf_core::metadata::{Accounts, EventLog, Jobs};
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
 use wharf_http::origin::{IpNet, Origin};
 use wharf_http::serve;
 
-use crate::config::{BlobsUrl, Config, DatabaseUrl, Role};
+use crate::config::{Config, Role, keeps_data_folder};
 use crate::data_folder::DataFolder;
 use crate::telemetry;
 
@@ -24,6 +24,7 @@ pub struct Node {
     pub registry: Arc<Registry>,
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
+    pub accounts: Arc<dyn Accounts>,
 }
 
 /// Opens the stores. What of them lies in the data folder needs [`data_folder`] to be opened first, and kept.
@@ -31,24 +32,23 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let stores = metadata::open(config).await?;
     let store = blobs::open(config).await?;
     let parts = Parts {
-        metadata: stores.metadata,
+        metadata: Arc::clone(&stores.metadata),
         signed: delivery::signed(config, store.signed)?,
         blobs: store.blobs,
         mapped: store.mapped,
         leftovers: store.leftovers,
-        cache: cache::open(config, stores.epochs)?,
-        permissions: Arc::new(Everyone),
+        cache: cache::open(config, Arc::clone(&stores.epochs))?,
+        permissions: access::permissions(config),
         random: Arc::new(SystemRandom),
     };
     let registry = Arc::new(Registry::new(parts, rules(config)));
-    Ok(Node { registry, jobs: stores.jobs, events: stores.events })
+    let metadata::Stores { jobs, events, accounts, .. } = stores;
+    Ok(Node { registry, jobs, events, accounts })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
 pub fn data_folder(config: &Config) -> anyhow::Result<Option<DataFolder>> {
-    let local = matches!(config.database.url, DatabaseUrl::DataFolder | DatabaseUrl::Sqlite(_))
-        || matches!(config.blobs.url, BlobsUrl::DataFolder);
-    local.then(|| DataFolder::open(config.data.folder.as_ref())).transpose()
+    keeps_data_folder(config).then(|| DataFolder::open(config.data.folder.as_ref())).transpose()
 }
 
 fn rules(config: &Config) -> Rules {
@@ -65,7 +65,7 @@ fn rules(config: &Config) -> Rules {
 }
 
 /// The settings of the API.
-pub fn api(config: &Config) -> anyhow::Result<api::Settings> {
+pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::Settings> {
     let http = &config.http;
     let trusted_proxies: Vec<IpNet> =
         http.trusted_proxies.iter().map(|network| network.get()).collect();
@@ -74,6 +74,7 @@ pub fn api(config: &Config) -> anyhow::Result<api::Settings> {
     Ok(api::Settings {
         origin: Origin { external_url: http.external_url.0.clone(), trusted_proxies },
         registry: config.node.roles.contains(&Role::Registry),
+        access,
         delivery: delivery::rules(config)?,
         tag_max_age: http.tag_max_age.get(),
         min_chunk: config.uploads.min_chunk.get(),

@@ -16,10 +16,7 @@ pub(crate) const fn changed(rows: u64) -> Change {
 }
 
 /// A namespace's row.
-pub(crate) async fn namespace(
-    on: &mut dyn Statements,
-    name: &AccountName,
-) -> Result<Option<i64>> {
+pub(crate) async fn namespace(on: &mut dyn Statements, name: &AccountName) -> Result<Option<i64>> {
     one(on, "SELECT id FROM namespaces WHERE name = $1", name).await
 }
 

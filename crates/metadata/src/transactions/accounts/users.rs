@@ -178,7 +178,8 @@ impl Transaction for SetNamespace {
     type Output = Change;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        let sql = "UPDATE namespaces SET default_visibility = $1, create_on_push = $2 WHERE name = $3";
+        let sql =
+            "UPDATE namespaces SET default_visibility = $1, create_on_push = $2 WHERE name = $3";
         let create = i64::from(self.create_on_push);
         let arguments = arguments![self.visibility.name(), create, self.name.as_str()];
         Ok(changed(on.execute(sql, arguments).await?))
