@@ -12,7 +12,7 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Cache, Key, Kind, Lookup, Ticket};
 use wharf_core::metadata::*;
 use wharf_core::operation::Requirement;
-use wharf_core::permissions::{Permissions, Principal};
+use wharf_core::permissions::{Caller, Permissions, Sources};
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Digest, Reference, RepositoryName, Tag};
 
@@ -78,10 +78,14 @@ pub struct Touched(pub Arc<Watched>);
 
 #[async_trait]
 impl Permissions for Asking {
-    async fn allows(&self, _: &Principal, needed: Requirement<'_>) -> Result<bool, StoreError> {
+    async fn allows(&self, _: &Caller, needed: Requirement<'_>) -> Result<bool, StoreError> {
         let touched_before = self.0.touches();
         self.0.asked().push(Asked { requirement: shown(needed), touched_before });
         Ok(self.0.allows)
+    }
+
+    fn sources(&self, _: &Caller) -> Sources {
+        Sources::Any
     }
 }
 
@@ -135,7 +139,6 @@ touched! {
     }
     Memberships {
         find_blob(RepositoryName, Digest) -> Option<ObjectKey> = None;
-        find_holders(Digest, usize) -> Vec<RepositoryName> = Vec::new();
         mount_blob(MountBlob) -> bool = false;
         remove_blob(RemoveBlob) -> RemoveOutcome = RemoveOutcome::NotHeld;
     }

@@ -9,18 +9,20 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Which crates of the workspace each may depend on: ARCHITECTURE.md, "The house". Tests may know more.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("wharf-oci", &[]),
     ("wharf-core", &["wharf-oci"]),
     ("wharf-metadata", &["wharf-core", "wharf-oci"]),
     ("wharf-blobs", &["wharf-core", "wharf-oci"]),
     ("wharf-cache", &["wharf-core", "wharf-oci"]),
+    ("wharf-auth", &["wharf-core", "wharf-oci"]),
     ("wharf-http", &["wharf-core", "wharf-oci"]),
     ("wharf-jobs", &["wharf-core"]),
     ("wharf-client", &["wharf-oci"]),
     (
         "wharf",
         &[
+            "wharf-auth",
             "wharf-blobs",
             "wharf-cache",
             "wharf-client",

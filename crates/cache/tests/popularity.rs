@@ -15,7 +15,7 @@ use wharf_core::cache::{Cache, Epoch, Epochs, Key, Kind, Lookup};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::*;
 use wharf_core::operation::{PullManifest, PutManifest};
-use wharf_core::permissions::{Everyone, Principal};
+use wharf_core::permissions::{Caller, Everyone, Principal};
 use wharf_core::{Parts, PushManifest, Registry, Rules, StoreError, UploadId};
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
@@ -80,7 +80,6 @@ unused! {
     }
     Memberships {
         find_blob(RepositoryName, Digest) -> Option<ObjectKey>;
-        find_holders(Digest, usize) -> Vec<RepositoryName>;
         mount_blob(MountBlob) -> bool;
         remove_blob(RemoveBlob) -> RemoveOutcome;
     }
@@ -166,7 +165,8 @@ impl Node {
         });
         let reference = "latest".parse().unwrap();
         let operation = PutManifest { repository: image(number), reference, tags: Vec::new() };
-        let operation = self.registry.permit(Principal::Anonymous, operation).await.unwrap();
+        let operation =
+            self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap();
         let push = PushManifest {
             payload: payload.to_string().into(),
             content_type: None,
@@ -179,7 +179,8 @@ impl Node {
     async fn pull(&self, number: usize) -> u64 {
         let reference = "latest".parse().unwrap();
         let operation = PullManifest { repository: image(number), reference };
-        let operation = self.registry.permit(Principal::Anonymous, operation).await.unwrap();
+        let operation =
+            self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap();
         let manifest = self.registry.pull_manifest(&operation).await.unwrap();
         let document: serde_json::Value = serde_json::from_slice(&manifest.payload).unwrap();
         document["annotations"]["round"].as_str().unwrap().parse().unwrap()

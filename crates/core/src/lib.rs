@@ -2,7 +2,9 @@
 //!
 //! No HTTP, no SQL, no files here: those are behind [`metadata`], [`blobs`], [`cache`] and [`permissions`].
 
+pub mod access;
 pub mod assembly_line;
+pub mod authority;
 pub mod blobs;
 pub mod cache;
 pub mod clock;
@@ -12,6 +14,7 @@ mod intake;
 pub mod metadata;
 pub mod operation;
 pub mod permissions;
+mod principal;
 mod registry;
 mod upload_id;
 

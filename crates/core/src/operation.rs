@@ -15,6 +15,21 @@ pub enum Action {
     Delete,
 }
 
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::Delete];
+
+    /// Its name in scopes and tokens.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// A right that an operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requirement<'a> {

@@ -26,14 +26,13 @@ CREATE TABLE event_readers (
     event_id        bigint NOT NULL
 );
 
--- One row. Whatever was cached under another number is not served; while it is odd, nothing shared is. The first
--- number is chance: databases that meet in one Redis never take what another has put there.
+-- One row. Whatever was cached under another number is not served; while it is odd, nothing shared is.
 CREATE TABLE cache_epoch (
     only_row  boolean NOT NULL PRIMARY KEY DEFAULT true CHECK (only_row),
     epoch     bigint  NOT NULL,
     since     bigint  NOT NULL
 );
-INSERT INTO cache_epoch (epoch, since) VALUES (floor(random() * 2305843009213693952)::bigint * 2, 0);
+INSERT INTO cache_epoch (epoch, since) VALUES (0, 0);
 
 -- The partitions of the event log, but for the default one: `events_<first_id>` holds the ids from `first_id` to
 -- before `past_id`.

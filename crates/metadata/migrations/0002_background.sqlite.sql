@@ -24,11 +24,10 @@ CREATE TABLE event_readers (
     event_id        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row. Whatever was cached under another number is not served; while it is odd, nothing shared is. The first
--- number is chance: databases that meet in one Redis never take what another has put there.
+-- One row. Whatever was cached under another number is not served; while it is odd, nothing shared is.
 CREATE TABLE cache_epoch (
     only_row  INTEGER NOT NULL PRIMARY KEY DEFAULT 1 CHECK (only_row = 1),
     epoch     INTEGER NOT NULL,
     since     INTEGER NOT NULL
 ) STRICT;
-INSERT INTO cache_epoch (epoch, since) VALUES (abs(random() >> 2) * 2, 0);
+INSERT INTO cache_epoch (epoch, since) VALUES (0, 0);

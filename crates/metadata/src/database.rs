@@ -1,5 +1,7 @@
 //! The traits of the core on any engine: each method hands one transaction to it.
 
+mod accounts;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -115,10 +117,6 @@ impl<E: Engine> Memberships for Database<E> {
         digest: Digest,
     ) -> Result<Option<ObjectKey>> {
         self.engine.read(memberships::Find { repository, digest }).await
-    }
-
-    async fn find_holders(&self, digest: Digest, limit: usize) -> Result<Vec<RepositoryName>> {
-        self.engine.read(memberships::FindHolders { digest, limit }).await
     }
 
     async fn mount_blob(&self, mount: MountBlob) -> Result<bool> {

@@ -28,6 +28,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0002_background.sqlite.sql"),
         postgres: include_str!("../migrations/0002_background.postgres.sql"),
     },
+    Migration {
+        version: 3,
+        name: "epoch",
+        sqlite: include_str!("../migrations/0003_epoch.sqlite.sql"),
+        postgres: include_str!("../migrations/0003_epoch.postgres.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "access",
+        sqlite: include_str!("../migrations/0004_access.sqlite.sql"),
+        postgres: include_str!("../migrations/0004_access.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -5,6 +5,7 @@ use wharf_oci::{Digest, RepositoryName};
 
 use crate::StoreError;
 use crate::blobs::ObjectKey;
+use crate::permissions::Sources;
 
 /// Adds a membership for a blob that another repository holds.
 #[derive(Clone, Debug)]
@@ -13,8 +14,10 @@ pub struct MountBlob {
     pub repository: RepositoryName,
     /// Which.
     pub digest: Digest,
-    /// Who must hold it.
-    pub from: RepositoryName,
+    /// Who must hold it; any of the sources where nobody is named.
+    pub from: Option<RepositoryName>,
+    /// Who may be asked for it. Of all others nothing is told, not even by which statements run.
+    pub sources: Sources,
 }
 
 /// Removes a membership.
@@ -47,15 +50,8 @@ pub trait Memberships: Send + Sync + 'static {
         digest: Digest,
     ) -> Result<Option<ObjectKey>, StoreError>;
 
-    /// Up to `limit` repositories that hold the blob.
-    async fn find_holders(
-        &self,
-        digest: Digest,
-        limit: usize,
-    ) -> Result<Vec<RepositoryName>, StoreError>;
-
     /// Adds a membership by the rules of sharing: the mark row is taken first, and a condemned blob is not
-    /// added. `false` when the source does not hold the blob or it is condemned.
+    /// added. `false` when no source holds the blob or it is condemned.
     async fn mount_blob(&self, mount: MountBlob) -> Result<bool, StoreError>;
 
     /// Removes a membership, unless a manifest of the repository needs it.

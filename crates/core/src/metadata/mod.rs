@@ -1,5 +1,6 @@
 //! The seam to the database, a trait a noun. One method is one whole transaction, named by its intent.
 
+mod accounts;
 mod event_log;
 mod jobs;
 mod last_known;
@@ -9,6 +10,9 @@ mod repositories;
 mod tags;
 mod uploads;
 
+pub use accounts::{
+    Accounts, Change, NewGrant, NewRobot, NewToken, NewUser, SecretHolder, Subject, TokenKind, User,
+};
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };

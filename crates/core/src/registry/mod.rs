@@ -25,7 +25,7 @@ use crate::clock::Random;
 use crate::delivery::SignedUrls;
 use crate::metadata::{LastKnown, Metadata};
 use crate::operation::Operation;
-use crate::permissions::{Permissions, Permitted, Principal, permit};
+use crate::permissions::{Caller, Permissions, Permitted, permit};
 use crate::{Error, StoreError};
 
 use blobs::BlobRead;
@@ -129,10 +129,10 @@ impl Registry {
     /// [`Error::Denied`], or a store's fault when the right cannot be told.
     pub async fn permit<O: Operation>(
         &self,
-        principal: Principal,
+        caller: Caller,
         operation: O,
     ) -> Result<Permitted<O>, Error> {
-        permit(&*self.parts.permissions, principal, operation).await
+        permit(&*self.parts.permissions, caller, operation).await
     }
 
     /// How many look-ups of that kind were spared, since one of the same was under way.

@@ -6,16 +6,12 @@ use crate::cache::Kind;
 use crate::intake::Source;
 use crate::metadata::{MountBlob as Mount, StartUpload as Start, Upload};
 use crate::operation::{
-    Action, AppendUpload, CancelUpload, FinishUpload, GetUpload, MountBlob, Requirement,
-    StartUpload,
+    AppendUpload, CancelUpload, FinishUpload, GetUpload, MountBlob, StartUpload,
 };
-use crate::permissions::{Permitted, Principal};
+use crate::permissions::{Permitted, Principal, Sources};
 use crate::registry::Registry;
 use crate::registry::staging::stage_error;
 use crate::{Error, Missing, UploadId};
-
-/// How many repositories are looked at for one that a mount without `from` may read.
-const MOUNT_SOURCES: usize = 16;
 
 /// How many uploads one transaction looks for, where leftovers are collected.
 const LEFTOVERS_AT_ONCE: usize = 200;
@@ -65,27 +61,37 @@ impl Registry {
     /// # Errors
     /// A store's fault only: a source that is not there or may not be read is no error.
     pub async fn mount_blob(&self, operation: &Permitted<MountBlob>) -> Result<Mounted, Error> {
-        let MountBlob { repository, digest, from } = &**operation;
-        let sources = match from {
-            Some(from) => vec![from.clone()],
-            None => self.parts.metadata.find_holders(*digest, MOUNT_SOURCES).await?,
-        };
-        for from in sources {
-            let pull = Requirement::Repository(&from, Action::Pull);
-            if !self.parts.permissions.allows(operation.principal(), pull).await? {
-                continue;
-            }
-            let mount = Mount { repository: repository.clone(), digest: *digest, from };
-            let mounted = self.parts.metadata.mount_blob(mount).await;
-            if matches!(mounted, Ok(false)) {
-                continue;
-            }
-            self.invalidated(repository, Kind::Blob, mounted).await?;
+        let MountBlob { repository, digest, .. } = &**operation;
+        let sources = self.parts.permissions.sources(operation.caller());
+        if self.mount(operation, sources).await? {
             return Ok(Mounted::Mounted);
         }
         let id = UploadId::random(&*self.parts.random);
         let upload = self.start(id, repository, operation.principal(), digest.algorithm()).await?;
         Ok(Mounted::Upload(UploadState::of(&upload)))
+    }
+
+    /// Adds a blob that its pusher could pull elsewhere, so that it need not be sent: what `HEAD` of a blob does for
+    /// who may push. Returns whether the repository holds it now. Where there is no access control only a mount
+    /// does so.
+    ///
+    /// # Errors
+    /// A store's fault only.
+    pub async fn share_blob(&self, operation: &Permitted<MountBlob>) -> Result<bool, Error> {
+        match self.parts.permissions.sources(operation.caller()) {
+            Sources::Any => Ok(false),
+            sources => self.mount(operation, sources).await,
+        }
+    }
+
+    async fn mount(&self, operation: &MountBlob, sources: Sources) -> Result<bool, Error> {
+        let MountBlob { repository, digest, from } = operation.clone();
+        let mount = Mount { repository, digest, from, sources };
+        let mounted = self.parts.metadata.mount_blob(mount).await;
+        if matches!(mounted, Ok(false)) {
+            return Ok(false);
+        }
+        Ok(self.invalidated(&operation.repository, Kind::Blob, mounted).await?)
     }
 
     /// Pushes a whole blob in one request. Nothing is left behind when it fails.

@@ -105,7 +105,6 @@ delegate! {
     }
     Memberships {
         find_blob(repository: RepositoryName, digest: Digest) -> Option<ObjectKey>;
-        find_holders(digest: Digest, limit: usize) -> Vec<RepositoryName>;
         mount_blob(mount: MountBlob) -> bool;
         remove_blob(removal: RemoveBlob) -> RemoveOutcome;
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use wharf_blobs::{Fault, Method};
 use wharf_core::metadata::Uploads;
 use wharf_core::operation::{AppendUpload, CancelUpload, FinishUpload, GetUpload};
-use wharf_core::permissions::Principal;
+use wharf_core::permissions::{Caller, Principal};
 use wharf_core::{Error, Missing, Result};
 use wharf_oci::{Algorithm, ErrorCode, Hasher};
 
@@ -143,17 +143,17 @@ async fn an_upload_is_unknown_to_another_repository_and_another_principal() {
     ] {
         let registry = &stand.registry;
         let operation = GetUpload { repository: repository.clone(), upload };
-        let operation = registry.permit(principal.clone(), operation).await.unwrap();
+        let operation = registry.permit(Caller::new(principal.clone()), operation).await.unwrap();
         assert!(unknown(&registry.get_upload(&operation).await));
         let operation = AppendUpload { repository: repository.clone(), upload };
-        let operation = registry.permit(principal.clone(), operation).await.unwrap();
+        let operation = registry.permit(Caller::new(principal.clone()), operation).await.unwrap();
         assert!(unknown(&registry.append_upload(&operation, None, whole(&bytes)).await));
         let digest = digest(&bytes);
         let operation = FinishUpload { repository: repository.clone(), upload, digest };
-        let operation = registry.permit(principal.clone(), operation).await.unwrap();
+        let operation = registry.permit(Caller::new(principal.clone()), operation).await.unwrap();
         assert!(unknown(&registry.finish_upload(&operation, None, nothing()).await));
         let operation = CancelUpload { repository, upload };
-        let operation = registry.permit(principal, operation).await.unwrap();
+        let operation = registry.permit(Caller::new(principal), operation).await.unwrap();
         assert!(unknown(&registry.cancel_upload(&operation).await));
     }
     assert_eq!(stand.offset("a", upload).await.unwrap(), 1000);

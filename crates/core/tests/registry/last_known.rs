@@ -9,7 +9,7 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{LastKnown, ListReferrers as Query, Referrer, StoredManifest};
 use wharf_core::operation::*;
-use wharf_core::permissions::{Everyone, Permitted, Principal};
+use wharf_core::permissions::{Caller, Everyone, Permitted, Principal};
 use wharf_core::{Error, Parts, Registry, Rules, StoreError};
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
@@ -88,7 +88,7 @@ impl Copied {
     }
 
     async fn allowed<O: Operation>(&self, operation: O) -> Permitted<O> {
-        self.registry.permit(Principal::Anonymous, operation).await.unwrap()
+        self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap()
     }
 
     /// The metadata are away for the next call of `method`.

@@ -14,7 +14,7 @@ use wharf_core::blobs::Blobs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::Precondition;
 use wharf_core::operation::*;
-use wharf_core::permissions::{Everyone, Permitted, Principal};
+use wharf_core::permissions::{Caller, Everyone, Permitted, Principal};
 use wharf_core::{
     Error, Missing, Parts, PulledManifest, PushManifest, Registry, Result, Rules, Source,
     SourceError, UploadId, UploadState,
@@ -91,7 +91,7 @@ impl<B: Blobs> Stand<B> {
 
     /// The operation as anybody's.
     pub async fn allowed<O: Operation>(&self, operation: O) -> Permitted<O> {
-        self.registry.permit(Principal::Anonymous, operation).await.unwrap()
+        self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap()
     }
 
     pub async fn start(&self, repository: &str) -> Result<UploadId> {

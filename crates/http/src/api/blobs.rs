@@ -5,9 +5,9 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use wharf_core::HeldBlob;
 use wharf_core::blobs::{Content, ReadError};
-use wharf_core::operation::{DeleteBlob, PullBlob};
+use wharf_core::operation::{DeleteBlob, MountBlob, PullBlob};
+use wharf_core::{Error, HeldBlob};
 use wharf_oci::{ByteRange, Digest, ErrorCode};
 
 use crate::api::call::Call;
@@ -21,7 +21,12 @@ use crate::body::{Body, BodyError};
 pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     let (repository, digest) = (call.repository()?, call.digest()?);
     let operation = call.permit(PullBlob { repository, digest }).await?;
-    let blob = call.registry().find_blob(&operation).await?;
+    let blob = match call.registry().find_blob(&operation).await {
+        Err(Error::NotFound(_)) if call.is_head() && share(&call, &operation).await? => {
+            call.registry().find_blob(&operation).await?
+        }
+        found => found?,
+    };
     let headers = &call.head.headers;
     if conditions::has_already(headers, &digest) {
         return Ok(reply::not_modified(&digest, FOR_EVER));
@@ -41,6 +46,18 @@ pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
         Err(ReadError::Unsatisfiable { size }) => Err(unsatisfiable(size)),
         Err(error) => Err(Failure::internal(error.to_string())),
     }
+}
+
+/// Has the repository hold a blob that who asks may push there and could pull elsewhere: it need not be sent then.
+async fn share(call: &Call, wanted: &PullBlob) -> Result<bool, Failure> {
+    if call.settings().access.is_none() {
+        return Ok(false);
+    }
+    let PullBlob { repository, digest } = wanted.clone();
+    let Ok(operation) = call.permit(MountBlob { repository, digest, from: None }).await else {
+        return Ok(false);
+    };
+    Ok(call.registry().share_blob(&operation).await?)
 }
 
 /// The reply that has others carry the blob, where the rules say so.

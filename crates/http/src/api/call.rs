@@ -7,15 +7,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::header::AsHeaderName;
+use http::header::{AsHeaderName, HOST};
 use http::request::Parts;
+use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 use tokio::sync::OwnedSemaphorePermit;
+use wharf_core::authority::BadToken;
 use wharf_core::operation::Operation;
-use wharf_core::permissions::{Permitted, Principal};
+use wharf_core::permissions::{Caller, Permitted, Principal};
 use wharf_core::{Error, Registry, Source, SourceError, UploadId};
 use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName};
 
+use crate::api::access;
 use crate::api::failure::Failure;
 use crate::api::query;
 use crate::api::routes::Place;
@@ -97,8 +100,36 @@ impl Call {
 
     /// Takes an operation past the authorization point.
     pub(super) async fn permit<O: Operation>(&self, operation: O) -> Result<Permitted<O>, Failure> {
-        // Nobody can say who they are yet: there is no access control.
-        Ok(self.registry().permit(Principal::Anonymous, operation).await?)
+        let Some(access) = &self.settings().access else {
+            let caller = Caller::new(Principal::Anonymous);
+            return Ok(self.registry().permit(caller, operation).await?);
+        };
+        let needed = access::needed(operation.requirement());
+        let caller = match access.caller(&self.head.headers) {
+            Ok(caller) => caller,
+            Err(BadToken) => return Err(access.challenge(self, needed, Some("invalid_token"))),
+        };
+        let insufficient = caller.rights.as_ref().map(|_| "insufficient_scope");
+        match self.registry().permit(caller, operation).await {
+            // The same for what is not theirs to see and for what is not there: neither was looked for.
+            Err(Error::Denied) => Err(access.challenge(self, needed, insufficient)),
+            other => Ok(other?),
+        }
+    }
+
+    /// `scheme://host` as the client sees this registry, where a URL has to be absolute.
+    pub(super) fn absolute_base(&self) -> String {
+        let origin = &self.settings().origin;
+        let base = origin.location_base(&self.head.headers, self.connection.peer.ip());
+        if base.starts_with("http") {
+            return base.into_owned();
+        }
+        let scheme = if self.connection.tls { "https" } else { "http" };
+        let host = self.head.uri.authority().map(|authority| authority.as_str());
+        let host = host.or_else(|| self.header(HOST)).unwrap_or_default();
+        // A host that is none would become part of a header.
+        let is_host = host.parse::<Authority>().is_ok_and(|it| !it.as_str().contains('@'));
+        format!("{scheme}://{}{base}", if is_host { host } else { "localhost" })
     }
 
     /// The repository named by the path.

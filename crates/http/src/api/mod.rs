@@ -3,6 +3,7 @@
 //! One resource a file; the whole of it can be read in the table in `routes.rs`. Nothing here knows a
 //! database or a file: everything is asked of [`wharf_core::Registry`].
 
+mod access;
 mod blobs;
 mod call;
 pub mod conditions;
@@ -17,6 +18,7 @@ pub mod routes;
 mod shares;
 mod support;
 mod tags;
+mod token;
 mod unread;
 mod uploads;
 
@@ -31,6 +33,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 use wharf_core::{Error, Registry};
 
+pub use access::Access;
 pub use delivery::{Carrier, Delivery};
 pub use routes::{Endpoint, ROUTES, Resource, Route};
 
@@ -68,6 +71,8 @@ pub struct Settings {
     pub origin: Origin,
     /// Whether the registry is served; else only health is.
     pub registry: bool,
+    /// Whose tokens are taken; `None` serves everyone.
+    pub access: Option<Access>,
     /// Who carries blobs to clients.
     pub delivery: Delivery,
     /// How long a shared cache may keep what a tag names. Zero: it asks each time.
@@ -87,6 +92,7 @@ impl Default for Settings {
         Self {
             origin: Origin::default(),
             registry: true,
+            access: None,
             delivery: Delivery::default(),
             tag_max_age: Duration::ZERO,
             min_chunk: 0,
@@ -240,6 +246,8 @@ async fn dispatch(endpoint: Endpoint, call: Call) -> Result<Response<Body>, Fail
     match endpoint {
         Endpoint::Alive => Ok(health::alive()),
         Endpoint::Ready => health::ready(call).await,
+        Endpoint::IssueToken => token::issue(call).await,
+        Endpoint::TokenKeys => token::keys(&call),
         Endpoint::CheckSupport => support::check(call).await,
         Endpoint::DiscoverExtensions => support::discover(call).await,
         Endpoint::ListRepositories => tags::list_repositories(call).await,

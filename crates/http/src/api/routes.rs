@@ -19,6 +19,10 @@ pub enum Resource {
     Health,
     /// `/readyz`
     Readiness,
+    /// `/token`
+    Token,
+    /// `/.well-known/jwks.json`
+    TokenKeys,
     /// `/v2/`
     Root,
     /// `/v2/_catalog`
@@ -48,6 +52,8 @@ pub enum Resource {
 pub enum Endpoint {
     Alive,
     Ready,
+    IssueToken,
+    TokenKeys,
     CheckSupport,
     DiscoverExtensions,
     ListRepositories,
@@ -88,13 +94,22 @@ const fn route<O: Operation>(method: Method, resource: Resource, endpoint: Endpo
     Route { method, resource, endpoint, operation: O::NAME, mutates: O::MUTATES }
 }
 
+/// What anyone may ask for, to be let in: nothing of the registry is read or changed by it.
+const fn door(method: Method, resource: Resource, endpoint: Endpoint) -> Route {
+    Route { method, resource, endpoint, operation: "token", mutates: false }
+}
+
 /// The whole API.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 27] = [
+pub static ROUTES: [Route; 31] = [
     probe(Method::GET, Resource::Health, Endpoint::Alive),
     probe(Method::HEAD, Resource::Health, Endpoint::Alive),
     probe(Method::GET, Resource::Readiness, Endpoint::Ready),
     probe(Method::HEAD, Resource::Readiness, Endpoint::Ready),
+    door(Method::GET, Resource::Token, Endpoint::IssueToken),
+    door(Method::POST, Resource::Token, Endpoint::IssueToken),
+    door(Method::GET, Resource::TokenKeys, Endpoint::TokenKeys),
+    door(Method::HEAD, Resource::TokenKeys, Endpoint::TokenKeys),
     route::<CheckSupport>(Method::GET, Resource::Root, Endpoint::CheckSupport),
     route::<CheckSupport>(Method::HEAD, Resource::Root, Endpoint::CheckSupport),
     route::<ListRepositories>(Method::GET, Resource::Catalog, Endpoint::ListRepositories),
@@ -157,6 +172,8 @@ fn resource(path: &str) -> Option<(Resource, Place)> {
     match path {
         "/healthz" => return alone(Resource::Health),
         "/readyz" => return alone(Resource::Readiness),
+        "/token" => return alone(Resource::Token),
+        "/.well-known/jwks.json" => return alone(Resource::TokenKeys),
         "/v2/" | "/v2" => return alone(Resource::Root),
         "/v2/_catalog" => return alone(Resource::Catalog),
         "/v2/_oci/ext/discover" => return alone(Resource::Extensions),

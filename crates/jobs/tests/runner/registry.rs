@@ -11,7 +11,7 @@ use wharf_cache::MemoryCache;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{JobState, JobStatus, Jobs, Uploads};
 use wharf_core::operation::StartUpload;
-use wharf_core::permissions::{Everyone, Principal};
+use wharf_core::permissions::{Caller, Everyone, Principal};
 use wharf_core::{Parts, Registry};
 use wharf_jobs::{Rules, RunCounters, RunEnd, RunnerRules};
 use wharf_metadata::{Database, Sqlite};
@@ -56,7 +56,8 @@ impl Node {
 
     async fn start_upload(&self) {
         let operation = StartUpload { repository: "a".parse().unwrap() };
-        let operation = self.registry.permit(Principal::Anonymous, operation).await.unwrap();
+        let operation =
+            self.registry.permit(Caller::new(Principal::Anonymous), operation).await.unwrap();
         self.registry.start_upload(&operation, Algorithm::Sha256).await.unwrap();
     }
 

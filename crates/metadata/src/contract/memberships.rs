@@ -1,14 +1,17 @@
 //! Rules of memberships: which repository holds which blob.
 
+use wharf_core::access::Visibility;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{MountBlob, Precondition, RemoveBlob, RemoveOutcome};
+use wharf_core::permissions::Sources;
 use wharf_oci::Digest;
 
 use super::samples::{blob, commit, image, name};
 use super::stand::Stand;
 
 async fn mount(stand: &Stand, repository: &str, digest: Digest, from: &str) -> bool {
-    let mount = MountBlob { repository: name(repository), digest, from: name(from) };
+    let (from, sources) = (Some(name(from)), Sources::Any);
+    let mount = MountBlob { repository: name(repository), digest, from, sources };
     stand.metadata.mount_blob(mount).await.unwrap()
 }
 
@@ -27,18 +30,36 @@ pub async fn a_blob_is_found_only_where_it_is_held(stand: &Stand) {
     assert_eq!(stand.held("unknown", digest).await, None);
 }
 
-/// As many as are asked for.
-pub async fn the_holders_of_a_blob_are_found(stand: &Stand) {
+/// From any repository where all may be read; else from a public one, or one of those named.
+pub async fn a_mount_takes_from_its_sources_alone(stand: &Stand) {
     let digest = blob("one");
-    for repository in ["a", "b", "c"] {
-        stand.hold(repository, digest).await;
+    stand.hold("private", digest).await;
+    let public = || Sources::PublicOr(Vec::new());
+    let named = |repository: &str| Sources::PublicOr(vec![name(repository)]);
+    let taken = async |from: Option<&str>, sources| {
+        let from = from.map(name);
+        let mount = MountBlob { repository: name("new"), digest, from, sources };
+        stand.metadata.mount_blob(mount).await.unwrap()
+    };
+    let before = stand.everything().await;
+    for from in [None, Some("private"), Some("unknown")] {
+        assert!(!taken(from, public()).await, "{from:?}");
+        assert!(!taken(from, named("other")).await, "{from:?}");
     }
-    stand.hold("d", blob("two")).await;
-    let mut holders = stand.metadata.find_holders(digest, 10).await.unwrap();
-    holders.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-    assert_eq!(holders, [name("a"), name("b"), name("c")]);
-    assert_eq!(stand.metadata.find_holders(digest, 2).await.unwrap().len(), 2);
-    assert!(stand.metadata.find_holders(blob("three"), 10).await.unwrap().is_empty());
+    assert_eq!(stand.everything().await, before);
+    for from in [None, Some("private")] {
+        for sources in [Sources::Any, named("private")] {
+            assert!(taken(from, sources).await, "{from:?}");
+            assert_eq!(remove(stand, "new", digest).await, RemoveOutcome::Removed);
+        }
+    }
+    stand.accounts.set_visibility(name("private"), Visibility::Public).await.unwrap();
+    for from in [None, Some("private")] {
+        assert!(taken(from, public()).await, "{from:?}");
+        assert_eq!(remove(stand, "new", digest).await, RemoveOutcome::Removed);
+    }
+    stand.accounts.set_visibility(name("private"), Visibility::Internal).await.unwrap();
+    assert!(!taken(None, public()).await);
 }
 
 /// And is no news the second time. The repository comes into being by it.

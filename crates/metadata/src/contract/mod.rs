@@ -1,6 +1,7 @@
 //! The contract suite: what metadata does on every engine, one rule a function, each on a new and empty database.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken rule ends in a panic")]
 
+mod accounts;
 mod committing;
 mod event_log;
 mod histories;
@@ -19,6 +20,7 @@ pub(crate) mod stand;
 mod tags;
 mod uploads;
 
+pub use accounts::*;
 pub use committing::*;
 pub use event_log::*;
 pub use histories::*;
@@ -48,9 +50,22 @@ macro_rules! metadata_contract {
             a_repository_without_a_manifest_is_not_listed
             metadata_that_works_says_so
             the_epoch_goes_on_once_from_each_number
+            // Accounts.
+            a_user_is_found_by_name_and_nobody_else_has_it
+            a_disabled_user_is_active_no_more
+            users_are_listed_a_page_at_a_time
+            what_is_granted_to_a_user_is_a_fact
+            what_is_granted_to_a_team_is_a_fact_of_its_members
+            what_is_granted_in_one_namespace_is_no_fact_in_another
+            a_grant_that_is_taken_away_is_no_fact_any_more
+            a_robot_has_grants_in_its_namespace_alone
+            a_secret_is_found_until_it_expires
+            a_robots_new_secret_ends_the_old_one
+            another_password_ends_what_refreshes
+            a_new_repository_is_as_visible_as_its_namespace_says
             // Memberships.
             a_blob_is_found_only_where_it_is_held
-            the_holders_of_a_blob_are_found
+            a_mount_takes_from_its_sources_alone
             a_mount_adds_a_membership
             a_mount_from_where_the_blob_is_not_held_adds_nothing
             a_mount_of_a_marked_blob_takes_the_mark_away

@@ -11,7 +11,7 @@ use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
-    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
+    Accounts, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
     FinishOutcome, FinishUpload, Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome,
     StartUpload,
 };
@@ -62,6 +62,7 @@ pub struct Stand {
     pub(crate) jobs: Arc<dyn Jobs>,
     pub(crate) events: Arc<dyn EventLog>,
     pub(crate) epochs: Arc<dyn Epochs>,
+    pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -69,13 +70,14 @@ pub struct Stand {
 impl Stand {
     /// A stand for new, empty metadata.
     pub fn new(
-        metadata: impl Metadata + Jobs + EventLog + Epochs,
+        metadata: impl Metadata + Jobs + EventLog + Epochs + Accounts,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
         let all = Arc::new(metadata);
         let (metadata, jobs, events) = (all.clone(), all.clone(), all.clone());
-        Self { metadata, jobs, events, epochs: all, clock, inspect: Box::new(inspect) }
+        let (epochs, accounts, inspect) = (all.clone(), all, Box::new(inspect));
+        Self { metadata, jobs, events, epochs, accounts, clock, inspect }
     }
 
     /// Rows, each as its columns joined by spaces.

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{MountBlob, RemoveBlob, RemoveOutcome};
+use wharf_core::permissions::Sources;
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
@@ -96,30 +97,6 @@ impl Transaction for Find {
     }
 }
 
-/// `Memberships::find_holders`
-pub(crate) struct FindHolders {
-    pub(crate) digest: Digest,
-    pub(crate) limit: usize,
-}
-
-#[async_trait]
-impl Transaction for FindHolders {
-    type Output = Vec<RepositoryName>;
-
-    const READS: Reads = Reads::Replica;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
-        let rows = on
-            .query(
-                "SELECT r.name FROM repository_blobs b JOIN repositories r ON r.id = b.repository_id
-                 WHERE b.blob_digest = $1 ORDER BY b.repository_id LIMIT $2",
-                arguments![self.digest, self.limit],
-            )
-            .await?;
-        rows.iter().map(|row| row.parsed(0)).collect()
-    }
-}
-
 #[async_trait]
 impl Transaction for MountBlob {
     type Output = bool;
@@ -128,14 +105,7 @@ impl Transaction for MountBlob {
         if unmark(on, &self.digest).await?.condemned {
             return Ok(false);
         }
-        let held = on
-            .query(
-                "SELECT 1 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
-                 WHERE r.name = $1 AND b.blob_digest = $2",
-                arguments![self.from.as_str(), self.digest],
-            )
-            .await?;
-        if held.is_empty() {
+        if !is_held(on, self).await? {
             return Ok(false);
         }
         let now = on.now().await?;
@@ -143,6 +113,47 @@ impl Transaction for MountBlob {
         add(on, repository, &self.digest, now).await?;
         Ok(true)
     }
+}
+
+/// Whether one of the sources holds the blob.
+async fn is_held(on: &mut dyn Statements, mount: &MountBlob) -> Result<bool> {
+    let digest = &mount.digest;
+    match (&mount.from, &mount.sources) {
+        (Some(from), Sources::Any) => is_held_by(on, from, digest).await,
+        (Some(from), Sources::PublicOr(named)) if named.contains(from) => {
+            is_held_by(on, from, digest).await
+        }
+        (Some(from), Sources::PublicOr(_)) => {
+            let sql =
+                "SELECT 1 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
+                 WHERE r.name = $1 AND r.visibility = 'public' AND b.blob_digest = $2";
+            Ok(!on.query(sql, arguments![from.as_str(), digest]).await?.is_empty())
+        }
+        (None, Sources::Any) => {
+            let sql = "SELECT 1 FROM repository_blobs WHERE blob_digest = $1 LIMIT 1";
+            Ok(!on.query(sql, arguments![digest]).await?.is_empty())
+        }
+        (None, Sources::PublicOr(named)) => {
+            let sql =
+                "SELECT 1 FROM repository_blobs b JOIN repositories r ON r.id = b.repository_id
+                 WHERE b.blob_digest = $1 AND r.visibility = 'public' LIMIT 1";
+            let mut held = !on.query(sql, arguments![digest]).await?.is_empty();
+            for from in named {
+                held |= is_held_by(on, from, digest).await?;
+            }
+            Ok(held)
+        }
+    }
+}
+
+async fn is_held_by(
+    on: &mut dyn Statements,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<bool> {
+    let sql = "SELECT 1 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
+         WHERE r.name = $1 AND b.blob_digest = $2";
+    Ok(!on.query(sql, arguments![repository.as_str(), digest]).await?.is_empty())
 }
 
 #[async_trait]

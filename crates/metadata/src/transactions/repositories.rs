@@ -25,9 +25,10 @@ pub(crate) async fn find_or_create(
     }
     let made = on
         .query(
-            "INSERT INTO repositories (name, created_at) VALUES ($1, $2)
+            "INSERT INTO repositories (name, created_at, visibility) VALUES ($1, $2, coalesce(
+                 (SELECT default_visibility FROM namespaces WHERE name = $3), 'private'))
              ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
-            arguments![name.as_str(), now],
+            arguments![name.as_str(), now, name.namespace()],
         )
         .await?;
     match made.first() {

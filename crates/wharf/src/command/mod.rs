@@ -1,5 +1,6 @@
 //! The command line: its commands, one file each.
 
+mod admin;
 mod announce;
 mod client;
 mod config;
@@ -35,6 +36,8 @@ enum Command {
     Serve(serve::Serve),
     /// Bring the database's schema up to date.
     Migrate(migrate::Migrate),
+    /// Make accounts and grants, in the database itself.
+    Admin(admin::Admin),
     /// Look at background work.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
@@ -60,6 +63,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
     match line.command {
         Command::Serve(command) => serve::execute(&command),
         Command::Migrate(command) => migrate::execute(&command),
+        Command::Admin(command) => admin::execute(&command),
         Command::Jobs(command) => jobs::execute(&command),
         Command::Config(command) => config::execute(&command),
         Command::Version(command) => version::execute(&command),

@@ -79,7 +79,9 @@ async fn run(
     metrics.registry().register_collector(Box::new(node.watched.clone()));
     let metrics = Arc::new(metrics);
     let (log, log_thread) = access_log(config, &metrics)?;
-    let api = Api::new(Arc::clone(&node.registry), wiring::api(config)?, Arc::clone(&metrics), log);
+    let access = wiring::access::open(config, Arc::clone(&node.accounts))?;
+    let settings = wiring::api(config, access)?;
+    let api = Api::new(Arc::clone(&node.registry), settings, Arc::clone(&metrics), log);
     let address = config.http.listen;
     let max_connections = open_files::connections(config.http.max_connections.get());
     let server = Server::bind(serve::Settings { max_connections, ..wiring::server(config) })
@@ -123,7 +125,7 @@ async fn run(
 /// Does jobs until a stop is asked for, where that is this process's part.
 async fn background_work(config: Config, node: wiring::Node, shutdown: Shutdown) {
     if config.node.roles.contains(&Role::Jobs) {
-        let wiring::Node { registry, jobs, events, watched } = node;
+        let wiring::Node { registry, jobs, events, watched, .. } = node;
         let parts = wharf_jobs::Parts { registry, jobs, events, counters: watched.runs };
         wharf_jobs::run(parts, wiring::jobs(&config), shutdown.requested()).await;
     }

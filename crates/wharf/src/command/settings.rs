@@ -18,7 +18,7 @@ pub struct SettingFlags {
     /// Keep everything in this folder [default: ./wharf-data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// Do only this: registry, jobs [default: both]
+    /// Do only this: registry, jobs, token [default: all]
     #[arg(long, value_name = "ROLES")]
     roles: Option<String>,
     /// Serve everyone who can connect: they can push and pull

@@ -1,5 +1,6 @@
 //! The wiring: which stores, settings and server a configuration asks for.
 
+pub mod access;
 mod blobs;
 mod cache;
 mod delivery;
@@ -9,14 +10,13 @@ pub mod metrics;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
-use wharf_core::metadata::{EventLog, Jobs, KeepEvents};
-use wharf_core::permissions::Everyone;
+use wharf_core::metadata::{Accounts, EventLog, Jobs, KeepEvents};
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
 use wharf_http::origin::{IpNet, Origin};
 use wharf_http::serve;
 
-use crate::config::{BlobsUrl, Config, DatabaseUrl, Role};
+use crate::config::{Config, Role, keeps_data_folder};
 use crate::data_folder::DataFolder;
 use crate::telemetry;
 
@@ -25,6 +25,7 @@ pub struct Node {
     pub registry: Arc<Registry>,
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
+    pub accounts: Arc<dyn Accounts>,
     /// What only metrics look at.
     pub watched: metrics::Watched,
 }
@@ -42,7 +43,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         mapped: store.mapped,
         leftovers: store.leftovers,
         cache: cache.cache,
-        permissions: Arc::new(Everyone),
+        permissions: access::permissions(config),
         random: Arc::new(SystemRandom),
     };
     let registry = Arc::new(Registry::new(parts, rules(config)));
@@ -55,14 +56,13 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         runs: Arc::default(),
         queue: Arc::default(),
     };
-    Ok(Node { registry, jobs: stores.jobs, events: stores.events, watched })
+    let (jobs, events, accounts) = (stores.jobs, stores.events, stores.accounts);
+    Ok(Node { registry, jobs, events, accounts, watched })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
 pub fn data_folder(config: &Config) -> anyhow::Result<Option<DataFolder>> {
-    let local = matches!(config.database.url, DatabaseUrl::DataFolder | DatabaseUrl::Sqlite(_))
-        || matches!(config.blobs.url, BlobsUrl::DataFolder);
-    local.then(|| DataFolder::open(config.data.folder.as_ref())).transpose()
+    keeps_data_folder(config).then(|| DataFolder::open(config.data.folder.as_ref())).transpose()
 }
 
 fn rules(config: &Config) -> Rules {
@@ -89,7 +89,7 @@ pub fn jobs(config: &Config) -> wharf_jobs::Rules {
 }
 
 /// The settings of the API.
-pub fn api(config: &Config) -> anyhow::Result<api::Settings> {
+pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::Settings> {
     let http = &config.http;
     let trusted_proxies: Vec<IpNet> =
         http.trusted_proxies.iter().map(|network| network.get()).collect();
@@ -98,6 +98,7 @@ pub fn api(config: &Config) -> anyhow::Result<api::Settings> {
     Ok(api::Settings {
         origin: Origin { external_url: http.external_url.0.clone(), trusted_proxies },
         registry: config.node.roles.contains(&Role::Registry),
+        access,
         delivery: delivery::rules(config)?,
         tag_max_age: http.tag_max_age.get(),
         min_chunk: config.uploads.min_chunk.get(),

@@ -1,5 +1,6 @@
 //! Settings: one table, four layers, and one line for each mistake.
 
+mod access;
 mod declare;
 mod delivery;
 mod document;
@@ -29,7 +30,7 @@ pub use logging::{AccessLog, LogFormat};
 pub use place::{BlobsUrl, CacheUrl, DatabaseUrl};
 pub use problem::{Origin, Problems};
 pub use role::Role;
-pub use rules::is_wide;
+pub use rules::{is_wide, keeps_data_folder};
 pub use table::{Config, SETTINGS, Traces};
 
 use environment::CONFIG_VARIABLE;

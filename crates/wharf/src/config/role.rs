@@ -12,6 +12,8 @@ pub enum Role {
     Registry,
     /// Background work.
     Jobs,
+    /// Issuing access tokens.
+    Token,
 }
 
 impl FromStr for Role {
@@ -21,6 +23,7 @@ impl FromStr for Role {
         match text {
             "registry" => Ok(Role::Registry),
             "jobs" => Ok(Role::Jobs),
+            "token" => Ok(Role::Token),
             _ => Err(Refusal::Malformed),
         }
     }
@@ -31,6 +34,7 @@ impl fmt::Display for Role {
         f.write_str(match self {
             Role::Registry => "registry",
             Role::Jobs => "jobs",
+            Role::Token => "token",
         })
     }
 }

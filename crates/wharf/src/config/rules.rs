@@ -35,10 +35,26 @@ pub fn broken(config: &Config) -> Vec<Problem> {
              there is nothing that they could be replicas of",
         ));
     }
+    if config.access.control && config.http.open {
+        problems.push(Problem::new(
+            "http.open and access.control are both set: either everyone is served, or only who was granted it",
+        ));
+    }
+    if config.access.control && config.access.keys.is_none() && !keeps_data_folder(config) {
+        problems.push(Problem::new(
+            "access.control is set and access.keys is not: nodes without a data folder share keys that you give them",
+        ));
+    }
     if config.node.roles.is_empty() {
         problems.push(Problem::new("node.roles is empty: this process would do nothing"));
     }
     problems
+}
+
+/// Whether something is kept in the data folder, so that it is there after the next start.
+pub fn keeps_data_folder(config: &Config) -> bool {
+    matches!(config.database.url, DatabaseUrl::DataFolder | DatabaseUrl::Sqlite(_))
+        || matches!(config.blobs.url, BlobsUrl::DataFolder)
 }
 
 /// What keeps blobs from being carried as `delivery.mode` says.
@@ -69,17 +85,17 @@ pub fn is_wide(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 
-/// The refusal to serve everyone without having been told to: there is no access control yet, so
+/// The refusal to serve everyone without having been told to: without access control,
 /// listening on more than this machine means that whoever can connect can push and delete.
 pub fn not_open(config: &Config, layers: &Layers) -> Option<Problem> {
     let listen = config.http.listen;
-    if config.http.open || !is_wide(listen) {
+    if config.http.open || config.access.control || !is_wide(listen) {
         return None;
     }
     let origin = exact("http.listen").map(|setting| layers.get(setting).origin.to_string());
     Some(Problem::new(format!(
         "http.listen = \"{listen}\" (from {}) can be reached from other machines and no access \
-         control is configured: everyone could push and pull; add --open (or set http.open) to \
+         control is configured: everyone could push and pull; set access.control, add --open (or set http.open) to \
          serve everyone, or listen on 127.0.0.1:{}",
         origin.unwrap_or_default(),
         listen.port()

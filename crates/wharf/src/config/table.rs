@@ -7,6 +7,7 @@ use wharf_http::origin::ExternalUrl;
 use wharf_metadata::PostgresUrl;
 use wharf_oci::NamePattern;
 
+use super::access::ServiceName;
 use super::declare::{Setting, read, settings, shown};
 use super::delivery::{CdnSignature, DeliveryMode, PathPrefix};
 use super::layers::Layers;
@@ -125,8 +126,25 @@ settings! {
 
     /// What this process does.
     node: Node {
-        /// Serve the registry, do background work, or both. Health is served always.
-        roles: List<Role> = "registry,jobs" => "registry, jobs, or both with a comma between them";
+        /// Serve the registry, do background work, issue access tokens, or several of it. Health is served always.
+        roles: List<Role> = "registry,jobs,token"
+            => "registry, jobs, token, or several with commas between them";
+    }
+
+    /// Who may do what.
+    access: Access {
+        /// Whether everyone may do only what they were granted; else everyone may do everything.
+        control: bool = "false" => "true or false";
+        /// The folder of the keys that sign and verify access tokens, each an RSA key in a PEM file; empty is `keys`
+        /// in the data folder, where a first one is made.
+        keys: Optional<FilePath> = "" => "empty, or the path of a folder";
+        /// What the registry calls itself in challenges and tokens; the same on all nodes.
+        service: ServiceName = "wharf" => "letters, digits, - . _ : and /, such as registry.example.com";
+        /// How long an access token is good for: a right that was taken away ends no later.
+        token_life: Period<30_000, HOUR> = "5m" => "a time from 30s to 1h, such as 5m";
+        /// Where other nodes issue tokens, if this one does not: what stands before `/token`.
+        token_url: Optional<ExternalUrl> = ""
+            => "empty, or a URL without a path, such as https://auth.example.com";
     }
 
     /// What the registry takes and gives.

@@ -9,12 +9,13 @@ use anyhow::Context;
 use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
-use wharf_core::metadata::{EventLog, Jobs, LastKnown, Metadata};
+use wharf_core::metadata::{Accounts, EventLog, Jobs, LastKnown, Metadata};
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
 };
 
 use crate::config::{Config, DatabaseUrl};
+use crate::data_folder::DataFolder;
 
 /// How long a start waits for a database server that cannot be reached: it may be starting too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,18 +31,20 @@ pub struct Stores {
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
     pub epochs: Arc<dyn Epochs>,
+    pub accounts: Arc<dyn Accounts>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
 
 impl Stores {
-    fn of<D: Metadata + Jobs + EventLog + Epochs>(database: Arc<D>) -> Stores {
+    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts>(database: Arc<D>) -> Stores {
         Stores {
             metadata: Arc::clone(&database) as _,
             last_known: None,
             jobs: Arc::clone(&database) as _,
             events: Arc::clone(&database) as _,
-            epochs: database,
+            epochs: Arc::clone(&database) as _,
+            accounts: database,
             connections: None,
         }
     }
@@ -84,6 +87,15 @@ pub async fn beside_others(config: &Config) -> anyhow::Result<Stores> {
         file.display()
     );
     Ok(Stores::of(Arc::new(Database::on_sqlite(sqlite(config)?))))
+}
+
+/// The accounts, for whoever makes them by hand: before the first start as well, which then finds the database.
+pub async fn for_accounts(config: &Config) -> anyhow::Result<Arc<dyn Accounts>> {
+    if matches!(config.database.url, DatabaseUrl::DataFolder) && !sqlite_file(config).exists() {
+        // Made and recognised as a data folder, then left to whoever serves it.
+        drop(DataFolder::open(config.data.folder.as_ref())?);
+    }
+    Ok(open(config).await?.accounts)
 }
 
 /// Brings the schema up to date and returns the versions that were applied to a PostgreSQL database. A SQLite

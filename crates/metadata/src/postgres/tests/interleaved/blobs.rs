@@ -7,6 +7,7 @@ use wharf_core::metadata::{
     CommitOutcome, FinishOutcome, FinishUpload, MountBlob, Progress, RemoveBlob, RemoveOutcome,
     ReserveBlob, ReserveOutcome, StartUpload,
 };
+use wharf_core::permissions::Sources;
 use wharf_oci::{Algorithm, Digest, Hasher};
 
 use super::super::Run;
@@ -169,7 +170,8 @@ async fn a_mount_and_a_collector_that_condemns() {
         let (scene, digest) = (Scene::new().await, blob("one"));
         scene.stand.hold("a", digest).await;
         scene.stand.mark(digest, 0, "marked").await;
-        let mount = MountBlob { repository: name("b"), digest, from: name("a") };
+        let (from, sources) = (Some(name("a")), Sources::Any);
+        let mount = MountBlob { repository: name("b"), digest, from, sources };
         let collect = Run(CONDEMN);
         let removal = RemoveBlob { repository: name("a"), digest };
         let (mounted, removed) = scene.both(how, mount, removal).await;

@@ -1,0 +1,155 @@
+//! The decision as a table that a person can read, and what holds for all facts.
+
+use wharf_core::access::NamespaceFacts;
+
+use super::*;
+
+/// Who asks.
+fn principal(text: &str) -> Principal {
+    text.parse().unwrap()
+}
+
+fn grant(role: Role, pattern: Option<&str>) -> Grant {
+    let pattern = pattern.map(|text| text.parse().unwrap());
+    Grant { id: 7, role, pattern, through: Through::Direct }
+}
+
+/// The facts of a namespace in which who asks has these grants.
+fn granted(repository: Option<Visibility>, grants: Vec<Grant>) -> Facts {
+    let namespace = NamespaceFacts { own: false, create_on_push: true, grants };
+    Facts { active: true, site_admin: false, repository, namespace: Some(namespace) }
+}
+
+/// The actions that are allowed, a letter each.
+fn letters(who: &str, facts: &Facts) -> String {
+    let name = "team/app".parse().unwrap();
+    let all: Actions = Action::ALL.into_iter().collect();
+    let allowed = allowed(&principal(who), &name, all, facts);
+    Action::ALL
+        .into_iter()
+        .map(|it| if allowed.contains(it) { it.name().chars().next().unwrap() } else { '-' })
+        .map(|letter| letter.to_ascii_lowercase())
+        .collect()
+}
+
+#[test]
+fn what_each_role_gives_on_each_visibility() {
+    use Visibility::{Internal, Private, Public};
+    #[rustfmt::skip]
+    let table: [(Option<Role>, Visibility, &str); 15] = [
+        (None,                 Private,  "---"),
+        (None,                 Internal, "p--"),
+        (None,                 Public,   "p--"),
+        (Some(Role::Read),     Private,  "p--"),
+        (Some(Role::Read),     Internal, "p--"),
+        (Some(Role::Read),     Public,   "p--"),
+        (Some(Role::Write),    Private,  "pp-"),
+        (Some(Role::Write),    Internal, "pp-"),
+        (Some(Role::Write),    Public,   "pp-"),
+        (Some(Role::Maintain), Private,  "ppd"),
+        (Some(Role::Maintain), Internal, "ppd"),
+        (Some(Role::Maintain), Public,   "ppd"),
+        (Some(Role::Admin),    Private,  "ppd"),
+        (Some(Role::Admin),    Internal, "ppd"),
+        (Some(Role::Admin),    Public,   "ppd"),
+    ];
+    for (role, visibility, expected) in table {
+        let grants = role.map(|role| grant(role, None)).into_iter().collect();
+        let facts = granted(Some(visibility), grants);
+        assert_eq!(letters("user:ada", &facts), expected, "{role:?} {visibility:?}");
+    }
+}
+
+#[test]
+fn the_anonymous_read_what_is_public_and_nothing_else() {
+    for (visibility, expected) in [
+        (None, "---"),
+        (Some(Visibility::Private), "---"),
+        (Some(Visibility::Internal), "---"),
+        (Some(Visibility::Public), "p--"),
+    ] {
+        // Whatever else the facts say.
+        let mut facts = granted(visibility, vec![grant(Role::Admin, None)]);
+        facts.site_admin = true;
+        assert_eq!(letters("anonymous", &facts), expected, "{visibility:?}");
+    }
+}
+
+#[test]
+fn a_robot_is_not_a_logged_in_user() {
+    let facts = granted(Some(Visibility::Internal), Vec::new());
+    assert_eq!(letters("robot:other+ci", &facts), "---");
+    assert_eq!(letters("user:ada", &facts), "p--");
+}
+
+#[test]
+fn a_disabled_user_keeps_what_everyone_has() {
+    for visibility in Visibility::ALL {
+        let mut facts = granted(Some(visibility), vec![grant(Role::Admin, None)]);
+        (facts.active, facts.site_admin) = (false, true);
+        let expected = if visibility == Visibility::Public { "p--" } else { "---" };
+        assert_eq!(letters("user:ada", &facts), expected, "{visibility:?}");
+    }
+}
+
+#[test]
+fn a_pattern_reaches_the_repositories_that_it_covers() {
+    for (pattern, expected) in [
+        ("team/*", "ppd"),
+        ("team/app", "ppd"),
+        ("team/app-*", "---"),
+        ("*", "ppd"),
+        ("team", "---"),
+    ] {
+        let facts = granted(Some(Visibility::Private), vec![grant(Role::Maintain, Some(pattern))]);
+        assert_eq!(letters("user:ada", &facts), expected, "{pattern}");
+    }
+}
+
+#[test]
+fn of_several_grants_the_greatest_counts_and_is_named() {
+    let grants = vec![grant(Role::Read, None), grant(Role::Write, Some("team/a*"))];
+    let facts = granted(Some(Visibility::Private), grants);
+    let name = "team/app".parse().unwrap();
+    let reason = decide(&principal("user:ada"), &name, Action::Push, &facts);
+    assert_eq!(reason.to_string(), "allowed: grant 7 gives write on team/a*");
+}
+
+#[test]
+fn a_repository_that_does_not_exist_is_made_by_a_push_only_where_that_is_allowed() {
+    let mut facts = granted(None, vec![grant(Role::Write, None)]);
+    assert_eq!(letters("user:ada", &facts), "pp-");
+    facts.namespace.as_mut().unwrap().create_on_push = false;
+    assert_eq!(letters("user:ada", &facts), "p--");
+    facts.namespace.as_mut().unwrap().own = true;
+    assert_eq!(letters("user:ada", &facts), "p-d");
+    facts.site_admin = true;
+    assert_eq!(letters("user:ada", &facts), "ppd");
+}
+
+#[test]
+fn nothing_is_given_in_a_namespace_that_does_not_exist() {
+    let facts = Facts { active: true, ..Facts::default() };
+    assert_eq!(letters("user:ada", &facts), "---");
+}
+
+#[test]
+fn more_facts_never_take_an_action_away() {
+    // Monotone: adding a grant, or raising one, or a wider visibility, allows no less.
+    let name = "team/app".parse().unwrap();
+    let all: Actions = Action::ALL.into_iter().collect();
+    let who = principal("user:ada");
+    for visibility in
+        [None, Some(Visibility::Private), Some(Visibility::Internal), Some(Visibility::Public)]
+    {
+        for role in Role::ALL {
+            let less = granted(visibility, vec![grant(role, Some("team/*"))]);
+            let before = allowed(&who, &name, all, &less);
+            for more in Role::ALL {
+                let grants = vec![grant(role, Some("team/*")), grant(more, None)];
+                let after = allowed(&who, &name, all, &granted(visibility, grants));
+                assert_eq!(before.and(after), before);
+            }
+        }
+    }
+}

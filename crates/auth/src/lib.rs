@@ -1,0 +1,13 @@
+//! Who somebody is and what they may do: keys, tokens, passwords, and the decision.
+//!
+//! Nothing here knows HTTP or SQL: the token's end-point is in `wharf-http`, accounts and grants are behind the
+//! traits of [`wharf_core::metadata`].
+
+pub mod decision;
+pub mod key_store;
+pub mod keys;
+pub mod password;
+pub mod scope;
+pub mod secret;
+pub mod sign_in;
+pub mod token;

@@ -1,0 +1,239 @@
+//! Signing in: from a name and a secret to who somebody is, and to a token that grants what they may have.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::access::Role;
+use wharf_core::authority::{
+    BadToken, IssuedToken, Login, Secret, TokenIssuer, TokenRefusal, TokenRequest, TokenVerifier,
+};
+use wharf_core::clock::{Clock, Random};
+use wharf_core::metadata::{Accounts, Change, NewToken, SecretHolder, TokenKind};
+use wharf_core::permissions::{AccountName, Actions, Caller, Principal, Rights};
+use wharf_oci::{NamePattern, RepositoryName};
+
+use crate::decision;
+use crate::key_store::KeyStore;
+use crate::password::{HashError, Password, Passwords};
+use crate::scope;
+use crate::secret::{MachineSecret, SecretKind};
+use crate::token::{self, Authority, Verifier};
+
+/// How long a refresh token works.
+const REFRESH_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The longest name of a client that is kept.
+const LONGEST_CLIENT: usize = 100;
+
+/// Verifies tokens by the keys of a folder.
+pub struct Tokens {
+    keys: Arc<KeyStore>,
+    verifier: Verifier,
+}
+
+impl Tokens {
+    /// Those of `authority`, signed by `keys`.
+    pub fn new(keys: Arc<KeyStore>, authority: Authority, clock: Arc<dyn Clock>) -> Self {
+        Self { keys, verifier: Verifier::new(authority, clock) }
+    }
+}
+
+impl TokenVerifier for Tokens {
+    fn verify(&self, token: &str) -> Result<Caller, BadToken> {
+        self.verifier.verify(&self.keys.current(), token).map_err(|error| {
+            tracing::debug!(%error, "an access token was refused");
+            BadToken
+        })
+    }
+}
+
+/// Issues tokens.
+pub struct SignIn {
+    /// Who there is, and what they may do.
+    pub accounts: Arc<dyn Accounts>,
+    /// What signs.
+    pub keys: Arc<KeyStore>,
+    /// Whose tokens they are.
+    pub authority: Authority,
+    /// Hashes.
+    pub passwords: Passwords,
+    /// The time in tokens.
+    pub clock: Arc<dyn Clock>,
+    /// The chance in them.
+    pub random: Arc<dyn Random>,
+}
+
+/// Who signed in, and what their secret narrows that to.
+struct SignedIn {
+    principal: Principal,
+    most: Option<(Role, Option<NamePattern>)>,
+}
+
+impl SignedIn {
+    const fn fully(principal: Principal) -> Self {
+        Self { principal, most: None }
+    }
+
+    /// Whether the secret narrows nothing.
+    fn is_whole(&self) -> bool {
+        self.most.as_ref().is_none_or(|(role, pattern)| *role == Role::Admin && pattern.is_none())
+    }
+
+    /// Of actions that its principal may do, those for which the secret is good.
+    fn narrowed(&self, repository: &RepositoryName, actions: Actions) -> Actions {
+        let Some((role, pattern)) = &self.most else { return actions };
+        if pattern.as_ref().is_some_and(|pattern| !pattern.matches(repository)) {
+            return Actions::NONE;
+        }
+        actions.iter().filter(|action| *role >= decision::needed(*action)).collect()
+    }
+}
+
+impl From<SecretHolder> for SignedIn {
+    fn from(holder: SecretHolder) -> Self {
+        Self { principal: holder.principal, most: Some((holder.role, holder.pattern)) }
+    }
+}
+
+#[async_trait]
+impl TokenIssuer for SignIn {
+    async fn issue(&self, request: TokenRequest) -> Result<IssuedToken, TokenRefusal> {
+        let wanted = scope::parse(request.scopes.iter().map(String::as_str));
+        let wanted = wanted.map_err(|error| TokenRefusal::Scope(error.to_string()))?;
+        let signed_in = match &request.login {
+            Some(login) => self.sign_in(login).await?,
+            None => SignedIn::fully(Principal::Anonymous),
+        };
+        let rights = self.granted(&signed_in, wanted).await?;
+        let keys = self.keys.current();
+        let issued = token::issue(
+            &keys,
+            &self.authority,
+            &signed_in.principal,
+            &rights,
+            &*self.clock,
+            &*self.random,
+        );
+        let issued = issued.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let refresh = match (&signed_in, &request.login) {
+            (SignedIn { principal: Principal::User(user), most: None }, _) if request.offline => {
+                Some(self.refresh_token(user, &request.client).await?)
+            }
+            // The same one goes on, as clients expect that keep it.
+            (_, Some(Login::RefreshToken(token))) => Some(token.clone()),
+            _ => None,
+        };
+        let texts = rights.repositories.iter().map(|(name, actions)| scope::needed(name, *actions));
+        Ok(IssuedToken {
+            access: Secret::new(issued.text),
+            issued_at: issued.issued_at,
+            life: issued.life,
+            scope: texts.collect::<Vec<_>>().join(" "),
+            refresh,
+        })
+    }
+
+    fn published_keys(&self) -> String {
+        serde_json::to_string(self.keys.current().published()).unwrap_or_default()
+    }
+}
+
+impl SignIn {
+    async fn sign_in(&self, login: &Login) -> Result<SignedIn, TokenRefusal> {
+        let (name, secret) = match login {
+            Login::Name { name, secret } => (name, secret),
+            Login::RefreshToken(secret) => return self.refreshed(secret).await,
+        };
+        if let Some((kind, secret)) = MachineSecret::recognise(secret.expose()) {
+            if kind == SecretKind::RefreshToken {
+                return Err(TokenRefusal::Login);
+            }
+            let holder = self.accounts.find_secret(secret.hash()).await?;
+            let holder = holder.filter(|it| it.kind != Some(TokenKind::Refresh));
+            let holder = holder.filter(|it| is_called(&it.principal, name));
+            return holder.map(SignedIn::from).ok_or(TokenRefusal::Login);
+        }
+        let known = name.parse::<AccountName>().ok();
+        let user = match known {
+            Some(known) => self.accounts.find_user(known).await?,
+            None => None,
+        };
+        // Hashed also where there is nobody, so that the time tells no names.
+        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        let same = self.passwords.verify(&Password::new(secret.expose()), stored).await;
+        match (same.map_err(refusal)?, user) {
+            (true, Some(user)) if !user.disabled => Ok(SignedIn::fully(Principal::User(user.name))),
+            _ => Err(TokenRefusal::Login),
+        }
+    }
+
+    async fn refreshed(&self, secret: &Secret) -> Result<SignedIn, TokenRefusal> {
+        let secret = match MachineSecret::recognise(secret.expose()) {
+            Some((SecretKind::RefreshToken, secret)) => secret,
+            _ => return Err(TokenRefusal::Login),
+        };
+        let holder = self.accounts.find_secret(secret.hash()).await?;
+        let holder = holder.filter(|it| it.kind == Some(TokenKind::Refresh));
+        holder.map(SignedIn::from).ok_or(TokenRefusal::Login)
+    }
+
+    /// Of what is wanted, what may be had. What is left out looks like what is not there.
+    async fn granted(&self, signed_in: &SignedIn, wanted: Rights) -> Result<Rights, TokenRefusal> {
+        let mut rights = Rights::default();
+        for (repository, actions) in wanted.repositories {
+            let principal = signed_in.principal.clone();
+            let facts = self.accounts.access_facts(principal, repository.clone()).await?;
+            let allowed = decision::allowed(&signed_in.principal, &repository, actions, &facts);
+            let allowed = signed_in.narrowed(&repository, allowed);
+            if !allowed.is_empty() {
+                rights.repositories.push((repository, allowed));
+            }
+        }
+        if let (true, true, Principal::User(name)) =
+            (wanted.catalog, signed_in.is_whole(), &signed_in.principal)
+        {
+            let user = self.accounts.find_user(name.clone()).await?;
+            rights.catalog = user.is_some_and(|user| user.site_admin && !user.disabled);
+        }
+        Ok(rights)
+    }
+
+    async fn refresh_token(
+        &self,
+        user: &AccountName,
+        client: &str,
+    ) -> Result<Secret, TokenRefusal> {
+        let secret = MachineSecret::new(SecretKind::RefreshToken, &*self.random);
+        let token = NewToken {
+            user: user.clone(),
+            kind: TokenKind::Refresh,
+            name: client.chars().take(LONGEST_CLIENT).collect(),
+            secret_hash: secret.hash(),
+            role: Role::Admin,
+            pattern: None,
+            expires_at: Some(self.clock.now().after(REFRESH_LIFE)),
+        };
+        match self.accounts.create_token(token).await? {
+            Change::Done => Ok(Secret::new(secret.expose().to_owned())),
+            Change::NotFound | Change::Taken => Err(TokenRefusal::Login),
+        }
+    }
+}
+
+/// Whether a principal logs in by that name.
+fn is_called(principal: &Principal, name: &str) -> bool {
+    match principal {
+        Principal::User(user) => user.as_str() == name,
+        Principal::Robot(robot) => robot.to_string() == name,
+        Principal::Anonymous | Principal::System => false,
+    }
+}
+
+fn refusal(error: HashError) -> TokenRefusal {
+    match error {
+        HashError::Busy => TokenRefusal::Busy("too many log in at once"),
+        HashError::Corrupt(reason) => StoreError::Corrupt(reason).into(),
+    }
+}

@@ -1,0 +1,119 @@
+//! The seam to who verifies access tokens, and to who issues them.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::StoreError;
+use crate::permissions::Caller;
+
+/// A password or a token on its way. It prints nothing of itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// What somebody sent.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// An access token is no good: forged, of another registry, or its time has passed. Clients are told no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the access token is not valid, or not any more")]
+pub struct BadToken;
+
+/// Verifies access tokens, by public keys alone.
+pub trait TokenVerifier: Send + Sync + 'static {
+    /// Who a token is of, with what it grants.
+    ///
+    /// # Errors
+    /// [`BadToken`].
+    fn verify(&self, token: &str) -> Result<Caller, BadToken>;
+}
+
+/// How somebody says who they are.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// With a name, and a password or a machine's secret.
+    Name {
+        /// The name: a user's, or `namespace+robot`.
+        name: String,
+        /// The password, personal token or robot secret.
+        secret: Secret,
+    },
+    /// By what an earlier login left.
+    RefreshToken(Secret),
+}
+
+/// Asks for an access token.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// Who asks; nobody in particular without it.
+    pub login: Option<Login>,
+    /// What for, as clients write it.
+    pub scopes: Vec<String>,
+    /// Whether a refresh token is wanted too.
+    pub offline: bool,
+    /// What the client calls itself, for the name of the refresh token.
+    pub client: String,
+}
+
+/// What was issued.
+#[derive(Clone, Debug)]
+pub struct IssuedToken {
+    /// The access token.
+    pub access: Secret,
+    /// When, in seconds since 1970-01-01 UTC.
+    pub issued_at: u64,
+    /// For how long.
+    pub life: Duration,
+    /// What it grants, in the form of scopes.
+    pub scope: String,
+    /// What gets the next one.
+    pub refresh: Option<Secret>,
+}
+
+/// Why no token was issued.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TokenRefusal {
+    /// The name, the password or the token is wrong, or who has them is disabled: which of it nobody is told.
+    #[error("the name or the secret is wrong")]
+    Login,
+    /// What is asked for cannot be read.
+    #[error("{0}")]
+    Scope(String),
+    /// Too many log in.
+    #[error("{0}")]
+    Busy(&'static str),
+    /// A store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Issues access tokens.
+#[async_trait]
+pub trait TokenIssuer: Send + Sync + 'static {
+    /// Issues a token that grants what is asked for as far as who asks may have it.
+    ///
+    /// # Errors
+    /// [`TokenRefusal`]. What may not be granted is none: it is left out.
+    async fn issue(&self, request: TokenRequest) -> Result<IssuedToken, TokenRefusal>;
+
+    /// The public keys as a JWK set (RFC 7517).
+    fn published_keys(&self) -> String;
+}

@@ -1,0 +1,3 @@
+-- The cache that nodes share begins with a number of chance: databases that meet in one Redis never take what another
+-- has put there.
+UPDATE cache_epoch SET epoch = floor(random() * 2305843009213693952)::bigint * 2;

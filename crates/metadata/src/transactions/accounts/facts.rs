@@ -1,0 +1,118 @@
+//! The facts of a decision, in one query: rows of several kinds, each found by an index.
+
+use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::access::{Facts, Grant, NamespaceFacts, Through, Visibility};
+use wharf_core::permissions::Principal;
+use wharf_oci::RepositoryName;
+
+use super::secrets::{pattern, role};
+use crate::engine::{Result, Row, Statements, Transaction, arguments};
+
+/// `Accounts::access_facts`
+pub(crate) struct Find {
+    pub(crate) principal: Principal,
+    pub(crate) repository: RepositoryName,
+}
+
+/// Rows of a kind, two numbers, and three texts. $1 is the repository; the rest of it is of whoever asks for nothing.
+const OF_ANYONE: &str =
+    "SELECT 'repository', CAST(0 AS bigint), CAST(0 AS bigint), visibility, '', ''
+     FROM repositories WHERE name = $1";
+
+/// The same, and those of a user ($2) in the namespace ($3).
+const OF_USER: &str =
+    "SELECT 'repository', CAST(0 AS bigint), CAST(0 AS bigint), visibility, '', ''
+     FROM repositories WHERE name = $1
+     UNION ALL
+     SELECT 'principal', site_admin, 0, '', '', '' FROM users
+     WHERE name = $2 AND disabled_at IS NULL
+     UNION ALL
+     SELECT 'namespace', n.create_on_push, CASE WHEN u.id IS NULL THEN 0 ELSE 1 END, '', '', ''
+     FROM namespaces n LEFT JOIN users u ON u.namespace_id = n.id AND u.name = $2
+     WHERE n.name = $3
+     UNION ALL
+     SELECT 'grant', g.id, 0, g.role, g.pattern, '' FROM users u
+     JOIN namespaces n ON n.name = $3
+     JOIN grants g ON g.namespace_id = n.id AND g.subject_kind = 'user' AND g.subject_id = u.id
+     WHERE u.name = $2
+     UNION ALL
+     SELECT 'grant', g.id, 0, g.role, g.pattern, t.name FROM users u
+     JOIN team_members m ON m.user_id = u.id
+     JOIN teams t ON t.id = m.team_id
+     JOIN namespaces n ON n.id = t.namespace_id AND n.name = $3
+     JOIN grants g ON g.namespace_id = n.id AND g.subject_kind = 'team' AND g.subject_id = t.id
+     WHERE u.name = $2";
+
+/// The same, and those of a robot ($2, of the namespace $3), which has grants in its own namespace alone; $4 is now.
+const OF_ROBOT: &str =
+    "SELECT 'repository', CAST(0 AS bigint), CAST(0 AS bigint), visibility, '', ''
+     FROM repositories WHERE name = $1
+     UNION ALL
+     SELECT 'principal', 0, 0, '', '', '' FROM robots r JOIN namespaces n ON n.id = r.namespace_id
+     WHERE r.name = $2 AND n.name = $3 AND r.disabled_at IS NULL
+         AND (r.expires_at IS NULL OR r.expires_at > $4)
+     UNION ALL
+     SELECT 'namespace', create_on_push, 0, '', '', '' FROM namespaces WHERE name = $3
+     UNION ALL
+     SELECT 'grant', g.id, 0, g.role, g.pattern, '' FROM robots r
+     JOIN namespaces n ON n.id = r.namespace_id
+     JOIN grants g ON g.namespace_id = n.id AND g.subject_kind = 'robot' AND g.subject_id = r.id
+     WHERE r.name = $2 AND n.name = $3";
+
+#[async_trait]
+impl Transaction for Find {
+    type Output = Facts;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Facts> {
+        let repository = self.repository.as_str();
+        let namespace = self.repository.namespace();
+        let rows = match &self.principal {
+            Principal::Anonymous | Principal::System => {
+                on.query(OF_ANYONE, arguments![repository]).await?
+            }
+            Principal::User(name) => {
+                on.query(OF_USER, arguments![repository, name.as_str(), namespace]).await?
+            }
+            Principal::Robot(name) if name.namespace.as_str() != namespace => {
+                on.query(OF_ANYONE, arguments![repository]).await?
+            }
+            Principal::Robot(name) => {
+                let now = on.now().await?;
+                let arguments = arguments![repository, name.name.as_str(), namespace, now];
+                on.query(OF_ROBOT, arguments).await?
+            }
+        };
+        let mut facts = Facts::default();
+        let mut grants = Vec::new();
+        for row in &rows {
+            match row.text(0)? {
+                "repository" => facts.repository = Some(visibility(row)?),
+                "principal" => (facts.active, facts.site_admin) = (true, row.int(1)? != 0),
+                "namespace" => {
+                    let (create_on_push, own) = (row.int(1)? != 0, row.int(2)? != 0);
+                    let empty = NamespaceFacts { own, create_on_push, grants: Vec::new() };
+                    facts.namespace = Some(empty);
+                }
+                _ => grants.push(grant(row)?),
+            }
+        }
+        if let Some(namespace) = &mut facts.namespace {
+            namespace.grants = grants;
+        }
+        Ok(facts)
+    }
+}
+
+fn visibility(row: &Row) -> Result<Visibility> {
+    let text = row.text(3)?;
+    Visibility::named(text).ok_or_else(|| StoreError::Corrupt(format!("{text:?} is no visibility")))
+}
+
+fn grant(row: &Row) -> Result<Grant> {
+    let through = match row.text(5)? {
+        "" => Through::Direct,
+        _ => Through::Team(row.parsed(5)?),
+    };
+    Ok(Grant { id: row.int(1)?, role: role(row, 3)?, pattern: pattern(row, 4)?, through })
+}

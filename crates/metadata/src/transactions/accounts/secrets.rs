@@ -1,0 +1,152 @@
+//! Secrets of machines: robots and users' tokens, found by their hashes.
+
+use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::access::Role;
+use wharf_core::metadata::{Change, NewRobot, NewToken, SecretHolder, TokenKind};
+use wharf_core::permissions::{Principal, RobotName};
+use wharf_oci::NamePattern;
+
+use super::{changed, grants::stored, namespace, user};
+use crate::engine::{Result, Row, Statements, Transaction, arguments};
+
+/// How old the time of a last use must be to be written again, in microseconds.
+const USE_STEP: i64 = 3600 * 1_000_000;
+
+const fn kind_name(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Personal => "personal",
+        TokenKind::Refresh => "refresh",
+    }
+}
+
+#[async_trait]
+impl Transaction for NewRobot {
+    type Output = Change;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+        let Some(namespace) = namespace(on, &self.name.namespace).await? else {
+            return Ok(Change::NotFound);
+        };
+        let now = on.now().await?;
+        on.execute(
+            "INSERT INTO robots (namespace_id, name, secret_hash, expires_at, created_by, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (namespace_id, name) DO UPDATE SET secret_hash = excluded.secret_hash,
+                 expires_at = excluded.expires_at, created_by = excluded.created_by,
+                 created_at = excluded.created_at, disabled_at = NULL",
+            arguments![
+                namespace,
+                self.name.name.as_str(),
+                self.secret_hash.as_slice(),
+                self.expires_at,
+                self.by.as_str(),
+                now,
+            ],
+        )
+        .await?;
+        Ok(Change::Done)
+    }
+}
+
+#[async_trait]
+impl Transaction for NewToken {
+    type Output = Change;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+        let Some(user) = user(on, &self.user).await? else { return Ok(Change::NotFound) };
+        let now = on.now().await?;
+        on.execute(
+            "INSERT INTO user_tokens
+                 (user_id, kind, name, secret_hash, role, pattern, expires_at, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            arguments![
+                user,
+                kind_name(self.kind),
+                self.name.as_str(),
+                self.secret_hash.as_slice(),
+                self.role.name(),
+                stored(self.pattern.as_ref()),
+                self.expires_at,
+                now,
+            ],
+        )
+        .await?;
+        Ok(Change::Done)
+    }
+}
+
+/// `Accounts::find_secret`. A write, since it notes when a token was last used, once an hour.
+pub(crate) struct Find(pub(crate) [u8; 32]);
+
+#[async_trait]
+impl Transaction for Find {
+    type Output = Option<SecretHolder>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let now = on.now().await?;
+        let rows = on
+            .query(
+                "SELECT t.id, u.name, t.kind, t.role, t.pattern, coalesce(t.last_used_at, 0)
+                 FROM user_tokens t JOIN users u ON u.id = t.user_id
+                 WHERE t.secret_hash = $1 AND u.disabled_at IS NULL
+                     AND (t.expires_at IS NULL OR t.expires_at > $2)",
+                arguments![self.0.as_slice(), now],
+            )
+            .await?;
+        if let Some(row) = rows.first() {
+            if row.int(5)? < now.0 - USE_STEP {
+                let sql = "UPDATE user_tokens SET last_used_at = $1 WHERE id = $2";
+                on.execute(sql, arguments![now, row.int(0)?]).await?;
+            }
+            return token(row).map(Some);
+        }
+        let rows = on
+            .query(
+                "SELECT n.name, r.name FROM robots r JOIN namespaces n ON n.id = r.namespace_id
+                 WHERE r.secret_hash = $1 AND r.disabled_at IS NULL
+                     AND (r.expires_at IS NULL OR r.expires_at > $2)",
+                arguments![self.0.as_slice(), now],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let name = RobotName { namespace: row.parsed(0)?, name: row.parsed(1)? };
+        let principal = Principal::Robot(name);
+        Ok(Some(SecretHolder { principal, kind: None, role: Role::Admin, pattern: None }))
+    }
+}
+
+fn token(row: &Row) -> Result<SecretHolder> {
+    let kind = match row.text(2)? {
+        "personal" => TokenKind::Personal,
+        _ => TokenKind::Refresh,
+    };
+    Ok(SecretHolder {
+        principal: Principal::User(row.parsed(1)?),
+        kind: Some(kind),
+        role: role(row, 3)?,
+        pattern: pattern(row, 4)?,
+    })
+}
+
+pub(super) fn role(row: &Row, column: usize) -> Result<Role> {
+    let text = row.text(column)?;
+    Role::named(text).ok_or_else(|| StoreError::Corrupt(format!("{text:?} is no role")))
+}
+
+pub(super) fn pattern(row: &Row, column: usize) -> Result<Option<NamePattern>> {
+    if row.text(column)?.is_empty() { Ok(None) } else { row.parsed(column).map(Some) }
+}
+
+/// `Accounts::remove_token`
+pub(crate) struct Remove(pub(crate) [u8; 32]);
+
+#[async_trait]
+impl Transaction for Remove {
+    type Output = Change;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+        let sql = "DELETE FROM user_tokens WHERE secret_hash = $1";
+        Ok(changed(on.execute(sql, arguments![self.0.as_slice()]).await?))
+    }
+}

@@ -1,0 +1,323 @@
+//! `wharf admin`: accounts and grants, made in the database itself. For the first start and for operators; it asks
+//! nobody who is asking.
+
+use std::io::{Read, Write, stdin, stdout};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use wharf_auth::decision;
+use wharf_auth::password::{Password, Passwords};
+use wharf_auth::secret::{MachineSecret, SecretKind};
+use wharf_core::access::{Role, Visibility};
+use wharf_core::clock::{Clock, SystemClock, SystemRandom};
+use wharf_core::metadata::{
+    Accounts, Change, NewGrant, NewRobot, NewToken, NewUser, Subject, TokenKind,
+};
+use wharf_core::operation::Action;
+use wharf_core::permissions::{AccountName, Principal, RobotName};
+use wharf_oci::{NamePattern, RepositoryName};
+
+use super::settings::{SettingFlags, warn};
+use super::wiring;
+
+/// Who makes what is made here.
+const BY: &str = "system";
+
+/// The longest password that is read.
+const LONGEST_INPUT: u64 = 1 << 10;
+
+/// The flags of `wharf admin`.
+#[derive(Debug, Args)]
+pub struct Admin {
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(subcommand)]
+    command: AdminCommand,
+}
+
+/// Make accounts and grants. Works beside nodes that run.
+#[derive(Debug, Subcommand)]
+enum AdminCommand {
+    /// Make an administrator of the whole registry
+    Create(NewAccount),
+    /// Make a user
+    User(NewAccount),
+    /// Give a user another password
+    Password(NewAccount),
+    /// Take all rights from a user, until they are enabled again
+    Disable { name: AccountName },
+    /// Give a disabled user their rights back
+    Enable { name: AccountName },
+    /// Make an organization
+    Org {
+        name: AccountName,
+        /// A user, who becomes its administrator
+        #[arg(long)]
+        owner: AccountName,
+    },
+    /// Make a team, or put a user into it
+    Team {
+        /// The organization
+        namespace: AccountName,
+        team: AccountName,
+        /// A user to put into it
+        #[arg(long)]
+        add: Option<AccountName>,
+        /// A user to take out of it
+        #[arg(long, conflicts_with = "add")]
+        remove: Option<AccountName>,
+    },
+    /// Grant a role
+    Grant(Granting),
+    /// Take a grant away
+    Revoke(Revoking),
+    /// Make a robot, or give it a new secret
+    Robot {
+        /// NAMESPACE+NAME
+        name: RobotName,
+        /// After how many days it stops working
+        #[arg(long)]
+        days: Option<u16>,
+    },
+    /// Make a personal token of a user
+    Token {
+        user: AccountName,
+        /// The most that it gives
+        #[arg(long, value_enum, default_value = "write")]
+        role: RoleName,
+        /// On which repositories, such as team/*
+        #[arg(long)]
+        on: Option<NamePattern>,
+        /// After how many days it stops working
+        #[arg(long, default_value_t = 90)]
+        days: u16,
+    },
+    /// Say who may read a repository without a grant
+    Visibility { repository: RepositoryName, visibility: VisibilityName },
+    /// Tell what somebody may do with a repository, and why
+    Explain {
+        /// anonymous, user:NAME or robot:NAMESPACE+NAME
+        principal: Principal,
+        repository: RepositoryName,
+    },
+}
+
+/// A name, and where the password comes from.
+#[derive(Debug, Args)]
+struct NewAccount {
+    name: AccountName,
+    /// Read the password from standard input; else one is made up and printed
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+struct Granting {
+    /// The namespace
+    namespace: AccountName,
+    #[arg(value_enum)]
+    role: RoleName,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+#[derive(Debug, Args)]
+struct Revoking {
+    /// The namespace
+    namespace: AccountName,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// To whom, and on what.
+#[derive(Debug, Args)]
+struct Reach {
+    /// user:NAME, team:NAME or robot:NAME
+    #[arg(long, value_parser = subject)]
+    to: Subject,
+    /// On which repositories, such as team/app-*; else on the whole namespace
+    #[arg(long)]
+    on: Option<NamePattern>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoleName {
+    Read,
+    Write,
+    Maintain,
+    Admin,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Role {
+        match name {
+            RoleName::Read => Role::Read,
+            RoleName::Write => Role::Write,
+            RoleName::Maintain => Role::Maintain,
+            RoleName::Admin => Role::Admin,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum VisibilityName {
+    Private,
+    Internal,
+    Public,
+}
+
+impl From<VisibilityName> for Visibility {
+    fn from(name: VisibilityName) -> Visibility {
+        match name {
+            VisibilityName::Private => Visibility::Private,
+            VisibilityName::Internal => Visibility::Internal,
+            VisibilityName::Public => Visibility::Public,
+        }
+    }
+}
+
+fn subject(text: &str) -> Result<Subject, String> {
+    let name = |name: &str| name.parse::<AccountName>().map_err(|error| error.to_string());
+    match text.split_once(':') {
+        Some(("user", rest)) => Ok(Subject::User(name(rest)?)),
+        Some(("team", rest)) => Ok(Subject::Team(name(rest)?)),
+        Some(("robot", rest)) => Ok(Subject::Robot(name(rest)?)),
+        _ => Err("it must be user:NAME, team:NAME or robot:NAME".to_owned()),
+    }
+}
+
+/// Does it.
+pub fn execute(admin: &Admin) -> anyhow::Result<()> {
+    let loaded = admin.settings.load()?;
+    warn(&loaded);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let accounts = wiring::metadata::for_accounts(&loaded.config).await?;
+        run(&accounts, &admin.command).await
+    })
+}
+
+async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Result<()> {
+    match command {
+        AdminCommand::Create(account) => create(accounts, account, true).await,
+        AdminCommand::User(account) => create(accounts, account, false).await,
+        AdminCommand::Password(account) => {
+            let (password, made_up) = password(account)?;
+            let hash = Passwords::new(1)?.hash(&password).await?;
+            let name = account.name.clone();
+            told(accounts.set_password(name.clone(), hash).await?, &format!("user {name}"))?;
+            print_password(made_up.as_deref())
+        }
+        AdminCommand::Disable { name } | AdminCommand::Enable { name } => {
+            let disabled = matches!(command, AdminCommand::Disable { .. });
+            told(accounts.set_disabled(name.clone(), disabled).await?, &format!("user {name}"))
+        }
+        AdminCommand::Org { name, owner } => {
+            let made = accounts.create_organization(name.clone(), owner.clone()).await?;
+            told(made, &format!("organization {name} of user {owner}"))
+        }
+        AdminCommand::Team { namespace, team, add, remove } => {
+            let what = format!("team {team} of {namespace}");
+            let Some(user) = add.as_ref().or(remove.as_ref()) else {
+                return told(accounts.create_team(namespace.clone(), team.clone()).await?, &what);
+            };
+            let (namespace, team, user) = (namespace.clone(), team.clone(), user.clone());
+            told(accounts.set_member(namespace, team, user, add.is_some()).await?, &what)
+        }
+        AdminCommand::Grant(Granting { namespace, role, reach }) => {
+            let (subject, pattern) = (reach.to.clone(), reach.on.clone());
+            let (namespace, role) = (namespace.clone(), (*role).into());
+            let grant = NewGrant { namespace, subject, role, pattern, by: BY.into() };
+            told(accounts.put_grant(grant).await?, "grant")
+        }
+        AdminCommand::Revoke(Revoking { namespace, reach }) => {
+            let (subject, pattern) = (reach.to.clone(), reach.on.clone());
+            told(accounts.remove_grant(namespace.clone(), subject, pattern).await?, "grant")
+        }
+        AdminCommand::Robot { name, days } => {
+            let secret = MachineSecret::new(SecretKind::RobotSecret, &SystemRandom);
+            let (secret_hash, expires_at) = (secret.hash(), days.map(expiry));
+            let robot = NewRobot { name: name.clone(), secret_hash, expires_at, by: BY.into() };
+            told(accounts.put_robot(robot).await?, &format!("robot {name}"))?;
+            Ok(writeln!(stdout(), "{}", secret.expose())?)
+        }
+        AdminCommand::Token { user, role, on, days } => {
+            let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
+            let token = NewToken {
+                user: user.clone(),
+                kind: TokenKind::Personal,
+                name: "wharf admin token".into(),
+                secret_hash: secret.hash(),
+                role: (*role).into(),
+                pattern: on.clone(),
+                expires_at: Some(expiry(*days)),
+            };
+            told(accounts.create_token(token).await?, &format!("token of user {user}"))?;
+            Ok(writeln!(stdout(), "{}", secret.expose())?)
+        }
+        AdminCommand::Visibility { repository, visibility } => {
+            let set = accounts.set_visibility(repository.clone(), (*visibility).into()).await?;
+            told(set, &format!("repository {repository}"))
+        }
+        AdminCommand::Explain { principal, repository } => {
+            let facts = accounts.access_facts(principal.clone(), repository.clone()).await?;
+            for action in Action::ALL {
+                let reason = decision::decide(principal, repository, action, &facts);
+                writeln!(stdout(), "{}: {reason}", action.name())?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn create(
+    accounts: &Arc<dyn Accounts>,
+    account: &NewAccount,
+    site_admin: bool,
+) -> anyhow::Result<()> {
+    let (password, made_up) = password(account)?;
+    let user = NewUser {
+        name: account.name.clone(),
+        email: None,
+        password_hash: Some(Passwords::new(1)?.hash(&password).await?),
+        site_admin,
+    };
+    told(accounts.create_user(user).await?, &format!("user {}", account.name))?;
+    print_password(made_up.as_deref())
+}
+
+/// The password, and its text where it was made up.
+fn password(account: &NewAccount) -> anyhow::Result<(Password, Option<String>)> {
+    if !account.password_stdin {
+        let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
+        let prefix = SecretKind::PersonalToken.prefix().len();
+        let text = secret.expose()[prefix..prefix + 24].to_owned();
+        return Ok((Password::new(&text), Some(text)));
+    }
+    let mut text = String::new();
+    stdin().take(LONGEST_INPUT).read_to_string(&mut text).context("reading the password")?;
+    let password = Password::new(text.trim_end_matches(['\r', '\n']));
+    password.check(account.name.as_str())?;
+    Ok((password, None))
+}
+
+fn print_password(made_up: Option<&str>) -> anyhow::Result<()> {
+    if let Some(text) = made_up {
+        writeln!(stdout(), "{text}")?;
+    }
+    Ok(())
+}
+
+fn expiry(days: impl Into<u64>) -> wharf_core::clock::Timestamp {
+    SystemClock.now().after(Duration::from_secs(days.into() * 24 * 3600))
+}
+
+fn told(change: Change, what: &str) -> anyhow::Result<()> {
+    match change {
+        Change::Done => Ok(()),
+        Change::Taken => bail!("{what}: the name is taken"),
+        Change::NotFound => bail!("{what}: something that it names is not there"),
+    }
+}
