@@ -14,7 +14,7 @@ use crate::api::call::Call;
 use crate::api::conditions;
 use crate::api::delivery::{self, Carrier};
 use crate::api::failure::Failure;
-use crate::api::reply::{self, FOR_EVER};
+use crate::api::reply;
 use crate::body::{Body, BodyError};
 
 /// `GET` and `HEAD /v2/<name>/blobs/<digest>`
@@ -29,11 +29,11 @@ pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     };
     let headers = &call.head.headers;
     if conditions::has_already(headers, &digest) {
-        return Ok(reply::not_modified(&digest, FOR_EVER));
+        return Ok(reply::not_modified(&digest, call.keeping().digests.clone()));
     }
     if call.is_head() {
         let mut response = reply::empty(StatusCode::OK);
-        describe(response.headers_mut(), &digest, blob.size());
+        describe(&call, response.headers_mut(), &digest, blob.size());
         return Ok(response);
     }
     if let Some(response) = hand_over(&call, &operation, &blob).await? {
@@ -42,7 +42,7 @@ pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     let range = call.header(RANGE).and_then(ByteRange::parse);
     let range = range.filter(|_| conditions::range_applies(call.header(IF_RANGE), &digest));
     match call.registry().read_blob(&blob, range, call.connection.zero_copy).await? {
-        Ok(content) => Ok(send(content, range.is_some(), &digest)),
+        Ok(content) => Ok(send(&call, content, range.is_some(), &digest)),
         Err(ReadError::Unsatisfiable { size }) => Err(unsatisfiable(size)),
         Err(error) => Err(Failure::internal(error.to_string())),
     }
@@ -79,7 +79,7 @@ async fn hand_over(
         }
         Carrier::Proxy { header, prefix } => {
             let mut described = HeaderMap::new();
-            describe(&mut described, digest, blob.size());
+            describe(call, &mut described, digest, blob.size());
             // The proxy counts what it sends itself.
             described.remove(CONTENT_LENGTH);
             Ok(Some(delivery::hand_to_proxy(header, prefix, blob.key(), described)))
@@ -95,13 +95,13 @@ pub(super) async fn delete(call: Call) -> Result<Response<Body>, Failure> {
     Ok(reply::empty(StatusCode::ACCEPTED))
 }
 
-fn send(content: Content, partial: bool, digest: &Digest) -> Response<Body> {
+fn send(call: &Call, content: Content, partial: bool, digest: &Digest) -> Response<Body> {
     let Content { size, range, stream } = content;
     let length = range.end - range.start;
     let body = Body::stream(length, stream.map(|piece| piece.map_err(BodyError::from)));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    describe(headers, digest, length);
+    describe(call, headers, digest, length);
     if partial {
         let last = range.end.saturating_sub(1);
         headers.insert(CONTENT_RANGE, reply::value(format!("bytes {}-{last}/{size}", range.start)));
@@ -110,11 +110,11 @@ fn send(content: Content, partial: bool, digest: &Digest) -> Response<Body> {
     response
 }
 
-fn describe(headers: &mut HeaderMap, digest: &Digest, length: u64) {
+fn describe(call: &Call, headers: &mut HeaderMap, digest: &Digest, length: u64) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CACHE_CONTROL, FOR_EVER);
+    headers.insert(CACHE_CONTROL, call.keeping().digests.clone());
     reply::set_digest(headers, digest);
 }
 

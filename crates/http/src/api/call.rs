@@ -21,6 +21,7 @@ use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName};
 use crate::api::access;
 use crate::api::failure::Failure;
 use crate::api::query;
+use crate::api::reply::Keeping;
 use crate::api::routes::Place;
 use crate::api::shares::{Share, Shares};
 use crate::api::unread::Unread;
@@ -56,8 +57,8 @@ impl Call {
         &self.api.0.settings
     }
 
-    pub(super) fn tag_cache_control(&self) -> http::HeaderValue {
-        self.api.0.tag_cache_control.clone()
+    pub(super) fn keeping(&self) -> &Keeping {
+        &self.api.0.keeping
     }
 
     pub(super) fn is_draining(&self) -> bool {

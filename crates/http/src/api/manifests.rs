@@ -9,7 +9,7 @@ use wharf_oci::{ErrorCode, Reference, Tag};
 use crate::api::call::{Call, shortened};
 use crate::api::conditions;
 use crate::api::failure::Failure;
-use crate::api::reply::{self, FOR_EVER, OCI_SUBJECT, OCI_TAG};
+use crate::api::reply::{self, OCI_SUBJECT, OCI_TAG};
 use crate::body::Body;
 use crate::serve::incoming::IncomingError;
 
@@ -20,8 +20,8 @@ const MOST_TAGS: usize = 100;
 pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     let (repository, reference) = (call.repository()?, call.reference()?);
     let cache_control = match &reference {
-        Reference::Digest(_) => FOR_EVER,
-        Reference::Tag(_) => call.tag_cache_control(),
+        Reference::Digest(_) => call.keeping().digests.clone(),
+        Reference::Tag(_) => call.keeping().tags.clone(),
     };
     let operation = call.permit(PullManifest { repository, reference }).await?;
     let manifest = call.registry().pull_manifest(&operation).await?;

@@ -124,7 +124,7 @@ struct Inner {
     unread: Arc<Semaphore>,
     /// Places for requests that change something, all of them free when none is under way.
     changes: Arc<Semaphore>,
-    tag_cache_control: HeaderValue,
+    keeping: reply::Keeping,
 }
 
 impl Api {
@@ -135,7 +135,7 @@ impl Api {
         metrics: Arc<Metrics>,
         log: AccessLog,
     ) -> Self {
-        let tag_cache_control = reply::tag_cache_control(settings.tag_max_age);
+        let keeping = reply::Keeping::new(settings.access.is_none(), settings.tag_max_age);
         let upload_shares = Shares::of(registry.rules().max_uploads_in_flight);
         Self(Arc::new(Inner {
             registry,
@@ -150,7 +150,7 @@ impl Api {
             upload_shares,
             unread: Arc::new(Semaphore::new(MOST_UNREAD)),
             changes: Arc::new(Semaphore::new(MOST_CHANGES as usize)),
-            tag_cache_control,
+            keeping,
         }))
     }
 

@@ -21,9 +21,6 @@ pub(super) const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
 /// How many bytes an upload has. `Range` cannot tell none from one; this can.
 pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// What a digest names never changes, so whoever has it may keep it.
-pub(super) const FOR_EVER: HeaderValue =
-    HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// What stays as it is in a query's value.
 const QUERY_VALUE: &AsciiSet =
@@ -62,11 +59,23 @@ pub(super) fn set_digest(headers: &mut HeaderMap, digest: &Digest) {
     headers.insert(DOCKER_CONTENT_DIGEST, value(text));
 }
 
-/// How caches may keep what a tag names.
-pub(super) fn tag_cache_control(max_age: Duration) -> HeaderValue {
-    match max_age.as_secs() {
-        0 => HeaderValue::from_static("no-cache"),
-        seconds => value(format!("public, max-age={seconds}")),
+/// How caches may keep replies: those between us and our clients too where everyone is served, and the client's own
+/// alone where a reply depends on who asks.
+pub(super) struct Keeping {
+    /// What a digest names never changes, so whoever has it may keep it.
+    pub(super) digests: HeaderValue,
+    pub(super) tags: HeaderValue,
+}
+
+impl Keeping {
+    pub(super) fn new(everyone: bool, tag_max_age: Duration) -> Self {
+        let whose = if everyone { "public" } else { "private" };
+        let tags = match tag_max_age.as_secs() {
+            0 => "no-cache".to_owned(),
+            seconds => format!("{whose}, max-age={seconds}"),
+        };
+        let digests = value(format!("{whose}, max-age=31536000, immutable"));
+        Self { digests, tags: value(tags) }
     }
 }
 

@@ -36,7 +36,7 @@ environment variable that begins with `WHARF_` is only warned of.
 `wharf config check` tells whether `wharf serve` would start with the settings, and `wharf config show` prints
 them all, each with the place that it came from.
 
-There is no access control yet. So Wharf listens on this machine only, unless `--open` or `http.open` says
+Wharf listens on this machine only, unless `access.control` has everyone do what they were granted, or `http.open` says
 that everyone who can connect may push and pull.
 "#;
 

@@ -1,0 +1,13 @@
+//! Access control, whole: who may do what by which route, and what an attacker finds who knows names and digests.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+#[path = "access/attacks.rs"]
+mod attacks;
+#[path = "access/house.rs"]
+mod house;
+#[path = "access/logins.rs"]
+mod logins;
+#[path = "access/matrix.rs"]
+mod matrix;

@@ -1,0 +1,184 @@
+//! A registry with people in it: an organization `team` of `ada`, a user for each role, and a repository of each
+//! visibility with an image.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use ureq::http::Method;
+
+use crate::support::registry::{Registry, Reply, digest, image_manifest};
+use crate::support::server::{Process, Server};
+
+/// The password of everyone.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// The image's only blob in each repository: its own content.
+pub fn content(repository: &str) -> Vec<u8> {
+    format!("the blob of {repository}").into_bytes()
+}
+
+/// Its manifest.
+pub fn manifest(repository: &str) -> Vec<u8> {
+    let blob = content(repository);
+    image_manifest(&[(digest(&blob), blob.len())], repository)
+}
+
+pub struct House {
+    pub server: Server,
+    pub registry: Registry,
+    folder: TempDir,
+}
+
+impl House {
+    pub fn start() -> House {
+        let folder = TempDir::new().unwrap();
+        let data = folder.path().join("data");
+        for user in ["ada", "reader", "writer", "keeper", "bob"] {
+            admin(&data, &["user", user, "--password-stdin"]);
+        }
+        admin(&data, &["create", "root", "--password-stdin"]);
+        admin(&data, &["org", "team", "--owner", "ada"]);
+        for (user, role) in [("reader", "read"), ("writer", "write"), ("keeper", "maintain")] {
+            admin(&data, &["grant", "team", role, "--to", &format!("user:{user}")]);
+        }
+        let settings = [("WHARF_ACCESS_CONTROL", "true")];
+        let server = Process::launch(&data, &settings).ready();
+        let house = House { registry: server.registry(), server, folder };
+        for visibility in ["public", "internal", "private"] {
+            let repository = format!("team/{visibility}");
+            house.push("ada", &repository);
+            house.admin(&["visibility", &repository, visibility]);
+        }
+        house
+    }
+
+    /// `wharf admin …`, beside the registry that runs.
+    pub fn admin(&self, arguments: &[&str]) -> String {
+        admin(&self.folder.path().join("data"), arguments)
+    }
+
+    /// Pushes the image of a repository under `v1`.
+    pub fn push(&self, user: &str, repository: &str) {
+        let token = self.token(user, &format!("repository:{repository}:pull,push"));
+        let blob = content(repository);
+        let bearer = bearer(&token);
+        let opened = self.ask(Method::POST, &format!("/v2/{repository}/blobs/uploads/"), &bearer);
+        assert_eq!(opened.status, 202, "{}", opened.text());
+        let target = format!("{}?digest={}", opened.header("Location").unwrap(), digest(&blob));
+        let headers = [("Authorization", bearer.as_str())];
+        let closed = self.registry.send(Method::PUT, &target, &headers, Some(&blob)).unwrap();
+        assert_eq!(closed.status, 201, "{}", closed.text());
+        let pushed = self.put_manifest(repository, "v1", &bearer);
+        assert_eq!(pushed.status, 201, "{}", pushed.text());
+    }
+
+    pub fn put_manifest(&self, repository: &str, tag: &str, bearer: &str) -> Reply {
+        let headers = [("Authorization", bearer)];
+        let manifest = manifest(repository);
+        self.registry.push_manifest(repository, tag, &headers, &manifest).unwrap()
+    }
+
+    /// What the token's end-point answers a user, or nobody where the name is empty.
+    pub fn ask_for_token(&self, user: &str, secret: &str, scope: &str) -> Reply {
+        let target = format!("/token?service=wharf&scope={scope}");
+        let basic = basic(user, secret);
+        let headers = [("Authorization", basic.as_str())];
+        let headers = if user.is_empty() { &headers[..0] } else { &headers[..] };
+        self.registry.send(Method::GET, &target, headers, None).unwrap()
+    }
+
+    /// An access token; `anonymous` logs in as nobody.
+    pub fn token(&self, user: &str, scope: &str) -> String {
+        let user = if user == "anonymous" { "" } else { user };
+        let reply = self.ask_for_token(user, PASSWORD, scope);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    pub fn ask(&self, method: Method, target: &str, bearer: &str) -> Reply {
+        self.send(method, target, &[("Authorization", bearer)])
+    }
+
+    fn send(&self, method: Method, target: &str, headers: &[(&str, &str)]) -> Reply {
+        let reads = [Method::GET, Method::HEAD, Method::DELETE].contains(&method);
+        let body = (!reads).then_some(&b""[..]);
+        self.registry.send(method, target, headers, body).unwrap()
+    }
+
+    /// A request of a user, with a token for what the challenge to it says, as clients do it.
+    pub fn as_user(&self, user: &str, method: Method, target: &str) -> Reply {
+        let challenged = self.send(method.clone(), target, &[]);
+        assert_eq!(challenged.status, 401, "{method} {target} without a token");
+        let scope = scope(&challenged);
+        self.ask(method, target, &bearer(&self.token(user, &scope)))
+    }
+}
+
+/// The scope that a challenge names.
+pub fn scope(challenged: &Reply) -> String {
+    let challenge = challenged.header("WWW-Authenticate").unwrap();
+    let after = challenge.split_once("scope=\"").map_or("", |(_, after)| after);
+    after.split('"').next().unwrap().to_owned()
+}
+
+/// What a token grants, as its claims say.
+pub fn granted(token: &str) -> Value {
+    let claims = token.split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&decoded(claims)).unwrap();
+    claims["access"].clone()
+}
+
+pub fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+fn admin(data: &Path, arguments: &[&str]) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wharf"))
+        .args(["admin", "--data"])
+        .arg(data)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One that reads no password may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "wharf admin {arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn basic(user: &str, secret: &str) -> String {
+    let text = format!("{user}:{secret}");
+    let mut encoded = String::from("Basic ");
+    for group in text.as_bytes().chunks(3) {
+        let bits = (0..3).fold(0_u32, |sum, at| sum << 8 | group.get(at).map_or(0, |it| u32::from(*it)));
+        for at in 0..4 {
+            let index = (bits >> (18 - 6 * at)) & 63;
+            encoded.push(if at <= group.len() { char::from(LETTERS[index as usize]) } else { '=' });
+        }
+    }
+    encoded
+}
+
+/// What was encoded without `=`, in the letters of URLs.
+fn decoded(text: &str) -> Vec<u8> {
+    let letter = |byte: u8| match byte {
+        b'-' => 62,
+        b'_' => 63,
+        other => LETTERS.iter().position(|known| *known == other).unwrap() as u32,
+    };
+    let mut bytes = Vec::new();
+    for group in text.as_bytes().chunks(4) {
+        let bits = group.iter().fold(0_u32, |sum, byte| sum << 6 | letter(*byte)) << (6 * (4 - group.len()));
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
+    }
+    bytes
+}
