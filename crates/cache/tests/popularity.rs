@@ -146,6 +146,7 @@ impl Node {
             blobs: Arc::new(MemoryBlobs::new()),
             mapped: None,
             signed: None,
+            direct: None,
             leftovers: None,
             cache: Arc::clone(&cache) as _,
             permissions: Arc::new(Everyone),

@@ -5,6 +5,7 @@ mod full;
 mod layout;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 use wharf_core::UploadId;
 use wharf_core::blobs::{Blobs, Chunks, ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
+use wharf_core::direct::DirectStore;
 use wharf_oci::{Algorithm, Hasher};
 
 use super::FileBlobs;
@@ -29,6 +31,17 @@ fn make_mapped() -> (Mapped<FileBlobs>, TempDir) {
 
 mod contract {
     crate::blobs_contract!(super::make);
+}
+
+fn make_direct() -> (Arc<FileBlobs>, DirectStore, TempDir) {
+    let (blobs, folder) = make();
+    let blobs = Arc::new(blobs);
+    let direct = blobs.direct_uploads();
+    (blobs, direct, folder)
+}
+
+mod contract_of_direct_uploads {
+    crate::direct_uploads_contract!(super::make_direct);
 }
 
 mod contract_of_mapped_reads {

@@ -18,7 +18,7 @@ impl Registry {
         upload: &Upload,
         digest: Digest,
     ) -> Result<(), Error> {
-        let found = self.staged_digest(upload, digest.algorithm()).await?;
+        let found = self.staged_digest(repository, upload, digest.algorithm()).await?;
         if found != digest {
             self.drop_upload(upload).await;
             let message = format!("the content is {found}, not {digest}; the upload was dropped");
@@ -47,14 +47,26 @@ impl Registry {
         }
     }
 
-    /// The digest of what is staged: the running hash, or the bytes read again where another algorithm is asked for.
-    async fn staged_digest(&self, upload: &Upload, algorithm: Algorithm) -> Result<Digest, Error> {
+    /// The digest of what is staged: the running hash, or the bytes read again where they did not pass here or
+    /// another algorithm is asked for.
+    async fn staged_digest(
+        &self,
+        repository: &RepositoryName,
+        upload: &Upload,
+        algorithm: Algorithm,
+    ) -> Result<Digest, Error> {
+        let direct = self.plan_of(upload).is_some();
         let hasher = resume(&upload.hash)?;
-        if hasher.algorithm() == algorithm {
+        if !direct && hasher.algorithm() == algorithm {
             return Ok(hasher.finish());
         }
-        let bytes =
-            self.parts.blobs.read_staged(&upload.id, &upload.staged).await.map_err(stage_error)?;
+        let bytes = match self.parts.blobs.read_staged(&upload.id, &upload.staged).await {
+            // Another node may just have put it in place; or it is not what was assembled any more.
+            Err(StageError::NotFound) if direct => {
+                return Err(Missing::Upload(repository.clone(), upload.id).into());
+            }
+            other => other.map_err(stage_error)?,
+        };
         let source = Box::pin(bytes.map(|piece| piece.map_err(|_| SourceError::Broken)));
         let mut intake = Intake::new(source, Hasher::new(algorithm));
         {

@@ -243,7 +243,21 @@ impl Registry {
         Ok(upload)
     }
 
+    /// An upload of the standard protocol. A direct one is not known here.
     async fn find(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        principal: &Principal,
+    ) -> Result<Upload, Error> {
+        let found = self.find_any(repository, id, principal).await?;
+        match self.plan_of(&found) {
+            None => Ok(found),
+            Some(_) => Err(Missing::Upload(repository.clone(), id).into()),
+        }
+    }
+
+    pub(super) async fn find_any(
         &self,
         repository: &RepositoryName,
         id: UploadId,

@@ -7,6 +7,7 @@ use anyhow::Context;
 use wharf_blobs::{FileBlobs, Limits, ObjectBlobs};
 use wharf_core::blobs::{Blobs, Leftovers, MappedReads};
 use wharf_core::delivery::SignedUrls;
+use wharf_core::direct::DirectStore;
 
 use crate::config::{BlobsUrl, Config};
 
@@ -15,6 +16,7 @@ pub struct Store {
     pub blobs: Arc<dyn Blobs>,
     pub mapped: Option<Arc<dyn MappedReads>>,
     pub signed: Option<Arc<dyn SignedUrls>>,
+    pub direct: Option<DirectStore>,
     pub leftovers: Option<Arc<dyn Leftovers>>,
 }
 
@@ -33,6 +35,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
             blobs: Arc::clone(&blobs) as _,
             mapped: None,
             signed: Some(Arc::clone(&blobs) as _),
+            direct: blobs.direct_uploads(),
             leftovers: Some(blobs),
         });
     }
@@ -41,7 +44,13 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
         format!("the blob folder {} cannot be used (blobs.url)", folder.display())
     })?;
     let blobs = Arc::new(blobs);
-    Ok(Store { blobs: Arc::clone(&blobs) as _, mapped: Some(blobs), signed: None, leftovers: None })
+    Ok(Store {
+        blobs: Arc::clone(&blobs) as _,
+        mapped: Some(Arc::clone(&blobs) as _),
+        signed: None,
+        direct: Some(blobs.direct_uploads()),
+        leftovers: None,
+    })
 }
 
 /// The folder of blobs that are files.
