@@ -1,12 +1,14 @@
 //! The push of a large blob in parts, side by side, where the registry offers that; else by the standard protocol.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use futures_util::future::FusedFuture as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::OnceCell;
 use wharf_oci::Descriptor;
 
@@ -105,34 +107,50 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     async fn run(&self, from: &dyn BlobSource) -> Result<(), Failed> {
-        let mut parts = Parts {
+        let parts = Parts {
             bytes: from.blob(self.blob, 0).await.map_err(Failed::Source)?,
             verifier: Verifier::new(self.blob.digest, self.blob.size),
             left: Bytes::new(),
+            number: 0,
+            addresses: BTreeMap::new(),
         };
         let at_once = (BYTES_AT_ONCE / self.session.part_size).clamp(1, AT_ONCE) as usize;
         let mut arrived: Vec<Option<Arrived>> = vec![None; self.session.count as usize];
         let mut position = 0;
-        let mut known = BTreeMap::new();
         let mut under_way = FuturesUnordered::new();
-        for number in 1..=self.session.count {
-            let bytes = parts.next(self.session.part_size).await.map_err(Failed::Source)?;
-            let address = self.session.address(number, &mut known).await.map_err(Failed::Way)?;
-            under_way.push(self.send(number, address, bytes));
-            let last = number == self.session.count;
-            // Whoever is on the way goes on while the next part is read, but no more than these.
-            while under_way.len() == at_once || last {
-                let Some(sent) = under_way.next().await else { break };
-                let (number, size, sent) = sent;
-                arrived[number as usize - 1] = Some(sent.map_err(Failed::Way)?);
-                position += size;
-                self.progress.event(Event::Advanced { digest: self.blob.digest, position });
+        let mut cutting = pin!(self.cut(parts).fuse());
+        loop {
+            // Parts are on their way while the next one is read.
+            tokio::select! {
+                cut = &mut cutting, if !cutting.is_terminated() && under_way.len() < at_once => {
+                    let Some(((number, address, bytes), parts)) = cut? else { continue };
+                    under_way.push(self.send(number, address, bytes));
+                    cutting.set(self.cut(parts).fuse());
+                }
+                Some(sent) = under_way.next() => {
+                    let (number, size, part) = sent?;
+                    arrived[number as usize - 1] = Some(part);
+                    position += size;
+                    self.progress.event(Event::Advanced { digest: self.blob.digest, position });
+                }
+                else => break,
             }
         }
         drop(under_way);
-        parts.verifier.finish().map_err(Failed::Source)?;
         let arrived: Vec<Arrived> = arrived.into_iter().flatten().collect();
         self.session.close(&self.blob.digest, &arrived).await.map_err(Failed::Way)
+    }
+
+    /// The next part and where it goes; none after the last, when all of them were verified.
+    async fn cut(&self, mut parts: Parts) -> Result<Option<(NextPart, Parts)>, Failed> {
+        if parts.number == self.session.count {
+            parts.verifier.finish().map_err(Failed::Source)?;
+            return Ok(None);
+        }
+        parts.number += 1;
+        let bytes = parts.next(self.session.part_size).await.map_err(Failed::Source)?;
+        let address = self.session.address(parts.number, &mut parts.addresses).await;
+        Ok(Some(((parts.number, address.map_err(Failed::Way)?, bytes), parts)))
     }
 
     async fn send(
@@ -140,8 +158,10 @@ impl Sending<'_> {
         number: u32,
         address: Address,
         bytes: Bytes,
-    ) -> (u32, u64, Result<Arrived, Error>) {
-        (number, bytes.len() as u64, self.send_until_there(number, address, bytes).await)
+    ) -> Result<(u32, u64, Arrived), Failed> {
+        let size = bytes.len() as u64;
+        let arrived = self.send_until_there(number, address, bytes).await.map_err(Failed::Way)?;
+        Ok((number, size, arrived))
     }
 
     /// Sends a part until it arrives, each time to where the registry says then.
@@ -182,7 +202,14 @@ struct Parts {
     verifier: Verifier,
     /// What came behind the end of the last part.
     left: Bytes,
+    /// The last part.
+    number: u32,
+    /// Where the next ones go, as far as it was told.
+    addresses: BTreeMap<u32, Address>,
 }
+
+/// A part, its number and where it goes.
+type NextPart = (u32, Address, Bytes);
 
 impl Parts {
     /// The next part; the last may be shorter.

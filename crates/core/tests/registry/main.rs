@@ -4,6 +4,7 @@
 mod caching;
 mod chunks;
 mod deleting;
+mod direct;
 mod expiry;
 mod faulty_metadata;
 mod finishing;

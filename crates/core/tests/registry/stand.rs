@@ -100,6 +100,22 @@ impl<B: Blobs> Stand<B> {
         Self { registry, blobs, metadata, clock, folder }
     }
 
+    /// Another registry on the same stores, which offers no direct uploads.
+    pub fn without_direct_uploads(&self) -> Arc<Registry> {
+        let parts = Parts {
+            metadata: self.metadata.clone(),
+            blobs: self.blobs.clone(),
+            mapped: None,
+            signed: None,
+            direct: None,
+            leftovers: None,
+            cache: Arc::new(MemoryCache::new(16 << 20)),
+            permissions: Arc::new(Everyone),
+            random: Arc::new(SystemRandom),
+        };
+        Arc::new(Registry::new(parts, Rules::default()))
+    }
+
     /// The operation as anybody's.
     pub async fn allowed<O: Operation>(&self, operation: O) -> Permitted<O> {
         self.registry.permit(Principal::Anonymous, operation).await.unwrap()
