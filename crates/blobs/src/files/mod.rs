@@ -15,6 +15,7 @@ mod faults;
 mod finishing;
 mod folders;
 mod layout;
+mod leftovers;
 mod mapping;
 mod pace;
 mod parts;
@@ -70,6 +71,19 @@ impl FileBlobs {
     pub fn direct_uploads(self: &Arc<Self>) -> DirectStore {
         let carrier = PartCarrier::Node(Arc::clone(self) as _);
         DirectStore { store: Arc::clone(self) as _, carrier }
+    }
+
+    /// Drops what is staged for an upload.
+    async fn drop_files(&self, upload: &UploadId) -> Result<(), StoreError> {
+        let layout = Arc::clone(&self.layout);
+        // The parts first: without these nobody writes to the other any more.
+        let files = [layout.parts(upload), layout.staged(upload)];
+        blocking(move || {
+            let mut removals = files.iter().map(|path| folders::remove(path, layout.staging()));
+            let removed = removals.try_for_each(|removed| removed);
+            removed.map_err(|error| store_error("dropping an upload", &error))
+        })
+        .await
     }
 
     async fn read_as(
@@ -142,15 +156,7 @@ impl Blobs for FileBlobs {
     }
 
     async fn discard(&self, upload: &UploadId, _staged: &Staged) -> Result<(), StageError> {
-        let layout = Arc::clone(&self.layout);
-        // The parts first: without these nobody writes to the other any more.
-        let files = [layout.parts(upload), layout.staged(upload)];
-        blocking(move || {
-            let mut removals = files.iter().map(|path| folders::remove(path, layout.staging()));
-            let removed = removals.try_for_each(|removed| removed);
-            removed.map_err(|error| store_error("dropping an upload", &error).into())
-        })
-        .await
+        Ok(self.drop_files(upload).await?)
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {

@@ -85,3 +85,24 @@ fn files(folder: &std::path::Path) -> Vec<PathBuf> {
     }
     found
 }
+
+#[tokio::test]
+async fn what_nobody_recorded_is_found_by_its_age_and_dropped() {
+    use std::time::Duration;
+    use wharf_core::blobs::Leftovers;
+    use wharf_core::direct::DirectUploads;
+
+    let (blobs, folder) = make();
+    let (standard, direct) = (upload(), upload());
+    blobs.append(&standard, &Staged::default(), chunks(vec![vec![1; 10]])).await.unwrap();
+    blobs.begin(&direct, 10).await.unwrap();
+    assert_eq!(blobs.staged_before(Duration::from_secs(3600), 10).await.unwrap(), []);
+    let mut both = [standard, direct];
+    both.sort();
+    assert_eq!(blobs.staged_before(Duration::ZERO, 10).await.unwrap(), both);
+    assert_eq!(blobs.staged_before(Duration::ZERO, 1).await.unwrap().len(), 1);
+    for upload in both {
+        blobs.drop_leftovers(&upload).await.unwrap();
+    }
+    assert_eq!(std::fs::read_dir(folder.path().join("staging")).unwrap().count(), 0);
+}

@@ -117,6 +117,40 @@ impl ObjectBlobs {
         Ok((s3, Direct::of(staged).ok_or(StageError::NotFound)?))
     }
 
+    /// The parts of a multipart upload.
+    pub(super) async fn list_parts(
+        &self,
+        s3: &S3,
+        path: &Path,
+        multipart: &str,
+    ) -> Result<Vec<ReceivedPart>, StageError> {
+        let doing = "listing parts";
+        let mut parts: Vec<ReceivedPart> = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![("uploadId", multipart.to_owned())];
+            let marker = parts.last().map(|part| part.number);
+            query.extend(marker.map(|number| ("part-number-marker", number.to_string())));
+            let request = self.about_parts(doing, Method::GET, path, query, String::new());
+            let page = s3.ask(request, "<ListPartsResult").await?.document(doing)?;
+            let found = page.split("<Part>").skip(1).filter_map(|part| {
+                Some(ReceivedPart {
+                    number: element(part, "PartNumber")?.parse().ok()?,
+                    size: element(part, "Size")?.parse().ok()?,
+                    tag: element(part, "ETag")?.parse().ok()?,
+                })
+            });
+            // In order, whatever the store says.
+            parts.extend(found.filter(|part| marker.is_none_or(|marker| part.number > marker)));
+            parts.sort_by_key(|part| part.number);
+            let more = element(&page, "IsTruncated").as_deref() == Some("true");
+            if !more || parts.last().map(|part| part.number) == marker {
+                return Ok(parts);
+            }
+        }
+        let text = format!("the object store: {doing}: more than there can be");
+        Err(StoreError::Unavailable(text).into())
+    }
+
     /// A request about the parts of an upload.
     fn about_parts<'a>(
         &self,
@@ -160,33 +194,9 @@ impl DirectUploads for ObjectBlobs {
         upload: &UploadId,
         staged: &Staged,
     ) -> Result<Vec<ReceivedPart>, StageError> {
-        let doing = "listing parts";
         let (s3, direct) = self.direct(staged)?;
         let path = self.content_path(upload, direct.content);
-        let mut parts: Vec<ReceivedPart> = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let mut query = vec![("uploadId", direct.multipart.clone())];
-            let marker = parts.last().map(|part| part.number);
-            query.extend(marker.map(|number| ("part-number-marker", number.to_string())));
-            let request = self.about_parts(doing, Method::GET, &path, query, String::new());
-            let page = s3.ask(request, "<ListPartsResult").await?.document(doing)?;
-            let found = page.split("<Part>").skip(1).filter_map(|part| {
-                Some(ReceivedPart {
-                    number: element(part, "PartNumber")?.parse().ok()?,
-                    size: element(part, "Size")?.parse().ok()?,
-                    tag: element(part, "ETag")?.parse().ok()?,
-                })
-            });
-            // In order, whatever the store says.
-            parts.extend(found.filter(|part| marker.is_none_or(|marker| part.number > marker)));
-            parts.sort_by_key(|part| part.number);
-            let more = element(&page, "IsTruncated").as_deref() == Some("true");
-            if !more || parts.last().map(|part| part.number) == marker {
-                return Ok(parts);
-            }
-        }
-        let text = format!("the object store: {doing}: more than there can be");
-        Err(StoreError::Unavailable(text).into())
+        self.list_parts(s3, &path, &direct.multipart).await
     }
 
     async fn assemble(

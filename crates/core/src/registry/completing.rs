@@ -20,6 +20,9 @@ use crate::registry::Registry;
 use crate::registry::staging::stage_error;
 use crate::{Error, Missing, StoreError, UploadId};
 
+/// How often an end looks again at how far another one has come: for 1.5 seconds in all.
+const LOOKS: u32 = 5;
+
 /// How the end of a direct upload stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
@@ -125,22 +128,41 @@ impl Registry {
     ) -> Result<(), Error> {
         let FinishDirectUpload { repository, upload, digest } = &**operation;
         let _working = self.in_flight.begin(*upload)?;
-        let completed = async {
-            let (found, plan) =
-                self.find_direct(repository, *upload, operation.principal()).await?;
-            let whole = match found.staged.offset {
-                0 => self.assemble(repository, operation, found, plan, parts).await?,
-                _ => found,
+        let mut look = 0;
+        loop {
+            let found = self.find_direct(repository, *upload, operation.principal()).await;
+            let (found, plan) = match found {
+                Err(Error::NotFound(missing)) => {
+                    // Another node may have ended it, or this one before its reply was lost.
+                    let held = self.parts.metadata.find_blob(repository.clone(), *digest).await?;
+                    return if held.is_some() { Ok(()) } else { Err(missing.into()) };
+                }
+                found => found?,
             };
-            self.put_in_place(repository, &whole, *digest).await
-        };
-        match completed.await {
-            Err(Error::NotFound(missing)) => {
-                // Another node may have ended it, or this one before its reply was lost.
-                let held = self.parts.metadata.find_blob(repository.clone(), *digest).await?;
-                if held.is_some() { Ok(()) } else { Err(missing.into()) }
+            let whole = match found.staged.offset {
+                0 => self.assemble(repository, operation, found, plan, parts).await,
+                _ => Ok(found),
+            };
+            let completed = match &whole {
+                Ok(whole) => self.put_in_place(repository, whole, *digest).await,
+                Err(error) => Err(error.clone()),
+            };
+            match completed {
+                // Another node may be faster: it has taken the parts and not made an object of them yet, or has put
+                // that in place. What it did is recorded before what was staged is gone.
+                Err(Error::NotFound(_)) if look < LOOKS => {
+                    tokio::time::sleep(Duration::from_millis(50 << look)).await;
+                    look += 1;
+                }
+                Err(Error::NotFound(missing)) => {
+                    if let Ok(whole) = whole {
+                        // The version that was assembled is neither staged nor in place: nobody can end this.
+                        self.drop_upload(&whole).await;
+                    }
+                    return Err(missing.into());
+                }
+                other => return other,
             }
-            other => other,
         }
     }
 

@@ -57,7 +57,8 @@ impl Registry {
     ) -> Result<Digest, Error> {
         let direct = self.plan_of(upload).is_some();
         let hasher = resume(&upload.hash)?;
-        if !direct && hasher.algorithm() == algorithm {
+        let is_known = !direct || upload.hash != Hasher::new(hasher.algorithm()).state();
+        if is_known && hasher.algorithm() == algorithm {
             return Ok(hasher.finish());
         }
         let bytes = match self.parts.blobs.read_staged(&upload.id, &upload.staged).await {
@@ -73,12 +74,15 @@ impl Registry {
             let mut pieces = Box::pin(intake.pieces());
             while pieces.next().await.is_some() {}
         }
-        match intake.finish().await? {
-            (hasher, None) => Ok(hasher.finish()),
-            _ => {
-                Err(StoreError::Unavailable("the staged bytes could not be read again".into())
-                    .into())
-            }
+        let (hasher, None) = intake.finish().await? else {
+            let text = "the staged bytes could not be read again";
+            return Err(StoreError::Unavailable(text.into()).into());
+        };
+        if direct {
+            // Recorded before the bytes are moved: whoever goes on after a fault need not find them here.
+            let read = Upload { hash: hasher.state(), ..upload.clone() };
+            self.record(repository, upload, &read).await?;
         }
+        Ok(hasher.finish())
     }
 }

@@ -309,6 +309,20 @@ async fn an_end_that_takes_long_goes_on_and_is_waited_for_again() {
 }
 
 #[tokio::test]
+async fn what_was_verified_and_is_gone_ends_the_upload() {
+    let stand = Stand::on_files();
+    let bytes = content(SIZE, 1);
+    let upload = stand.begun(&bytes).await;
+    let parts = stand.sent(upload, &bytes).await;
+    stand.metadata.script("reserve_blob", 1, MetadataFault::Fail);
+    assert!(stand.end(upload, digest(&bytes), &parts).await.is_err());
+    std::fs::remove_file(stand.folder.path().join(format!("blobs/staging/{upload}"))).unwrap();
+    assert!(is_unknown(stand.end(upload, digest(&bytes), &parts).await));
+    assert!(stand.pull("a", digest(&bytes)).await.is_none());
+    assert_eq!(stand.metadata.count_uploads().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn many_ends_at_once_are_one_blob() {
     let stand = Stand::on_files();
     let bytes = content(SIZE, 1);

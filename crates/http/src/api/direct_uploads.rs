@@ -72,7 +72,7 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>, Failure> {
         StartedDirect::Held(digest) => Ok(reply::blob_created(&call, &repository, &digest)),
         StartedDirect::Upload(state) => {
             let location = call.location(&path(&repository, state.id));
-            let mut response = unkept(StatusCode::CREATED, &plan(&state, &[]));
+            let mut response = unkept(&call, StatusCode::CREATED, &plan(&state, &[]));
             response.headers_mut().insert(LOCATION, reply::value(location));
             Ok(response)
         }
@@ -84,7 +84,7 @@ pub(super) async fn get(call: Call) -> Result<Response<Body>, Failure> {
     let (repository, upload) = (call.repository()?, call.upload()?);
     let operation = call.permit(GetDirectUpload { repository, upload }).await?;
     let (state, received) = call.registry().get_direct_upload(&operation).await?;
-    Ok(unkept(StatusCode::OK, &plan(&state, &received)))
+    Ok(unkept(&call, StatusCode::OK, &plan(&state, &received)))
 }
 
 /// `POST <upload>/parts`
@@ -120,7 +120,7 @@ pub(super) async fn address(mut call: Call) -> Result<Response<Body>, Failure> {
         })
         .collect();
     let document = json!({ "parts": parts, "expiresIn": URL_LIFE.as_secs() });
-    Ok(unkept(StatusCode::OK, &document))
+    Ok(unkept(&call, StatusCode::OK, &document))
 }
 
 /// `PUT <upload>/parts/<number>`, where parts go through a node.
@@ -201,8 +201,8 @@ fn plan(state: &DirectState, received: &[ReceivedPart]) -> Value {
 }
 
 /// A document that no cache keeps.
-fn unkept(status: StatusCode, document: &Value) -> Response<Body> {
-    let mut response = reply::json(JSON, document.to_string(), false);
+fn unkept(call: &Call, status: StatusCode, document: &Value) -> Response<Body> {
+    let mut response = reply::json(JSON, document.to_string(), call.is_head());
     *response.status_mut() = status;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

@@ -194,6 +194,19 @@ async fn changed_after_verification(limits: Limits) {
 }
 
 #[tokio::test]
+async fn more_parts_than_one_page_has_are_all_told() {
+    let blobs = ENGINE.node(&new_prefix(), Limits { part_size: 1, ..Limits::default() });
+    let bytes = content(1010, 1);
+    let upload = new_upload();
+    let staged = blobs.begin(&upload, bytes.len() as u64).await.unwrap();
+    let sent = send(&blobs, &upload, &staged, &bytes).await;
+    let received = blobs.received(&upload, &staged).await.unwrap();
+    let received: Vec<_> = received.into_iter().map(|part| (part.number, part.tag)).collect();
+    assert!(received == sent, "{} of {}", received.len(), sent.len());
+    blobs.discard(&upload, &staged).await.unwrap();
+}
+
+#[tokio::test]
 async fn parts_that_nobody_goes_on_with_are_collected() {
     use wharf_core::blobs::Leftovers;
     let blobs = ENGINE.node(&new_prefix(), small_limits());

@@ -49,7 +49,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
         mapped: Some(Arc::clone(&blobs) as _),
         signed: None,
         direct: Some(blobs.direct_uploads()),
-        leftovers: None,
+        leftovers: Some(blobs),
     })
 }
 
