@@ -88,6 +88,7 @@ unused! {
         start_upload(StartUpload) -> ();
         find_upload(RepositoryName, UploadId) -> Option<Upload>;
         record_progress(Progress) -> bool;
+        touch_upload(UploadId, Duration) -> bool;
         reserve_blob(ReserveBlob) -> ReserveOutcome;
         finish_upload(FinishUpload) -> FinishOutcome;
         cancel_upload(UploadId) -> bool;

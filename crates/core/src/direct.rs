@@ -115,16 +115,29 @@ pub trait DirectUploads: Send + Sync + 'static {
         staged: &Staged,
     ) -> Result<Vec<ReceivedPart>, StageError>;
 
+    /// The upload with a mark: its parts are those that its client named, and are about to be assembled. From then
+    /// on parts that are not there are no fault of the client.
+    fn seal(&self, staged: &Staged) -> Staged;
+
+    /// Whether it has that mark.
+    fn is_sealed(&self, staged: &Staged) -> bool;
+
     /// Makes one object of the parts, all of them in order. From then on no part can be sent, by no URL given out
-    /// before. What it returns names exactly that object in exactly the version found then, and has its size as
-    /// offset. Asked again after it was done, here or elsewhere, it answers the same.
-    /// [`StageError::NotFound`] when the parts are not there or not these.
+    /// before. [`StageError::NotFound`] when the parts are not there or not these: somebody else may be at it.
     async fn assemble(
         &self,
         upload: &UploadId,
         staged: &Staged,
         parts: &[(PartNumber, PartTag)],
-    ) -> Result<Staged, StageError>;
+    ) -> Result<(), StageError>;
+
+    /// What was assembled, by whomever: it names exactly that object in exactly the version found now, and has its
+    /// size as offset. `None` where there is no such object yet, or no more.
+    async fn assembled(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+    ) -> Result<Option<Staged>, StageError>;
 }
 
 /// A store that takes parts by itself, by signed URLs.

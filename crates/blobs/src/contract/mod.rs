@@ -89,6 +89,7 @@ macro_rules! direct_uploads_contract {
         $crate::direct_uploads_contract! { $make:
             parts_sent_in_any_order_become_the_blob
             what_has_come_is_told
+            a_seal_is_kept_and_changes_nothing_else
             a_part_sent_again_replaces_the_first
             a_part_of_another_length_does_not_count
             no_part_is_taken_after_assembling

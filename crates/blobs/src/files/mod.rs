@@ -189,6 +189,14 @@ impl DirectUploads for FileBlobs {
         parts::plan(staged)
     }
 
+    fn seal(&self, staged: &Staged) -> Staged {
+        parts::seal(staged)
+    }
+
+    fn is_sealed(&self, staged: &Staged) -> bool {
+        parts::is_sealed(staged)
+    }
+
     async fn received(
         &self,
         upload: &UploadId,
@@ -203,12 +211,21 @@ impl DirectUploads for FileBlobs {
         upload: &UploadId,
         staged: &Staged,
         parts: &[(PartNumber, PartTag)],
-    ) -> Result<Staged, StageError> {
+    ) -> Result<(), StageError> {
         let files = PartsFiles::of(&self.layout, upload, staged)?;
-        let plan = parts::plan(staged).ok_or(StageError::NotFound)?;
         let named = parts.to_vec();
-        blocking(move || files.assemble(&named)).await?;
-        Ok(Staged { offset: plan.size, parts: staged.parts.clone() })
+        blocking(move || files.assemble(&named)).await
+    }
+
+    async fn assembled(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+    ) -> Result<Option<Staged>, StageError> {
+        let Some(plan) = parts::plan(staged) else { return Ok(None) };
+        let files = PartsFiles::of(&self.layout, upload, staged)?;
+        let assembled = blocking(move || files.are_assembled()).await?;
+        Ok(assembled.then(|| Staged { offset: plan.size, parts: staged.parts.clone() }))
     }
 }
 

@@ -44,7 +44,20 @@ pub(super) fn staged(size: u64) -> Staged {
     let mut parts = vec![VERSION];
     parts.put_u64(plan.size);
     parts.put_u64(plan.part_size);
+    parts.put_u8(0);
     Staged { offset: 0, parts }
+}
+
+pub(super) fn seal(staged: &Staged) -> Staged {
+    let mut sealed = staged.clone();
+    if let Some(mark) = sealed.parts.last_mut() {
+        *mark = 1;
+    }
+    sealed
+}
+
+pub(super) fn is_sealed(staged: &Staged) -> bool {
+    plan(staged).is_some() && staged.parts.last() == Some(&1)
 }
 
 pub(super) fn plan(staged: &Staged) -> Option<PartPlan> {
@@ -127,17 +140,22 @@ impl PartsFiles {
         blocking(move || part.write(rest)?.finish()).await
     }
 
+    /// Whether the parts were put together.
+    pub(super) fn are_assembled(&self) -> Result<bool, StageError> {
+        let looking = |error: io::Error| failed("looking at an upload", &error);
+        if self.names().try_exists().map_err(looking)? {
+            return Ok(false);
+        }
+        match self.content().metadata() {
+            Ok(found) => Ok(found.len() == self.plan.size),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(looking(error)),
+        }
+    }
+
     /// Makes one upload of the parts, which must all be there.
     pub(super) fn assemble(&self, named: &[(PartNumber, PartTag)]) -> Result<(), StageError> {
-        let Some(names) = self.open_names()? else {
-            // Assembled before, or dropped.
-            return match self.content().metadata() {
-                Ok(found) if found.len() == self.plan.size => Ok(()),
-                Ok(_) => Err(StageError::NotFound),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StageError::NotFound),
-                Err(error) => Err(failed("looking at an upload", &error)),
-            };
-        };
+        let names = self.open_names()?.ok_or(StageError::NotFound)?;
         names.lock().map_err(|error| failed("locking an upload's parts", &error))?;
         let received = self.received()?;
         let matches = received.iter().map(|part| (part.number, &part.tag));

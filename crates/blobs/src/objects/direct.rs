@@ -24,7 +24,7 @@ use wharf_core::{StoreError, UploadId};
 use super::failure::{stage_error, store_error, unless_missing};
 use super::part_url::with_length;
 use super::progress::{get_text, put_text};
-use super::signed::{Reply, Request, element};
+use super::signed::{Request, element};
 use super::{ObjectBlobs, S3};
 
 /// The first byte of the stored form: another one than that of the standard protocol.
@@ -41,6 +41,8 @@ pub(super) struct Direct {
     multipart: String,
     /// The name of the object that the parts become.
     content: u128,
+    /// Whether the parts are about to become the object.
+    sealed: bool,
     /// The size and the entity tag of the object; `None` while it is parts.
     assembled: Option<(u64, String)>,
 }
@@ -53,11 +55,12 @@ impl Direct {
         let plan =
             PartPlan { size: bytes.try_get_u64().ok()?, part_size: bytes.try_get_u64().ok()? };
         let content = bytes.try_get_u128().ok()?;
+        let sealed = bytes.try_get_u8().ok()? == 1;
         let multipart = get_text(bytes)?;
         let tag = get_text(bytes)?;
         let assembled = (!tag.is_empty()).then_some((staged.offset, tag));
         let consistent = assembled.is_some() == (staged.offset > 0) && plan.part_size > 0;
-        consistent.then_some(Self { plan, multipart, content, assembled })
+        consistent.then_some(Self { plan, multipart, content, sealed, assembled })
     }
 
     fn staged(&self) -> Staged {
@@ -65,6 +68,7 @@ impl Direct {
         parts.put_u64(self.plan.size);
         parts.put_u64(self.plan.part_size);
         parts.put_u128(self.content);
+        parts.put_u8(self.sealed.into());
         put_text(&mut parts, &self.multipart);
         let (offset, tag) = self.assembled.clone().unwrap_or_default();
         put_text(&mut parts, &tag);
@@ -74,7 +78,7 @@ impl Direct {
 
 impl ObjectBlobs {
     /// The object that the parts became, and the tag of the version that counts.
-    pub(super) fn assembled(
+    pub(super) fn version(
         &self,
         upload: &UploadId,
         direct: &Direct,
@@ -182,11 +186,21 @@ impl DirectUploads for ObjectBlobs {
         let multipart = multipart.ok_or_else(|| {
             StoreError::Unavailable(format!("the object store: {doing}: no name of the upload"))
         })?;
-        Ok(Direct { plan, multipart, content, assembled: None }.staged())
+        let direct = Direct { plan, multipart, content, sealed: false, assembled: None };
+        Ok(direct.staged())
     }
 
     fn plan(&self, staged: &Staged) -> Option<PartPlan> {
         Direct::of(staged).map(|direct| direct.plan)
+    }
+
+    fn seal(&self, staged: &Staged) -> Staged {
+        let sealed = Direct::of(staged).map(|direct| Direct { sealed: true, ..direct }.staged());
+        sealed.unwrap_or_else(|| staged.clone())
+    }
+
+    fn is_sealed(&self, staged: &Staged) -> bool {
+        Direct::of(staged).is_some_and(|direct| direct.sealed)
     }
 
     async fn received(
@@ -204,7 +218,7 @@ impl DirectUploads for ObjectBlobs {
         upload: &UploadId,
         staged: &Staged,
         parts: &[(PartNumber, PartTag)],
-    ) -> Result<Staged, StageError> {
+    ) -> Result<(), StageError> {
         let doing = "completing a direct upload";
         let (s3, direct) = self.direct(staged)?;
         let path = self.content_path(upload, direct.content);
@@ -216,18 +230,26 @@ impl DirectUploads for ObjectBlobs {
         let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
         let query = vec![("uploadId", direct.multipart.clone())];
         let request = self.about_parts(doing, Method::POST, &path, query, body);
-        // Missing: another request may have done it, or this one before its reply was lost. Whatever is there now is
-        // what gets verified.
-        let _: Reply = s3.ask(request, "<CompleteMultipartUploadResult").await?;
+        s3.ask(request, "<CompleteMultipartUploadResult").await?.document(doing).map(drop)
+    }
+
+    async fn assembled(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+    ) -> Result<Option<Staged>, StageError> {
+        let doing = "looking for what a direct upload became";
+        let Some(direct) = Direct::of(staged) else { return Ok(None) };
+        let path = self.content_path(upload, direct.content);
         let found = match self.within(doing, self.service.head(&path)).await? {
-            Err(Error::NotFound { .. }) => return Err(StageError::NotFound),
+            Err(Error::NotFound { .. }) => return Ok(None),
             found => found.map_err(|error| store_error(doing, &error))?,
         };
         let tag = found.e_tag.filter(|tag| !tag.is_empty() && found.size > 0);
         let tag = tag.ok_or_else(|| {
             StoreError::Unavailable(format!("the object store: {doing}: {path} has no ETag"))
         })?;
-        Ok(Direct { assembled: Some((found.size, tag)), ..direct }.staged())
+        Ok(Some(Direct { assembled: Some((found.size, tag)), ..direct }.staged()))
     }
 }
 
@@ -269,7 +291,8 @@ mod tests {
     #[test]
     fn a_direct_upload_comes_back_and_is_no_standard_one() {
         let plan = PartPlan::new(20 << 20, 8 << 20);
-        let parts = Direct { plan, multipart: "id".into(), content: 7, assembled: None };
+        let (multipart, content) = ("id".to_owned(), 7);
+        let parts = Direct { plan, multipart, content, sealed: true, assembled: None };
         let whole = Direct { assembled: Some((20 << 20, "\"tag-3\"".into())), ..parts.clone() };
         for direct in [parts, whole] {
             let staged = direct.staged();

@@ -56,7 +56,7 @@ impl ObjectBlobs {
     async fn place(&self, upload: &UploadId, staged: &Staged, to: &Path) -> Result<(), StageError> {
         let direct = Direct::of(staged);
         if let Some(direct) = &direct {
-            let (from, version) = self.assembled(upload, direct)?;
+            let (from, version) = self.version(upload, direct)?;
             self.copy(&from, Some(version), to, staged.offset).await?;
         } else {
             let progress = Progress::of(staged).ok_or(StageError::NotFound)?;

@@ -156,7 +156,7 @@ impl Blobs for ObjectBlobs {
         staged: &Staged,
     ) -> Result<ByteStream, StageError> {
         if let Some(direct) = Direct::of(staged) {
-            let (path, version) = self.assembled(upload, &direct)?;
+            let (path, version) = self.version(upload, &direct)?;
             return self.read_whole(path, Some(version)).await;
         }
         let progress = Progress::of(staged).ok_or(StageError::NotFound)?;

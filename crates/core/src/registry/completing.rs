@@ -23,6 +23,9 @@ use crate::{Error, Missing, StoreError, UploadId};
 /// How often an end looks again at how far another one has come: for 1.5 seconds in all.
 const LOOKS: u32 = 5;
 
+/// Another node puts the parts together.
+const BUSY: Error = Error::Busy("the parts of this upload are being put together");
+
 /// How the end of a direct upload stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
@@ -150,7 +153,7 @@ impl Registry {
             match completed {
                 // Another node may be faster: it has taken the parts and not made an object of them yet, or has put
                 // that in place. What it did is recorded before what was staged is gone.
-                Err(Error::NotFound(_)) if look < LOOKS => {
+                Err(Error::NotFound(_) | Error::Busy(_)) if look < LOOKS => {
                     tokio::time::sleep(Duration::from_millis(50 << look)).await;
                     look += 1;
                 }
@@ -171,23 +174,49 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         operation: &Permitted<FinishDirectUpload>,
-        upload: Upload,
+        mut upload: Upload,
         plan: PartPlan,
         parts: &[(PartNumber, PartTag)],
     ) -> Result<Upload, Error> {
         let store = &self.direct_store()?.store;
-        match store.received(&upload.id, &upload.staged).await {
-            Ok(received) => check_parts(&plan, parts, &received)?,
-            // They may be an object already, by a request that did not come to record it.
-            Err(StageError::NotFound) => {}
+        if store.is_sealed(&upload.staged)
+            && let Some(whole) = self.assembled(repository, &upload, plan).await?
+        {
+            return Ok(whole);
+        }
+        let matching = match store.received(&upload.id, &upload.staged).await {
+            Ok(received) => check_parts(&plan, parts, &received),
+            Err(StageError::NotFound) => Err(Missing::Upload(repository.clone(), upload.id).into()),
+            Err(error) => return Err(stage_error(error)),
+        };
+        if let Err(error) = matching {
+            // They may only look so while another node makes an object of them.
+            let principal = operation.principal();
+            let (now, _) = self.find_direct(repository, upload.id, principal).await?;
+            return Err(if store.is_sealed(&now.staged) { BUSY } else { error });
+        }
+        if !store.is_sealed(&upload.staged) {
+            let sealed = Upload { staged: store.seal(&upload.staged), ..upload.clone() };
+            self.record(repository, &upload, &sealed).await?;
+            upload = sealed;
+        }
+        match store.assemble(&upload.id, &upload.staged, parts).await {
+            Ok(()) | Err(StageError::NotFound) => {}
             Err(error) => return Err(stage_error(error)),
         }
-        let staged = match store.assemble(&upload.id, &upload.staged, parts).await {
-            Err(StageError::NotFound) => {
-                return Err(Missing::Upload(repository.clone(), upload.id).into());
-            }
-            other => other.map_err(stage_error)?,
-        };
+        self.assembled(repository, &upload, plan).await?.ok_or(BUSY)
+    }
+
+    /// Records what was assembled, if anything was.
+    async fn assembled(
+        &self,
+        repository: &RepositoryName,
+        upload: &Upload,
+        plan: PartPlan,
+    ) -> Result<Option<Upload>, Error> {
+        let store = &self.direct_store()?.store;
+        let found = store.assembled(&upload.id, &upload.staged).await.map_err(stage_error)?;
+        let Some(staged) = found else { return Ok(None) };
         let whole = Upload { staged, ..upload.clone() };
         if whole.staged.offset != plan.size {
             self.drop_upload(&whole).await;
@@ -195,16 +224,9 @@ impl Registry {
             let message = format!("the parts have {found} bytes, not {}", plan.size);
             return Err(Error::invalid(ErrorCode::SizeInvalid, message));
         }
-        match self.record(repository, &upload, &whole).await {
-            Ok(()) => Ok(whole),
-            // Another node was faster; what it recorded counts.
-            Err(Error::NotFound(missing)) => {
-                let (found, _) =
-                    self.find_direct(repository, upload.id, operation.principal()).await?;
-                if found.staged.offset > 0 { Ok(found) } else { Err(missing.into()) }
-            }
-            Err(error) => Err(error),
-        }
+        // Where another node was faster, what it recorded counts.
+        self.record(repository, upload, &whole).await?;
+        Ok(Some(whole))
     }
 }
 

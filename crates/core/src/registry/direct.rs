@@ -144,9 +144,10 @@ impl Registry {
     ) -> Result<Vec<Addressed>, Error> {
         let AddressParts { repository, upload } = &**operation;
         let (found, plan) = self.find_direct(repository, *upload, operation.principal()).await?;
+        let sealed = self.direct_store()?.store.is_sealed(&found.staged);
         let sizes: Vec<u64> = numbers
             .iter()
-            .map(|number| Ok(part_of(&plan, &found, *number)?.1))
+            .map(|number| Ok(part_of(&plan, &found, sealed, *number)?.1))
             .collect::<Result<_, Error>>()?;
         self.keep_alive(repository, &found).await?;
         let carrier = &self.direct_store()?.carrier;
@@ -177,12 +178,13 @@ impl Registry {
         source: Source<'_>,
     ) -> Result<PartTag, Error> {
         let PutPart { repository, upload } = &**operation;
-        let PartCarrier::Node(store) = &self.direct_store()?.carrier else {
+        let DirectStore { store: uploads, carrier } = self.direct_store()?;
+        let PartCarrier::Node(store) = carrier else {
             return Err(Error::Unsupported("parts go to the store here, by the URLs asked for"));
         };
         let _working = self.in_flight.begin_part(*upload, number)?;
         let (found, plan) = self.find_direct(repository, *upload, operation.principal()).await?;
-        let (_, size) = part_of(&plan, &found, number)?;
+        let (_, size) = part_of(&plan, &found, uploads.is_sealed(&found.staged), number)?;
         let wrong_size = || {
             let message = format!("part {number} of this upload has exactly {size} bytes");
             Error::invalid(ErrorCode::SizeInvalid, message)
@@ -252,13 +254,22 @@ impl Registry {
         repository: &RepositoryName,
         upload: &Upload,
     ) -> Result<(), Error> {
-        self.record(repository, upload, upload).await
+        let lifetime = self.rules.upload_lifetime;
+        if self.parts.metadata.touch_upload(upload.id, lifetime).await? {
+            return Ok(());
+        }
+        Err(Missing::Upload(repository.clone(), upload.id).into())
     }
 }
 
-fn part_of(plan: &PartPlan, upload: &Upload, number: PartNumber) -> Result<(u64, u64), Error> {
+fn part_of(
+    plan: &PartPlan,
+    upload: &Upload,
+    sealed: bool,
+    number: PartNumber,
+) -> Result<(u64, u64), Error> {
     let invalid = |message: String| Error::invalid(ErrorCode::BlobUploadInvalid, message);
-    if upload.staged.offset > 0 {
+    if upload.staged.offset > 0 || sealed {
         return Err(invalid("the parts of this upload were put together: it takes no more".into()));
     }
     let count = plan.count();

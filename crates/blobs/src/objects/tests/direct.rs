@@ -74,12 +74,26 @@ async fn send(
     parts
 }
 
+/// Assembles the parts, unless that was done.
+async fn assemble(
+    blobs: &ObjectBlobs,
+    upload: &UploadId,
+    staged: &Staged,
+    parts: &[(PartNumber, PartTag)],
+) -> Result<Staged, StageError> {
+    match blobs.assemble(upload, staged, parts).await {
+        Ok(()) | Err(StageError::NotFound) => {}
+        Err(error) => return Err(error),
+    }
+    blobs.assembled(upload, staged).await?.ok_or(StageError::NotFound)
+}
+
 /// A blob that was sent and assembled.
 async fn assembled(blobs: &ObjectBlobs, bytes: &Bytes) -> (UploadId, Staged) {
     let upload = new_upload();
     let staged = blobs.begin(&upload, bytes.len() as u64).await.unwrap();
     let parts = send(blobs, &upload, &staged, bytes).await;
-    (upload, blobs.assemble(&upload, &staged, &parts).await.unwrap())
+    (upload, assemble(blobs, &upload, &staged, &parts).await.unwrap())
 }
 
 #[tokio::test]
@@ -150,7 +164,7 @@ async fn a_url_is_worth_nothing_once_the_parts_are_assembled_or_dropped() {
     let staged = blobs.begin(&upload, bytes.len() as u64).await.unwrap();
     let first = url(&blobs, &upload, &staged, 1).await;
     let parts = send(&blobs, &upload, &staged, &bytes).await;
-    let whole = blobs.assemble(&upload, &staged, &parts).await.unwrap();
+    let whole = assemble(&blobs, &upload, &staged, &parts).await.unwrap();
     assert_eq!(put(&first, content(5 * MIB, 4)).await.status(), 404);
     blobs.finish(&upload, &whole, &key_of(&bytes)).await.unwrap();
     assert_eq!(put(&first, content(5 * MIB, 4)).await.status(), 404);
@@ -272,7 +286,7 @@ async fn end(
     parts: &[(PartNumber, PartTag)],
     bytes: &Bytes,
 ) -> Result<(), StageError> {
-    let whole = blobs.assemble(upload, staged, parts).await?;
+    let whole = assemble(blobs, upload, staged, parts).await?;
     let read = super::gathered(blobs.read_staged(upload, &whole).await?).await?;
     assert!(read == bytes, "the bytes differ");
     blobs.finish(upload, &whole, &key_of(bytes)).await
