@@ -23,6 +23,7 @@ const UPLOADS: &str = "/v2/team/app/_wharf/direct/uploads/";
 /// Three parts and a bit.
 const SIZE: usize = (24 << 20) + 5;
 
+/// Each test has its own: what is known of a name in Redis, all of them share.
 fn bytes(length: usize, seed: u64) -> Vec<u8> {
     Random::seeded(seed).bytes(length)
 }
@@ -105,7 +106,7 @@ impl Sender {
 fn each_request_goes_to_another_node_and_each_part_past_them() {
     let shared = Shared::new();
     let nodes = Nodes::start(3, &shared.settings());
-    let sender = Sender::begin(nodes.registry(), bytes(SIZE, 1));
+    let sender = Sender::begin(nodes.registry(), bytes(SIZE, 100));
     let (named, wanted) = (sender.plan.clone(), SIZE as u64);
     assert_eq!((named["size"].as_u64(), named["parts"].as_u64()), (Some(wanted), Some(4)));
     let urls = sender.send_all();
@@ -136,7 +137,7 @@ fn ends_on_all_nodes_at_once_are_one_blob() {
     let shared = Shared::new();
     let nodes = Nodes::start(3, &shared.settings());
     for seed in 0..3 {
-        let sender = Sender::begin(nodes.registry(), bytes(SIZE, seed));
+        let sender = Sender::begin(nodes.registry(), bytes(SIZE, 200 + seed));
         sender.send_all();
         let (name, parts) = (digest(&sender.bytes), sender.status().json()["received"].clone());
         thread::scope(|scope| {
@@ -170,7 +171,7 @@ fn ends_on_all_nodes_at_once_are_one_blob() {
 fn a_node_killed_in_the_middle_costs_nothing() {
     let shared = Shared::new();
     let mut nodes = Nodes::start(3, &shared.settings());
-    let sender = Sender::begin(nodes.node(0).registry(), bytes(SIZE, 1));
+    let sender = Sender::begin(nodes.node(0).registry(), bytes(SIZE, 300));
     sender.send(3);
     sender.send(1);
     nodes.kill(0);
@@ -190,7 +191,7 @@ fn a_node_killed_in_the_middle_costs_nothing() {
 fn what_is_not_its_digest_leaves_nothing_and_nobody_else_can_touch_an_upload() {
     let shared = Shared::new();
     let nodes = Nodes::start(1, &shared.settings());
-    let sender = Sender::begin(nodes.registry(), bytes(SIZE, 1));
+    let sender = Sender::begin(nodes.registry(), bytes(SIZE, 400));
     let urls = sender.send_all();
     let name = digest(&sender.bytes);
     let elsewhere = Sender {
@@ -276,7 +277,7 @@ fn parts_that_were_acknowledged_outlive_the_process() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
     let server = Server::start_in(&data);
-    let sender = Sender::begin(server.registry(), bytes(SIZE, 1));
+    let sender = Sender::begin(server.registry(), bytes(SIZE, 700));
     sender.send(4);
     sender.send(2);
     server.kill();
