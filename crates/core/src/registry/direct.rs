@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use wharf_oci::{Algorithm, Digest, ErrorCode, Hasher, RepositoryName};
+use wharf_oci::{Digest, ErrorCode, HashState, RepositoryName};
 
 use crate::blobs::StageError;
 use crate::delivery::SignedUrl;
@@ -97,8 +97,7 @@ impl Registry {
             repository: repository.clone(),
             principal: operation.principal().to_string(),
             staged: staged.clone(),
-            // Its content is hashed when all of it is there.
-            hash: Hasher::new(Algorithm::Sha256).state(),
+            hash: not_hashed(),
             lifetime,
         };
         if let Err(fault) = self.parts.metadata.start_upload(start).await {
@@ -260,6 +259,12 @@ impl Registry {
         }
         Err(Missing::Upload(repository.clone(), upload.id).into())
     }
+}
+
+/// What stands for the hash of a direct upload until its content was read: no state of any hash, so that nobody takes
+/// the content for hashed, a node without direct uploads included.
+pub(super) const fn not_hashed() -> HashState {
+    HashState::from_bytes(Vec::new())
 }
 
 fn part_of(

@@ -7,6 +7,7 @@ use crate::blobs::{ObjectKey, StageError};
 use crate::intake::{Intake, SourceError};
 use crate::metadata::{FinishOutcome, FinishUpload as Finish, ReserveBlob, ReserveOutcome, Upload};
 use crate::registry::Registry;
+use crate::registry::direct::not_hashed;
 use crate::registry::staging::{resume, stage_error};
 use crate::{Error, Missing, StoreError};
 
@@ -56,10 +57,11 @@ impl Registry {
         algorithm: Algorithm,
     ) -> Result<Digest, Error> {
         let direct = self.plan_of(upload).is_some();
-        let hasher = resume(&upload.hash)?;
-        let is_known = !direct || upload.hash != Hasher::new(hasher.algorithm()).state();
-        if is_known && hasher.algorithm() == algorithm {
-            return Ok(hasher.finish());
+        if !direct || upload.hash != not_hashed() {
+            let hasher = resume(&upload.hash)?;
+            if hasher.algorithm() == algorithm {
+                return Ok(hasher.finish());
+            }
         }
         let bytes = match self.parts.blobs.read_staged(&upload.id, &upload.staged).await {
             // Another node may just have put it in place; or it is not what was assembled any more.

@@ -10,6 +10,7 @@ use crate::operation::{
 };
 use crate::permissions::{Permitted, Principal};
 use crate::registry::Registry;
+use crate::registry::direct::not_hashed;
 use crate::registry::staging::stage_error;
 use crate::{Error, Missing, UploadId};
 
@@ -251,10 +252,11 @@ impl Registry {
         principal: &Principal,
     ) -> Result<Upload, Error> {
         let found = self.find_any(repository, id, principal).await?;
-        match self.plan_of(&found) {
-            None => Ok(found),
-            Some(_) => Err(Missing::Upload(repository.clone(), id).into()),
+        // Also where direct uploads are not offered any more.
+        if self.plan_of(&found).is_some() || found.hash == not_hashed() {
+            return Err(Missing::Upload(repository.clone(), id).into());
         }
+        Ok(found)
     }
 
     pub(super) async fn find_any(

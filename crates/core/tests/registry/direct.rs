@@ -239,7 +239,20 @@ async fn where_they_are_switched_off_no_upload_of_before_is_taken_for_a_standard
     let start = stand.allowed(StartDirectUpload { repository: name("a") }).await;
     let begun = without.start_direct_upload(&start, 5, None).await;
     assert!(matches!(begun, Err(Error::Unsupported(_))));
-    assert_eq!(stand.staged(), [""; 0], "what nobody can go on with is dropped");
+    // One that was assembled and not read yet is no standard upload of no bytes either.
+    let (bytes, empty) = (content(SIZE, 2), digest(b""));
+    let assembled = stand.begun(&bytes).await;
+    let parts = stand.sent(assembled, &bytes).await;
+    stand.metadata.script("record_progress", 3, MetadataFault::Fail);
+    assert!(stand.end(assembled, digest(&bytes), &parts).await.is_err());
+    let operation = FinishUpload { repository: name("a"), upload: assembled, digest: empty };
+    let operation = stand.allowed(operation).await;
+    assert!(is_unknown(without.finish_upload(&operation, None, nothing()).await));
+    assert!(stand.pull("a", empty).await.is_none());
+    // They end when they expire.
+    stand.clock.advance(Rules::default().upload_lifetime);
+    assert_eq!(without.end_expired_uploads(10).await.unwrap(), 2);
+    assert_eq!(stand.staged(), [""; 0]);
 }
 
 #[tokio::test]
