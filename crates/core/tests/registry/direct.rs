@@ -7,23 +7,21 @@ use wharf_blobs::FileBlobs;
 use wharf_core::direct::{PartNumber, PartTag};
 use wharf_core::metadata::Uploads;
 use wharf_core::operation::*;
-use wharf_core::{
-    Completion, Error, Missing, PartAddress, Result, Rules, StartedDirect, StoreError, UploadId,
-};
+use wharf_core::{Completion, Error, Missing, PartAddress, Result, Rules, StartedDirect, UploadId};
 use wharf_oci::{Algorithm, Digest, ErrorCode, Hasher};
 
 use crate::faulty_metadata::MetadataFault;
 use crate::stand::{Stand, content, digest, name, nothing, whole};
 
-const MIB: usize = 1 << 20;
+pub(crate) const MIB: usize = 1 << 20;
 
 /// Two parts and a bit: files take parts of 8 MiB.
-const SIZE: usize = 16 * MIB + 5;
+pub(crate) const SIZE: usize = 16 * MIB + 5;
 
 /// Long enough for any test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-type Sent = Vec<(PartNumber, PartTag)>;
+pub(crate) type Sent = Vec<(PartNumber, PartTag)>;
 
 fn number(number: u32) -> PartNumber {
     PartNumber::new(number).unwrap()
@@ -35,21 +33,21 @@ impl Stand<FileBlobs> {
         self.registry.start_direct_upload(&operation, size, digest).await
     }
 
-    async fn begun(&self, bytes: &Bytes) -> UploadId {
+    pub(crate) async fn begun(&self, bytes: &Bytes) -> UploadId {
         match self.begin(bytes.len() as u64, None).await.unwrap() {
             StartedDirect::Upload(state) => state.id,
             StartedDirect::Held(digest) => panic!("{digest} is held"),
         }
     }
 
-    async fn part(&self, upload: UploadId, part: u32, bytes: &Bytes) -> Result<PartTag> {
+    pub(crate) async fn part(&self, upload: UploadId, part: u32, bytes: &Bytes) -> Result<PartTag> {
         let operation = self.allowed(PutPart { repository: name("a"), upload }).await;
         let length = Some(bytes.len() as u64);
         self.registry.put_part(&operation, number(part), length, whole(bytes)).await
     }
 
     /// Sends every part, the last first.
-    async fn sent(&self, upload: UploadId, bytes: &Bytes) -> Sent {
+    pub(crate) async fn sent(&self, upload: UploadId, bytes: &Bytes) -> Sent {
         let parts = bytes.chunks(8 * MIB).zip(1..).collect::<Vec<_>>();
         let mut sent = Vec::new();
         for (part, index) in parts.into_iter().rev() {
@@ -59,11 +57,16 @@ impl Stand<FileBlobs> {
         sent
     }
 
-    async fn end(&self, upload: UploadId, digest: Digest, parts: &Sent) -> Result<Completion> {
+    pub(crate) async fn end(
+        &self,
+        upload: UploadId,
+        digest: Digest,
+        parts: &Sent,
+    ) -> Result<Completion> {
         self.end_within(upload, digest, parts, PATIENCE).await
     }
 
-    async fn end_within(
+    pub(crate) async fn end_within(
         &self,
         upload: UploadId,
         digest: Digest,
@@ -82,13 +85,13 @@ impl Stand<FileBlobs> {
     }
 
     /// What is staged, by name.
-    fn staged(&self) -> Vec<String> {
+    pub(crate) fn staged(&self) -> Vec<String> {
         let folder = std::fs::read_dir(self.folder.path().join("blobs/staging")).unwrap();
         folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 }
 
-fn is_unknown<T>(result: Result<T>) -> bool {
+pub(crate) fn is_unknown<T>(result: Result<T>) -> bool {
     matches!(result, Err(Error::NotFound(Missing::Upload(..))))
 }
 
@@ -293,80 +296,4 @@ async fn a_cancelled_upload_takes_no_part_and_leaves_nothing() {
     assert!(is_unknown(stand.part(upload, 3, &bytes.slice(16 * MIB..)).await));
     assert!(is_unknown(stand.registry.cancel_direct_upload(&cancel).await));
     assert_eq!(stand.staged(), [""; 0]);
-}
-
-#[tokio::test]
-async fn an_end_that_takes_long_goes_on_and_is_waited_for_again() {
-    let stand = Stand::on_files();
-    let bytes = content(SIZE, 1);
-    let upload = stand.begun(&bytes).await;
-    let parts = stand.sent(upload, &bytes).await;
-    let (reached, go_on) = stand.metadata.hold("reserve_blob");
-    let short = Duration::from_millis(20);
-    let first = stand.end_within(upload, digest(&bytes), &parts, short).await;
-    assert_eq!(first.unwrap(), Completion::UnderWay);
-    reached.await.unwrap();
-    // Another digest is another wish.
-    let other = stand.end_within(upload, digest(b"other"), &parts, short).await;
-    assert!(matches!(other, Err(Error::Busy(_))));
-    let late = stand.part(upload, 3, &bytes.slice(16 * MIB..)).await;
-    assert!(matches!(late, Err(Error::Busy(_))));
-    let again = stand.end_within(upload, digest(&bytes), &parts, short).await;
-    assert_eq!(again.unwrap(), Completion::UnderWay);
-    go_on.send(()).unwrap();
-    assert_eq!(stand.end(upload, digest(&bytes), &parts).await.unwrap(), Completion::Done);
-    assert!(stand.pull("a", digest(&bytes)).await.unwrap() == bytes);
-    let held: Vec<_> = stand.metadata.calls();
-    let reservations = held.iter().find(|(method, _)| *method == "reserve_blob").unwrap();
-    assert_eq!(reservations.1, 1, "it was verified once");
-}
-
-#[tokio::test]
-async fn what_was_verified_and_is_gone_ends_the_upload() {
-    let stand = Stand::on_files();
-    let bytes = content(SIZE, 1);
-    let upload = stand.begun(&bytes).await;
-    let parts = stand.sent(upload, &bytes).await;
-    stand.metadata.script("reserve_blob", 1, MetadataFault::Fail);
-    assert!(stand.end(upload, digest(&bytes), &parts).await.is_err());
-    std::fs::remove_file(stand.folder.path().join(format!("blobs/staging/{upload}"))).unwrap();
-    assert!(is_unknown(stand.end(upload, digest(&bytes), &parts).await));
-    assert!(stand.pull("a", digest(&bytes)).await.is_none());
-    assert_eq!(stand.metadata.count_uploads().await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn many_ends_at_once_are_one_blob() {
-    let stand = Stand::on_files();
-    let bytes = content(SIZE, 1);
-    let upload = stand.begun(&bytes).await;
-    let parts = stand.sent(upload, &bytes).await;
-    let ends = (0..8).map(|_| stand.end(upload, digest(&bytes), &parts));
-    for ended in futures_util::future::join_all(ends).await {
-        assert_eq!(ended.unwrap(), Completion::Done);
-    }
-    assert!(stand.pull("a", digest(&bytes)).await.unwrap() == bytes);
-    assert_eq!(stand.staged(), [""; 0]);
-}
-
-/// Wherever it fails, asking again succeeds.
-#[tokio::test]
-async fn an_end_goes_on_wherever_the_metadata_failed() {
-    let stand = Stand::on_files();
-    for (seed, method) in
-        ["find_upload", "record_progress", "reserve_blob", "finish_upload"].iter().enumerate()
-    {
-        for (offset, lost) in [(0, false), (100, true)] {
-            let bytes = content(SIZE, seed as u64 + offset + 1);
-            let upload = stand.begun(&bytes).await;
-            let parts = stand.sent(upload, &bytes).await;
-            let fault = if lost { MetadataFault::LoseReply } else { MetadataFault::Fail };
-            stand.metadata.script(method, 1, fault);
-            let failed = stand.end(upload, digest(&bytes), &parts).await;
-            assert!(matches!(failed, Err(Error::Store(StoreError::Unavailable(_)))), "{method}");
-            assert_eq!(stand.end(upload, digest(&bytes), &parts).await.unwrap(), Completion::Done);
-            assert!(stand.pull("a", digest(&bytes)).await.unwrap() == bytes, "{method} {lost}");
-            assert_eq!(stand.staged(), [""; 0]);
-        }
-    }
 }
