@@ -128,6 +128,12 @@ fn operation(endpoint: Endpoint) -> Option<Stated> {
         Endpoint::AppendUpload => stated(AppendUpload { repository, upload }),
         Endpoint::FinishUpload => stated(FinishUpload { repository, upload, digest }),
         Endpoint::CancelUpload => stated(CancelUpload { repository, upload }),
+        Endpoint::StartDirectUpload => stated(StartDirectUpload { repository }),
+        Endpoint::GetDirectUpload => stated(GetDirectUpload { repository, upload }),
+        Endpoint::AddressParts => stated(AddressParts { repository, upload }),
+        Endpoint::PutPart => stated(PutPart { repository, upload }),
+        Endpoint::FinishDirectUpload => stated(FinishDirectUpload { repository, upload, digest }),
+        Endpoint::CancelDirectUpload => stated(CancelDirectUpload { repository, upload }),
     }
 }
 
@@ -169,6 +175,15 @@ fn calls(route: &'static Route) -> Vec<Call> {
             vec![uploads.to_owned(), format!("{uploads}?digest={digest}"), mount, from]
         }
         Resource::Upload => vec![format!("/v2/app/blobs/uploads/{UPLOAD}?digest={digest}")],
+        Resource::DirectUploads => {
+            let uploads = "/v2/app/_wharf/direct/uploads";
+            vec![uploads.to_owned(), format!("{uploads}/")]
+        }
+        Resource::DirectUpload => {
+            vec![format!("/v2/app/_wharf/direct/uploads/{UPLOAD}?digest={digest}")]
+        }
+        Resource::Parts => vec![format!("/v2/app/_wharf/direct/uploads/{UPLOAD}/parts")],
+        Resource::Part => vec![format!("/v2/app/_wharf/direct/uploads/{UPLOAD}/parts/1")],
     };
     let method = route.method.as_str();
     let body = if route.endpoint == Endpoint::PushManifest { MANIFEST } else { "" };

@@ -28,6 +28,7 @@ impl Served {
             blobs: Arc::clone(&watched.blobs) as _,
             mapped: None,
             signed: None,
+            direct: None,
             leftovers: None,
             cache: Arc::new(Touched(Arc::clone(&watched))),
             permissions: Arc::new(Asking(Arc::clone(&watched))),

@@ -146,6 +146,7 @@ touched! {
         start_upload(StartUpload) -> () = ();
         find_upload(RepositoryName, UploadId) -> Option<Upload> = None;
         record_progress(Progress) -> bool = false;
+        touch_upload(UploadId, Duration) -> bool = false;
         reserve_blob(ReserveBlob) -> ReserveOutcome = ReserveOutcome::NoUpload;
         finish_upload(FinishUpload) -> FinishOutcome = FinishOutcome::Lost;
         cancel_upload(UploadId) -> bool = false;

@@ -149,8 +149,8 @@ fn a_token_is_good_for_what_it_names_alone() {
     }
     let whole = pull.strip_prefix("Bearer ").unwrap();
     let (unsigned, _) = whole.rsplit_once('.').unwrap();
-    let cases =
-        ["", "x", whole, unsigned].map(|token| [format!("Token {token}"), format!("Bearer {token}x")]);
+    let cases = ["", "x", whole, unsigned]
+        .map(|token| [format!("Token {token}"), format!("Bearer {token}x")]);
     for header in cases.as_flattened() {
         let reply = house.ask(Method::GET, target, header);
         let challenge = reply.header("WWW-Authenticate").unwrap_or_default();

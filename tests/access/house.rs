@@ -159,7 +159,8 @@ fn basic(user: &str, secret: &str) -> String {
     let text = format!("{user}:{secret}");
     let mut encoded = String::from("Basic ");
     for group in text.as_bytes().chunks(3) {
-        let bits = (0..3).fold(0_u32, |sum, at| sum << 8 | group.get(at).map_or(0, |it| u32::from(*it)));
+        let bits =
+            (0..3).fold(0_u32, |sum, at| sum << 8 | group.get(at).map_or(0, |it| u32::from(*it)));
         for at in 0..4 {
             let index = (bits >> (18 - 6 * at)) & 63;
             encoded.push(if at <= group.len() { char::from(LETTERS[index as usize]) } else { '=' });
@@ -177,7 +178,8 @@ fn decoded(text: &str) -> Vec<u8> {
     };
     let mut bytes = Vec::new();
     for group in text.as_bytes().chunks(4) {
-        let bits = group.iter().fold(0_u32, |sum, byte| sum << 6 | letter(*byte)) << (6 * (4 - group.len()));
+        let bits = group.iter().fold(0_u32, |sum, byte| sum << 6 | letter(*byte))
+            << (6 * (4 - group.len()));
         bytes.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
     }
     bytes

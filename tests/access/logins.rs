@@ -138,6 +138,9 @@ fn the_public_keys_are_published() {
     let keys = house.registry.get("/.well-known/jwks.json").unwrap();
     assert_eq!(keys.status, 200);
     let key = &keys.json()["keys"][0];
-    assert_eq!((&key["kty"], &key["alg"], &key["use"]), (&"RSA".into(), &"RS256".into(), &"sig".into()));
+    assert_eq!(
+        (&key["kty"], &key["alg"], &key["use"]),
+        (&"RSA".into(), &"RS256".into(), &"sig".into())
+    );
     assert!(key.get("d").is_none(), "a private key is public");
 }

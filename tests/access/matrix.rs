@@ -62,7 +62,12 @@ fn every_role_does_what_the_table_says_by_every_route() {
                 for (method, target, status) in routes(letter, &repository) {
                     let reply = house.as_user(who, method.clone(), &target);
                     let expected = if given == letter { status } else { 401 };
-                    assert_eq!(reply.status, expected, "{who}: {method} {target}: {}", reply.text());
+                    assert_eq!(
+                        reply.status,
+                        expected,
+                        "{who}: {method} {target}: {}",
+                        reply.text()
+                    );
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod conditions;
+mod direct_uploads;
 mod h2c;
 mod listings;
 mod manifests;

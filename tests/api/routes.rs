@@ -52,6 +52,11 @@ fn wrong_methods_are_told_the_right_ones() {
     transcript.step("a blob", put(format!("/v2/app/blobs/{digest}")));
     transcript.step("uploads", get("/v2/app/blobs/uploads/"));
     transcript.step("an upload", post("/v2/app/blobs/uploads/x"));
+    let direct = "/v2/app/_wharf/direct/uploads";
+    transcript.step("direct uploads", get(format!("{direct}/")));
+    transcript.step("a direct upload", post(format!("{direct}/x")));
+    transcript.step("its parts", get(format!("{direct}/x/parts")));
+    transcript.step("a part", get(format!("{direct}/x/parts/1")));
     transcript.step("a probe", post("/healthz"));
     transcript.step("a method of nobody", other("BREW", "/v2/"));
     transcript.step("the server's own options", other("OPTIONS", "/v2/"));

@@ -9,9 +9,10 @@ use crate::support::registry::{OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, digest};
 use crate::support::server::Server;
 
 /// What differs from run to run, and what a snapshot has in its place.
-const FILTERS: [(&str, &str); 3] = [
+const FILTERS: [(&str, &str); 4] = [
     (r"(?m)^x-request-id: \S+$", "x-request-id: [id]"),
     (r"(?m)^date: .+ GMT$", "date: [date]"),
+    (r#""[0-9a-f]{32}""#, "\"[tag]\""),
     ("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "[upload]"),
 ];
 

@@ -71,7 +71,7 @@ pub fn write_image_over(folder: &Path, layers: &[(String, u64)]) -> String {
     config_digest
 }
 
-fn write_blob(folder: &Path, bytes: &[u8]) -> String {
+pub fn write_blob(folder: &Path, bytes: &[u8]) -> String {
     let digest = digest(bytes);
     let blobs = folder.join("blobs/sha256");
     fs::create_dir_all(&blobs).unwrap();

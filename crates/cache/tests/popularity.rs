@@ -87,6 +87,7 @@ unused! {
         start_upload(StartUpload) -> ();
         find_upload(RepositoryName, UploadId) -> Option<Upload>;
         record_progress(Progress) -> bool;
+        touch_upload(UploadId, Duration) -> bool;
         reserve_blob(ReserveBlob) -> ReserveOutcome;
         finish_upload(FinishUpload) -> FinishOutcome;
         cancel_upload(UploadId) -> bool;
@@ -145,6 +146,7 @@ impl Node {
             blobs: Arc::new(MemoryBlobs::new()),
             mapped: None,
             signed: None,
+            direct: None,
             leftovers: None,
             cache: Arc::clone(&cache) as _,
             permissions: Arc::new(Everyone),

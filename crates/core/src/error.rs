@@ -43,7 +43,7 @@ pub enum Missing {
 }
 
 /// Why an operation was not done. Nothing was changed, unless a variant says so.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// Not there, or not for who asks: the two look the same.
     #[error(transparent)]

@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod cache;
 pub mod clock;
 pub mod delivery;
+pub mod direct;
 mod error;
 mod intake;
 pub mod metadata;
@@ -21,7 +22,7 @@ mod upload_id;
 pub use error::{Error, Missing, Need, Result, SourceFault, StoreError};
 pub use intake::{PIECE_ALIGNMENT, Source, SourceError};
 pub use registry::{
-    HeldBlob, Listing, Mounted, Parts, PulledManifest, PushManifest, PushedManifest, Registry,
-    Rules, UploadState,
+    Addressed, Completion, DirectState, HeldBlob, Listing, Mounted, PartAddress, Parts,
+    PulledManifest, PushManifest, PushedManifest, Registry, Rules, StartedDirect, UploadState,
 };
 pub use upload_id::UploadId;

@@ -167,6 +167,48 @@ operations! {
         /// Which.
         upload: UploadId,
     }
+    /// Begins a direct upload (docs/direct-upload.md).
+    StartDirectUpload, "start_direct_upload", true, Push {
+        /// Where.
+        repository: RepositoryName,
+    }
+    /// Asks how a direct upload is cut and which parts have come.
+    GetDirectUpload, "get_direct_upload", false, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        upload: UploadId,
+    }
+    /// Asks where parts of a direct upload are to be sent.
+    AddressParts, "address_parts", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        upload: UploadId,
+    }
+    /// Sends a part of a direct upload.
+    PutPart, "put_part", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        upload: UploadId,
+    }
+    /// Ends a direct upload with its digest and its parts.
+    FinishDirectUpload, "finish_direct_upload", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        upload: UploadId,
+        /// What its content must be.
+        digest: Digest,
+    }
+    /// Ends a direct upload without a blob.
+    CancelDirectUpload, "cancel_direct_upload", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        upload: UploadId,
+    }
     /// Lists tags (end-8).
     ListTags, "list_tags", false, Pull {
         /// Where.

@@ -146,6 +146,10 @@ impl<E: Engine> Uploads for Database<E> {
         self.engine.write(progress).await
     }
 
+    async fn touch_upload(&self, id: UploadId, lifetime: Duration) -> Result<bool> {
+        self.engine.write(uploads::Touch { id, lifetime }).await
+    }
+
     async fn reserve_blob(&self, reservation: ReserveBlob) -> Result<ReserveOutcome> {
         self.engine.write(reservation).await
     }

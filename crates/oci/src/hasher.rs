@@ -30,7 +30,7 @@ impl HashState {
     }
 
     /// A state from bytes that [`HashState::as_bytes`] gave. They are checked by [`Hasher::resume`].
-    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+    pub const fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 }

@@ -1,12 +1,14 @@
 //! The contract suite: what every store does, one rule a function, each on a new and empty store.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken rule ends in a panic")]
 
+mod direct;
 mod finishing;
 mod reading;
 mod removing;
 mod staging;
 mod stand;
 
+pub use direct::*;
 pub use finishing::*;
 pub use reading::*;
 pub use removing::*;
@@ -75,6 +77,37 @@ macro_rules! blobs_contract {
         async fn $rule() {
             let (blobs, _kept) = $make();
             $crate::contract::$rule(&$crate::FaultyBlobs::new(blobs)).await;
+        }
+    )* };
+}
+
+/// Makes a test of each rule of direct uploads. `$make` gives a new, empty store, the same store for direct uploads,
+/// and something that is kept until the test is over.
+#[macro_export]
+macro_rules! direct_uploads_contract {
+    ($make:path) => {
+        $crate::direct_uploads_contract! { $make:
+            parts_sent_in_any_order_become_the_blob
+            what_has_come_is_told
+            a_seal_is_kept_and_changes_nothing_else
+            a_part_sent_again_replaces_the_first
+            a_part_of_another_length_does_not_count
+            no_part_is_taken_after_assembling
+            no_part_is_taken_after_discarding
+            other_parts_than_came_are_not_assembled
+            assembling_twice_answers_the_same
+            one_of_many_assembles_at_once_counts_for_all
+            a_finish_of_parts_can_be_done_again
+            an_object_that_is_there_stays
+            what_was_assembled_is_discarded
+            direct_and_standard_uploads_are_told_apart
+        }
+    };
+    ($make:path: $($rule:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $rule() {
+            let (blobs, direct, _kept) = $make();
+            $crate::contract::$rule(&$crate::contract::Direct::new(blobs, direct)).await;
         }
     )* };
 }

@@ -99,6 +99,11 @@ impl Layout {
         self.staging.join(upload.to_string())
     }
 
+    /// Where it is kept which parts of a direct upload have come.
+    pub(super) fn parts(&self, upload: &UploadId) -> PathBuf {
+        self.staging.join(format!("{upload}.parts"))
+    }
+
     /// Finds out whether the store can be read, written and synced.
     pub(super) fn check(&self) -> io::Result<()> {
         self.objects.metadata()?;

@@ -3,9 +3,10 @@
 //! ```text
 //! <folder>/objects/sha256/ab/cd/abcd…[.N]   an object: written once, never changed
 //! <folder>/staging/<upload>                 what an upload has staged, maybe with a broken request's rest
+//! <folder>/staging/<upload>.parts           which parts of a direct upload have come
 //! ```
 //!
-//! An upload's file exists from its first byte on. All waiting for the disk happens on blocking threads.
+//! An upload's file exists from its first byte on, that of a direct upload from its beginning. All waiting for the disk happens on blocking threads.
 
 mod appending;
 mod blocking;
@@ -14,8 +15,10 @@ mod faults;
 mod finishing;
 mod folders;
 mod layout;
+mod leftovers;
 mod mapping;
 mod pace;
+mod parts;
 mod reading;
 mod staging;
 #[cfg(test)]
@@ -29,12 +32,16 @@ use async_trait::async_trait;
 use wharf_core::blobs::{
     Blobs, ByteStream, Chunks, Content, MappedReads, ObjectKey, ReadError, StageError, Staged,
 };
+use wharf_core::direct::{
+    DirectStore, DirectUploads, NodeParts, PartCarrier, PartNumber, PartPlan, PartTag, ReceivedPart,
+};
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::ByteRange;
 
 use blocking::{Abandonment, blocking};
 use faults::store_error;
 use layout::Layout;
+use parts::PartsFiles;
 use reading::Mode;
 
 /// A store of local files.
@@ -58,6 +65,25 @@ impl FileBlobs {
     /// Where a store in `folder` has its objects, each under its key: what a proxy in front serves them from.
     pub fn objects_folder(folder: &Path) -> PathBuf {
         Layout::objects_folder(folder)
+    }
+
+    /// The store for direct uploads, whose parts go through this process.
+    pub fn direct_uploads(self: &Arc<Self>) -> DirectStore {
+        let carrier = PartCarrier::Node(Arc::clone(self) as _);
+        DirectStore { store: Arc::clone(self) as _, carrier }
+    }
+
+    /// Drops what is staged for an upload.
+    async fn drop_files(&self, upload: &UploadId) -> Result<(), StoreError> {
+        let layout = Arc::clone(&self.layout);
+        // The parts first: without these nobody writes to the other any more.
+        let files = [layout.parts(upload), layout.staged(upload)];
+        blocking(move || {
+            let mut removals = files.iter().map(|path| folders::remove(path, layout.staging()));
+            let removed = removals.try_for_each(|removed| removed);
+            removed.map_err(|error| store_error("dropping an upload", &error))
+        })
+        .await
     }
 
     async fn read_as(
@@ -98,6 +124,10 @@ impl Blobs for FileBlobs {
         staged: &Staged,
         chunks: Chunks<'_>,
     ) -> Result<Staged, StageError> {
+        if !staged.parts.is_empty() {
+            // A direct upload takes parts and no chunks.
+            return Err(StageError::NotFound);
+        }
         let abandonment = Abandonment::new();
         let place = staging::Place::new(&self.layout, upload, staged.offset, &abandonment);
         let offset = appending::append(place, chunks).await?;
@@ -126,12 +156,7 @@ impl Blobs for FileBlobs {
     }
 
     async fn discard(&self, upload: &UploadId, _staged: &Staged) -> Result<(), StageError> {
-        let (layout, path) = (Arc::clone(&self.layout), self.layout.staged(upload));
-        blocking(move || {
-            let removed = folders::remove(&path, layout.staging());
-            removed.map_err(|error| store_error("dropping an upload", &error).into())
-        })
-        .await
+        Ok(self.drop_files(upload).await?)
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
@@ -148,6 +173,72 @@ impl Blobs for FileBlobs {
         let layout = Arc::clone(&self.layout);
         blocking(move || layout.check().map_err(|error| store_error("checking the store", &error)))
             .await
+    }
+}
+
+#[async_trait]
+impl DirectUploads for FileBlobs {
+    async fn begin(&self, upload: &UploadId, size: u64) -> Result<Staged, StageError> {
+        let staged = parts::staged(size);
+        let files = PartsFiles::of(&self.layout, upload, &staged)?;
+        blocking(move || files.make()).await?;
+        Ok(staged)
+    }
+
+    fn plan(&self, staged: &Staged) -> Option<PartPlan> {
+        parts::plan(staged)
+    }
+
+    fn seal(&self, staged: &Staged) -> Staged {
+        parts::seal(staged)
+    }
+
+    fn is_sealed(&self, staged: &Staged) -> bool {
+        parts::is_sealed(staged)
+    }
+
+    async fn received(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+    ) -> Result<Vec<ReceivedPart>, StageError> {
+        let files = PartsFiles::of(&self.layout, upload, staged)?;
+        blocking(move || files.received()).await
+    }
+
+    async fn assemble(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+        parts: &[(PartNumber, PartTag)],
+    ) -> Result<(), StageError> {
+        let files = PartsFiles::of(&self.layout, upload, staged)?;
+        let named = parts.to_vec();
+        blocking(move || files.assemble(&named)).await
+    }
+
+    async fn assembled(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+    ) -> Result<Option<Staged>, StageError> {
+        let Some(plan) = parts::plan(staged) else { return Ok(None) };
+        let files = PartsFiles::of(&self.layout, upload, staged)?;
+        let assembled = blocking(move || files.are_assembled()).await?;
+        Ok(assembled.then(|| Staged { offset: plan.size, parts: staged.parts.clone() }))
+    }
+}
+
+#[async_trait]
+impl NodeParts for FileBlobs {
+    async fn put_part(
+        &self,
+        upload: &UploadId,
+        staged: &Staged,
+        number: PartNumber,
+        chunks: Chunks<'_>,
+    ) -> Result<Option<PartTag>, StageError> {
+        PartsFiles::of(&self.layout, upload, staged)?.put(number, chunks).await
     }
 }
 

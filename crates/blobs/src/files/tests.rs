@@ -5,6 +5,7 @@ mod full;
 mod layout;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 use wharf_core::UploadId;
 use wharf_core::blobs::{Blobs, Chunks, ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
+use wharf_core::direct::DirectStore;
 use wharf_oci::{Algorithm, Hasher};
 
 use super::FileBlobs;
@@ -29,6 +31,17 @@ fn make_mapped() -> (Mapped<FileBlobs>, TempDir) {
 
 mod contract {
     crate::blobs_contract!(super::make);
+}
+
+fn make_direct() -> (Arc<FileBlobs>, DirectStore, TempDir) {
+    let (blobs, folder) = make();
+    let blobs = Arc::new(blobs);
+    let direct = blobs.direct_uploads();
+    (blobs, direct, folder)
+}
+
+mod contract_of_direct_uploads {
+    crate::direct_uploads_contract!(super::make_direct);
 }
 
 mod contract_of_mapped_reads {
@@ -71,4 +84,25 @@ fn files(folder: &std::path::Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+#[tokio::test]
+async fn what_nobody_recorded_is_found_by_its_age_and_dropped() {
+    use std::time::Duration;
+    use wharf_core::blobs::Leftovers;
+    use wharf_core::direct::DirectUploads;
+
+    let (blobs, folder) = make();
+    let (standard, direct) = (upload(), upload());
+    blobs.append(&standard, &Staged::default(), chunks(vec![vec![1; 10]])).await.unwrap();
+    blobs.begin(&direct, 10).await.unwrap();
+    assert_eq!(blobs.staged_before(Duration::from_secs(3600), 10).await.unwrap(), []);
+    let mut both = [standard, direct];
+    both.sort();
+    assert_eq!(blobs.staged_before(Duration::ZERO, 10).await.unwrap(), both);
+    assert_eq!(blobs.staged_before(Duration::ZERO, 1).await.unwrap().len(), 1);
+    for upload in both {
+        blobs.drop_leftovers(&upload).await.unwrap();
+    }
+    assert_eq!(std::fs::read_dir(folder.path().join("staging")).unwrap().count(), 0);
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::{ObjectStoreExt, PutPayload};
 use wharf_core::StoreError;
+use wharf_core::blobs::StageError;
 
 use super::ObjectBlobs;
 use super::failure::{store_error, unless_missing};
@@ -26,10 +27,21 @@ impl ObjectBlobs {
         let id = self.within(doing, self.service.create_multipart(&path)).await?;
         let id = id.map_err(|error| store_error(doing, &error))?;
         let listed = self.list_multiparts(&staging).await;
+        let parts = match &self.s3 {
+            Some(s3) => self.list_parts(s3, &path, &id).await.map(drop),
+            None => Ok(()),
+        };
         let doing = "dropping a multipart upload";
         let aborted = self.within(doing, self.service.abort_multipart(&path, &id)).await?;
         unless_missing(doing, aborted)?;
-        listed
+        listed?;
+        parts.map_err(|error| match error {
+            StageError::Store(fault) => fault,
+            StageError::NotFound => {
+                let text = "the object store: a multipart upload is not known once it was begun";
+                StoreError::Unavailable(text.into())
+            }
+        })
     }
 
     pub(super) async fn write_and_read(&self) -> Result<(), StoreError> {

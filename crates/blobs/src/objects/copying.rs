@@ -24,15 +24,27 @@ const AT_ONCE: usize = 4;
 const MOST_PARTS: u64 = 10_000;
 
 const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
+const COPY_SOURCE_IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");
 const COPY_RANGE: HeaderName = HeaderName::from_static("x-amz-copy-source-range");
 
 impl ObjectBlobs {
-    /// Copies an object of `size` bytes, unless there is one already.
-    pub(super) async fn copy(&self, from: &Path, to: &Path, size: u64) -> Result<(), StageError> {
-        if let Some(s3) = &self.s3
-            && size > self.limits.single_copy
-        {
-            return self.copy_in_parts(s3, from, to, size).await;
+    /// Copies an object of `size` bytes, unless there is one already; where a `version` is named, on S3, only that
+    /// one. What came of it, whoever asked looks.
+    pub(super) async fn copy(
+        &self,
+        from: &Path,
+        version: Option<String>,
+        to: &Path,
+        size: u64,
+    ) -> Result<(), StageError> {
+        if let Some(s3) = &self.s3 {
+            let from = CopySource { path: from, version: version.as_deref() };
+            if size > self.limits.single_copy {
+                return self.copy_in_parts(s3, from, to, size).await;
+            }
+            if from.version.is_some() {
+                return self.copy_version(s3, from, to).await;
+            }
         }
         let copy = async |mode| {
             let options = CopyOptions { mode, ..CopyOptions::default() };
@@ -57,7 +69,7 @@ impl ObjectBlobs {
     async fn copy_in_parts(
         &self,
         s3: &S3,
-        from: &Path,
+        from: CopySource<'_>,
         to: &Path,
         size: u64,
     ) -> Result<(), StageError> {
@@ -75,7 +87,7 @@ impl ObjectBlobs {
     async fn copy_parts(
         &self,
         s3: &S3,
-        from: &Path,
+        from: CopySource<'_>,
         to: &Path,
         size: u64,
         id: &MultipartId,
@@ -109,30 +121,65 @@ impl ObjectBlobs {
         }
     }
 
+    /// Copies one version of an object at once, unless there is one already.
+    async fn copy_version(
+        &self,
+        s3: &S3,
+        from: CopySource<'_>,
+        to: &Path,
+    ) -> Result<(), StageError> {
+        let doing = "copying a version";
+        let copy = async |conditional: bool| {
+            let mut headers = from.headers(s3);
+            if conditional {
+                headers.push((header::IF_NONE_MATCH, "*".to_owned()));
+            }
+            let limit = self.limits.long_request;
+            let (method, query, body) = (Method::PUT, Vec::new(), String::new());
+            let request = Request { doing, method, path: to, query, headers, body, limit };
+            s3.ask(request, "<CopyObjectResult").await
+        };
+        let conditional = !self.plain_copies.load(Ordering::Relaxed);
+        let copied = match copy(conditional).await {
+            Err(fault) if conditional && fault.to_string().contains(UNKNOWN) => {
+                self.plain_copies.store(true, Ordering::Relaxed);
+                copy(false).await?
+            }
+            other => other?,
+        };
+        match copied {
+            Reply::Done(_) | Reply::Taken => Ok(()),
+            Reply::Missing => Err(StageError::NotFound),
+        }
+    }
+
     /// Copies a part, counted from 1, and returns what completes it.
     async fn copy_part(
         &self,
         s3: &S3,
-        from: &Path,
+        from: CopySource<'_>,
         to: &Path,
         id: &str,
         number: u64,
         range: std::ops::Range<u64>,
     ) -> Result<String, StageError> {
         let doing = "copying a part";
+        let mut headers = from.headers(s3);
+        headers.push((COPY_RANGE, format!("bytes={}-{}", range.start, range.end - 1)));
         let request = Request {
             doing,
             method: Method::PUT,
             path: to,
             query: vec![("partNumber", number.to_string()), ("uploadId", id.to_owned())],
-            headers: vec![
-                (COPY_SOURCE, format!("{}/{from}", s3.bucket)),
-                (COPY_RANGE, format!("bytes={}-{}", range.start, range.end - 1)),
-            ],
+            headers,
             body: String::new(),
             limit: self.limits.long_request,
         };
-        let document = s3.ask(request, "<ETag>").await?.document(doing)?;
+        let document = match s3.ask(request, "<ETag>").await? {
+            // Another version than the one that was asked for.
+            Reply::Taken if from.version.is_some() => return Err(StageError::NotFound),
+            other => other.document(doing)?,
+        };
         // Its checksum as well, where the store has made one.
         let fields = ["ETag", "ChecksumCRC64NVME"].map(|name| {
             let text = element(&document, name)?.replace('"', "&quot;");
@@ -188,9 +235,28 @@ impl ObjectBlobs {
     }
 }
 
+/// What is copied.
+#[derive(Clone, Copy)]
+struct CopySource<'a> {
+    path: &'a Path,
+    /// The entity tag of the version that it must be.
+    version: Option<&'a str>,
+}
+
+impl CopySource<'_> {
+    fn headers(&self, s3: &S3) -> Vec<(HeaderName, String)> {
+        let source = (COPY_SOURCE, format!("{}/{}", s3.bucket, self.path));
+        let version = self.version.map(|version| (COPY_SOURCE_IF_MATCH, version.to_owned()));
+        [source].into_iter().chain(version).collect()
+    }
+}
+
+/// What a store answers that does not know a condition.
+const UNKNOWN: &str = "NotImplemented";
+
 /// Whether a store refused a copy because it does not know the condition.
 fn is_unknown(copied: &object_store::Result<()>) -> bool {
-    matches!(copied, Err(error) if error.to_string().contains("NotImplemented"))
+    matches!(copied, Err(error) if error.to_string().contains(UNKNOWN))
 }
 
 /// What a store does with an object that is there already when one is copied to its place.

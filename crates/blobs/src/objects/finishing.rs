@@ -14,6 +14,7 @@ use wharf_core::blobs::{ObjectKey, StageError, Staged};
 use wharf_core::{StoreError, UploadId};
 
 use super::ObjectBlobs;
+use super::direct::Direct;
 use super::failure::{stage_error, store_error, unless_missing};
 use super::progress::Progress;
 
@@ -53,13 +54,23 @@ impl ObjectBlobs {
     }
 
     async fn place(&self, upload: &UploadId, staged: &Staged, to: &Path) -> Result<(), StageError> {
-        let progress = Progress::of(staged).ok_or(StageError::NotFound)?;
-        match self.whole(upload, &progress).await? {
-            Some(from) => self.copy(&from, to, staged.offset).await?,
-            None => self.put_empty(to).await?,
+        let direct = Direct::of(staged);
+        if let Some(direct) = &direct {
+            let (from, version) = self.version(upload, direct)?;
+            self.copy(&from, Some(version), to, staged.offset).await?;
+        } else {
+            let progress = Progress::of(staged).ok_or(StageError::NotFound)?;
+            match self.whole(upload, &progress).await? {
+                Some(from) => self.copy(&from, None, to, staged.offset).await?,
+                None => self.put_empty(to).await?,
+            }
         }
         if self.is_in_place(to, staged).await? {
             return Ok(());
+        }
+        if direct.is_some() {
+            // The version that was verified is not there any more.
+            return Err(StageError::NotFound);
         }
         let text = format!("the object store: {to} is not there right after it was put there");
         Err(StoreError::Unavailable(text).into())
@@ -121,6 +132,9 @@ impl ObjectBlobs {
         upload: &UploadId,
         staged: &Staged,
     ) -> Result<(), StoreError> {
+        if let Some(direct) = Direct::of(staged) {
+            return self.drop_direct(upload, &direct).await;
+        }
         let Some(progress) = Progress::of(staged) else { return Ok(()) };
         let tails = progress.tail.map(|tail| tail.name).into_iter().chain(progress.replaced);
         for name in tails {

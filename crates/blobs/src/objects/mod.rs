@@ -7,9 +7,11 @@
 mod appending;
 mod checking;
 mod copying;
+mod direct;
 mod failure;
 mod finishing;
 mod leftovers;
+mod part_url;
 mod profile;
 mod progress;
 mod reading;
@@ -38,6 +40,7 @@ use wharf_core::delivery::{SignedUrl, SignedUrls};
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::ByteRange;
 
+use direct::Direct;
 use failure::{store_error, unless_missing};
 use progress::Progress;
 pub use requests::{Requests, StoreRequests};
@@ -160,9 +163,13 @@ impl Blobs for ObjectBlobs {
         upload: &UploadId,
         staged: &Staged,
     ) -> Result<ByteStream, StageError> {
+        if let Some(direct) = Direct::of(staged) {
+            let (path, version) = self.version(upload, &direct)?;
+            return self.read_whole(path, Some(version)).await;
+        }
         let progress = Progress::of(staged).ok_or(StageError::NotFound)?;
         match self.whole(upload, &progress).await? {
-            Some(path) => self.read_whole(path).await,
+            Some(path) => self.read_whole(path, None).await,
             None => Ok(Box::pin(futures_util::stream::empty())),
         }
     }

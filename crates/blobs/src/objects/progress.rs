@@ -74,7 +74,7 @@ impl Progress {
     }
 }
 
-fn put_text(to: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(to: &mut Vec<u8>, text: &str) {
     to.put_u32(text.len() as u32);
     to.put_slice(text.as_bytes());
 }
@@ -124,7 +124,7 @@ fn get_parts(bytes: &mut &[u8]) -> Option<Vec<String>> {
     texts.is_empty().then_some(parts)
 }
 
-fn get_text(bytes: &mut &[u8]) -> Option<String> {
+pub(super) fn get_text(bytes: &mut &[u8]) -> Option<String> {
     let length = bytes.try_get_u32().ok()? as usize;
     let text = bytes.get(..length)?.to_vec();
     bytes.advance(length);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use object_store::path::Path;
-use object_store::{Error, GetOptions, GetRange, GetResult, ObjectStoreExt};
+use object_store::{Error, GetOptions, GetRange, GetResult};
 use wharf_core::StoreError;
 use wharf_core::blobs::{ByteStream, Content, ObjectKey, ReadError, StageError};
 use wharf_oci::{ByteRange, Digest, Hasher};
@@ -63,10 +63,21 @@ impl ObjectBlobs {
         self.within("reading an object", self.service.get_opts(path, options)).await
     }
 
-    /// All of an object that is staged.
-    pub(super) async fn read_whole(&self, path: Path) -> Result<ByteStream, StageError> {
-        let found = self.within("reading staged bytes", self.service.get(&path)).await?;
-        let found = found.map_err(|error| stage_error("reading staged bytes", &error))?;
+    /// All of an object that is staged, in the version of this entity tag where there is one.
+    pub(super) async fn read_whole(
+        &self,
+        path: Path,
+        version: Option<String>,
+    ) -> Result<ByteStream, StageError> {
+        let options = GetOptions { if_match: version.clone(), ..GetOptions::default() };
+        let reading = self.service.get_opts(&path, options);
+        let found = match self.within("reading staged bytes", reading).await? {
+            Err(Error::Precondition { .. }) => return Err(StageError::NotFound),
+            found => found.map_err(|error| stage_error("reading staged bytes", &error))?,
+        };
+        if version.is_some() && found.meta.e_tag != version {
+            return Err(StageError::NotFound);
+        }
         let span = 0..found.meta.size;
         Ok(self.checked(found.into_stream(), &span, None, path))
     }

@@ -4,6 +4,7 @@
 mod azure;
 mod boundaries;
 mod crashes;
+mod direct;
 mod leftovers;
 mod nodes;
 mod proxy;

@@ -2,6 +2,8 @@
 
 mod blob;
 mod destination;
+mod direct;
+mod direct_session;
 mod download;
 mod fallback;
 mod listing;
@@ -13,10 +15,13 @@ mod session;
 mod source;
 mod upload;
 
+use std::sync::Arc;
+
 use http::{Method, Uri};
 use wharf_oci::{Digest, RepositoryName};
 
 pub use destination::RegistryDestination;
+use direct::DirectUploads;
 pub use listing::Names;
 pub use manifest::FetchedManifest;
 pub(crate) use manifest::plain_descriptor;
@@ -32,6 +37,7 @@ pub struct Registry {
     client: Client,
     host: HostName,
     origin: Origin,
+    direct: Arc<DirectUploads>,
 }
 
 /// A repository of a registry. Cloning it is cheap.
@@ -44,7 +50,7 @@ pub struct Repository {
 impl Registry {
     pub(crate) fn new(client: Client, host: HostName) -> Self {
         let origin = client.origin(&host);
-        Self { client, host, origin }
+        Self { client, host, origin, direct: Arc::default() }
     }
 
     /// The host.

@@ -54,6 +54,13 @@ impl Repository {
             self.push_small(blob, bytes, &mut first, progress).await?;
         } else {
             let Some(session) = first else { return Ok(Placed::Held) };
+            match self.push_directly(blob, from, progress).await {
+                Ok(false) => {}
+                done => {
+                    session.cancel().await;
+                    return done.map(|_| Placed::Copied);
+                }
+            }
             Upload::new(self, blob, from, session, progress).run().await?;
         }
         Ok(Placed::Copied)

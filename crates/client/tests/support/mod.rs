@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod auth;
+pub mod direct;
 pub mod images;
 pub mod reply;
 pub mod server;

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::auth::Auth;
+use super::direct::{Direct, EXTENSIONS, SentParts};
 use super::reply::{self, Body, Served};
 use super::uploads::Upload;
 
@@ -64,6 +65,10 @@ pub struct State {
     /// By repository and tag or digest: the media type and the bytes.
     pub manifests: BTreeMap<(String, String), (String, Bytes)>,
     pub uploads: BTreeMap<String, Upload>,
+    /// Direct uploads, where it offers them; how large the one under way is, and what has come of it.
+    pub direct: Option<Direct>,
+    pub direct_size: usize,
+    pub sent_parts: SentParts,
     /// How many uploads were begun.
     pub begun: usize,
 }
@@ -163,7 +168,13 @@ impl FakeRegistry {
         if path == "/v2/_catalog" {
             return reply::names(&self.state(), None, &query);
         }
+        if path == "/v2/_oci/ext/discover" && self.state().direct.is_some() {
+            return reply::text(StatusCode::OK, EXTENSIONS);
+        }
         let rest = path.strip_prefix("/v2/").unwrap_or_default();
+        if let Some((repository, name)) = rest.split_once("/_wharf/direct/uploads/") {
+            return self.direct(&head, body, repository, name, &query).await;
+        }
         for (kind, part) in [
             (Kind::Uploads, "/blobs/uploads/"),
             (Kind::Blobs, "/blobs/"),

@@ -108,6 +108,9 @@ pub trait Uploads: Send + Sync + 'static {
     /// Records progress. `false` when the upload is gone or stands elsewhere: what was appended does not count.
     async fn record_progress(&self, progress: Progress) -> Result<bool, StoreError>;
 
+    /// Lets an upload live on for `lifetime` from now, however far it is. `false` when it is gone.
+    async fn touch_upload(&self, id: UploadId, lifetime: Duration) -> Result<bool, StoreError>;
+
     /// Reserves a digest for an upload and says where its object goes: a key that no collector will delete.
     async fn reserve_blob(&self, reservation: ReserveBlob) -> Result<ReserveOutcome, StoreError>;
 

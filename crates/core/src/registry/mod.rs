@@ -3,6 +3,8 @@
 //! Each method takes a [`Permitted`] operation, so none can be reached past the authorization point.
 
 mod blobs;
+mod completing;
+mod direct;
 mod flights;
 mod in_flight;
 mod last_known;
@@ -23,6 +25,7 @@ use crate::blobs::{Blobs, Leftovers, MappedReads};
 use crate::cache::{Cache, Key, Kind};
 use crate::clock::Random;
 use crate::delivery::SignedUrls;
+use crate::direct::DirectStore;
 use crate::metadata::{LastKnown, Metadata};
 use crate::operation::Operation;
 use crate::permissions::{Caller, Permissions, Permitted, permit};
@@ -30,6 +33,9 @@ use crate::{Error, StoreError};
 
 use blobs::BlobRead;
 pub use blobs::HeldBlob;
+pub use completing::Completion;
+use completing::Completions;
+pub use direct::{Addressed, DirectState, PartAddress, StartedDirect};
 use flights::Flights;
 use in_flight::InFlight;
 use manifests::ManifestRead;
@@ -49,6 +55,8 @@ pub struct Parts {
     pub mapped: Option<Arc<dyn MappedReads>>,
     /// Who else gives the objects to clients, by signed URLs: the store itself, or a CDN before it.
     pub signed: Option<Arc<dyn SignedUrls>>,
+    /// Where clients may send blobs into the store themselves.
+    pub direct: Option<DirectStore>,
     /// Where the store can keep what no upload names any more.
     pub leftovers: Option<Arc<dyn Leftovers>>,
     /// The cache.
@@ -100,6 +108,7 @@ pub struct Registry {
     parts: Parts,
     rules: Rules,
     in_flight: InFlight,
+    completions: Completions,
     manifest_reads: Flights<Flight, ManifestRead>,
     blob_reads: Flights<Flight, BlobRead>,
 }
@@ -115,7 +124,14 @@ impl Registry {
     /// A registry on `parts`, obeying `rules`.
     pub fn new(parts: Parts, rules: Rules) -> Self {
         let in_flight = InFlight::new(rules.max_uploads_in_flight);
-        Self { parts, rules, in_flight, manifest_reads: Flights::new(), blob_reads: Flights::new() }
+        Self {
+            parts,
+            rules,
+            in_flight,
+            completions: Completions::default(),
+            manifest_reads: Flights::new(),
+            blob_reads: Flights::new(),
+        }
     }
 
     /// The settings.

@@ -8,6 +8,7 @@ use crate::cache::Kind;
 use crate::intake::{Intake, SourceError};
 use crate::metadata::{FinishOutcome, FinishUpload as Finish, ReserveBlob, ReserveOutcome, Upload};
 use crate::registry::Registry;
+use crate::registry::direct::not_hashed;
 use crate::registry::staging::{resume, stage_error};
 use crate::{Error, Missing, StoreError};
 
@@ -19,7 +20,7 @@ impl Registry {
         upload: &Upload,
         digest: Digest,
     ) -> Result<(), Error> {
-        let found = self.staged_digest(upload, digest.algorithm()).await?;
+        let found = self.staged_digest(repository, upload, digest.algorithm()).await?;
         if found != digest {
             self.drop_upload(upload).await;
             let message = format!("the content is {found}, not {digest}; the upload was dropped");
@@ -49,26 +50,43 @@ impl Registry {
         }
     }
 
-    /// The digest of what is staged: the running hash, or the bytes read again where another algorithm is asked for.
-    async fn staged_digest(&self, upload: &Upload, algorithm: Algorithm) -> Result<Digest, Error> {
-        let hasher = resume(&upload.hash)?;
-        if hasher.algorithm() == algorithm {
-            return Ok(hasher.finish());
+    /// The digest of what is staged: the running hash, or the bytes read again where they did not pass here or
+    /// another algorithm is asked for.
+    async fn staged_digest(
+        &self,
+        repository: &RepositoryName,
+        upload: &Upload,
+        algorithm: Algorithm,
+    ) -> Result<Digest, Error> {
+        let direct = self.plan_of(upload).is_some();
+        if !direct || upload.hash != not_hashed() {
+            let hasher = resume(&upload.hash)?;
+            if hasher.algorithm() == algorithm {
+                return Ok(hasher.finish());
+            }
         }
-        let bytes =
-            self.parts.blobs.read_staged(&upload.id, &upload.staged).await.map_err(stage_error)?;
+        let bytes = match self.parts.blobs.read_staged(&upload.id, &upload.staged).await {
+            // Another node may just have put it in place; or it is not what was assembled any more.
+            Err(StageError::NotFound) if direct => {
+                return Err(Missing::Upload(repository.clone(), upload.id).into());
+            }
+            other => other.map_err(stage_error)?,
+        };
         let source = Box::pin(bytes.map(|piece| piece.map_err(|_| SourceError::Broken)));
         let mut intake = Intake::new(source, Hasher::new(algorithm));
         {
             let mut pieces = Box::pin(intake.pieces());
             while pieces.next().await.is_some() {}
         }
-        match intake.finish().await? {
-            (hasher, None) => Ok(hasher.finish()),
-            _ => {
-                Err(StoreError::Unavailable("the staged bytes could not be read again".into())
-                    .into())
-            }
+        let (hasher, None) = intake.finish().await? else {
+            let text = "the staged bytes could not be read again";
+            return Err(StoreError::Unavailable(text.into()).into());
+        };
+        if direct {
+            // Recorded before the bytes are moved: whoever goes on after a fault need not find them here.
+            let read = Upload { hash: hasher.state(), ..upload.clone() };
+            self.record(repository, upload, &read).await?;
         }
+        Ok(hasher.finish())
     }
 }

@@ -137,7 +137,7 @@ pub(super) fn stage_error(error: StageError) -> Error {
 }
 
 /// Ends `source` with a fault when more than `left` bytes come.
-fn bounded(source: Source<'_>, mut left: u64, limit: u64) -> Source<'_> {
+pub(super) fn bounded(source: Source<'_>, mut left: u64, limit: u64) -> Source<'_> {
     Box::pin(source.map(move |frame| {
         let frame = frame?;
         left = left.checked_sub(frame.len() as u64).ok_or(SourceError::TooLong { limit })?;

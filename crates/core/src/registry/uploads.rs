@@ -10,6 +10,7 @@ use crate::operation::{
 };
 use crate::permissions::{Permitted, Principal, Sources};
 use crate::registry::Registry;
+use crate::registry::direct::not_hashed;
 use crate::registry::staging::stage_error;
 use crate::{Error, Missing, UploadId};
 
@@ -256,7 +257,22 @@ impl Registry {
         Ok(upload)
     }
 
+    /// An upload of the standard protocol. A direct one is not known here.
     async fn find(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        principal: &Principal,
+    ) -> Result<Upload, Error> {
+        let found = self.find_any(repository, id, principal).await?;
+        // Also where direct uploads are not offered any more.
+        if self.plan_of(&found).is_some() || found.hash == not_hashed() {
+            return Err(Missing::Upload(repository.clone(), id).into());
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn find_any(
         &self,
         repository: &RepositoryName,
         id: UploadId,

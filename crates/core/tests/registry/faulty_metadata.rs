@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot::{Receiver, Sender, channel};
@@ -112,6 +113,7 @@ delegate! {
         start_upload(start: StartUpload) -> ();
         find_upload(repository: RepositoryName, id: UploadId) -> Option<Upload>;
         record_progress(progress: Progress) -> bool;
+        touch_upload(id: UploadId, lifetime: Duration) -> bool;
         reserve_blob(reservation: ReserveBlob) -> ReserveOutcome;
         finish_upload(finish: FinishUpload) -> FinishOutcome;
         cancel_upload(id: UploadId) -> bool;

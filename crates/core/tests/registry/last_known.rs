@@ -75,6 +75,7 @@ impl Copied {
         let parts = Parts {
             metadata: stand.metadata.clone(),
             last_known: Some(copy.clone()),
+            direct: None,
             blobs: stand.blobs.clone(),
             mapped: None,
             signed: None,

@@ -45,6 +45,7 @@ async fn what_no_upload_names_is_dropped_and_what_one_names_stays() {
         blobs: stand.blobs.clone(),
         mapped: None,
         signed: None,
+        direct: None,
         leftovers: Some(staged.clone()),
         cache: Arc::new(MemoryCache::new(0)),
         permissions: Arc::new(Everyone),

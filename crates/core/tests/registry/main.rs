@@ -4,6 +4,8 @@
 mod caching;
 mod chunks;
 mod deleting;
+mod direct;
+mod direct_ends;
 mod expiry;
 mod faulty_metadata;
 mod finishing;

@@ -12,6 +12,7 @@ use wharf_blobs::{FaultyBlobs, FileBlobs, MemoryBlobs};
 use wharf_cache::MemoryCache;
 use wharf_core::blobs::Blobs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
+use wharf_core::direct::DirectStore;
 use wharf_core::metadata::Precondition;
 use wharf_core::operation::*;
 use wharf_core::permissions::{Caller, Everyone, Permitted, Principal};
@@ -55,31 +56,42 @@ impl Stand {
     }
 
     pub fn with(rules: Rules) -> Self {
-        Self::on(|_| MemoryBlobs::new(), rules)
+        Self::on(|_| MemoryBlobs::new(), |_| None, rules)
     }
 }
 
 impl Stand<FileBlobs> {
     /// On objects in files.
     pub fn on_files() -> Self {
+        Self::on_files_with(Rules::default())
+    }
+
+    pub fn on_files_with(rules: Rules) -> Self {
         let open = |folder: &TempDir| FileBlobs::open(&folder.path().join("blobs")).unwrap();
-        Self::on(open, Rules::default())
+        let direct = |folder: &TempDir| Some(Arc::new(open(folder)).direct_uploads());
+        Self::on(open, direct, rules)
     }
 }
 
 impl<B: Blobs> Stand<B> {
-    fn on(blobs: impl FnOnce(&TempDir) -> B, rules: Rules) -> Self {
+    fn on(
+        blobs: impl FnOnce(&TempDir) -> B,
+        direct: impl FnOnce(&TempDir) -> Option<DirectStore>,
+        rules: Rules,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let clock = Arc::new(HandClock(AtomicI64::new(1_700_000_000_000_000)));
         let sqlite = Sqlite::open(&folder.path().join("metadata.db"), clock.clone()).unwrap();
         let metadata = Arc::new(FaultyMetadata::new(Database::on_sqlite(sqlite)));
         let blobs = Arc::new(FaultyBlobs::new(blobs(&folder)));
+        let direct = direct(&folder);
         let parts = Parts {
             metadata: metadata.clone(),
             last_known: None,
             blobs: blobs.clone(),
             mapped: None,
             signed: None,
+            direct,
             leftovers: None,
             cache: Arc::new(MemoryCache::new(16 << 20)),
             permissions: Arc::new(Everyone),
@@ -87,6 +99,23 @@ impl<B: Blobs> Stand<B> {
         };
         let registry = Arc::new(Registry::new(parts, rules));
         Self { registry, blobs, metadata, clock, folder }
+    }
+
+    /// Another registry on the same stores, which offers no direct uploads.
+    pub fn without_direct_uploads(&self) -> Arc<Registry> {
+        let parts = Parts {
+            metadata: self.metadata.clone(),
+            last_known: None,
+            blobs: self.blobs.clone(),
+            mapped: None,
+            signed: None,
+            direct: None,
+            leftovers: None,
+            cache: Arc::new(MemoryCache::new(16 << 20)),
+            permissions: Arc::new(Everyone),
+            random: Arc::new(SystemRandom),
+        };
+        Arc::new(Registry::new(parts, Rules::default()))
     }
 
     /// The operation as anybody's.

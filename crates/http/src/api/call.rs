@@ -13,6 +13,7 @@ use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 use tokio::sync::OwnedSemaphorePermit;
 use wharf_core::authority::BadToken;
+use wharf_core::direct::PartNumber;
 use wharf_core::operation::Operation;
 use wharf_core::permissions::{Caller, Permitted, Principal};
 use wharf_core::{Error, Registry, Source, SourceError, UploadId};
@@ -49,7 +50,7 @@ impl Call {
         Self { api, head, body: Some(body), connection, place }
     }
 
-    pub(super) fn registry(&self) -> &Registry {
+    pub(super) fn registry(&self) -> &Arc<Registry> {
         &self.api.0.registry
     }
 
@@ -156,7 +157,16 @@ impl Call {
         self.parsed(self.place.last.clone(), ErrorCode::DigestInvalid)
     }
 
-    /// The upload that ends the path. A text that names no upload could not have been handed out, so it is unknown.
+    /// The number of a part that ends the path; one that is none is not known.
+    pub(super) fn part(&self) -> Result<PartNumber, Failure> {
+        let text = &self.head.uri.path()[self.place.part.clone()];
+        text.parse().map_err(|_| {
+            let message = format!("there is no part {}", shortened(text));
+            Failure::not_found(ErrorCode::BlobUploadUnknown, message)
+        })
+    }
+
+    /// The upload that the path names. A text that names no upload could not have been handed out, so it is unknown.
     pub(super) fn upload(&self) -> Result<UploadId, Failure> {
         let text = &self.head.uri.path()[self.place.last.clone()];
         text.parse().map_err(|_| {

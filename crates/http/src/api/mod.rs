@@ -8,6 +8,7 @@ mod blobs;
 mod call;
 pub mod conditions;
 mod delivery;
+mod direct_uploads;
 mod failure;
 mod health;
 mod manifests;
@@ -263,6 +264,12 @@ async fn dispatch(endpoint: Endpoint, call: Call) -> Result<Response<Body>, Fail
         Endpoint::AppendUpload => uploads::append(call).await,
         Endpoint::FinishUpload => uploads::finish(call).await,
         Endpoint::CancelUpload => uploads::cancel(call).await,
+        Endpoint::StartDirectUpload => direct_uploads::start(call).await,
+        Endpoint::GetDirectUpload => direct_uploads::get(call).await,
+        Endpoint::AddressParts => direct_uploads::address(call).await,
+        Endpoint::PutPart => direct_uploads::put_part(call).await,
+        Endpoint::FinishDirectUpload => direct_uploads::finish(call).await,
+        Endpoint::CancelDirectUpload => direct_uploads::cancel(call).await,
     }
 }
 

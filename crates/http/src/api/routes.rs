@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use http::Method;
 use wharf_core::operation::{
-    AppendUpload, CancelUpload, CheckSupport, DeleteBlob, DeleteManifest, DiscoverExtensions,
-    FinishUpload, GetUpload, ListReferrers, ListRepositories, ListTags, Operation, PullBlob,
-    PullManifest, PutManifest, StartUpload,
+    AddressParts, AppendUpload, CancelDirectUpload, CancelUpload, CheckSupport, DeleteBlob,
+    DeleteManifest, DiscoverExtensions, FinishDirectUpload, FinishUpload, GetDirectUpload,
+    GetUpload, ListReferrers, ListRepositories, ListTags, Operation, PullBlob, PullManifest,
+    PutManifest, PutPart, StartDirectUpload, StartUpload,
 };
 
 /// A kind of resource, by the form of its path.
@@ -41,6 +42,14 @@ pub enum Resource {
     Uploads,
     /// `/v2/{name}/blobs/uploads/{upload}`
     Upload,
+    /// `/v2/{name}/_wharf/direct/uploads/`
+    DirectUploads,
+    /// `/v2/{name}/_wharf/direct/uploads/{upload}`
+    DirectUpload,
+    /// `/v2/{name}/_wharf/direct/uploads/{upload}/parts`
+    Parts,
+    /// `/v2/{name}/_wharf/direct/uploads/{upload}/parts/{number}`
+    Part,
 }
 
 /// What a route does.
@@ -69,6 +78,12 @@ pub enum Endpoint {
     AppendUpload,
     FinishUpload,
     CancelUpload,
+    StartDirectUpload,
+    GetDirectUpload,
+    AddressParts,
+    PutPart,
+    FinishDirectUpload,
+    CancelDirectUpload,
 }
 
 /// A row of the table.
@@ -101,7 +116,7 @@ const fn door(method: Method, resource: Resource, endpoint: Endpoint) -> Route {
 
 /// The whole API.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 31] = [
+pub static ROUTES: [Route; 38] = [
     probe(Method::GET, Resource::Health, Endpoint::Alive),
     probe(Method::HEAD, Resource::Health, Endpoint::Alive),
     probe(Method::GET, Resource::Readiness, Endpoint::Ready),
@@ -134,6 +149,13 @@ pub static ROUTES: [Route; 31] = [
     route::<FinishUpload>(Method::PUT, Resource::Upload, Endpoint::FinishUpload),
     route::<CancelUpload>(Method::DELETE, Resource::Upload, Endpoint::CancelUpload),
     route::<GetUpload>(Method::HEAD, Resource::Upload, Endpoint::GetUpload),
+    route::<StartDirectUpload>(Method::POST, Resource::DirectUploads, Endpoint::StartDirectUpload),
+    route::<GetDirectUpload>(Method::GET, Resource::DirectUpload, Endpoint::GetDirectUpload),
+    route::<GetDirectUpload>(Method::HEAD, Resource::DirectUpload, Endpoint::GetDirectUpload),
+    route::<FinishDirectUpload>(Method::PUT, Resource::DirectUpload, Endpoint::FinishDirectUpload),
+    route::<CancelDirectUpload>(Method::DELETE, Resource::DirectUpload, Endpoint::CancelDirectUpload),
+    route::<AddressParts>(Method::POST, Resource::Parts, Endpoint::AddressParts),
+    route::<PutPart>(Method::PUT, Resource::Part, Endpoint::PutPart),
 ];
 
 /// Where in a path its parts are, as byte ranges, not yet decoded or believed.
@@ -141,8 +163,10 @@ pub static ROUTES: [Route; 31] = [
 pub struct Place {
     /// The repository's name.
     pub name: Range<usize>,
-    /// The last segment, where it names something.
+    /// The last segment, where it names something; of the parts of an upload, the upload.
     pub last: Range<usize>,
+    /// The number of a part.
+    pub part: Range<usize>,
 }
 
 /// What a request's method and path lead to.
@@ -181,9 +205,12 @@ fn resource(path: &str) -> Option<(Resource, Place)> {
     }
     const START: usize = "/v2/".len();
     path.strip_prefix("/v2/")?;
+    if let Some(start) = path.find(DIRECT_UPLOADS) {
+        return direct_uploads(path, START..start, start + DIRECT_UPLOADS.len());
+    }
     let (rest, last) = before_last(path, START, path.len())?;
     let (name, keyword) = before_last(path, START, rest.end)?;
-    let place = |name: Range<usize>| Place { name, last: last.clone() };
+    let place = |name: Range<usize>| Place { name, last: last.clone(), ..Place::default() };
     match (&path[keyword], &path[last.clone()]) {
         ("tags", "list") => Some((Resource::Tags, place(name))),
         ("manifests", _) => Some((Resource::Manifest, place(name))),
@@ -201,6 +228,34 @@ fn resource(path: &str) -> Option<(Resource, Place)> {
         ("ext", "discover") => {
             let (name, keyword) = before_last(path, START, name.end)?;
             (&path[keyword] == "_oci").then(|| (Resource::Extensions, place(name)))
+        }
+        _ => None,
+    }
+}
+
+/// What stands between a repository's name and its direct uploads. No name has a segment that begins so.
+const DIRECT_UPLOADS: &str = "/_wharf/direct/uploads";
+
+/// The resource below the direct uploads of the repository `name`, by what stands in the path from `rest` on.
+fn direct_uploads(path: &str, name: Range<usize>, rest: usize) -> Option<(Resource, Place)> {
+    let mut at = rest;
+    let segments = path[rest..].split('/').map(|segment| {
+        let start = at;
+        at += segment.len() + 1;
+        start..start + segment.len()
+    });
+    let segments: Vec<Range<usize>> = segments.collect();
+    let place = |upload: &Range<usize>| Place { name, last: upload.clone(), part: 0..0 };
+    match &segments[..] {
+        [nothing, ..] if !nothing.is_empty() => None,
+        [_] => Some((Resource::DirectUploads, place(&(0..0)))),
+        [_, upload] if upload.is_empty() => Some((Resource::DirectUploads, place(&(0..0)))),
+        [_, upload] => Some((Resource::DirectUpload, place(upload))),
+        [_, upload, parts] if &path[parts.clone()] == "parts" => {
+            Some((Resource::Parts, place(upload)))
+        }
+        [_, upload, parts, number] if &path[parts.clone()] == "parts" => {
+            Some((Resource::Part, Place { part: number.clone(), ..place(upload) }))
         }
         _ => None,
     }

@@ -45,6 +45,7 @@ impl Node {
             blobs: Arc::new(MemoryBlobs::new()),
             mapped: None,
             signed: None,
+            direct: None,
             leftovers: None,
             cache: Arc::new(MemoryCache::new(1 << 20)),
             permissions: Arc::new(Everyone),

@@ -79,6 +79,7 @@ macro_rules! metadata_contract {
             an_upload_expires_by_the_databases_clock
             progress_counts_only_from_the_recorded_offset
             progress_makes_an_upload_live_on
+            a_touch_makes_an_upload_live_on
             an_expired_upload_makes_no_progress
             a_cancelled_upload_is_gone
             known_uploads_are_those_that_there_are

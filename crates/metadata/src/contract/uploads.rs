@@ -94,6 +94,20 @@ pub async fn progress_makes_an_upload_live_on(stand: &Stand) {
     assert_eq!(found(stand, "a", id).await, None);
 }
 
+/// And changes nothing else.
+pub async fn a_touch_makes_an_upload_live_on(stand: &Stand) {
+    let id = stand.start("a").await;
+    assert!(progress(stand, id, 0, 100).await);
+    let before = found(stand, "a", id).await;
+    stand.clock.advance(LIFETIME - TICK);
+    assert!(stand.metadata.touch_upload(id, LIFETIME).await.unwrap());
+    stand.clock.advance(LIFETIME - TICK);
+    assert_eq!(found(stand, "a", id).await, before);
+    stand.clock.advance(TICK);
+    assert!(!stand.metadata.touch_upload(id, LIFETIME).await.unwrap());
+    assert_eq!(found(stand, "a", id).await, None);
+}
+
 /// It is not brought back to life.
 pub async fn an_expired_upload_makes_no_progress(stand: &Stand) {
     let id = stand.start("a").await;

@@ -1,5 +1,7 @@
 //! Uploads: progress, and the two steps (reserve, finish) between which the object is put in place.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use wharf_core::UploadId;
 use wharf_core::blobs::{ObjectKey, Staged};
@@ -93,6 +95,28 @@ impl Transaction for Progress {
                     self.from_offset,
                     now,
                 ],
+            )
+            .await?;
+        Ok(changed > 0)
+    }
+}
+
+/// `Uploads::touch_upload`
+pub(crate) struct Touch {
+    pub(crate) id: UploadId,
+    pub(crate) lifetime: Duration,
+}
+
+#[async_trait]
+impl Transaction for Touch {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        let now = on.now().await?;
+        let changed = on
+            .execute(
+                "UPDATE uploads SET expires_at = $1 WHERE id = $2 AND expires_at > $3",
+                arguments![now.after(self.lifetime), self.id.to_bytes().as_slice(), now],
             )
             .await?;
         Ok(changed > 0)

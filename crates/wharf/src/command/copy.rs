@@ -25,6 +25,9 @@ pub struct Copy {
     /// Copy only the image for one platform, such as linux/arm64
     #[arg(long, value_name = "OS/ARCH")]
     platform: Option<PlatformChoice>,
+    /// Send large layers in one piece, though the registry may take them in parts, side by side
+    #[arg(long)]
+    no_direct: bool,
     #[command(flatten)]
     copying: Copying,
     #[command(flatten)]
@@ -44,7 +47,11 @@ async fn copy(command: &Copy, client: &Client) -> anyhow::Result<()> {
     let (from, to) = (&command.source, &command.destination);
     let repository = client.registry(&from.host).repository(&from.repository);
     let source = RegistrySource::new(repository, from.reference());
-    let repository = client.registry(&to.host).repository(&to.repository);
+    let mut registry = client.registry(&to.host);
+    if command.no_direct {
+        registry = registry.without_direct_uploads();
+    }
+    let repository = registry.repository(&to.repository);
     let mut destination = RegistryDestination::new(repository);
     if from.host == to.host {
         destination = destination.mounting_from(from.repository.clone());

@@ -41,6 +41,9 @@ pub struct Push {
     /// Push every image that has a tag, under its tags
     #[arg(long)]
     all_tags: bool,
+    /// Send large layers in one piece, though the registry may take them in parts, side by side
+    #[arg(long)]
+    no_direct: bool,
     #[command(flatten)]
     copying: Copying,
     #[command(flatten)]
@@ -85,7 +88,11 @@ impl FromStr for From {
 async fn push(command: &Push, client: &Client) -> anyhow::Result<()> {
     let progress = progress::on_stderr();
     let to = &command.destination;
-    let repository = client.registry(&to.host).repository(&to.repository);
+    let mut registry = client.registry(&to.host);
+    if command.no_direct {
+        registry = registry.without_direct_uploads();
+    }
+    let repository = registry.repository(&to.repository);
     let mut destination = RegistryDestination::new(repository);
     let source: Box<dyn Source> = match &command.source {
         From::Path(path) => open(path, command.image.as_deref(), &progress).await?,

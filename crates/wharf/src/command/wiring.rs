@@ -41,6 +41,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         signed: delivery::signed(config, store.signed)?,
         blobs: store.blobs,
         mapped: store.mapped,
+        direct: store.direct.filter(|_| config.uploads.direct),
         leftovers: store.leftovers,
         cache: cache.cache,
         permissions: access::permissions(config),

@@ -197,6 +197,8 @@ settings! {
         max_in_flight: Count<1, 100_000> = "128" => "a number from 1 to 100000";
         /// The least bytes that a chunk before the last should hold, told to clients; 0 tells none.
         min_chunk: Bytes<0, GIB> = "0" => "a size from 0 to 1GiB, such as 5MiB";
+        /// Whether a client may send a blob in parts, side by side: straight into a bucket of S3, or through this node into files.
+        direct: bool = "true" => "true or false";
     }
 
     /// The log of events: what changed, in the order in which it did.

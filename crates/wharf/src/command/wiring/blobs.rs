@@ -7,6 +7,7 @@ use anyhow::Context;
 use wharf_blobs::{FileBlobs, Limits, ObjectBlobs, StoreRequests};
 use wharf_core::blobs::{Blobs, Leftovers, MappedReads};
 use wharf_core::delivery::SignedUrls;
+use wharf_core::direct::DirectStore;
 
 use crate::config::{BlobsUrl, Config};
 
@@ -15,6 +16,7 @@ pub struct Store {
     pub blobs: Arc<dyn Blobs>,
     pub mapped: Option<Arc<dyn MappedReads>>,
     pub signed: Option<Arc<dyn SignedUrls>>,
+    pub direct: Option<DirectStore>,
     pub leftovers: Option<Arc<dyn Leftovers>>,
     pub requests: Option<Arc<StoreRequests>>,
 }
@@ -36,6 +38,7 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
             mapped: None,
             signed: Some(Arc::clone(&blobs) as _),
             requests: Some(blobs.requests()),
+            direct: blobs.direct_uploads(),
             leftovers: Some(blobs),
         });
     }
@@ -46,9 +49,10 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
     let blobs = Arc::new(blobs);
     Ok(Store {
         blobs: Arc::clone(&blobs) as _,
-        mapped: Some(blobs),
+        mapped: Some(Arc::clone(&blobs) as _),
         signed: None,
-        leftovers: None,
+        direct: Some(blobs.direct_uploads()),
+        leftovers: Some(blobs),
         requests: None,
     })
 }
