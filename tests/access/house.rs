@@ -83,7 +83,7 @@ impl House {
 
     /// What the token's end-point answers a user, or nobody where the name is empty.
     pub fn ask_for_token(&self, user: &str, secret: &str, scope: &str) -> Reply {
-        let target = format!("/token?service=wharf&scope={scope}");
+        let target = format!("/token?service=wharf&scope={}", scope.replace(' ', "%20"));
         let basic = basic(user, secret);
         let headers = [("Authorization", basic.as_str())];
         let headers = if user.is_empty() { &headers[..0] } else { &headers[..] };

@@ -17,8 +17,9 @@ pub const MAX_DEPTH: usize = 32;
 /// How many blobs, or manifests of an index, a manifest may name.
 pub const MAX_DESCRIPTORS: usize = 4096;
 
-/// How many bytes a manifest's annotations may have: they come again with every list of referrers.
-pub const MAX_ANNOTATIONS: usize = 512 << 10;
+/// How many bytes a manifest's annotations may have: as many as the manifest (distribution-spec, "Pushing Manifests"), though they
+/// come again with every list of referrers.
+pub const MAX_ANNOTATIONS: usize = 4 << 20;
 
 /// A reference to content: its type, digest and size (image-spec, descriptor.md).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -197,7 +197,7 @@ fn a_wide_address_needs_open() {
         assert_eq!(
             err,
             "wharf: http.listen = \"0.0.0.0:5000\" (from --listen) can be reached from other \
-             machines and no access control is configured: everyone could push and pull; add \
+             machines and no access control is configured: everyone could push and pull; set access.control, add \
              --open (or set http.open) to serve everyone, or listen on 127.0.0.1:5000\n"
         );
     }

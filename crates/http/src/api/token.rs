@@ -49,10 +49,8 @@ fn issuer(call: &Call) -> Result<&dyn TokenIssuer, Failure> {
 /// Who asks is in the header, what for in the query.
 fn of_query(call: &Call) -> Result<TokenRequest, Failure> {
     let parameter = |name| call.parameters(name).next().unwrap_or_default().into_owned();
-    let login = match basic(&call.head.headers)? {
-        Some((name, secret)) => Some(Login::Name { name, secret: Secret::new(secret) }),
-        None => None,
-    };
+    let login = basic(&call.head.headers)?;
+    let login = login.map(|(name, secret)| Login::Name { name, secret: Secret::new(secret) });
     Ok(TokenRequest {
         login,
         scopes: call.parameters("scope").map(|scope| scope.replace('+', " ")).collect(),

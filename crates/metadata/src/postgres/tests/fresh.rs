@@ -50,7 +50,7 @@ fn random_name() -> String {
 /// Makes a database as a migration leaves it: what the test before has left running ends, its rows go.
 const CLEAN: &str = "
     DO $$
-    DECLARE found record;
+    DECLARE item record;
     BEGIN
         -- PgBouncer may be about to connect once more: each look ends those that came meanwhile.
         LOOP
@@ -60,11 +60,11 @@ const CLEAN: &str = "
             PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
         END LOOP;
         PERFORM set_config('session_replication_role', 'replica', true), pg_stat_reset();
-        FOR found IN SELECT oid::regclass AS name FROM pg_class
+        FOR item IN SELECT oid::regclass AS name FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
               AND relname NOT IN ('schema_migrations', 'schema_protocol', 'event_partitions', 'cache_epoch')
         LOOP
-            EXECUTE format('DELETE FROM %s', found.name);
+            EXECUTE format('DELETE FROM %s', item.name);
         END LOOP;
         UPDATE cache_epoch SET epoch = 0, since = 0;
         PERFORM setval(oid, 1, false) FROM pg_class

@@ -35,7 +35,10 @@ async fn migrations_of_many_nodes_at_once_are_applied_once() {
     let recorded =
         "SELECT version || ' ' || name || ' ' || octet_length(checksum) FROM schema_migrations
          ORDER BY version";
-    assert_eq!(fresh.column(recorded).await, ["1 core 33", "2 background 33"]);
+    assert_eq!(
+        fresh.column(recorded).await,
+        ["1 core 33", "2 background 33", "3 epoch 33", "4 access 33"]
+    );
     assert!(Postgres::migrate(&settings).await.unwrap().is_empty());
     Database::on_postgres(fresh.engine().await).check().await.unwrap();
 }
