@@ -17,7 +17,7 @@ use super::failure::{stage_error, store_error};
 use super::progress::{Progress, Tail};
 
 /// How many parts of one upload are on their way at once. With the one being filled, an upload holds one part more.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 2;
 
 /// The least part that S3 takes, but for the last of an object.
 const LEAST_PART: u64 = 5 << 20;

@@ -1,4 +1,4 @@
-//! A copy inside the store, which takes no object's place. S3 copies a small object at once, a larger one part by part.
+//! A copy inside the store, which takes no object's place. S3 copies 5 GiB at once; past that, part by part.
 //!
 //! Azure may go on copying after it has answered: an object counts only when its copy has ended.
 
@@ -18,7 +18,7 @@ use super::signed::{Reply, Request, element};
 use super::{ObjectBlobs, S3};
 
 /// How many parts of a copy are under way at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 
 /// The most parts of an object.
 const MOST_PARTS: u64 = 10_000;

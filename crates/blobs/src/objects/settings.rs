@@ -107,9 +107,8 @@ impl Limits {
     pub fn of_requests(request: Duration) -> Self {
         Self {
             part_size: 8 << 20,
-            // Far below the 5 GiB that S3 allows: parts are copied side by side, and one copy goes at the pace of one.
-            single_copy: 256 << 20,
-            copy_part: 64 << 20,
+            single_copy: 5 << 30,
+            copy_part: 1 << 30,
             request,
             long_request: request * 5,
             stall: request / 2,
