@@ -12,7 +12,6 @@ use futures_util::future::{BoxFuture, Shared};
 use wharf_oci::{Digest, ErrorCode, RepositoryName};
 
 use crate::blobs::StageError;
-use crate::cache::Kind;
 use crate::direct::{PartNumber, PartPlan, PartTag, ReceivedPart};
 use crate::metadata::Upload;
 use crate::operation::FinishDirectUpload;
@@ -137,12 +136,7 @@ impl Registry {
             let found = self.find_direct(repository, *upload, operation.principal()).await;
             let (found, plan) = match found {
                 Err(Error::NotFound(missing)) => {
-                    // Another node may have ended it, or this one before its reply was lost.
-                    let held = self.parts.metadata.find_blob(repository.clone(), *digest).await?;
-                    held.ok_or(missing)?;
-                    // The request whose reply was lost may have ended before it told the caches.
-                    self.parts.cache.invalidate(repository, Kind::Blob).await?;
-                    return Ok(());
+                    return self.ended_before(repository, *digest, missing).await;
                 }
                 found => found?,
             };

@@ -9,7 +9,7 @@ use crate::blobs::StageError;
 use crate::delivery::SignedUrl;
 use crate::direct::{DirectStore, PartCarrier, PartNumber, PartPlan, PartTag, ReceivedPart};
 use crate::intake::{Source, SourceError};
-use crate::metadata::{StartUpload as Start, Upload};
+use crate::metadata::Upload;
 use crate::operation::{
     AddressParts, CancelDirectUpload, GetDirectUpload, PutPart, StartDirectUpload,
 };
@@ -91,20 +91,11 @@ impl Registry {
         }
         let id = UploadId::random(&*self.parts.random);
         let staged = store.begin(&id, size).await.map_err(stage_error)?;
-        let lifetime = self.rules.upload_lifetime;
-        let start = Start {
-            id,
-            repository: repository.clone(),
-            principal: operation.principal().to_string(),
-            staged: staged.clone(),
-            hash: not_hashed(),
-            lifetime,
-        };
-        if let Err(fault) = self.parts.metadata.start_upload(start).await {
-            let _ = self.parts.blobs.discard(&id, &staged).await;
-            return Err(fault.into());
-        }
         let plan = store.plan(&staged).ok_or_else(|| Missing::Upload(repository.clone(), id))?;
+        let principal = operation.principal().to_string();
+        self.record_start(repository, &Upload { id, principal, staged, hash: not_hashed() })
+            .await?;
+        let lifetime = self.rules.upload_lifetime;
         Ok(StartedDirect::Upload(DirectState { id, plan, lifetime }))
     }
 

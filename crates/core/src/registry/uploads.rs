@@ -168,12 +168,7 @@ impl Registry {
         let _working = self.in_flight.begin(*upload)?;
         let before = match self.find(repository, *upload, operation.principal()).await {
             Err(Error::NotFound(missing)) => {
-                // A client that lost our reply asks again. What it may push and the repository holds is no news.
-                let held = self.parts.metadata.find_blob(repository.clone(), *digest).await?;
-                held.ok_or(missing)?;
-                // The request whose reply was lost may have ended before it told the caches.
-                self.parts.cache.invalidate(repository, Kind::Blob).await?;
-                return Ok(());
+                return self.ended_before(repository, *digest, missing).await;
             }
             other => other?,
         };
@@ -242,6 +237,17 @@ impl Registry {
         let staged = self.parts.blobs.stage(&id).await.map_err(stage_error)?;
         let principal = principal.to_string();
         let upload = Upload { id, principal, staged, hash: Hasher::new(algorithm).state() };
+        self.record_start(repository, &upload).await?;
+        Ok(upload)
+    }
+
+    /// Records an upload for which room was made in the store.
+    pub(super) async fn record_start(
+        &self,
+        repository: &RepositoryName,
+        upload: &Upload,
+    ) -> Result<(), Error> {
+        let id = upload.id;
         let start = Start {
             id,
             repository: repository.clone(),
@@ -254,7 +260,20 @@ impl Registry {
             let _ = self.parts.blobs.discard(&id, &upload.staged).await;
             return Err(fault.into());
         }
-        Ok(upload)
+        Ok(())
+    }
+
+    /// The answer to who ends an upload that is gone: another request, or this one before its reply was lost, may
+    /// have ended it. What its client may push and the repository holds is no news.
+    pub(super) async fn ended_before(
+        &self,
+        repository: &RepositoryName,
+        digest: Digest,
+        missing: Missing,
+    ) -> Result<(), Error> {
+        self.parts.metadata.find_blob(repository.clone(), digest).await?.ok_or(missing)?;
+        // Whoever ended it may have gone before it told the caches.
+        Ok(self.parts.cache.invalidate(repository, Kind::Blob).await?)
     }
 
     /// An upload of the standard protocol. A direct one is not known here.

@@ -7,6 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use wharf_core::blobs::{Content, ReadError};
 use wharf_core::operation::{DeleteBlob, MountBlob, PullBlob};
+use wharf_core::permissions::Permitted;
 use wharf_core::{Error, HeldBlob};
 use wharf_oci::{ByteRange, Digest, ErrorCode};
 
@@ -49,15 +50,17 @@ pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
 }
 
 /// Has the repository hold a blob that who asks may push there and could pull elsewhere: it need not be sent then.
-async fn share(call: &Call, wanted: &PullBlob) -> Result<bool, Failure> {
+async fn share(call: &Call, wanted: &Permitted<PullBlob>) -> Result<bool, Failure> {
     if call.settings().access.is_none() {
         return Ok(false);
     }
-    let PullBlob { repository, digest } = wanted.clone();
-    let Ok(operation) = call.permit(MountBlob { repository, digest, from: None }).await else {
-        return Ok(false);
-    };
-    Ok(call.registry().share_blob(&operation).await?)
+    let PullBlob { repository, digest } = (**wanted).clone();
+    let mount = MountBlob { repository, digest, from: None };
+    match call.registry().permit(wanted.caller().clone(), mount).await {
+        Ok(operation) => Ok(call.registry().share_blob(&operation).await?),
+        Err(Error::Denied) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The reply that has others carry the blob, where the rules say so.

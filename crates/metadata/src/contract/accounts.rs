@@ -257,6 +257,13 @@ pub async fn a_secret_is_found_until_it_expires(stand: &Stand) {
     };
     assert_eq!(holder(stand, 1).await, Some(expected.clone()));
     assert_eq!(holder(stand, 9).await, None);
+    // When it was last used is noted, once an hour.
+    let used = async || stand.rows("SELECT last_used_at FROM user_tokens ORDER BY id", &[]).await;
+    let first = stand.clock.now().0.to_string();
+    assert_eq!(used().await, [first.as_str(), "-"]);
+    stand.clock.advance(HOUR / 2);
+    assert!(holder(stand, 1).await.is_some());
+    assert_eq!(used().await, [first.as_str(), "-"]);
     stand.accounts.set_disabled(account("bob"), true).await.unwrap();
     assert_eq!(holder(stand, 1).await, None);
     stand.accounts.set_disabled(account("bob"), false).await.unwrap();

@@ -83,7 +83,12 @@ impl<E: Engine> Accounts for Database<E> {
     }
 
     async fn find_secret(&self, hash: [u8; 32]) -> Result<Option<SecretHolder>> {
-        self.engine.write(secrets::Find(hash)).await
+        let found = self.engine.read(secrets::Find(hash)).await?;
+        // Once an hour: a login is a read but for that.
+        if let Some((_, Some(token))) = found {
+            self.engine.write(secrets::NoteUse(token)).await?;
+        }
+        Ok(found.map(|(holder, _)| holder))
     }
 
     async fn remove_token(&self, hash: [u8; 32]) -> Result<Change> {

@@ -1,5 +1,7 @@
 //! Secrets of machines: robots and users' tokens, found by their hashes.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::access::Role;
@@ -10,8 +12,8 @@ use wharf_oci::NamePattern;
 use super::{changed, grants::stored, namespace, user};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
-/// How old the time of a last use must be to be written again, in microseconds.
-const USE_STEP: i64 = 3600 * 1_000_000;
+/// How old the time of a last use must be to be written again.
+const USE_STEP: Duration = Duration::from_secs(3600);
 
 const fn kind_name(kind: TokenKind) -> &'static str {
     match kind {
@@ -76,12 +78,12 @@ impl Transaction for NewToken {
     }
 }
 
-/// `Accounts::find_secret`. A write, since it notes when a token was last used, once an hour.
+/// `Accounts::find_secret`: who it is of, and the token whose use is to be noted.
 pub(crate) struct Find(pub(crate) [u8; 32]);
 
 #[async_trait]
 impl Transaction for Find {
-    type Output = Option<SecretHolder>;
+    type Output = Option<(SecretHolder, Option<i64>)>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let now = on.now().await?;
@@ -95,11 +97,9 @@ impl Transaction for Find {
             )
             .await?;
         if let Some(row) = rows.first() {
-            if row.int(5)? < now.0 - USE_STEP {
-                let sql = "UPDATE user_tokens SET last_used_at = $1 WHERE id = $2";
-                on.execute(sql, arguments![now, row.int(0)?]).await?;
-            }
-            return token(row).map(Some);
+            let is_due = row.int(5)? < now.before(USE_STEP).0;
+            let noted = is_due.then(|| row.int(0)).transpose()?;
+            return Ok(Some((token(row)?, noted)));
         }
         let rows = on
             .query(
@@ -112,7 +112,22 @@ impl Transaction for Find {
         let Some(row) = rows.first() else { return Ok(None) };
         let name = RobotName { namespace: row.parsed(0)?, name: row.parsed(1)? };
         let principal = Principal::Robot(name);
-        Ok(Some(SecretHolder { principal, kind: None, role: Role::Admin, pattern: None }))
+        let holder = SecretHolder { principal, kind: None, role: Role::Admin, pattern: None };
+        Ok(Some((holder, None)))
+    }
+}
+
+/// Notes that a token was used.
+pub(crate) struct NoteUse(pub(crate) i64);
+
+#[async_trait]
+impl Transaction for NoteUse {
+    type Output = ();
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<()> {
+        let now = on.now().await?;
+        let sql = "UPDATE user_tokens SET last_used_at = $1 WHERE id = $2";
+        on.execute(sql, arguments![now, self.0]).await.map(drop)
     }
 }
 
