@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tempfile::TempDir;
 use ureq::http::Method;
@@ -127,7 +129,7 @@ pub fn scope(challenged: &Reply) -> String {
 /// What a token grants, as its claims say.
 pub fn granted(token: &str) -> Value {
     let claims = token.split('.').nth(1).unwrap();
-    let claims: Value = serde_json::from_slice(&decoded(claims)).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
     claims["access"].clone()
 }
 
@@ -153,34 +155,6 @@ fn admin(data: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 fn basic(user: &str, secret: &str) -> String {
-    let text = format!("{user}:{secret}");
-    let mut encoded = String::from("Basic ");
-    for group in text.as_bytes().chunks(3) {
-        let bits =
-            (0..3).fold(0_u32, |sum, at| sum << 8 | group.get(at).map_or(0, |it| u32::from(*it)));
-        for at in 0..4 {
-            let index = (bits >> (18 - 6 * at)) & 63;
-            encoded.push(if at <= group.len() { char::from(LETTERS[index as usize]) } else { '=' });
-        }
-    }
-    encoded
-}
-
-/// What was encoded without `=`, in the letters of URLs.
-fn decoded(text: &str) -> Vec<u8> {
-    let letter = |byte: u8| match byte {
-        b'-' => 62,
-        b'_' => 63,
-        other => LETTERS.iter().position(|known| *known == other).unwrap() as u32,
-    };
-    let mut bytes = Vec::new();
-    for group in text.as_bytes().chunks(4) {
-        let bits = group.iter().fold(0_u32, |sum, byte| sum << 6 | letter(*byte))
-            << (6 * (4 - group.len()));
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
-    }
-    bytes
+    format!("Basic {}", STANDARD.encode(format!("{user}:{secret}")))
 }

@@ -2,8 +2,8 @@
 
 use ureq::http::Method;
 
-use crate::house::{House, PASSWORD, bearer, granted};
-use crate::support::registry::Reply;
+use crate::house::{House, PASSWORD, bearer, content, granted};
+use crate::support::registry::{Reply, digest};
 
 const SCOPE: &str = "repository:team/private:pull,push";
 
@@ -27,6 +27,13 @@ fn a_challenge_says_where_and_for_what_to_get_a_token() {
     assert_eq!(root.status, 401);
     let token = house.token("anonymous", "");
     assert_eq!(house.ask(Method::GET, "/v2/", &bearer(&token)).status, 200);
+    // What depends on who asks is kept by nobody in between.
+    let pull = bearer(&house.token("reader", "repository:team/private:pull"));
+    let pulled = house.ask(Method::GET, "/v2/team/private/manifests/v1", &pull);
+    let blob = format!("/v2/team/private/blobs/{}", digest(&content("team/private")));
+    let blob = house.ask(Method::GET, &blob, &pull);
+    assert_eq!(pulled.header("Cache-Control"), Some("no-cache"));
+    assert_eq!(blob.header("Cache-Control"), Some("private, max-age=31536000, immutable"));
     // Health needs nobody.
     assert_eq!(house.registry.get("/healthz").unwrap().status, 200);
 }
