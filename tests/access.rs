@@ -11,3 +11,5 @@ mod house;
 mod logins;
 #[path = "access/matrix.rs"]
 mod matrix;
+#[path = "access/nodes.rs"]
+mod nodes;

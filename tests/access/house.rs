@@ -2,7 +2,7 @@
 //! visibility with an image.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
@@ -57,9 +57,14 @@ impl House {
         house
     }
 
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     /// `wharf admin …`, beside the registry that runs.
     pub fn admin(&self, arguments: &[&str]) -> String {
-        admin(&self.folder.path().join("data"), arguments)
+        admin(&self.data(), arguments)
     }
 
     /// Pushes the image of a repository under `v1`.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 use wharf_auth::decision;
 use wharf_auth::password::{Password, Passwords};
 use wharf_auth::secret::{MachineSecret, SecretKind};
@@ -85,8 +86,8 @@ enum AdminCommand {
     Token {
         user: AccountName,
         /// The most that it gives
-        #[arg(long, value_enum, default_value = "write")]
-        role: RoleName,
+        #[arg(long, value_parser = roles(), default_value = "write")]
+        role: Role,
         /// On which repositories, such as team/*
         #[arg(long)]
         on: Option<NamePattern>,
@@ -95,7 +96,11 @@ enum AdminCommand {
         days: u16,
     },
     /// Say who may read a repository without a grant
-    Visibility { repository: RepositoryName, visibility: VisibilityName },
+    Visibility {
+        repository: RepositoryName,
+        #[arg(value_parser = visibilities())]
+        visibility: Visibility,
+    },
     /// Tell what somebody may do with a repository, and why
     Explain {
         /// anonymous, user:NAME or robot:NAMESPACE+NAME
@@ -117,8 +122,8 @@ struct NewAccount {
 struct Granting {
     /// The namespace
     namespace: AccountName,
-    #[arg(value_enum)]
-    role: RoleName,
+    #[arg(value_parser = roles())]
+    role: Role,
     #[command(flatten)]
     reach: Reach,
 }
@@ -142,40 +147,14 @@ struct Reach {
     on: Option<NamePattern>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum RoleName {
-    Read,
-    Write,
-    Maintain,
-    Admin,
+fn roles() -> impl TypedValueParser<Value = Role> {
+    let names = PossibleValuesParser::new(Role::ALL.map(Role::name));
+    names.try_map(|name| Role::named(&name).ok_or("it is no role"))
 }
 
-impl From<RoleName> for Role {
-    fn from(name: RoleName) -> Role {
-        match name {
-            RoleName::Read => Role::Read,
-            RoleName::Write => Role::Write,
-            RoleName::Maintain => Role::Maintain,
-            RoleName::Admin => Role::Admin,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum VisibilityName {
-    Private,
-    Internal,
-    Public,
-}
-
-impl From<VisibilityName> for Visibility {
-    fn from(name: VisibilityName) -> Visibility {
-        match name {
-            VisibilityName::Private => Visibility::Private,
-            VisibilityName::Internal => Visibility::Internal,
-            VisibilityName::Public => Visibility::Public,
-        }
-    }
+fn visibilities() -> impl TypedValueParser<Value = Visibility> {
+    let names = PossibleValuesParser::new(Visibility::ALL.map(Visibility::name));
+    names.try_map(|name| Visibility::named(&name).ok_or("it is no visibility"))
 }
 
 fn subject(text: &str) -> Result<Subject, String> {
@@ -228,7 +207,7 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
         }
         AdminCommand::Grant(Granting { namespace, role, reach }) => {
             let (subject, pattern) = (reach.to.clone(), reach.on.clone());
-            let (namespace, role) = (namespace.clone(), (*role).into());
+            let (namespace, role) = (namespace.clone(), *role);
             let grant = NewGrant { namespace, subject, role, pattern, by: BY.into() };
             told(accounts.put_grant(grant).await?, "grant")
         }
@@ -250,7 +229,7 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
                 kind: TokenKind::Personal,
                 name: "wharf admin token".into(),
                 secret_hash: secret.hash(),
-                role: (*role).into(),
+                role: *role,
                 pattern: on.clone(),
                 expires_at: Some(expiry(*days)),
             };
@@ -258,7 +237,7 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
             Ok(writeln!(stdout(), "{}", secret.expose())?)
         }
         AdminCommand::Visibility { repository, visibility } => {
-            let set = accounts.set_visibility(repository.clone(), (*visibility).into()).await?;
+            let set = accounts.set_visibility(repository.clone(), *visibility).await?;
             told(set, &format!("repository {repository}"))
         }
         AdminCommand::Explain { principal, repository } => {
