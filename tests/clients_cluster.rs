@@ -103,15 +103,7 @@ fn every_docker_client_pulls_back_and_runs_what_it_pushed() {
             docker.use_client(client);
             let name = cluster.at(&format!("client-{number}/app:1"));
             docker.build_layered(&name);
-            let built = docker.image_id(&name);
-
-            docker.run(&["push", &name]);
-            let pushed = docker.registry_digest(&name);
-            docker.forget_all();
-            docker.run(&["pull", &name]);
-
-            assert_eq!(docker.image_id(&name), built);
-            assert_eq!(docker.registry_digest(&name), pushed);
+            docker.push_and_pull_back(&name);
             let check = ["busybox", "sha256sum", "-c", "/sums"];
             docker.run(&[&["run", "--rm", "--network=none", &name][..], &check].concat());
             docker.forget_all();

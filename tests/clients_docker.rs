@@ -20,15 +20,7 @@ fn every_docker_client_pulls_back_the_image_that_it_pushed_and_runs_it() {
         docker.use_client(client);
         let name = format!("{}/client-{number}/app:1", server.address());
         docker.build_layered(&name);
-        let built = docker.image_id(&name);
-
-        docker.run(&["push", &name]);
-        let pushed = docker.registry_digest(&name);
-        docker.forget_all();
-        docker.run(&["pull", &name]);
-
-        assert_eq!(docker.image_id(&name), built);
-        assert_eq!(docker.registry_digest(&name), pushed);
+        docker.push_and_pull_back(&name);
         let said = docker.run(&["run", "--rm", "--network=none", &name]);
         assert_eq!(said, "hello from a layer");
         docker.run(&[

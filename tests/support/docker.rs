@@ -104,6 +104,17 @@ impl Docker {
         known.split_once('@').unwrap().1.to_owned()
     }
 
+    /// Pushes an image, forgets it with all others and pulls it back: it is the same.
+    pub fn push_and_pull_back(&self, name: &str) {
+        let built = self.image_id(name);
+        self.run(&["push", name]);
+        let pushed = self.registry_digest(name);
+        self.forget_all();
+        self.run(&["pull", name]);
+        assert_eq!(self.image_id(name), built);
+        assert_eq!(self.registry_digest(name), pushed);
+    }
+
     /// Removes every image, so that the next pull fetches everything.
     pub fn forget_all(&self) {
         self.run(&["image", "prune", "--all", "--force"]);

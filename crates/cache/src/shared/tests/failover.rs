@@ -70,19 +70,35 @@ fn launch(port: u16, folder: &TempDir) -> Child {
         .unwrap()
 }
 
+/// A server, its replica, and a value that the node `writer` put under `name`: both have it.
+struct Pair {
+    _primary: Server,
+    replica: Server,
+    epochs: Arc<MemoryEpochs>,
+    writer: SharedCache,
+    name: String,
+}
+
+impl Pair {
+    async fn start() -> Self {
+        let (primary, replica) = (Server::start(), Server::start());
+        primary.says(&["PING"], "PONG").await;
+        replica.says(&["PING"], "PONG").await;
+        let port = primary.port.to_string();
+        replica.says(&["REPLICAOF", "127.0.0.1", &port], "OK").await;
+        replica.says(&["INFO", "replication"], "master_link_status:up").await;
+        let epochs = MemoryEpochs::new();
+        let writer = node(&primary.url(), &epochs).await;
+        put(&writer, tag("v1"), "first").await;
+        let name = super::super::value_key(writer.watch.current().unwrap(), &tag("v1"));
+        replica.says(&["EXISTS", &name], "1").await;
+        Self { _primary: primary, replica, epochs, writer, name }
+    }
+}
+
 #[tokio::test]
 async fn a_replica_that_took_over_serves_no_tag_that_was_moved_before() {
-    let (primary, replica) = (Server::start(), Server::start());
-    primary.says(&["PING"], "PONG").await;
-    replica.says(&["PING"], "PONG").await;
-    let port = primary.port.to_string();
-    replica.says(&["REPLICAOF", "127.0.0.1", &port], "OK").await;
-    replica.says(&["INFO", "replication"], "master_link_status:up").await;
-    let epochs = MemoryEpochs::new();
-    let writer = node(&primary.url(), &epochs).await;
-    put(&writer, tag("v1"), "first").await;
-    let name = super::super::value_key(writer.watch.current().unwrap(), &tag("v1"));
-    replica.says(&["EXISTS", &name], "1").await;
+    let Pair { _primary, replica, epochs, writer, name } = Pair::start().await;
     // It takes over, and has not heard of the write that comes now.
     replica.says(&["REPLICAOF", "NO", "ONE"], "OK").await;
     writer.invalidate(&repository(), Kind::Manifest).await.unwrap();
@@ -96,17 +112,7 @@ async fn a_replica_that_took_over_serves_no_tag_that_was_moved_before() {
 
 #[tokio::test]
 async fn a_replica_vouches_for_nothing() {
-    let (primary, replica) = (Server::start(), Server::start());
-    primary.says(&["PING"], "PONG").await;
-    replica.says(&["PING"], "PONG").await;
-    let port = primary.port.to_string();
-    replica.says(&["REPLICAOF", "127.0.0.1", &port], "OK").await;
-    replica.says(&["INFO", "replication"], "master_link_status:up").await;
-    let epochs = MemoryEpochs::new();
-    let writer = node(&primary.url(), &epochs).await;
-    put(&writer, tag("v1"), "first").await;
-    let name = super::super::value_key(writer.watch.current().unwrap(), &tag("v1"));
-    replica.says(&["EXISTS", &name], "1").await;
+    let Pair { _primary, replica, epochs, .. } = Pair::start().await;
     let reader = node(&replica.url(), &epochs).await;
     let Lookup::Miss(ticket) = reader.get(tag("v1")).await else { panic!("a replica may lag") };
     assert_eq!(ticket.shared, 0);
