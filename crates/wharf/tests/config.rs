@@ -177,6 +177,26 @@ fn unknown_variables_are_warned_of_and_nothing_more() {
 }
 
 #[test]
+fn access_control_needs_keys_that_nodes_share_and_is_not_beside_open() {
+    let control = ("WHARF_ACCESS_CONTROL", "true");
+    let (code, _, err) = show("", &[control, ("WHARF_HTTP_OPEN", "true")], &[]);
+    assert!(code == 2 && err.contains("http.open and access.control are both set"), "{err}");
+    let stores =
+        [("WHARF_DATABASE_URL", "postgres://u@h/db"), ("WHARF_BLOBS_URL", "s3://bucket"), control];
+    let (code, _, err) = show("", &stores, &[]);
+    assert!(code == 2 && err.contains("access.control is set and access.keys is not"), "{err}");
+    let with_keys = [&stores[..], &[("WHARF_ACCESS_KEYS", "/keys")]].concat();
+    assert_eq!(show("", &with_keys, &[]).0, 0);
+    // With it, a registry may listen wide.
+    let folder = folder();
+    let arguments = ["config", "check", "--listen", "0.0.0.0:5000"];
+    let (code, _, err) = run(wharf(folder.path(), &arguments).env(control.0, control.1));
+    assert_eq!((code, err.as_str()), (0, ""));
+    let (code, _, err) = show("", &[("WHARF_ACCESS_SERVICE", "a\"b")], &[]);
+    assert!(code == 2 && err.contains("access.service"), "{err}");
+}
+
+#[test]
 fn tls_needs_a_certificate_and_a_key() {
     let (code, _, err) = show("", &[("WHARF_HTTP_TLS_KEY", "key.pem")], &[]);
     assert_eq!(code, 2);

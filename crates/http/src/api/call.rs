@@ -202,6 +202,14 @@ impl Call {
         })
     }
 
+    /// The digest that a request names which ends an upload.
+    pub(super) fn whole_digest(&self) -> Result<Digest, Failure> {
+        self.parameter("digest", ErrorCode::DigestInvalid)?.ok_or_else(|| {
+            let message = "the request that ends an upload names the digest of the whole blob: ?digest=sha256:…";
+            Failure::invalid(ErrorCode::DigestInvalid, message)
+        })
+    }
+
     /// The page that `n` and `last` ask for.
     pub(super) fn page(&self) -> Result<(Option<usize>, Option<String>), Failure> {
         let limit = match self.parameters("n").next() {

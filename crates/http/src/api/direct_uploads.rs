@@ -139,10 +139,7 @@ pub(super) async fn put_part(mut call: Call) -> Result<Response<Body>, Failure> 
 /// `PUT <upload>?digest=<digest>`
 pub(super) async fn finish(mut call: Call) -> Result<Response<Body>, Failure> {
     let (repository, upload) = (call.repository()?, call.upload()?);
-    let digest = call.parameter::<Digest>("digest", ErrorCode::DigestInvalid)?.ok_or_else(|| {
-        let message = "the request that ends an upload names the digest of the whole blob: ?digest=sha256:…";
-        Failure::invalid(ErrorCode::DigestInvalid, message)
-    })?;
+    let digest = call.whole_digest()?;
     let operation = FinishDirectUpload { repository: repository.clone(), upload, digest };
     let operation = call.permit(operation).await?;
     let share = call.upload_share()?;

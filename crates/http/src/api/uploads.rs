@@ -88,10 +88,7 @@ pub(super) async fn append(mut call: Call) -> Result<Response<Body>, Failure> {
 /// `PUT <upload>?digest=<digest>`
 pub(super) async fn finish(mut call: Call) -> Result<Response<Body>, Failure> {
     let (repository, upload) = (call.repository()?, call.upload()?);
-    let digest = call.parameter::<Digest>("digest", ErrorCode::DigestInvalid)?.ok_or_else(|| {
-        let message = "the request that ends an upload names the digest of the whole blob: ?digest=sha256:…";
-        Failure::invalid(ErrorCode::DigestInvalid, message)
-    })?;
+    let digest = call.whole_digest()?;
     let range = content_range(&call)?;
     let operation = FinishUpload { repository: repository.clone(), upload, digest };
     let operation = call.permit(operation).await?;
