@@ -93,6 +93,45 @@ pub fn decide(
     if let (Action::Pull, Some(visibility)) = (action, readable) {
         return Reason::Visibility(visibility);
     }
+    let reason = by_facts(principal, facts, |grant| gives(grant, needed(action), repository));
+    let creates = action == Action::Push && facts.repository.is_none();
+    let may_create = facts.namespace.as_ref().is_some_and(|namespace| namespace.create_on_push);
+    if matches!(reason, Reason::OwnNamespace | Reason::Grant(_)) && creates && !may_create {
+        return Reason::NoCreation;
+    }
+    reason
+}
+
+/// Whether `principal` may do with a repository what needs a role on it, and why. Pulling needs no more than
+/// [`decide`] says, as who may read is a matter of visibility too.
+#[must_use]
+pub fn decide_role(
+    principal: &Principal,
+    repository: &RepositoryName,
+    role: Role,
+    facts: &Facts,
+) -> Reason {
+    if role == Role::Read {
+        return decide(principal, repository, Action::Pull, facts);
+    }
+    by_facts(principal, facts, |grant| gives(grant, role, repository))
+}
+
+/// Whether `principal` may do with a whole namespace what needs a role on it, and why. To read of it, any grant in it
+/// is enough.
+#[must_use]
+pub fn decide_namespace(principal: &Principal, role: Role, facts: &Facts) -> Reason {
+    let covers =
+        |grant: &Grant| role == Role::Read || (grant.role >= role && grant.pattern.is_none());
+    by_facts(principal, facts, covers)
+}
+
+fn gives(grant: &Grant, role: Role, repository: &RepositoryName) -> bool {
+    grant.role >= role && grant.pattern.as_ref().is_none_or(|pattern| pattern.matches(repository))
+}
+
+/// What holds whatever is asked: who may do everything, whose the namespace is, and else the grants that cover it.
+fn by_facts(principal: &Principal, facts: &Facts, covers: impl Fn(&Grant) -> bool) -> Reason {
     if *principal == Principal::Anonymous {
         return Reason::Nothing;
     }
@@ -103,22 +142,11 @@ pub fn decide(
         return Reason::SiteAdmin;
     }
     let Some(namespace) = &facts.namespace else { return Reason::Nothing };
-    let reason = if namespace.own {
-        Reason::OwnNamespace
-    } else {
-        let covers = |grant: &&Grant| {
-            grant.role >= needed(action)
-                && grant.pattern.as_ref().is_none_or(|pattern| pattern.matches(repository))
-        };
-        let Some(grant) = namespace.grants.iter().filter(covers).max_by_key(|it| it.role) else {
-            return Reason::Nothing;
-        };
-        Reason::Grant(grant.clone())
-    };
-    if action == Action::Push && facts.repository.is_none() && !namespace.create_on_push {
-        return Reason::NoCreation;
+    if namespace.own {
+        return Reason::OwnNamespace;
     }
-    reason
+    let grants = namespace.grants.iter().filter(|grant| covers(grant));
+    grants.max_by_key(|grant| grant.role).map_or(Reason::Nothing, |it| Reason::Grant(it.clone()))
 }
 
 /// Of the actions wanted, those that are allowed.

@@ -7,6 +7,7 @@ pub mod decision;
 pub mod key_store;
 pub mod keys;
 pub mod password;
+pub mod recorded;
 pub mod scope;
 pub mod secret;
 pub mod sign_in;

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::StoreError;
-use wharf_core::access::Role;
+use wharf_core::access::Narrowing;
+use wharf_core::actor::Actor;
 use wharf_core::authority::{
     BadToken, IssuedToken, Login, Secret, TokenIssuer, TokenRefusal, TokenRequest, TokenVerifier,
 };
 use wharf_core::clock::{Clock, Random};
-use wharf_core::metadata::{Accounts, Change, NewToken, SecretHolder, TokenKind};
+use wharf_core::metadata::{Accounts, Change, ChangeRequest, NewToken, SecretHolder, TokenKind};
 use wharf_core::permissions::{AccountName, Actions, Caller, Principal, Rights};
-use wharf_oci::{NamePattern, RepositoryName};
+use wharf_oci::RepositoryName;
 
 use crate::decision;
 use crate::key_store::KeyStore;
@@ -68,7 +69,7 @@ pub struct SignIn {
 /// Who signed in, and what their secret narrows that to.
 struct SignedIn {
     principal: Principal,
-    most: Option<(Role, Option<NamePattern>)>,
+    most: Option<Narrowing>,
 }
 
 impl SignedIn {
@@ -78,22 +79,20 @@ impl SignedIn {
 
     /// Whether the secret narrows nothing.
     fn is_whole(&self) -> bool {
-        self.most.as_ref().is_none_or(|(role, pattern)| *role == Role::Admin && pattern.is_none())
+        self.most.as_ref().is_none_or(|most| *most == Narrowing::WHOLE)
     }
 
     /// Of actions that its principal may do, those for which the secret is good.
     fn narrowed(&self, repository: &RepositoryName, actions: Actions) -> Actions {
-        let Some((role, pattern)) = &self.most else { return actions };
-        if pattern.as_ref().is_some_and(|pattern| !pattern.matches(repository)) {
-            return Actions::NONE;
-        }
-        actions.iter().filter(|action| *role >= decision::needed(*action)).collect()
+        let Some(most) = &self.most else { return actions };
+        let covered = |action: &_| most.covers(repository, decision::needed(*action));
+        actions.iter().filter(covered).collect()
     }
 }
 
 impl From<SecretHolder> for SignedIn {
     fn from(holder: SecretHolder) -> Self {
-        Self { principal: holder.principal, most: Some((holder.role, holder.pattern)) }
+        Self { principal: holder.principal, most: Some(holder.most) }
     }
 }
 
@@ -211,13 +210,14 @@ impl SignIn {
             kind: TokenKind::Refresh,
             name: client.chars().take(LONGEST_CLIENT).collect(),
             secret_hash: secret.hash(),
-            role: Role::Admin,
-            pattern: None,
+            most: Narrowing::WHOLE,
             expires_at: Some(self.clock.now().after(REFRESH_LIFE)),
         };
-        match self.accounts.create_token(token).await? {
+        let by = Actor::from(&Principal::User(user.clone()));
+        let request = ChangeRequest { change: token.into(), by, once: None };
+        match self.accounts.change(request).await? {
             Change::Done => Ok(Secret::new(secret.expose().to_owned())),
-            Change::NotFound | Change::Taken => Err(TokenRefusal::Login),
+            _ => Err(TokenRefusal::Login),
         }
     }
 }

@@ -167,7 +167,7 @@ impl Verifier {
         if principal == Principal::System {
             return Err(TokenError::Form);
         }
-        Ok(Caller { principal, rights: Some(granted(claims.access)?) })
+        Ok(Caller::with_rights(principal, granted(claims.access)?))
     }
 }
 

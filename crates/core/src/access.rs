@@ -1,6 +1,6 @@
 //! Who may do what, as plain values: roles, grants, visibility, and the facts that a decision is made of.
 
-use wharf_oci::NamePattern;
+use wharf_oci::{NamePattern, RepositoryName};
 
 use crate::permissions::AccountName;
 
@@ -69,6 +69,32 @@ impl Visibility {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|visibility| visibility.name() == name)
+    }
+}
+
+/// A role, and on which repositories: what a grant gives, or the most that a secret is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Narrowing {
+    /// The role.
+    pub role: Role,
+    /// On which repositories; on all where there is no pattern.
+    pub pattern: Option<NamePattern>,
+}
+
+impl Narrowing {
+    /// What narrows nothing.
+    pub const WHOLE: Self = Self { role: Role::Admin, pattern: None };
+
+    /// Whether it has a role on all of something.
+    #[must_use]
+    pub fn covers_all(&self, role: Role) -> bool {
+        self.role >= role && self.pattern.is_none()
+    }
+
+    /// Whether it has a role on a repository.
+    #[must_use]
+    pub fn covers(&self, repository: &RepositoryName, role: Role) -> bool {
+        self.role >= role && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(repository))
     }
 }
 

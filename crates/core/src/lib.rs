@@ -3,6 +3,7 @@
 //! No HTTP, no SQL, no files here: those are behind [`metadata`], [`blobs`], [`cache`] and [`permissions`].
 
 pub mod access;
+pub mod actor;
 pub mod assembly_line;
 pub mod authority;
 pub mod blobs;

@@ -3,6 +3,8 @@
 use wharf_oci::{Digest, Reference, RepositoryName, Tag};
 
 use crate::UploadId;
+use crate::access::Role;
+use crate::permissions::AccountName;
 
 /// What may be done with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +41,14 @@ pub enum Requirement<'a> {
     Catalog,
     /// An action on a repository.
     Repository(&'a RepositoryName, Action),
+    /// A role on a repository.
+    Role(&'a RepositoryName, Role),
+    /// A role on a namespace as a whole; `Read` is to be of it in any way.
+    Namespace(&'a AccountName, Role),
+    /// To be a user, with a secret that is good for a role on all of theirs, or an administrator of everything.
+    Own(&'a AccountName, Role),
+    /// To be an administrator of everything.
+    Site,
 }
 
 /// What is asked of the registry.

@@ -1,10 +1,13 @@
 //! The one authorization point: who may do what, decided before anything is done.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 
 use async_trait::async_trait;
 use wharf_oci::RepositoryName;
 
+use crate::access::Narrowing;
+use crate::actor::Actor;
 use crate::operation::{Action, Operation, Requirement};
 pub use crate::principal::{AccountName, NoAccountName, Principal, RobotName};
 use crate::{Error, StoreError};
@@ -82,6 +85,11 @@ impl Rights {
                 .repositories
                 .iter()
                 .any(|(repository, actions)| repository == name && actions.contains(action)),
+            // Tokens state nothing of it: that is asked of the accounts themselves.
+            Requirement::Role(..)
+            | Requirement::Namespace(..)
+            | Requirement::Own(..)
+            | Requirement::Site => false,
         }
     }
 }
@@ -93,13 +101,27 @@ pub struct Caller {
     pub principal: Principal,
     /// What their token states; `None` for who came without one.
     pub rights: Option<Rights>,
+    /// The most that the secret is good for with which they came.
+    pub most: Narrowing,
+    /// Where the request came from, for what is recorded of a change.
+    pub address: Option<IpAddr>,
+    /// The request's id, for the same.
+    pub request_id: Option<String>,
 }
 
 impl Caller {
     /// Somebody without a token: all there is where there is no access control.
     #[must_use]
     pub const fn new(principal: Principal) -> Self {
-        Self { principal, rights: None }
+        let most = Narrowing::WHOLE;
+        Self { principal, rights: None, most, address: None, request_id: None }
+    }
+
+    /// Somebody with what their token states.
+    #[must_use]
+    pub const fn with_rights(principal: Principal, rights: Rights) -> Self {
+        let most = Narrowing::WHOLE;
+        Self { principal, rights: Some(rights), most, address: None, request_id: None }
     }
 }
 
@@ -178,6 +200,16 @@ impl<O> Permitted<O> {
     /// Who asked, with what they were granted.
     pub const fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Who asked, for what is recorded of a change.
+    pub fn actor(&self) -> Actor {
+        Actor::from(&self.caller)
+    }
+
+    /// The operation, and who asked.
+    pub fn into_parts(self) -> (O, Caller) {
+        (self.operation, self.caller)
     }
 }
 

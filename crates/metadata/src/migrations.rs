@@ -40,6 +40,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0004_access.sqlite.sql"),
         postgres: include_str!("../migrations/0004_access.postgres.sql"),
     },
+    Migration {
+        version: 5,
+        name: "management",
+        sqlite: include_str!("../migrations/0005_management.sqlite.sql"),
+        postgres: include_str!("../migrations/0005_management.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -7,13 +7,14 @@ use wharf_auth::key_store::KeyStore;
 use wharf_auth::password::{Password, Passwords};
 use wharf_auth::secret::{MachineSecret, SecretKind};
 use wharf_auth::sign_in::{SignIn, Tokens};
-use wharf_core::access::Role;
+use wharf_core::access::{Narrowing, Role};
 use wharf_core::authority::{
     IssuedToken, Login, Secret, TokenIssuer, TokenRefusal, TokenRequest, TokenVerifier,
 };
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
-    Accounts, Change, NewGrant, NewRobot, NewToken, NewUser, Subject, TokenKind,
+    AccountChange, Accounts, Change, ChangeRequest, CreateOrganization, NewGrant, NewRobot,
+    NewToken, NewUser, Subject, TokenKind, UpdateUser,
 };
 use wharf_metadata::{Database, Sqlite};
 
@@ -43,9 +44,6 @@ impl House {
             password_hash: Some(passwords.hash(&Password::new(PASSWORD)).await.unwrap()),
             site_admin: false,
         };
-        assert_eq!(accounts.create_user(user).await.unwrap(), Change::Done);
-        let (team, ada) = ("team".parse().unwrap(), "ada".parse().unwrap());
-        assert_eq!(accounts.create_organization(team, ada).await.unwrap(), Change::Done);
         let tokens = Tokens::new(Arc::clone(&store), authority(), clock.clone());
         let sign_in = SignIn {
             accounts: Arc::clone(&accounts),
@@ -55,7 +53,22 @@ impl House {
             clock,
             random: Arc::new(SystemRandom),
         };
-        Self { accounts, sign_in, tokens, _folders: (data, keys) }
+        let house = Self { accounts, sign_in, tokens, _folders: (data, keys) };
+        house.change(user).await;
+        let (name, owner) = ("team".parse().unwrap(), "ada".parse().unwrap());
+        house.change(CreateOrganization { name, owner }).await;
+        house
+    }
+
+    async fn change(&self, change: impl Into<AccountChange>) {
+        let request = ChangeRequest { change: change.into(), by: "system".into(), once: None };
+        assert_eq!(self.accounts.change(request).await.unwrap(), Change::Done);
+    }
+
+    async fn disable(&self, name: &str) {
+        let (name, disabled) = (name.parse().unwrap(), Some(true));
+        let update = UpdateUser { name, email: None, disabled, site_admin: None, expected: None };
+        self.change(update).await;
     }
 
     async fn personal(&self, role: Role, on: Option<&str>) -> MachineSecret {
@@ -65,11 +78,10 @@ impl House {
             kind: TokenKind::Personal,
             name: "laptop".into(),
             secret_hash: secret.hash(),
-            role,
-            pattern: on.map(|text| text.parse().unwrap()),
+            most: Narrowing { role, pattern: on.map(|text| text.parse().unwrap()) },
             expires_at: None,
         };
-        assert_eq!(self.accounts.create_token(token).await.unwrap(), Change::Done);
+        self.change(token).await;
         secret
     }
 
@@ -128,7 +140,7 @@ async fn a_wrong_login_is_told_no_more_than_that() {
         assert!(matches!(refused, TokenRefusal::Login), "{name}: {refused:?}");
         assert_eq!(refused.to_string(), "the name or the secret is wrong");
     }
-    house.accounts.set_disabled("ada".parse().unwrap(), true).await.unwrap();
+    house.disable("ada").await;
     let refused = house.ask(login("ada", PASSWORD), ALL).await.unwrap_err();
     assert!(matches!(refused, TokenRefusal::Login));
 }
@@ -153,22 +165,17 @@ async fn a_personal_token_gives_no_more_than_it_says() {
 async fn a_robot_logs_in_by_its_full_name() {
     let house = House::new().await;
     let secret = MachineSecret::new(SecretKind::RobotSecret, &SystemRandom);
-    let robot = NewRobot {
-        name: "team+ci".parse().unwrap(),
-        secret_hash: secret.hash(),
-        expires_at: None,
-        by: "user:ada".into(),
-    };
-    assert_eq!(house.accounts.put_robot(robot).await.unwrap(), Change::Done);
+    let robot =
+        NewRobot { name: "team+ci".parse().unwrap(), secret_hash: secret.hash(), expires_at: None };
+    house.change(robot).await;
     assert_eq!(house.granted(login("team+ci", secret.expose()), ALL).await, "robot:team+ci");
     let grant = NewGrant {
         namespace: "team".parse().unwrap(),
         subject: Subject::Robot("ci".parse().unwrap()),
         role: Role::Write,
         pattern: Some("team/app".parse().unwrap()),
-        by: "user:ada".into(),
     };
-    assert_eq!(house.accounts.put_grant(grant).await.unwrap(), Change::Done);
+    house.change(grant).await;
     let granted = house.granted(login("team+ci", secret.expose()), ALL).await;
     assert_eq!(granted, "robot:team+ci team/app:pull,push");
     for name in ["ci", "team", "other+ci", "ada"] {
@@ -195,7 +202,7 @@ async fn a_refresh_token_goes_on_until_its_user_is_disabled_and_is_no_password()
     // What a narrow token gets never grows into a wide one.
     let issued = house.ask(login("ada", personal.expose()), ALL).await.unwrap();
     assert!(issued.refresh.is_none());
-    house.accounts.set_disabled("ada".parse().unwrap(), true).await.unwrap();
+    house.disable("ada").await;
     assert!(matches!(house.ask(again(), ALL).await, Err(TokenRefusal::Login)));
 }
 

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use wharf_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::StoreError;
+use crate::actor::Actor;
 use crate::metadata::Precondition;
 
 /// A manifest as it is stored.
@@ -34,7 +35,7 @@ pub struct CommitManifest {
     /// Where each tag must stand; where there is none, whether the repository must hold the manifest.
     pub precondition: Precondition,
     /// Who asks.
-    pub by: String,
+    pub by: Actor,
 }
 
 /// What became of [`CommitManifest`].
@@ -58,7 +59,7 @@ pub struct DeleteManifest {
     /// Whether it must be there.
     pub precondition: Precondition,
     /// Who asks.
-    pub by: String,
+    pub by: Actor,
 }
 
 /// What became of a deletion.

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::StoreError;
+use crate::actor::Actor;
 use crate::blobs::ObjectKey;
 use crate::permissions::Sources;
 
@@ -27,6 +28,8 @@ pub struct RemoveBlob {
     pub repository: RepositoryName,
     /// Which.
     pub digest: Digest,
+    /// Who asks.
+    pub by: Actor,
 }
 
 /// What became of [`RemoveBlob`].

@@ -1,6 +1,7 @@
 //! The seam to the database, a trait a noun. One method is one whole transaction, named by its intent.
 
 mod accounts;
+mod audit;
 mod event_log;
 mod jobs;
 mod last_known;
@@ -11,8 +12,15 @@ mod tags;
 mod uploads;
 
 pub use accounts::{
-    Accounts, Change, NewGrant, NewRobot, NewToken, NewUser, SecretHolder, Subject, TokenKind, User,
+    AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
+    DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, ManifestRecord,
+    Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewUser, Once, Page, Refusal,
+    RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RenameRepository, RepositoryFilter,
+    RepositoryRecord, RobotRecord, SecretHolder, SetPassword, SetVisibility, SignUp, Subject,
+    TagRecord, TokenId, TokenKind, TokenRecord, UpdateNamespace, UpdateRobot, UpdateUser, User,
+    UserFilter, Viewer,
 };
+pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditRecord};
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };

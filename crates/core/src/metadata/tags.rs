@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::StoreError;
+use crate::actor::Actor;
 use crate::metadata::DeleteOutcome;
 
 /// Where a tag (or a manifest named by digest) must stand for a change to happen (RFC 9110, section 13.1).
@@ -45,7 +46,7 @@ pub struct DeleteTag {
     /// Where it must stand.
     pub precondition: Precondition,
     /// Who asks.
-    pub by: String,
+    pub by: Actor,
 }
 
 /// The tags.

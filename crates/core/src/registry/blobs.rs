@@ -159,7 +159,8 @@ impl Registry {
     pub async fn delete_blob(&self, operation: &Permitted<DeleteBlob>) -> Result<(), Error> {
         self.allow_delete()?;
         let DeleteBlob { repository, digest } = &**operation;
-        let removal = RemoveBlob { repository: repository.clone(), digest: *digest };
+        let by = operation.actor();
+        let removal = RemoveBlob { repository: repository.clone(), digest: *digest, by };
         let outcome = self.parts.metadata.remove_blob(removal).await;
         let outcome = self.invalidated(repository, Kind::Blob, outcome).await?;
         match outcome {

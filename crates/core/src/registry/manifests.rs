@@ -133,7 +133,7 @@ impl Registry {
     ) -> Result<(), Error> {
         self.allow_delete()?;
         let DeleteManifest { repository, reference } = &**operation;
-        let by = operation.principal().to_string();
+        let by = operation.actor();
         let outcome = match reference.clone() {
             Reference::Tag(tag) => {
                 let deletion = DeleteTag { repository: repository.clone(), tag, precondition, by };

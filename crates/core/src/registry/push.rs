@@ -53,7 +53,7 @@ impl Registry {
             manifest,
             tags,
             precondition: push.precondition,
-            by: operation.principal().to_string(),
+            by: operation.actor(),
         };
         let outcome = self.parts.metadata.commit_manifest(commit).await;
         // Before the acknowledgement: from here on no cache answers with where the tags were, or that there is nothing.

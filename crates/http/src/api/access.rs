@@ -71,7 +71,12 @@ impl Access {
 /// The scope that has what is required. A push asks for pull as well, since clients look before they send.
 pub(super) fn needed(requirement: Requirement<'_>) -> Option<String> {
     match requirement {
-        Requirement::Access => None,
+        // What is managed is asked for in another way than by scopes.
+        Requirement::Access
+        | Requirement::Role(..)
+        | Requirement::Namespace(..)
+        | Requirement::Own(..)
+        | Requirement::Site => None,
         Requirement::Catalog => Some("registry:catalog:*".to_owned()),
         Requirement::Repository(name, Action::Push) => Some(format!("repository:{name}:pull,push")),
         Requirement::Repository(name, action) => {

@@ -19,6 +19,7 @@ use wharf_core::permissions::{Caller, Permitted, Principal};
 use wharf_core::{Error, Registry, Source, SourceError, UploadId};
 use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName};
 
+use crate::access_log::RequestId;
 use crate::api::access;
 use crate::api::failure::Failure;
 use crate::api::query;
@@ -37,6 +38,7 @@ pub(super) struct Call {
     body: Option<Unread>,
     pub(super) connection: Connection,
     place: Place,
+    id: RequestId,
 }
 
 impl Call {
@@ -46,8 +48,9 @@ impl Call {
         body: Unread,
         connection: Connection,
         place: Place,
+        id: RequestId,
     ) -> Self {
-        Self { api, head, body: Some(body), connection, place }
+        Self { api, head, body: Some(body), connection, place, id }
     }
 
     pub(super) fn registry(&self) -> &Arc<Registry> {
@@ -103,12 +106,12 @@ impl Call {
     /// Takes an operation past the authorization point.
     pub(super) async fn permit<O: Operation>(&self, operation: O) -> Result<Permitted<O>, Failure> {
         let Some(access) = &self.settings().access else {
-            let caller = Caller::new(Principal::Anonymous);
+            let caller = self.recorded::<O>(Caller::new(Principal::Anonymous));
             return Ok(self.registry().permit(caller, operation).await?);
         };
         let needed = access::needed(operation.requirement());
         let caller = match access.caller(&self.head.headers) {
-            Ok(caller) => caller,
+            Ok(caller) => self.recorded::<O>(caller),
             Err(BadToken) => return Err(access.challenge(self, needed, Some("invalid_token"))),
         };
         let insufficient = caller.rights.as_ref().map(|_| "insufficient_scope");
@@ -117,6 +120,15 @@ impl Call {
             Err(Error::Denied) => Err(access.challenge(self, needed, insufficient)),
             other => Ok(other?),
         }
+    }
+
+    /// A caller, with what is recorded of one who changes something.
+    fn recorded<O: Operation>(&self, mut caller: Caller) -> Caller {
+        if O::MUTATES {
+            caller.address = Some(self.client_address());
+            caller.request_id = Some(self.id.to_string());
+        }
+        caller
     }
 
     /// `scheme://host` as the client sees this registry, where a URL has to be absolute.

@@ -195,7 +195,7 @@ impl Handler for Api {
         let answered = match found {
             _ if !names_one_host(&head) => Err(Failure::host_missing()),
             Found::Route(route, place) => {
-                let call = Call::new(self.clone(), head, body, *connection, place);
+                let call = Call::new(self.clone(), head, body, *connection, place, id);
                 self.answer(route, call).await
             }
             Found::OtherMethods(allowed) => {

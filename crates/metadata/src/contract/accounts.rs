@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use wharf_core::access::{Facts, Grant, NamespaceFacts, Role, Through, Visibility};
+use wharf_core::access::{Facts, Grant, NamespaceFacts, Narrowing, Role, Through, Visibility};
 use wharf_core::clock::Clock;
 use wharf_core::metadata::{
-    Change, NewGrant, NewRobot, NewToken, NewUser, SecretHolder, Subject, TokenKind,
+    AddMember, Change, CreateOrganization, CreateTeam, NewGrant, NewRobot, NewToken, NewUser, Page,
+    RemoveGrant, RemoveMember, RemoveToken, SecretHolder, SetPassword, SetVisibility, Subject,
+    TokenKind, UpdateNamespace, UpdateUser, UserFilter,
 };
 use wharf_core::permissions::{AccountName, Principal};
 
@@ -25,7 +27,7 @@ async fn user(stand: &Stand, text: &str) -> Change {
         password_hash: Some(format!("hash of {text}")),
         site_admin: text == "root",
     };
-    stand.accounts.create_user(user).await.unwrap()
+    stand.change(user).await
 }
 
 /// The users `ada` and `bob`, and the organization `team` of `ada`.
@@ -33,8 +35,29 @@ async fn people(stand: &Stand) {
     for text in ["ada", "bob"] {
         assert_eq!(user(stand, text).await, Change::Done);
     }
-    let made = stand.accounts.create_organization(account("team"), account("ada")).await.unwrap();
-    assert_eq!(made, Change::Done);
+    assert_eq!(organization(stand, "team", "ada").await, Change::Done);
+}
+
+async fn organization(stand: &Stand, name: &str, owner: &str) -> Change {
+    stand.change(CreateOrganization { name: account(name), owner: account(owner) }).await
+}
+
+async fn set_disabled(stand: &Stand, name: &str, disabled: bool) -> Change {
+    let (name, disabled) = (account(name), Some(disabled));
+    stand.change(UpdateUser { name, email: None, disabled, site_admin: None, expected: None }).await
+}
+
+async fn team(stand: &Stand, namespace: &str) -> Change {
+    stand.change(CreateTeam { namespace: account(namespace), team: account("devs") }).await
+}
+
+async fn set_member(stand: &Stand, namespace: &str, is_member: bool) -> Change {
+    let (namespace, team, user) = (account(namespace), account("devs"), account("bob"));
+    if is_member {
+        stand.change(AddMember { namespace, team, user }).await
+    } else {
+        stand.change(RemoveMember { namespace, team, user }).await
+    }
 }
 
 async fn facts(stand: &Stand, principal: &str, repository: &str) -> Facts {
@@ -60,11 +83,11 @@ async fn grants(stand: &Stand, principal: &str, repository: &str) -> Vec<(Role, 
 
 fn grant(subject: Subject, role: Role, pattern: Option<&str>) -> NewGrant {
     let pattern = pattern.map(|text| text.parse().unwrap());
-    NewGrant { namespace: account("team"), subject, role, pattern, by: "user:ada".into() }
+    NewGrant { namespace: account("team"), subject, role, pattern }
 }
 
 async fn put(stand: &Stand, subject: Subject, role: Role, pattern: Option<&str>) -> Change {
-    stand.accounts.put_grant(grant(subject, role, pattern)).await.unwrap()
+    stand.change(grant(subject, role, pattern)).await
 }
 
 /// Nor may an organization be called like a user, as both are the first word of repositories.
@@ -78,30 +101,30 @@ pub async fn a_user_is_found_by_name_and_nobody_else_has_it(stand: &Stand) {
     for taken in ["ada", "team"] {
         assert_eq!(user(stand, taken).await, Change::Taken, "{taken}");
     }
-    let made = stand.accounts.create_organization(account("bob"), account("ada")).await.unwrap();
-    assert_eq!(made, Change::Taken);
-    let made = stand.accounts.create_organization(account("new"), account("nobody")).await.unwrap();
-    assert_eq!(made, Change::NotFound);
+    assert_eq!(organization(stand, "bob", "ada").await, Change::Taken);
+    assert_eq!(organization(stand, "new", "nobody").await, Change::NotFound);
     assert_eq!(user(stand, "new").await, Change::Done);
 }
 
 /// An administrator of all neither.
 pub async fn a_disabled_user_is_active_no_more(stand: &Stand) {
     assert_eq!(user(stand, "root").await, Change::Done);
+    // Somebody must be left who may do everything.
+    let other =
+        NewUser { name: account("other"), email: None, password_hash: None, site_admin: true };
+    assert_eq!(stand.change(other).await, Change::Done);
     let active = async || {
         let facts = facts(stand, "user:root", "any/thing").await;
         (facts.active, facts.site_admin)
     };
     assert_eq!(active().await, (true, true));
-    let set =
-        async |disabled| stand.accounts.set_disabled(account("root"), disabled).await.unwrap();
+    let set = async |disabled| set_disabled(stand, "root", disabled).await;
     assert_eq!(set(true).await, Change::Done);
     assert_eq!(active().await, (false, false));
     assert!(stand.accounts.find_user(account("root")).await.unwrap().unwrap().disabled);
     assert_eq!(set(false).await, Change::Done);
     assert_eq!(active().await, (true, true));
-    let nobody = stand.accounts.set_disabled(account("nobody"), true).await.unwrap();
-    assert_eq!(nobody, Change::NotFound);
+    assert_eq!(set_disabled(stand, "nobody", true).await, Change::NotFound);
     assert_eq!(facts(stand, "user:nobody", "any/thing").await, Facts::default());
 }
 
@@ -111,7 +134,8 @@ pub async fn users_are_listed_a_page_at_a_time(stand: &Stand) {
         user(stand, text).await;
     }
     let page = async |after: Option<&str>| {
-        let users = stand.accounts.list_users(after.map(str::to_owned), 2).await.unwrap();
+        let page = Page { after: after.map(str::to_owned), limit: 2 };
+        let users = stand.directory.list_users(UserFilter::default(), page).await.unwrap();
         users.into_iter().map(|user| user.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(page(None).await, ["ada", "bob"]);
@@ -143,17 +167,11 @@ pub async fn what_is_granted_to_a_user_is_a_fact(stand: &Stand) {
 /// For as long as they are.
 pub async fn what_is_granted_to_a_team_is_a_fact_of_its_members(stand: &Stand) {
     people(stand).await;
-    let (team, devs) = (account("team"), account("devs"));
-    let set = async |is_member| {
-        let set = stand.accounts.set_member(team.clone(), devs.clone(), account("bob"), is_member);
-        set.await.unwrap()
-    };
+    let devs = account("devs");
+    let set = async |is_member| set_member(stand, "team", is_member).await;
     assert_eq!(set(true).await, Change::NotFound);
-    assert_eq!(stand.accounts.create_team(team.clone(), devs.clone()).await.unwrap(), Change::Done);
-    assert_eq!(
-        stand.accounts.create_team(team.clone(), devs.clone()).await.unwrap(),
-        Change::Taken
-    );
+    assert_eq!(team(stand, "team").await, Change::Done);
+    assert_eq!(team(stand, "team").await, Change::Taken);
     put(stand, Subject::Team(devs.clone()), Role::Write, None).await;
     assert_eq!(grants(stand, "user:bob", "team/app").await, []);
     for _ in 0..2 {
@@ -168,13 +186,11 @@ pub async fn what_is_granted_to_a_team_is_a_fact_of_its_members(stand: &Stand) {
 /// Teams of the same name included.
 pub async fn what_is_granted_in_one_namespace_is_no_fact_in_another(stand: &Stand) {
     people(stand).await;
-    let owner = account("ada");
-    stand.accounts.create_organization(account("other"), owner).await.unwrap();
+    organization(stand, "other", "ada").await;
     for namespace in ["team", "other"] {
-        stand.accounts.create_team(account(namespace), account("devs")).await.unwrap();
+        team(stand, namespace).await;
     }
-    let member = stand.accounts.set_member(account("other"), account("devs"), account("bob"), true);
-    assert_eq!(member.await.unwrap(), Change::Done);
+    assert_eq!(set_member(stand, "other", true).await, Change::Done);
     put(stand, Subject::Team(account("devs")), Role::Admin, None).await;
     put(stand, Subject::User(account("bob")), Role::Read, None).await;
     assert_eq!(grants(stand, "user:bob", "other/app").await, []);
@@ -191,7 +207,8 @@ pub async fn a_grant_that_is_taken_away_is_no_fact_any_more(stand: &Stand) {
     put(stand, bob(), Role::Write, Some("team/app")).await;
     let remove = async |pattern: Option<&str>| {
         let pattern = pattern.map(|text| text.parse().unwrap());
-        stand.accounts.remove_grant(account("team"), bob(), pattern).await.unwrap()
+        let namespace = account("team");
+        stand.change(RemoveGrant { namespace, subject: bob(), pattern }).await
     };
     assert_eq!(remove(Some("team/other")).await, Change::NotFound);
     assert_eq!(remove(None).await, Change::Done);
@@ -205,9 +222,8 @@ async fn robot(stand: &Stand, text: &str, secret: u8, life: Option<Duration>) ->
         name: text.parse().unwrap(),
         secret_hash: [secret; 32],
         expires_at: life.map(|life| stand.clock.now().after(life)),
-        by: "user:ada".into(),
     };
-    stand.accounts.put_robot(robot).await.unwrap()
+    stand.change(robot).await
 }
 
 /// And none once it has expired.
@@ -231,11 +247,14 @@ async fn token(stand: &Stand, user: &str, kind: TokenKind, secret: u8) -> Change
         kind,
         name: "laptop".into(),
         secret_hash: [secret; 32],
-        role: Role::Write,
-        pattern: Some("team/*".parse().unwrap()),
+        most: most(),
         expires_at: Some(stand.clock.now().after(HOUR)),
     };
-    stand.accounts.create_token(token).await.unwrap()
+    stand.change(token).await
+}
+
+fn most() -> Narrowing {
+    Narrowing { role: Role::Write, pattern: Some("team/*".parse().unwrap()) }
 }
 
 async fn holder(stand: &Stand, secret: u8) -> Option<SecretHolder> {
@@ -252,8 +271,7 @@ pub async fn a_secret_is_found_until_it_expires(stand: &Stand) {
     let expected = SecretHolder {
         principal: "user:bob".parse().unwrap(),
         kind: Some(TokenKind::Personal),
-        role: Role::Write,
-        pattern: Some("team/*".parse().unwrap()),
+        most: most(),
     };
     assert_eq!(holder(stand, 1).await, Some(expected.clone()));
     assert_eq!(holder(stand, 9).await, None);
@@ -264,12 +282,13 @@ pub async fn a_secret_is_found_until_it_expires(stand: &Stand) {
     stand.clock.advance(HOUR / 2);
     assert!(holder(stand, 1).await.is_some());
     assert_eq!(used().await, [first.as_str(), "-"]);
-    stand.accounts.set_disabled(account("bob"), true).await.unwrap();
+    set_disabled(stand, "bob", true).await;
     assert_eq!(holder(stand, 1).await, None);
-    stand.accounts.set_disabled(account("bob"), false).await.unwrap();
+    set_disabled(stand, "bob", false).await;
     assert_eq!(holder(stand, 1).await, Some(expected));
-    assert_eq!(stand.accounts.remove_token([2; 32]).await.unwrap(), Change::Done);
-    assert_eq!(stand.accounts.remove_token([2; 32]).await.unwrap(), Change::NotFound);
+    let remove = || RemoveToken { user: account("bob"), id: [2; 8] };
+    assert_eq!(stand.change(remove()).await, Change::Done);
+    assert_eq!(stand.change(remove()).await, Change::NotFound);
     assert_eq!(holder(stand, 2).await, None);
     stand.clock.advance(HOUR);
     assert_eq!(holder(stand, 1).await, None);
@@ -292,15 +311,15 @@ pub async fn another_password_ends_what_refreshes(stand: &Stand) {
     for (secret, kind) in [(1, TokenKind::Refresh), (2, TokenKind::Personal)] {
         assert_eq!(token(stand, "bob", kind, secret).await, Change::Done);
     }
-    let set = stand.accounts.set_password(account("bob"), "another".into()).await.unwrap();
-    assert_eq!(set, Change::Done);
+    let another = SetPassword { name: account("bob"), hash: "another".into() };
+    assert_eq!(stand.change(another).await, Change::Done);
     let bob = stand.accounts.find_user(account("bob")).await.unwrap().unwrap();
     assert_eq!(bob.password_hash.as_deref(), Some("another"));
     assert_eq!(holder(stand, 1).await, None);
     assert!(holder(stand, 2).await.is_some());
     assert_eq!(token(stand, "bob", TokenKind::Refresh, 3).await, Change::Done);
     for disabled in [true, false] {
-        stand.accounts.set_disabled(account("bob"), disabled).await.unwrap();
+        set_disabled(stand, "bob", disabled).await;
     }
     assert_eq!(holder(stand, 3).await, None);
 }
@@ -314,13 +333,19 @@ pub async fn a_new_repository_is_as_visible_as_its_namespace_says(stand: &Stand)
         stand.start(repository).await;
         assert_eq!(visibility(repository).await, Some(Visibility::Private), "{repository}");
     }
-    let set = stand.accounts.set_namespace(account("team"), Visibility::Public, false).await;
-    assert_eq!(set.unwrap(), Change::Done);
+    let update = UpdateNamespace {
+        name: account("team"),
+        default_visibility: Some(Visibility::Public),
+        create_on_push: Some(false),
+        expected: None,
+    };
+    assert_eq!(stand.change(update).await, Change::Done);
     stand.start("team/new").await;
     assert_eq!(visibility("team/new").await, Some(Visibility::Public));
     assert_eq!(visibility("team/old").await, Some(Visibility::Private));
     assert_eq!(visibility("team/none").await, None);
     assert!(!facts(stand, "user:ada", "team/x").await.namespace.unwrap().create_on_push);
-    let set = stand.accounts.set_visibility(name("team/none"), Visibility::Public).await.unwrap();
-    assert_eq!(set, Change::NotFound);
+    let (repository, visibility) = (name("team/none"), Visibility::Public);
+    let set = SetVisibility { repository, visibility, expected: None };
+    assert_eq!(stand.change(set).await, Change::NotFound);
 }

@@ -68,7 +68,7 @@ impl Client {
                 other => panic!("{other:?}"),
             }
         };
-        self.record(by, push).await;
+        self.record(by.by, push).await;
     }
 
     async fn delete(&mut self, by: String) {
@@ -77,7 +77,7 @@ impl Client {
             repository: name("a"),
             tag: "t".parse().unwrap(),
             precondition: Precondition::None,
-            by: by.clone(),
+            by: by.as_str().into(),
         };
         let delete = async {
             match metadata.delete_tag(deletion).await.unwrap() {
@@ -103,7 +103,7 @@ impl Client {
                 commit.precondition = Precondition::Absent;
                 self.push(commit).await;
             }
-            5 => self.delete(commit.by).await,
+            5 => self.delete(commit.by.by).await,
             _ => drop(self.read().await),
         }
     }
@@ -119,7 +119,10 @@ pub async fn what_clients_of_one_tag_are_told_is_linearizable(stand: &Stand) {
         commits.push((0..EACH).map(move |round| {
             let mut image = image(&[own]);
             image["annotations"] = serde_json::json!({ "round": round.to_string() });
-            CommitManifest { by: format!("{client}.{round}"), ..commit("a", &image, &["t"]) }
+            CommitManifest {
+                by: format!("{client}.{round}").as_str().into(),
+                ..commit("a", &image, &["t"])
+            }
         }));
     }
     let commits: Vec<Vec<_>> = commits.into_iter().map(Iterator::collect).collect();

@@ -2,7 +2,9 @@
 
 use wharf_core::access::Visibility;
 use wharf_core::blobs::ObjectKey;
-use wharf_core::metadata::{MountBlob, Precondition, RemoveBlob, RemoveOutcome};
+use wharf_core::metadata::{
+    Change, MountBlob, Precondition, RemoveBlob, RemoveOutcome, SetVisibility,
+};
 use wharf_core::permissions::Sources;
 use wharf_oci::Digest;
 
@@ -16,8 +18,14 @@ async fn mount(stand: &Stand, repository: &str, digest: Digest, from: &str) -> b
 }
 
 async fn remove(stand: &Stand, repository: &str, digest: Digest) -> RemoveOutcome {
-    let removal = RemoveBlob { repository: name(repository), digest };
+    let removal = RemoveBlob { repository: name(repository), digest, by: "bob".into() };
     stand.metadata.remove_blob(removal).await.unwrap()
+}
+
+/// Of the repository `private`.
+async fn set_visibility(stand: &Stand, visibility: Visibility) {
+    let set = SetVisibility { repository: name("private"), visibility, expected: None };
+    assert_eq!(stand.change(set).await, Change::Done);
 }
 
 /// Knowing its digest opens nothing elsewhere.
@@ -53,12 +61,12 @@ pub async fn a_mount_takes_from_its_sources_alone(stand: &Stand) {
             assert_eq!(remove(stand, "new", digest).await, RemoveOutcome::Removed);
         }
     }
-    stand.accounts.set_visibility(name("private"), Visibility::Public).await.unwrap();
+    set_visibility(stand, Visibility::Public).await;
     for from in [None, Some("private")] {
         assert!(taken(from, public()).await, "{from:?}");
         assert_eq!(remove(stand, "new", digest).await, RemoveOutcome::Removed);
     }
-    stand.accounts.set_visibility(name("private"), Visibility::Internal).await.unwrap();
+    set_visibility(stand, Visibility::Internal).await;
     assert!(!taken(None, public()).await);
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken rule ends in a panic")]
 
 mod accounts;
+mod audit;
 mod committing;
 mod event_log;
 mod histories;
@@ -21,6 +22,7 @@ mod tags;
 mod uploads;
 
 pub use accounts::*;
+pub use audit::*;
 pub use committing::*;
 pub use event_log::*;
 pub use histories::*;
@@ -63,6 +65,12 @@ macro_rules! metadata_contract {
             a_robots_new_secret_ends_the_old_one
             another_password_ends_what_refreshes
             a_new_repository_is_as_visible_as_its_namespace_says
+            // The audit log.
+            a_change_of_accounts_is_in_the_audit_log
+            a_change_of_a_repository_is_in_the_audit_log
+            the_audit_log_is_found_by_what_it_says
+            the_audit_log_is_only_added_to_until_it_is_old
+            a_change_under_a_key_happens_once
             // Memberships.
             a_blob_is_found_only_where_it_is_held
             a_mount_takes_from_its_sources_alone

@@ -113,7 +113,7 @@ pub async fn a_blob_removed_while_manifests_are_pushed_is_never_missed(stand: &S
         let digest = blob(&number.to_string());
         stand.hold("a", digest).await;
         let push = commit("a", &image(&[digest]), &[]);
-        let removal = RemoveBlob { repository: name("a"), digest };
+        let removal = RemoveBlob { repository: name("a"), digest, by: "bob".into() };
         let manifest = push.digest;
         let (pusher, remover) = (stand.metadata.clone(), stand.metadata.clone());
         let pushing = tokio::spawn(async move { pusher.commit_manifest(push).await.unwrap() });

@@ -11,9 +11,9 @@ use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
-    Accounts, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
-    FinishOutcome, FinishUpload, Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome,
-    StartUpload,
+    AccountChange, Accounts, AuditLog, Change, ChangeRequest, CommitManifest, CommitOutcome,
+    DeleteManifest, DeleteOutcome, DeleteTag, Directory, EventLog, FinishOutcome, FinishUpload,
+    Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome, StartUpload,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -54,6 +54,9 @@ pub trait Inspect: Send + Sync {
     /// Runs a statement of plain SQL that both engines know, outside of the metadata under test. `$1`, `$2`, … are
     /// digests in their binary form. Columns come as text: numbers in decimal, digests as digests, NULL as `-`.
     async fn rows(&self, sql: &str, digests: &[Digest]) -> Vec<Vec<String>>;
+
+    /// Whether the database refuses a statement.
+    async fn refuses(&self, sql: &str) -> bool;
 }
 
 /// Metadata under test.
@@ -63,6 +66,8 @@ pub struct Stand {
     pub(crate) events: Arc<dyn EventLog>,
     pub(crate) epochs: Arc<dyn Epochs>,
     pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) audit: Arc<dyn AuditLog>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -70,20 +75,32 @@ pub struct Stand {
 impl Stand {
     /// A stand for new, empty metadata.
     pub fn new(
-        metadata: impl Metadata + Jobs + EventLog + Epochs + Accounts,
+        metadata: impl Metadata + Jobs + EventLog + Epochs + Accounts + Directory + AuditLog,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
         let all = Arc::new(metadata);
         let (metadata, jobs, events) = (all.clone(), all.clone(), all.clone());
-        let (epochs, accounts, inspect) = (all.clone(), all, Box::new(inspect));
-        Self { metadata, jobs, events, epochs, accounts, clock, inspect }
+        let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
+        let (directory, audit) = (all.clone(), all);
+        Self { metadata, jobs, events, epochs, accounts, directory, audit, clock, inspect }
+    }
+
+    /// Makes a change in the name of `user:ada`.
+    pub(crate) async fn change(&self, change: impl Into<AccountChange>) -> Change {
+        let request = ChangeRequest { change: change.into(), by: "user:ada".into(), once: None };
+        self.accounts.change(request).await.unwrap()
     }
 
     /// Rows, each as its columns joined by spaces.
     pub(crate) async fn rows(&self, sql: &str, digests: &[Digest]) -> Vec<String> {
         let rows = self.inspect.rows(sql, digests).await;
         rows.into_iter().map(|row| row.join(" ")).collect()
+    }
+
+    /// Whether the database refuses a statement.
+    pub(crate) async fn is_refused(&self, sql: &str) -> bool {
+        self.inspect.refuses(sql).await
     }
 
     pub(crate) async fn start(&self, repository: &str) -> UploadId {

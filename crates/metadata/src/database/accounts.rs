@@ -1,85 +1,31 @@
-//! The trait of accounts on any engine.
+//! The traits of accounts, their directory and the audit log on any engine.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::access::{Facts, Visibility};
+use wharf_core::access::Facts;
 use wharf_core::metadata::{
-    Accounts, Change, NewGrant, NewRobot, NewToken, NewUser, SecretHolder, Subject, User,
+    Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditRecord, Change, ChangeRequest,
+    Directory, GrantRecord, ManifestRecord, Namespace, Page, RepositoryFilter, RepositoryRecord,
+    RobotRecord, SecretHolder, TagRecord, TokenRecord, User, UserFilter, Viewer,
 };
-use wharf_core::permissions::{AccountName, Principal};
-use wharf_oci::{NamePattern, RepositoryName};
+use wharf_core::permissions::{AccountName, Principal, RobotName};
+use wharf_oci::{Digest, RepositoryName};
 
 use super::{Database, Result};
 use crate::engine::Engine;
-use crate::transactions::accounts::{facts, grants, secrets, users};
+use crate::transactions::accounts::directory::{namespaces, repositories, secrets as machines};
+use crate::transactions::accounts::{directory, facts, secrets, upkeep, users};
+use crate::transactions::audit;
 
 #[async_trait]
 impl<E: Engine> Accounts for Database<E> {
-    async fn create_user(&self, user: NewUser) -> Result<Change> {
-        self.engine.write(user).await
+    async fn change(&self, request: ChangeRequest) -> Result<Change> {
+        self.engine.write(request).await
     }
 
     async fn find_user(&self, name: AccountName) -> Result<Option<User>> {
         self.engine.read(users::Find(name)).await
-    }
-
-    async fn list_users(&self, after: Option<String>, limit: usize) -> Result<Vec<User>> {
-        self.engine.read(users::List { after, limit }).await
-    }
-
-    async fn set_password(&self, name: AccountName, hash: String) -> Result<Change> {
-        self.engine.write(users::SetPassword { name, hash }).await
-    }
-
-    async fn set_disabled(&self, name: AccountName, disabled: bool) -> Result<Change> {
-        self.engine.write(users::SetDisabled { name, disabled }).await
-    }
-
-    async fn create_organization(&self, name: AccountName, owner: AccountName) -> Result<Change> {
-        self.engine.write(users::CreateOrganization { name, owner }).await
-    }
-
-    async fn set_namespace(
-        &self,
-        name: AccountName,
-        visibility: Visibility,
-        create_on_push: bool,
-    ) -> Result<Change> {
-        self.engine.write(users::SetNamespace { name, visibility, create_on_push }).await
-    }
-
-    async fn create_team(&self, namespace: AccountName, team: AccountName) -> Result<Change> {
-        self.engine.write(users::CreateTeam { namespace, team }).await
-    }
-
-    async fn set_member(
-        &self,
-        namespace: AccountName,
-        team: AccountName,
-        user: AccountName,
-        is_member: bool,
-    ) -> Result<Change> {
-        self.engine.write(users::SetMember { namespace, team, user, is_member }).await
-    }
-
-    async fn put_grant(&self, grant: NewGrant) -> Result<Change> {
-        self.engine.write(grant).await
-    }
-
-    async fn remove_grant(
-        &self,
-        namespace: AccountName,
-        subject: Subject,
-        pattern: Option<NamePattern>,
-    ) -> Result<Change> {
-        self.engine.write(grants::Remove { namespace, subject, pattern }).await
-    }
-
-    async fn put_robot(&self, robot: NewRobot) -> Result<Change> {
-        self.engine.write(robot).await
-    }
-
-    async fn create_token(&self, token: NewToken) -> Result<Change> {
-        self.engine.write(token).await
     }
 
     async fn find_secret(&self, hash: [u8; 32]) -> Result<Option<SecretHolder>> {
@@ -91,23 +37,140 @@ impl<E: Engine> Accounts for Database<E> {
         Ok(found.map(|(holder, _)| holder))
     }
 
-    async fn remove_token(&self, hash: [u8; 32]) -> Result<Change> {
-        self.engine.write(secrets::Remove(hash)).await
-    }
-
-    async fn set_visibility(
-        &self,
-        repository: RepositoryName,
-        visibility: Visibility,
-    ) -> Result<Change> {
-        self.engine.write(grants::SetVisibility { repository, visibility }).await
-    }
-
     async fn access_facts(
         &self,
         principal: Principal,
         repository: RepositoryName,
     ) -> Result<Facts> {
-        self.engine.read(facts::Find { principal, repository }).await
+        let namespace = repository.namespace().to_owned();
+        self.engine.read(facts::Find { principal, namespace, repository: Some(repository) }).await
+    }
+
+    async fn namespace_facts(&self, principal: Principal, namespace: AccountName) -> Result<Facts> {
+        let namespace = namespace.to_string();
+        self.engine.read(facts::Find { principal, namespace, repository: None }).await
+    }
+
+    async fn forget_expired(&self, limit: usize) -> Result<u64> {
+        self.engine.write(upkeep::Forget { limit }).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Directory for Database<E> {
+    async fn list_users(&self, filter: UserFilter, page: Page) -> Result<Vec<User>> {
+        self.engine.read(directory::users::List { filter, page }).await
+    }
+
+    async fn find_namespace(&self, name: AccountName) -> Result<Option<Namespace>> {
+        self.engine.read(namespaces::Find(name)).await
+    }
+
+    async fn list_organizations(
+        &self,
+        of: Option<AccountName>,
+        page: Page,
+    ) -> Result<Vec<Namespace>> {
+        self.engine.read(namespaces::ListOrganizations { of, page }).await
+    }
+
+    async fn list_teams(
+        &self,
+        namespace: AccountName,
+        page: Page,
+    ) -> Result<Option<Vec<AccountName>>> {
+        self.engine.read(namespaces::ListTeams { namespace, page }).await
+    }
+
+    async fn list_members(
+        &self,
+        namespace: AccountName,
+        team: AccountName,
+        page: Page,
+    ) -> Result<Option<Vec<AccountName>>> {
+        self.engine.read(namespaces::ListMembers { namespace, team, page }).await
+    }
+
+    async fn list_grants(
+        &self,
+        namespace: AccountName,
+        page: Page,
+    ) -> Result<Option<Vec<GrantRecord>>> {
+        self.engine.read(namespaces::ListGrants { namespace, page }).await
+    }
+
+    async fn list_robots(
+        &self,
+        namespace: AccountName,
+        page: Page,
+    ) -> Result<Option<Vec<RobotRecord>>> {
+        self.engine.read(machines::ListRobots { namespace, page }).await
+    }
+
+    async fn find_robot(&self, name: RobotName) -> Result<Option<RobotRecord>> {
+        self.engine.read(machines::FindRobot(name)).await
+    }
+
+    async fn list_tokens(&self, user: AccountName) -> Result<Option<Vec<TokenRecord>>> {
+        self.engine.read(machines::ListTokens(user)).await
+    }
+
+    async fn list_visible(
+        &self,
+        viewer: Viewer,
+        filter: RepositoryFilter,
+        page: Page,
+    ) -> Result<Vec<RepositoryRecord>> {
+        self.engine.read(repositories::ListVisible { viewer, filter, page }).await
+    }
+
+    async fn find_repository(&self, name: RepositoryName) -> Result<Option<RepositoryRecord>> {
+        self.engine.read(repositories::Find(name)).await
+    }
+
+    async fn list_tag_records(
+        &self,
+        repository: RepositoryName,
+        page: Page,
+    ) -> Result<Option<Vec<TagRecord>>> {
+        self.engine.read(repositories::ListTags { repository, page }).await
+    }
+
+    async fn list_manifest_records(
+        &self,
+        repository: RepositoryName,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<Option<Vec<ManifestRecord>>> {
+        self.engine.read(repositories::ListManifests { repository, after, limit }).await
+    }
+
+    async fn has_users(&self) -> Result<bool> {
+        self.engine.read(directory::users::Any).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> AuditLog for Database<E> {
+    async fn append_audit(&self, entry: AuditEntry) -> Result<()> {
+        self.engine.write(audit::Append(entry)).await
+    }
+
+    async fn list_audit(
+        &self,
+        filter: AuditFilter,
+        order: AuditOrder,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<AuditRecord>> {
+        self.engine.read(audit::List { filter, order, after, limit }).await
+    }
+
+    async fn make_room_for_audit(&self) -> Result<u64> {
+        self.engine.write(audit::MakeRoom).await
+    }
+
+    async fn expire_audit(&self, age: Duration, limit: usize) -> Result<u64> {
+        self.engine.write(audit::Expire { age, limit }).await
     }
 }

@@ -56,6 +56,10 @@ impl Inspect for File {
         }
         found
     }
+
+    async fn refuses(&self, sql: &str) -> bool {
+        self.connect().execute(sql, []).is_err()
+    }
 }
 
 fn text(value: ValueRef<'_>) -> String {

@@ -12,6 +12,7 @@ use wharf_core::metadata::{
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
+use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Change, Standing};
@@ -96,20 +97,29 @@ impl Transaction for CommitManifest {
             .execute(
                 "INSERT INTO repository_manifests (repository_id, digest, pushed_by, pushed_at)
                  VALUES ($1, $2, $3, $4) ON CONFLICT (repository_id, digest) DO NOTHING",
-                arguments![repository, self.digest, self.by.as_str(), now],
+                arguments![repository, self.digest, self.by.by.as_str(), now],
             )
             .await?;
         if held > 0 {
             let event = Event::ManifestPushed(&self.digest);
-            events::record(on, repository, event, &self.by, now).await?;
+            events::record(on, repository, event, &self.by.by, now).await?;
         }
-        let change = Change { repository, by: &self.by, now };
+        let change = Change { repository, by: &self.by.by, now };
         let mut moved = BTreeSet::new();
         for (tag, standing) in self.tags.iter().zip(&standings) {
             // A client may name a tag twice; it moves once.
-            if moved.insert(tag.as_str()) {
+            let stands = standing.as_ref().is_some_and(|standing| standing.digest == self.digest);
+            if !stands && moved.insert(tag.as_str()) {
                 change.move_tag(on, tag, standing.as_ref(), &self.digest).await?;
             }
+        }
+        // What is pushed again changes nothing.
+        if held > 0 || !moved.is_empty() {
+            let tags = moved.into_iter().collect::<Vec<_>>().join(",");
+            let detail = if tags.is_empty() { tags } else { format!("tags={tags}") };
+            let target = format!("repository:{}@{}", self.repository, self.digest);
+            let namespace = self.repository.namespace();
+            audit::record(on, &self.by, "manifest.push", target, namespace, detail).await?;
         }
         Ok(CommitOutcome::Committed)
     }
@@ -321,7 +331,7 @@ impl Transaction for DeleteManifest {
             return Ok(DeleteOutcome::NotFound);
         }
         let now = on.now().await?;
-        let change = Change { repository, by: &self.by, now };
+        let change = Change { repository, by: &self.by.by, now };
         let on_it = on
             .query(
                 "SELECT name FROM tags WHERE repository_id = $1 AND manifest_digest = $2 ORDER BY name",
@@ -340,7 +350,10 @@ impl Transaction for DeleteManifest {
         )
         .await?;
         let event = Event::ManifestDeleted(&self.digest);
-        events::record(on, repository, event, &self.by, now).await?;
+        events::record(on, repository, event, &self.by.by, now).await?;
+        let target = format!("repository:{}@{}", self.repository, self.digest);
+        let namespace = self.repository.namespace();
+        audit::record(on, &self.by, "manifest.delete", target, namespace, String::new()).await?;
         Ok(DeleteOutcome::Deleted)
     }
 }

@@ -9,7 +9,7 @@ use wharf_core::permissions::Sources;
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
-use crate::transactions::repositories;
+use crate::transactions::{audit, repositories};
 
 /// Which incarnation of a blob is the one to use, and whether that one is condemned.
 pub(crate) struct Incarnation {
@@ -181,6 +181,12 @@ impl Transaction for RemoveBlob {
                 arguments![repository, self.digest],
             )
             .await?;
-        Ok(if removed > 0 { RemoveOutcome::Removed } else { RemoveOutcome::NotHeld })
+        if removed == 0 {
+            return Ok(RemoveOutcome::NotHeld);
+        }
+        let target = format!("repository:{}@{}", self.repository, self.digest);
+        let namespace = self.repository.namespace();
+        audit::record(on, &self.by, "blob.delete", target, namespace, String::new()).await?;
+        Ok(RemoveOutcome::Removed)
     }
 }

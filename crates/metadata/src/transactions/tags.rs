@@ -6,6 +6,7 @@ use wharf_core::metadata::{DeleteOutcome, DeleteTag};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
+use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
 
@@ -170,8 +171,12 @@ impl Transaction for DeleteTag {
             return Ok(DeleteOutcome::Precondition(current));
         }
         let Some(standing) = standing else { return Ok(DeleteOutcome::NotFound) };
-        let change = Change { repository, by: &self.by, now: on.now().await? };
+        let change = Change { repository, by: &self.by.by, now: on.now().await? };
         change.delete_tag(on, &self.tag, &standing).await?;
+        let target = format!("repository:{}:{}", self.repository, self.tag);
+        let (namespace, detail) =
+            (self.repository.namespace(), format!("from={}", standing.digest));
+        audit::record(on, &self.by, "tag.delete", target, namespace, detail).await?;
         Ok(DeleteOutcome::Deleted)
     }
 }

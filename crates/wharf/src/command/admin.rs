@@ -11,10 +11,13 @@ use clap::{Args, Subcommand};
 use wharf_auth::decision;
 use wharf_auth::password::{Password, Passwords};
 use wharf_auth::secret::{MachineSecret, SecretKind};
-use wharf_core::access::{Role, Visibility};
+use wharf_core::access::{Narrowing, Role, Visibility};
+use wharf_core::actor::Actor;
 use wharf_core::clock::{Clock, SystemClock, SystemRandom};
 use wharf_core::metadata::{
-    Accounts, Change, NewGrant, NewRobot, NewToken, NewUser, Subject, TokenKind,
+    AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
+    NewGrant, NewRobot, NewToken, NewUser, RemoveGrant, RemoveMember, SetPassword, SetVisibility,
+    Subject, TokenKind, UpdateUser,
 };
 use wharf_core::operation::Action;
 use wharf_core::permissions::{AccountName, Principal, RobotName};
@@ -22,9 +25,6 @@ use wharf_oci::{NamePattern, RepositoryName};
 
 use super::settings::{SettingFlags, warn};
 use super::wiring;
-
-/// Who makes what is made here.
-const BY: &str = "system";
 
 /// The longest password that is read.
 const LONGEST_INPUT: u64 = 1 << 10;
@@ -140,7 +140,7 @@ struct Revoking {
 #[derive(Debug, Args)]
 struct Reach {
     /// user:NAME, team:NAME or robot:NAME
-    #[arg(long, value_parser = subject)]
+    #[arg(long)]
     to: Subject,
     /// On which repositories, such as team/app-*; else on the whole namespace
     #[arg(long)]
@@ -155,16 +155,6 @@ fn roles() -> impl TypedValueParser<Value = Role> {
 fn visibilities() -> impl TypedValueParser<Value = Visibility> {
     let names = PossibleValuesParser::new(Visibility::ALL.map(Visibility::name));
     names.try_map(|name| Visibility::named(&name).ok_or("it is no visibility"))
-}
-
-fn subject(text: &str) -> Result<Subject, String> {
-    let name = |name: &str| name.parse::<AccountName>().map_err(|error| error.to_string());
-    match text.split_once(':') {
-        Some(("user", rest)) => Ok(Subject::User(name(rest)?)),
-        Some(("team", rest)) => Ok(Subject::Team(name(rest)?)),
-        Some(("robot", rest)) => Ok(Subject::Robot(name(rest)?)),
-        _ => Err("it must be user:NAME, team:NAME or robot:NAME".to_owned()),
-    }
 }
 
 /// Does it.
@@ -186,40 +176,48 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
             let (password, made_up) = password(account)?;
             let hash = Passwords::new(1)?.hash(&password).await?;
             let name = account.name.clone();
-            told(accounts.set_password(name.clone(), hash).await?, &format!("user {name}"))?;
+            let what = format!("user {name}");
+            change(accounts, SetPassword { name, hash }, &what).await?;
             print_password(made_up.as_deref())
         }
         AdminCommand::Disable { name } | AdminCommand::Enable { name } => {
             let disabled = matches!(command, AdminCommand::Disable { .. });
-            told(accounts.set_disabled(name.clone(), disabled).await?, &format!("user {name}"))
+            let (what, disabled) = (format!("user {name}"), Some(disabled));
+            let name = name.clone();
+            let update =
+                UpdateUser { name, email: None, disabled, site_admin: None, expected: None };
+            change(accounts, update, &what).await
         }
         AdminCommand::Org { name, owner } => {
-            let made = accounts.create_organization(name.clone(), owner.clone()).await?;
-            told(made, &format!("organization {name} of user {owner}"))
+            let what = format!("organization {name} of user {owner}");
+            let (name, owner) = (name.clone(), owner.clone());
+            change(accounts, CreateOrganization { name, owner }, &what).await
         }
         AdminCommand::Team { namespace, team, add, remove } => {
             let what = format!("team {team} of {namespace}");
-            let Some(user) = add.as_ref().or(remove.as_ref()) else {
-                return told(accounts.create_team(namespace.clone(), team.clone()).await?, &what);
+            let (namespace, team) = (namespace.clone(), team.clone());
+            let made: AccountChange = match (add.clone(), remove.clone()) {
+                (Some(user), _) => AddMember { namespace, team, user }.into(),
+                (None, Some(user)) => RemoveMember { namespace, team, user }.into(),
+                (None, None) => CreateTeam { namespace, team }.into(),
             };
-            let (namespace, team, user) = (namespace.clone(), team.clone(), user.clone());
-            told(accounts.set_member(namespace, team, user, add.is_some()).await?, &what)
+            change(accounts, made, &what).await
         }
         AdminCommand::Grant(Granting { namespace, role, reach }) => {
             let (subject, pattern) = (reach.to.clone(), reach.on.clone());
             let (namespace, role) = (namespace.clone(), *role);
-            let grant = NewGrant { namespace, subject, role, pattern, by: BY.into() };
-            told(accounts.put_grant(grant).await?, "grant")
+            change(accounts, NewGrant { namespace, subject, role, pattern }, "grant").await
         }
         AdminCommand::Revoke(Revoking { namespace, reach }) => {
             let (subject, pattern) = (reach.to.clone(), reach.on.clone());
-            told(accounts.remove_grant(namespace.clone(), subject, pattern).await?, "grant")
+            let namespace = namespace.clone();
+            change(accounts, RemoveGrant { namespace, subject, pattern }, "grant").await
         }
         AdminCommand::Robot { name, days } => {
             let secret = MachineSecret::new(SecretKind::RobotSecret, &SystemRandom);
             let (secret_hash, expires_at) = (secret.hash(), days.map(expiry));
-            let robot = NewRobot { name: name.clone(), secret_hash, expires_at, by: BY.into() };
-            told(accounts.put_robot(robot).await?, &format!("robot {name}"))?;
+            let robot = NewRobot { name: name.clone(), secret_hash, expires_at };
+            change(accounts, robot, &format!("robot {name}")).await?;
             Ok(writeln!(stdout(), "{}", secret.expose())?)
         }
         AdminCommand::Token { user, role, on, days } => {
@@ -229,16 +227,16 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
                 kind: TokenKind::Personal,
                 name: "wharf admin token".into(),
                 secret_hash: secret.hash(),
-                role: *role,
-                pattern: on.clone(),
+                most: Narrowing { role: *role, pattern: on.clone() },
                 expires_at: Some(expiry(*days)),
             };
-            told(accounts.create_token(token).await?, &format!("token of user {user}"))?;
+            change(accounts, token, &format!("token of user {user}")).await?;
             Ok(writeln!(stdout(), "{}", secret.expose())?)
         }
         AdminCommand::Visibility { repository, visibility } => {
-            let set = accounts.set_visibility(repository.clone(), *visibility).await?;
-            told(set, &format!("repository {repository}"))
+            let what = format!("repository {repository}");
+            let (repository, visibility) = (repository.clone(), *visibility);
+            change(accounts, SetVisibility { repository, visibility, expected: None }, &what).await
         }
         AdminCommand::Explain { principal, repository } => {
             let facts = accounts.access_facts(principal.clone(), repository.clone()).await?;
@@ -263,7 +261,7 @@ async fn create(
         password_hash: Some(Passwords::new(1)?.hash(&password).await?),
         site_admin,
     };
-    told(accounts.create_user(user).await?, &format!("user {}", account.name))?;
+    change(accounts, user, &format!("user {}", account.name)).await?;
     print_password(made_up.as_deref())
 }
 
@@ -293,10 +291,18 @@ fn expiry(days: impl Into<u64>) -> wharf_core::clock::Timestamp {
     SystemClock.now().after(Duration::from_secs(days.into() * 24 * 3600))
 }
 
-fn told(change: Change, what: &str) -> anyhow::Result<()> {
-    match change {
+/// Makes a change in the name of the registry itself.
+async fn change(
+    accounts: &Arc<dyn Accounts>,
+    change: impl Into<AccountChange>,
+    what: &str,
+) -> anyhow::Result<()> {
+    let request = ChangeRequest { change: change.into(), by: Actor::system(), once: None };
+    match accounts.change(request).await? {
         Change::Done => Ok(()),
         Change::Taken => bail!("{what}: the name is taken"),
         Change::NotFound => bail!("{what}: something that it names is not there"),
+        Change::Stale => bail!("{what}: it was changed meanwhile"),
+        Change::Refused(refusal) => bail!("{what}: {refusal}"),
     }
 }

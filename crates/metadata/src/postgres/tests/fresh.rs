@@ -62,11 +62,13 @@ const CLEAN: &str = "
         PERFORM set_config('session_replication_role', 'replica', true), pg_stat_reset();
         FOR item IN SELECT oid::regclass AS name FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-              AND relname NOT IN ('schema_migrations', 'schema_protocol', 'event_partitions', 'cache_epoch')
+              AND relname NOT IN ('schema_migrations', 'schema_protocol', 'event_partitions', 'cache_epoch',
+                  'audit_partitions', 'audit_horizon')
         LOOP
             EXECUTE format('DELETE FROM %s', item.name);
         END LOOP;
         UPDATE cache_epoch SET epoch = 0, since = 0;
+        UPDATE audit_horizon SET before = 0;
         PERFORM setval(oid, 1, false) FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind = 'S';
     END $$";
@@ -163,6 +165,10 @@ impl Inspect for Fresh {
             digests.iter().map(|digest| (digest as &(dyn ToSql + Sync), Type::BYTEA)).collect();
         let rows = self.client().await.query_typed(sql, &parameters).await.unwrap();
         rows.iter().map(|row| values::row(row).unwrap().0.iter().map(text).collect()).collect()
+    }
+
+    async fn refuses(&self, sql: &str) -> bool {
+        self.client().await.batch_execute(sql).await.is_err()
     }
 }
 

@@ -7,20 +7,26 @@ use super::fresh::Fresh;
 use super::{Ask, Run};
 use crate::contract::{self, Stand};
 use crate::engine::Engine;
+use crate::migrations::{MIGRATIONS, newest};
 use crate::{Database, MigrationError, Postgres, PostgresError};
 
 async fn refused(fresh: &Fresh) -> PostgresError {
     Postgres::connect(fresh.settings()).await.err().expect("the database is refused")
 }
 
+fn steps() -> Vec<i64> {
+    MIGRATIONS.iter().map(|step| step.version).collect()
+}
+
 #[tokio::test]
 async fn a_database_without_a_schema_is_refused_with_what_to_do() {
     let fresh = Fresh::empty().await;
     let refusal = refused(&fresh).await;
-    assert!(matches!(
-        refusal,
-        PostgresError::Migration(MigrationError::Behind { found: 0, known: 4 })
-    ));
+    let PostgresError::Migration(MigrationError::Behind { found, known }) = refusal else {
+        panic!("{refusal:?}");
+    };
+    assert_eq!((found, known), (0, newest()));
+    let refusal = refused(&fresh).await;
     assert!(refusal.to_string().contains("run `wharf migrate`"), "{refusal}");
 }
 
@@ -31,14 +37,12 @@ async fn migrations_of_many_nodes_at_once_are_applied_once() {
     let applied = join_all((0..4).map(|_| Postgres::migrate(&settings))).await;
     let mut applied: Vec<_> = applied.into_iter().flat_map(Result::unwrap).collect();
     applied.sort_unstable();
-    assert_eq!(applied, [1, 2, 3, 4]);
+    assert_eq!(applied, steps());
     let recorded =
         "SELECT version || ' ' || name || ' ' || octet_length(checksum) FROM schema_migrations
          ORDER BY version";
-    assert_eq!(
-        fresh.column(recorded).await,
-        ["1 core 33", "2 background 33", "3 epoch 33", "4 access 33"]
-    );
+    let steps = MIGRATIONS.iter().map(|step| format!("{} {} 33", step.version, step.name));
+    assert_eq!(fresh.column(recorded).await, steps.collect::<Vec<_>>());
     assert!(Postgres::migrate(&settings).await.unwrap().is_empty());
     Database::on_postgres(fresh.engine().await).check().await.unwrap();
 }
@@ -48,7 +52,7 @@ async fn migrations_of_many_nodes_at_once_are_applied_once() {
 async fn a_database_of_a_newer_wharf_is_used_until_the_protocol_leaves_this_one_behind() {
     let fresh = Fresh::own().await;
     let client = fresh.client().await;
-    let tomorrow = "INSERT INTO schema_migrations VALUES (7, 'of tomorrow', '', 0)";
+    let tomorrow = "INSERT INTO schema_migrations VALUES (7000, 'of tomorrow', '', 0)";
     client.batch_execute(tomorrow).await.unwrap();
     assert!(Postgres::migrate(&fresh.settings()).await.unwrap().is_empty());
     Database::on_postgres(fresh.engine().await).check().await.unwrap();
@@ -96,14 +100,14 @@ async fn a_migration_that_fails_leaves_nothing_behind() {
     let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(fresh.column(tables).await, ["schema_protocol"]);
     client.batch_execute("DROP TABLE schema_protocol").await.unwrap();
-    assert_eq!(Postgres::migrate(&fresh.settings()).await.unwrap(), [1, 2, 3, 4]);
+    assert_eq!(Postgres::migrate(&fresh.settings()).await.unwrap(), steps());
 }
 
 #[tokio::test]
 async fn migrations_work_behind_pgbouncer_too() {
     let fresh = Fresh::empty().await;
     let settings = fresh.settings_at(&wharf_engines::pgbouncer());
-    assert_eq!(Postgres::migrate(&settings).await.unwrap(), [1, 2, 3, 4]);
+    assert_eq!(Postgres::migrate(&settings).await.unwrap(), steps());
     Postgres::connect(settings).await.unwrap();
 }
 

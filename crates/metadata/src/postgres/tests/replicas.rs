@@ -44,6 +44,10 @@ impl Inspect for Copied {
     async fn rows(&self, sql: &str, digests: &[Digest]) -> Vec<Vec<String>> {
         self.fresh.rows(sql, digests).await
     }
+
+    async fn refuses(&self, sql: &str) -> bool {
+        self.fresh.refuses(sql).await
+    }
 }
 
 /// Settings with one replica.

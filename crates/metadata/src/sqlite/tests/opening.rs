@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::{Engine, Result, Statements, Transaction};
+use crate::migrations::{MIGRATIONS, newest};
 use crate::sqlite::OpenError;
 use crate::{Database, MigrationError};
 use wharf_core::StoreError;
@@ -48,7 +49,8 @@ async fn a_fresh_file_gets_every_migration() {
     let file = File::new();
     let engine = file.open();
     let applied = column(&file, "SELECT version || ' ' || name FROM schema_migrations").await;
-    assert_eq!(applied, ["1 core", "2 background", "3 epoch", "4 access"]);
+    let steps: Vec<_> = MIGRATIONS.iter().map(|it| format!("{} {}", it.version, it.name)).collect();
+    assert_eq!(applied, steps);
     Database::on_sqlite(engine).check().await.unwrap();
 }
 
@@ -67,7 +69,7 @@ async fn a_reopened_file_keeps_what_it_holds_and_is_not_migrated_again() {
 #[tokio::test]
 async fn a_file_of_the_first_version_is_brought_up_to_date_with_what_it_holds() {
     let file = File::new();
-    let first = crate::migrations::MIGRATIONS[0].sqlite;
+    let first = MIGRATIONS[0].sqlite;
     file.connect()
         .execute_batch(&format!(
             "CREATE TABLE schema_migrations (
@@ -82,7 +84,8 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_what_it_holds() 
     database.advance_epoch(first).await.unwrap();
     assert_eq!(database.epoch().await.unwrap().number, first + 1);
     assert_eq!(column(&file, "SELECT name FROM repositories").await, ["a"]);
-    assert_eq!(column(&file, "SELECT version FROM schema_migrations").await, ["1", "2", "3", "4"]);
+    let steps: Vec<_> = MIGRATIONS.iter().map(|it| it.version.to_string()).collect();
+    assert_eq!(column(&file, "SELECT version FROM schema_migrations").await, steps);
 }
 
 #[tokio::test]
@@ -90,15 +93,17 @@ async fn a_file_from_a_newer_wharf_is_refused_with_what_to_do() {
     let file = File::new();
     drop(file.open());
     file.connect()
-        .execute_batch("INSERT INTO schema_migrations VALUES (7, 'of tomorrow', 0)")
+        .execute_batch("INSERT INTO schema_migrations VALUES (7000, 'of tomorrow', 0)")
         .unwrap();
     let refusal = refused(&file);
-    assert!(matches!(
-        refusal,
-        OpenError::Migration { source: MigrationError::Newer { found: 7, known: 4 }, .. }
-    ));
-    let text = refusal.to_string();
-    assert!(text.contains("has schema version 7, this wharf understands up to 4"), "{text}");
+    let OpenError::Migration { source: MigrationError::Newer { found, known }, .. } = refusal
+    else {
+        panic!("{refusal:?}");
+    };
+    assert_eq!((found, known), (7000, newest()));
+    let text = refused(&file).to_string();
+    let versions = format!("has schema version 7000, this wharf understands up to {}", newest());
+    assert!(text.contains(&versions), "{text}");
     assert!(text.contains("use a newer wharf"), "{text}");
     assert!(text.contains("metadata.db"), "{text}");
 }

@@ -9,10 +9,11 @@ use wharf_oci::RepositoryName;
 use super::secrets::{pattern, role};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
-/// `Accounts::access_facts`
+/// `Accounts::access_facts`, and those of a namespace where no repository is asked for.
 pub(crate) struct Find {
     pub(crate) principal: Principal,
-    pub(crate) repository: RepositoryName,
+    pub(crate) namespace: String,
+    pub(crate) repository: Option<RepositoryName>,
 }
 
 /// Rows of a kind, two numbers, and three texts. $1 is the repository; the rest of it is of whoever asks for nothing.
@@ -65,8 +66,9 @@ impl Transaction for Find {
     type Output = Facts;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Facts> {
-        let repository = self.repository.as_str();
-        let namespace = self.repository.namespace();
+        // No repository has an empty name.
+        let repository = self.repository.as_ref().map_or("", RepositoryName::as_str);
+        let namespace = self.namespace.as_str();
         let rows = match &self.principal {
             Principal::Anonymous | Principal::System => {
                 on.query(OF_ANYONE, arguments![repository]).await?

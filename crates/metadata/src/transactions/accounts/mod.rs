@@ -1,37 +1,146 @@
-//! Accounts: users and namespaces, teams and grants, secrets, and the facts of a decision.
+//! Accounts: users and namespaces, teams and grants, secrets, and the facts of a decision. A change and what the
+//! audit log says of it are one transaction.
 
+pub(crate) mod directory;
 pub(crate) mod facts;
-pub(crate) mod grants;
+mod grants;
+mod organizations;
+mod repositories;
 pub(crate) mod secrets;
+mod sign_up;
+mod teams;
+pub(crate) mod upkeep;
 pub(crate) mod users;
 
-use wharf_core::metadata::Change;
+use async_trait::async_trait;
+use wharf_core::actor::Actor;
+use wharf_core::metadata::{
+    AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once, Refusal,
+};
 use wharf_core::permissions::AccountName;
 
-use crate::engine::{Result, Statements, arguments};
+use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::transactions::audit;
+
+/// A change, made in a transaction. Whatever it returns but [`Change::Done`], it has changed nothing.
+#[async_trait]
+trait Apply {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change>;
+}
+
+#[async_trait]
+impl Apply for AccountChange {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
+        match self {
+            Self::NewUser(change) => change.apply(on, by).await,
+            Self::UpdateUser(change) => change.apply(on, by).await,
+            Self::SetPassword(change) => change.apply(on, by).await,
+            Self::DeleteUser(change) => change.apply(on, by).await,
+            Self::CreateOrganization(change) => change.apply(on, by).await,
+            Self::DeleteOrganization(change) => change.apply(on, by).await,
+            Self::UpdateNamespace(change) => change.apply(on, by).await,
+            Self::CreateTeam(change) => change.apply(on, by).await,
+            Self::DeleteTeam(change) => change.apply(on, by).await,
+            Self::AddMember(change) => change.apply(on, by).await,
+            Self::RemoveMember(change) => change.apply(on, by).await,
+            Self::NewGrant(change) => change.apply(on, by).await,
+            Self::RemoveGrant(change) => change.apply(on, by).await,
+            Self::NewRobot(change) => change.apply(on, by).await,
+            Self::UpdateRobot(change) => change.apply(on, by).await,
+            Self::RemoveRobot(change) => change.apply(on, by).await,
+            Self::NewToken(change) => change.apply(on, by).await,
+            Self::RemoveToken(change) => change.apply(on, by).await,
+            Self::SetVisibility(change) => change.apply(on, by).await,
+            Self::RenameRepository(change) => change.apply(on, by).await,
+            Self::Invite(change) => change.apply(on, by).await,
+            Self::SignUp(change) => change.apply(on, by).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Transaction for ChangeRequest {
+    type Output = Change;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+        if let Some(once) = &self.once
+            && let Some(known) = mark(on, &self.by, once).await?
+        {
+            return Ok(known);
+        }
+        let change = self.change.apply(on, &self.by).await?;
+        if let (Some(once), true) = (&self.once, change != Change::Done) {
+            // What was not done may be asked for again under the same key.
+            let sql = "DELETE FROM once_keys WHERE principal = $1 AND key = $2";
+            on.execute(sql, arguments![self.by.by.as_str(), once.key.as_str()]).await?;
+        }
+        let outcome =
+            if change == Change::Done { AuditOutcome::Done } else { AuditOutcome::Refused };
+        let entry = AuditEntry {
+            by: self.by.clone(),
+            action: self.change.action().to_owned(),
+            target: self.change.target(),
+            namespace: self.change.namespace(),
+            outcome,
+            detail: self.change.detail(),
+        };
+        audit::write(on, &entry).await?;
+        Ok(change)
+    }
+}
+
+/// Marks a change as asked for under its key. Where it was before: what is said of it.
+async fn mark(on: &mut dyn Statements, by: &Actor, once: &Once) -> Result<Option<Change>> {
+    let now = on.now().await?;
+    let marked = on
+        .execute(
+            "INSERT INTO once_keys (principal, key, fingerprint, created_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (principal, key) DO NOTHING",
+            arguments![by.by.as_str(), once.key.as_str(), once.fingerprint.as_slice(), now],
+        )
+        .await?;
+    if marked > 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT fingerprint FROM once_keys WHERE principal = $1 AND key = $2";
+    let rows = on.query(sql, arguments![by.by.as_str(), once.key.as_str()]).await?;
+    let same = match rows.first() {
+        Some(row) => row.bytes(0)? == once.fingerprint,
+        None => false,
+    };
+    Ok(Some(if same { Change::Done } else { Change::Refused(Refusal::KeyReused) }))
+}
 
 /// Whether a statement that must change a row did.
-pub(crate) const fn changed(rows: u64) -> Change {
+const fn changed(rows: u64) -> Change {
     if rows > 0 { Change::Done } else { Change::NotFound }
 }
 
+/// Whether a row of some version may be changed by who expects another one.
+fn fresh(version: i64, expected: Option<i64>) -> bool {
+    expected.is_none_or(|expected| expected == version)
+}
+
 /// A namespace's row.
-pub(crate) async fn namespace(on: &mut dyn Statements, name: &AccountName) -> Result<Option<i64>> {
+async fn namespace(on: &mut dyn Statements, name: &AccountName) -> Result<Option<i64>> {
     one(on, "SELECT id FROM namespaces WHERE name = $1", name).await
 }
 
 /// A user's row.
-pub(crate) async fn user(on: &mut dyn Statements, name: &AccountName) -> Result<Option<i64>> {
+async fn user(on: &mut dyn Statements, name: &AccountName) -> Result<Option<i64>> {
     one(on, "SELECT id FROM users WHERE name = $1", name).await
 }
 
 /// A team's row.
-pub(crate) async fn team(
-    on: &mut dyn Statements,
-    namespace: i64,
-    name: &AccountName,
-) -> Result<Option<i64>> {
+async fn team(on: &mut dyn Statements, namespace: i64, name: &AccountName) -> Result<Option<i64>> {
     let sql = "SELECT id FROM teams WHERE namespace_id = $1 AND name = $2";
+    let rows = on.query(sql, arguments![namespace, name.as_str()]).await?;
+    rows.first().map(|row| row.int(0)).transpose()
+}
+
+/// A robot's row.
+async fn robot(on: &mut dyn Statements, namespace: i64, name: &AccountName) -> Result<Option<i64>> {
+    let sql = "SELECT id FROM robots WHERE namespace_id = $1 AND name = $2";
     let rows = on.query(sql, arguments![namespace, name.as_str()]).await?;
     rows.first().map(|row| row.int(0)).transpose()
 }
@@ -43,4 +152,13 @@ async fn one(
 ) -> Result<Option<i64>> {
     let rows = on.query(sql, arguments![name.as_str()]).await?;
     rows.first().map(|row| row.int(0)).transpose()
+}
+
+/// Whether a namespace has a repository that holds anything.
+async fn has_repositories(on: &mut dyn Statements, name: &AccountName) -> Result<bool> {
+    // Names below `team/` are those from it to before `team0`: `0` is what follows `/`.
+    let sql = "SELECT 1 FROM repositories r WHERE (r.name = $1 OR (r.name >= $2 AND r.name < $3))
+                   AND EXISTS (SELECT 1 FROM repository_manifests WHERE repository_id = r.id) LIMIT 1";
+    let (from, to) = (format!("{name}/"), format!("{name}0"));
+    Ok(!on.query(sql, arguments![name.as_str(), from, to]).await?.is_empty())
 }

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::StoreError;
-use wharf_core::access::Role;
-use wharf_core::metadata::{Change, NewRobot, NewToken, SecretHolder, TokenKind};
+use wharf_core::access::{Narrowing, Role};
+use wharf_core::actor::Actor;
+use wharf_core::metadata::{
+    Change, NewRobot, NewToken, RemoveRobot, RemoveToken, SecretHolder, TokenKind, UpdateRobot,
+};
 use wharf_core::permissions::{Principal, RobotName};
 use wharf_oci::NamePattern;
 
-use super::{changed, grants::stored, namespace, user};
+use super::{Apply, changed, fresh, grants::stored, namespace, robot, user};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 /// How old the time of a last use must be to be written again.
@@ -23,10 +26,8 @@ const fn kind_name(kind: TokenKind) -> &'static str {
 }
 
 #[async_trait]
-impl Transaction for NewRobot {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+impl Apply for NewRobot {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
         let Some(namespace) = namespace(on, &self.name.namespace).await? else {
             return Ok(Change::NotFound);
         };
@@ -36,13 +37,13 @@ impl Transaction for NewRobot {
              VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (namespace_id, name) DO UPDATE SET secret_hash = excluded.secret_hash,
                  expires_at = excluded.expires_at, created_by = excluded.created_by,
-                 created_at = excluded.created_at, disabled_at = NULL",
+                 created_at = excluded.created_at, disabled_at = NULL, version = robots.version + 1",
             arguments![
                 namespace,
                 self.name.name.as_str(),
                 self.secret_hash.as_slice(),
                 self.expires_at,
-                self.by.as_str(),
+                by.by.as_str(),
                 now,
             ],
         )
@@ -52,10 +53,49 @@ impl Transaction for NewRobot {
 }
 
 #[async_trait]
-impl Transaction for NewToken {
-    type Output = Change;
+impl Apply for UpdateRobot {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let Some(namespace) = namespace(on, &self.name.namespace).await? else {
+            return Ok(Change::NotFound);
+        };
+        let sql = "SELECT id, version FROM robots WHERE namespace_id = $1 AND name = $2";
+        let rows = on.query_locked(sql, arguments![namespace, self.name.name.as_str()]).await?;
+        let Some(row) = rows.first() else { return Ok(Change::NotFound) };
+        if !fresh(row.int(1)?, self.expected) {
+            return Ok(Change::Stale);
+        }
+        let (id, now) = (row.int(0)?, on.now().await?);
+        if let Some(disabled) = self.disabled {
+            let sql = "UPDATE robots SET disabled_at = $1 WHERE id = $2";
+            on.execute(sql, arguments![disabled.then_some(now), id]).await?;
+        }
+        if let Some(expires_at) = self.expires_at {
+            let sql = "UPDATE robots SET expires_at = $1 WHERE id = $2";
+            on.execute(sql, arguments![expires_at, id]).await?;
+        }
+        let sql = "UPDATE robots SET version = version + 1 WHERE id = $1";
+        Ok(changed(on.execute(sql, arguments![id]).await?))
+    }
+}
 
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+#[async_trait]
+impl Apply for RemoveRobot {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let Some(namespace) = namespace(on, &self.name.namespace).await? else {
+            return Ok(Change::NotFound);
+        };
+        let Some(id) = robot(on, namespace, &self.name.name).await? else {
+            return Ok(Change::NotFound);
+        };
+        let sql = "DELETE FROM grants WHERE subject_kind = 'robot' AND subject_id = $1";
+        on.execute(sql, arguments![id]).await?;
+        Ok(changed(on.execute("DELETE FROM robots WHERE id = $1", arguments![id]).await?))
+    }
+}
+
+#[async_trait]
+impl Apply for NewToken {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
         let Some(user) = user(on, &self.user).await? else { return Ok(Change::NotFound) };
         let now = on.now().await?;
         on.execute(
@@ -67,8 +107,8 @@ impl Transaction for NewToken {
                 kind_name(self.kind),
                 self.name.as_str(),
                 self.secret_hash.as_slice(),
-                self.role.name(),
-                stored(self.pattern.as_ref()),
+                self.most.role.name(),
+                stored(self.most.pattern.as_ref()),
                 self.expires_at,
                 now,
             ],
@@ -112,7 +152,7 @@ impl Transaction for Find {
         let Some(row) = rows.first() else { return Ok(None) };
         let name = RobotName { namespace: row.parsed(0)?, name: row.parsed(1)? };
         let principal = Principal::Robot(name);
-        let holder = SecretHolder { principal, kind: None, role: Role::Admin, pattern: None };
+        let holder = SecretHolder { principal, kind: None, most: Narrowing::WHOLE };
         Ok(Some((holder, None)))
     }
 }
@@ -139,9 +179,12 @@ fn token(row: &Row) -> Result<SecretHolder> {
     Ok(SecretHolder {
         principal: Principal::User(row.parsed(1)?),
         kind: Some(kind),
-        role: role(row, 3)?,
-        pattern: pattern(row, 4)?,
+        most: narrowing(row, 3, 4)?,
     })
+}
+
+pub(super) fn narrowing(row: &Row, role_column: usize, pattern_column: usize) -> Result<Narrowing> {
+    Ok(Narrowing { role: role(row, role_column)?, pattern: pattern(row, pattern_column)? })
 }
 
 pub(super) fn role(row: &Row, column: usize) -> Result<Role> {
@@ -153,15 +196,11 @@ pub(super) fn pattern(row: &Row, column: usize) -> Result<Option<NamePattern>> {
     if row.text(column)?.is_empty() { Ok(None) } else { row.parsed(column).map(Some) }
 }
 
-/// `Accounts::remove_token`
-pub(crate) struct Remove(pub(crate) [u8; 32]);
-
 #[async_trait]
-impl Transaction for Remove {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        let sql = "DELETE FROM user_tokens WHERE secret_hash = $1";
-        Ok(changed(on.execute(sql, arguments![self.0.as_slice()]).await?))
+impl Apply for RemoveToken {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let Some(user) = user(on, &self.user).await? else { return Ok(Change::NotFound) };
+        let sql = "DELETE FROM user_tokens WHERE user_id = $1 AND substr(secret_hash, 1, 8) = $2";
+        Ok(changed(on.execute(sql, arguments![user, self.id.as_slice()]).await?))
     }
 }

@@ -1,16 +1,16 @@
-//! Users, organizations and teams.
+//! Users: made, found, changed, taken away.
 
 use async_trait::async_trait;
-use wharf_core::access::{Role, Visibility};
+use wharf_core::actor::Actor;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{Change, NewGrant, NewUser, Subject, User};
+use wharf_core::metadata::{Change, DeleteUser, NewUser, Refusal, SetPassword, UpdateUser, User};
 use wharf_core::permissions::AccountName;
 
-use super::{changed, grants, namespace, team, user};
+use super::{Apply, changed, fresh, has_repositories};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 /// A new namespace's row; `None` where somebody has the name.
-async fn new_namespace(
+pub(super) async fn new_namespace(
     on: &mut dyn Statements,
     name: &AccountName,
     kind: &str,
@@ -23,10 +23,8 @@ async fn new_namespace(
 }
 
 #[async_trait]
-impl Transaction for NewUser {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+impl Apply for NewUser {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
         let now = on.now().await?;
         let Some(namespace) = new_namespace(on, &self.name, "user", now).await? else {
             return Ok(Change::Taken);
@@ -48,6 +46,108 @@ impl Transaction for NewUser {
     }
 }
 
+/// A user as far as changes need to know.
+struct Standing {
+    id: i64,
+    version: i64,
+    governs: bool,
+}
+
+/// Finds a user and keeps others from changing the row.
+async fn standing(on: &mut dyn Statements, name: &AccountName) -> Result<Option<Standing>> {
+    let sql = "SELECT id, version, site_admin, CASE WHEN disabled_at IS NULL THEN 1 ELSE 0 END
+               FROM users WHERE name = $1";
+    let rows = on.query_locked(sql, arguments![name.as_str()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let governs = row.int(2)? != 0 && row.int(3)? != 0;
+    Ok(Some(Standing { id: row.int(0)?, version: row.int(1)?, governs }))
+}
+
+/// Whether somebody but `user` may do everything. All who may are locked, so that of two who go at once one stays.
+async fn others_govern(on: &mut dyn Statements, user: i64) -> Result<bool> {
+    let sql = "SELECT id FROM users WHERE site_admin = 1 AND disabled_at IS NULL ORDER BY id";
+    let rows = on.query_locked(sql, &[]).await?;
+    for row in &rows {
+        if row.int(0)? != user {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[async_trait]
+impl Apply for UpdateUser {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let Some(user) = standing(on, &self.name).await? else { return Ok(Change::NotFound) };
+        if !fresh(user.version, self.expected) {
+            return Ok(Change::Stale);
+        }
+        let steps_down = self.disabled == Some(true) || self.site_admin == Some(false);
+        if user.governs && steps_down && !others_govern(on, user.id).await? {
+            return Ok(Change::Refused(Refusal::LastAdministrator));
+        }
+        let now = on.now().await?;
+        if let Some(email) = &self.email {
+            let sql = "UPDATE users SET email = $1 WHERE id = $2";
+            on.execute(sql, arguments![email.clone(), user.id]).await?;
+        }
+        if let Some(site_admin) = self.site_admin {
+            let sql = "UPDATE users SET site_admin = $1 WHERE id = $2";
+            on.execute(sql, arguments![i64::from(site_admin), user.id]).await?;
+        }
+        if let Some(disabled) = self.disabled {
+            let sql = "UPDATE users SET disabled_at = $1 WHERE id = $2";
+            on.execute(sql, arguments![disabled.then_some(now), user.id]).await?;
+            if disabled {
+                end_logins(on, user.id).await?;
+            }
+        }
+        let sql = "UPDATE users SET version = version + 1 WHERE id = $1";
+        Ok(changed(on.execute(sql, arguments![user.id]).await?))
+    }
+}
+
+/// Ends what gets new access tokens without a login.
+async fn end_logins(on: &mut dyn Statements, user: i64) -> Result<()> {
+    let sql = "DELETE FROM user_tokens WHERE kind = 'refresh' AND user_id = $1";
+    on.execute(sql, arguments![user]).await.map(drop)
+}
+
+#[async_trait]
+impl Apply for SetPassword {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let Some(user) = standing(on, &self.name).await? else { return Ok(Change::NotFound) };
+        let sql = "UPDATE users SET password_hash = $1, version = version + 1 WHERE id = $2";
+        on.execute(sql, arguments![self.hash.as_str(), user.id]).await?;
+        // Whoever knew the old password may have got these with it.
+        end_logins(on, user.id).await?;
+        Ok(Change::Done)
+    }
+}
+
+#[async_trait]
+impl Apply for DeleteUser {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let Some(user) = standing(on, &self.name).await? else { return Ok(Change::NotFound) };
+        if user.governs && !others_govern(on, user.id).await? {
+            return Ok(Change::Refused(Refusal::LastAdministrator));
+        }
+        if has_repositories(on, &self.name).await? {
+            return Ok(Change::Refused(Refusal::NotEmpty));
+        }
+        for sql in [
+            "DELETE FROM user_tokens WHERE user_id = $1",
+            "DELETE FROM team_members WHERE user_id = $1",
+            "DELETE FROM grants WHERE subject_kind = 'user' AND subject_id = $1",
+            // The namespace stays, so that nobody else is taken for them.
+            "DELETE FROM users WHERE id = $1",
+        ] {
+            on.execute(sql, arguments![user.id]).await?;
+        }
+        Ok(Change::Done)
+    }
+}
+
 /// `Accounts::find_user`
 pub(crate) struct Find(pub(crate) AccountName);
 
@@ -57,183 +157,22 @@ impl Transaction for Find {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let sql = "SELECT name, email, password_hash, site_admin,
-                       CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END
+                       CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END, version, created_at
                    FROM users WHERE name = $1";
         let rows = on.query(sql, arguments![self.0.as_str()]).await?;
         rows.first().map(found).transpose()
     }
 }
 
-/// `Accounts::list_users`
-pub(crate) struct List {
-    pub(crate) after: Option<String>,
-    pub(crate) limit: usize,
-}
-
-#[async_trait]
-impl Transaction for List {
-    type Output = Vec<User>;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
-        let sql = "SELECT name, email, password_hash, site_admin,
-                       CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END
-                   FROM users WHERE name > $1 ORDER BY name LIMIT $2";
-        let after = self.after.as_deref().unwrap_or_default();
-        on.query(sql, arguments![after, self.limit]).await?.iter().map(found).collect()
-    }
-}
-
-fn found(row: &Row) -> Result<User> {
+/// A user of a row of these columns.
+pub(super) fn found(row: &Row) -> Result<User> {
     Ok(User {
         name: row.parsed(0)?,
         email: row.optional_text(1)?,
         password_hash: row.optional_text(2)?,
         site_admin: row.int(3)? != 0,
         disabled: row.int(4)? != 0,
+        version: row.int(5)?,
+        created_at: Timestamp(row.int(6)?),
     })
-}
-
-/// `Accounts::set_password`
-pub(crate) struct SetPassword {
-    pub(crate) name: AccountName,
-    pub(crate) hash: String,
-}
-
-#[async_trait]
-impl Transaction for SetPassword {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        let sql = "UPDATE users SET password_hash = $1 WHERE name = $2";
-        let set = on.execute(sql, arguments![self.hash.as_str(), self.name.as_str()]).await?;
-        // Whoever knew the old password may have got these with it.
-        on.execute(END_REFRESHING, arguments![self.name.as_str()]).await?;
-        Ok(changed(set))
-    }
-}
-
-const END_REFRESHING: &str = "DELETE FROM user_tokens WHERE kind = 'refresh'
-    AND user_id = (SELECT id FROM users WHERE name = $1)";
-
-/// `Accounts::set_disabled`
-pub(crate) struct SetDisabled {
-    pub(crate) name: AccountName,
-    pub(crate) disabled: bool,
-}
-
-#[async_trait]
-impl Transaction for SetDisabled {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        let now = on.now().await?;
-        let at = self.disabled.then_some(now);
-        let sql = "UPDATE users SET disabled_at = $1 WHERE name = $2";
-        let set = on.execute(sql, arguments![at, self.name.as_str()]).await?;
-        if self.disabled {
-            on.execute(END_REFRESHING, arguments![self.name.as_str()]).await?;
-        }
-        Ok(changed(set))
-    }
-}
-
-/// `Accounts::create_organization`
-pub(crate) struct CreateOrganization {
-    pub(crate) name: AccountName,
-    pub(crate) owner: AccountName,
-}
-
-#[async_trait]
-impl Transaction for CreateOrganization {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        if user(on, &self.owner).await?.is_none() {
-            return Ok(Change::NotFound);
-        }
-        let now = on.now().await?;
-        if new_namespace(on, &self.name, "organization", now).await?.is_none() {
-            return Ok(Change::Taken);
-        }
-        let grant = NewGrant {
-            namespace: self.name.clone(),
-            subject: Subject::User(self.owner.clone()),
-            role: Role::Admin,
-            pattern: None,
-            by: format!("user:{}", self.owner),
-        };
-        grants::put(on, &grant).await
-    }
-}
-
-/// `Accounts::set_namespace`
-pub(crate) struct SetNamespace {
-    pub(crate) name: AccountName,
-    pub(crate) visibility: Visibility,
-    pub(crate) create_on_push: bool,
-}
-
-#[async_trait]
-impl Transaction for SetNamespace {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        let sql =
-            "UPDATE namespaces SET default_visibility = $1, create_on_push = $2 WHERE name = $3";
-        let create = i64::from(self.create_on_push);
-        let arguments = arguments![self.visibility.name(), create, self.name.as_str()];
-        Ok(changed(on.execute(sql, arguments).await?))
-    }
-}
-
-/// `Accounts::create_team`
-pub(crate) struct CreateTeam {
-    pub(crate) namespace: AccountName,
-    pub(crate) team: AccountName,
-}
-
-#[async_trait]
-impl Transaction for CreateTeam {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        let Some(namespace) = namespace(on, &self.namespace).await? else {
-            return Ok(Change::NotFound);
-        };
-        let now = on.now().await?;
-        let sql = "INSERT INTO teams (namespace_id, name, created_at) VALUES ($1, $2, $3)
-                   ON CONFLICT (namespace_id, name) DO NOTHING";
-        let made = on.execute(sql, arguments![namespace, self.team.as_str(), now]).await?;
-        Ok(if made > 0 { Change::Done } else { Change::Taken })
-    }
-}
-
-/// `Accounts::set_member`
-pub(crate) struct SetMember {
-    pub(crate) namespace: AccountName,
-    pub(crate) team: AccountName,
-    pub(crate) user: AccountName,
-    pub(crate) is_member: bool,
-}
-
-#[async_trait]
-impl Transaction for SetMember {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        let namespace = namespace(on, &self.namespace).await?;
-        let Some(namespace) = namespace else { return Ok(Change::NotFound) };
-        let team = team(on, namespace, &self.team).await?;
-        let (Some(team), Some(user)) = (team, user(on, &self.user).await?) else {
-            return Ok(Change::NotFound);
-        };
-        let sql = if self.is_member {
-            "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2)
-             ON CONFLICT (user_id, team_id) DO NOTHING"
-        } else {
-            "DELETE FROM team_members WHERE team_id = $1 AND user_id = $2"
-        };
-        on.execute(sql, arguments![team, user]).await?;
-        Ok(Change::Done)
-    }
 }

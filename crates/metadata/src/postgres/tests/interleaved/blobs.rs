@@ -42,7 +42,7 @@ async fn a_push_and_the_removal_of_what_it_needs() {
         scene.stand.hold("a", digest).await;
         let push = commit("a", &image(&[digest]), &["t"]);
         let manifest = push.digest;
-        let removal = RemoveBlob { repository: name("a"), digest };
+        let removal = RemoveBlob { repository: name("a"), digest, by: "bob".into() };
         match scene.both(how, push, removal).await {
             (CommitOutcome::Committed, RemoveOutcome::Needed(by)) => assert_eq!(by, manifest),
             (CommitOutcome::Missing(missing), RemoveOutcome::Removed) => {
@@ -173,7 +173,7 @@ async fn a_mount_and_a_collector_that_condemns() {
         let (from, sources) = (Some(name("a")), Sources::Any);
         let mount = MountBlob { repository: name("b"), digest, from, sources };
         let collect = Run(CONDEMN);
-        let removal = RemoveBlob { repository: name("a"), digest };
+        let removal = RemoveBlob { repository: name("a"), digest, by: "bob".into() };
         let (mounted, removed) = scene.both(how, mount, removal).await;
         assert_eq!(removed, RemoveOutcome::Removed);
         let condemned = crate::engine::Engine::write(&*scene.engine, collect).await.unwrap();

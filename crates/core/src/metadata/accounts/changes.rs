@@ -1,0 +1,410 @@
+//! Changes of accounts, as values that say what the audit log is told of them.
+
+use std::fmt::Write as _;
+
+use wharf_oci::{NamePattern, RepositoryName};
+
+use crate::access::{Narrowing, Role, Visibility};
+use crate::clock::Timestamp;
+use crate::metadata::TokenId;
+use crate::operation::{Operation, Requirement};
+use crate::permissions::{AccountName, RobotName};
+
+/// Who a grant is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A user.
+    User(AccountName),
+    /// A team of the namespace.
+    Team(AccountName),
+    /// A robot of the namespace.
+    Robot(AccountName),
+}
+
+/// `user:ada`, `team:devs`, `robot:ci`
+impl std::fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(name) => write!(formatter, "user:{name}"),
+            Self::Team(name) => write!(formatter, "team:{name}"),
+            Self::Robot(name) => write!(formatter, "robot:{name}"),
+        }
+    }
+}
+
+/// A text that names nobody to grant to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} must be user:NAME, team:NAME or robot:NAME")]
+pub struct NoSubject(String);
+
+impl std::str::FromStr for Subject {
+    type Err = NoSubject;
+
+    fn from_str(text: &str) -> Result<Self, NoSubject> {
+        let wrong = || NoSubject(text.chars().take(100).collect());
+        let (kind, name) = text.split_once(':').ok_or_else(wrong)?;
+        let name = name.parse().map_err(|_| wrong())?;
+        match kind {
+            "user" => Ok(Self::User(name)),
+            "team" => Ok(Self::Team(name)),
+            "robot" => Ok(Self::Robot(name)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// What a user's token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// It stands in for the password.
+    Personal,
+    /// It gets new access tokens.
+    Refresh,
+}
+
+/// What the audit log and the authorization point are told of a change.
+struct About {
+    /// What is done: `grant.put`.
+    action: &'static str,
+    /// With what: `robot:team+ci`.
+    target: String,
+    /// In which namespace.
+    namespace: Option<String>,
+    /// What else matters, as words `name=value`; no secret.
+    detail: String,
+}
+
+/// Declares changes: a struct each, an operation each, and the sum of them.
+macro_rules! changes {
+    ($($(#[$doc:meta])* $name:ident, $operation:literal, $action:literal, |$it:ident| $target:expr,
+        $namespace:expr, $detail:expr, requires $requirement:expr;
+        { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug)]
+            pub struct $name {
+                $($(#[$field_doc])* pub $field: $type,)*
+            }
+
+            impl Operation for $name {
+                const NAME: &'static str = $operation;
+                const MUTATES: bool = true;
+
+                fn requirement(&self) -> Requirement<'_> {
+                    let $it = self;
+                    let _ = $it;
+                    $requirement
+                }
+            }
+
+            impl From<$name> for AccountChange {
+                fn from(change: $name) -> Self {
+                    Self::$name(change)
+                }
+            }
+        )*
+
+        /// A change of accounts, grants, or of who may read.
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs, reason = "each is the change of its name")]
+        pub enum AccountChange {
+            $($name($name),)*
+        }
+
+        impl AccountChange {
+            fn about(&self) -> About {
+                match self {
+                    $(Self::$name($it) => About {
+                        action: $action,
+                        target: $target,
+                        namespace: $namespace,
+                        detail: $detail,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+/// Words for the audit log.
+macro_rules! words {
+    ($($name:literal = $value:expr),* $(,)?) => {{
+        let mut text = String::new();
+        $(if let Some(value) = $value {
+            let space = if text.is_empty() { "" } else { " " };
+            let _ = write!(text, "{space}{}={value}", $name);
+        })*
+        text
+    }};
+}
+
+fn role_and_pattern(most: &Narrowing) -> String {
+    words!("role" = Some(most.role.name()), "on" = most.pattern.as_ref())
+}
+
+changes! {
+    /// Makes a user, with the namespace of the same name.
+    NewUser, "create_user", "user.create", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    words!("site_admin" = it.site_admin.then_some(true)), requires Requirement::Site; {
+        /// The name.
+        name: AccountName,
+        /// Where they are written to, if anywhere.
+        email: Option<String>,
+        /// The hash of their password, as a text that says how it was made; without one they log in otherwise.
+        password_hash: Option<String>,
+        /// Whether they may do everything everywhere.
+        site_admin: bool,
+    }
+    /// Changes what is known of a user. Disabling ends all that gets new access tokens without a login.
+    UpdateUser, "update_user", "user.update", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    words!(
+        "email" = it.email.as_ref().map(|_| "changed"), "disabled" = it.disabled, "site_admin" = it.site_admin,
+    ), requires match it {
+        Self { disabled: None, site_admin: None, name, .. } => Requirement::Own(name, Role::Admin),
+        _ => Requirement::Site,
+    }; {
+        /// Who.
+        name: AccountName,
+        /// Another address, or none, where it changes.
+        email: Option<Option<String>>,
+        /// Whether they may do nothing, for now.
+        disabled: Option<bool>,
+        /// Whether they may do everything everywhere.
+        site_admin: Option<bool>,
+        /// The version that it changes; any without it.
+        expected: Option<i64>,
+    }
+    /// Gives a user another password, and ends what was got with the old one.
+    SetPassword, "set_password", "user.password", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    String::new(), requires Requirement::Own(&it.name, Role::Admin); {
+        /// Whose.
+        name: AccountName,
+        /// The hash of it.
+        hash: String,
+    }
+    /// Takes a user away, with all that is theirs alone. Their namespace must be empty; its name stays theirs.
+    DeleteUser, "delete_user", "user.delete", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    String::new(), requires Requirement::Site; {
+        /// Who.
+        name: AccountName,
+    }
+    /// Makes an organization: a namespace of its own, of which `owner` is an administrator.
+    CreateOrganization, "create_organization", "organization.create", |it| format!("organization:{}", it.name),
+    Some(it.name.to_string()), words!("owner" = Some(&it.owner)),
+    requires Requirement::Own(&it.owner, Role::Admin); {
+        /// Its name.
+        name: AccountName,
+        /// The user who administers it at first.
+        owner: AccountName,
+    }
+    /// Takes an organization away, with its teams, robots and grants. It must be empty; its name stays taken.
+    DeleteOrganization, "delete_organization", "organization.delete", |it| format!("organization:{}", it.name),
+    Some(it.name.to_string()), String::new(), requires Requirement::Namespace(&it.name, Role::Admin); {
+        /// Which.
+        name: AccountName,
+    }
+    /// Sets who may read new repositories of a namespace, and whether pushes make any.
+    UpdateNamespace, "update_namespace", "namespace.update", |it| format!("namespace:{}", it.name),
+    Some(it.name.to_string()), words!(
+        "default_visibility" = it.default_visibility.map(Visibility::name), "create_on_push" = it.create_on_push,
+    ), requires Requirement::Namespace(&it.name, Role::Admin); {
+        /// Which.
+        name: AccountName,
+        /// Who may read new repositories.
+        default_visibility: Option<Visibility>,
+        /// Whether a push may make a repository.
+        create_on_push: Option<bool>,
+        /// The version that it changes; any without it.
+        expected: Option<i64>,
+    }
+    /// Makes a team.
+    CreateTeam, "create_team", "team.create", |it| format!("team:{}/{}", it.namespace, it.team),
+    Some(it.namespace.to_string()), String::new(), requires Requirement::Namespace(&it.namespace, Role::Admin); {
+        /// Of which namespace.
+        namespace: AccountName,
+        /// Its name.
+        team: AccountName,
+    }
+    /// Takes a team away, with what was granted to it.
+    DeleteTeam, "delete_team", "team.delete", |it| format!("team:{}/{}", it.namespace, it.team),
+    Some(it.namespace.to_string()), String::new(), requires Requirement::Namespace(&it.namespace, Role::Admin); {
+        /// Of which namespace.
+        namespace: AccountName,
+        /// Which.
+        team: AccountName,
+    }
+    /// Adds a user to a team.
+    AddMember, "add_member", "team.add", |it| format!("team:{}/{}", it.namespace, it.team),
+    Some(it.namespace.to_string()), words!("user" = Some(&it.user)),
+    requires Requirement::Namespace(&it.namespace, Role::Admin); {
+        /// Of which namespace the team is.
+        namespace: AccountName,
+        /// The team.
+        team: AccountName,
+        /// The user.
+        user: AccountName,
+    }
+    /// Takes a user out of a team.
+    RemoveMember, "remove_member", "team.remove", |it| format!("team:{}/{}", it.namespace, it.team),
+    Some(it.namespace.to_string()), words!("user" = Some(&it.user)),
+    requires Requirement::Namespace(&it.namespace, Role::Admin); {
+        /// Of which namespace the team is.
+        namespace: AccountName,
+        /// The team.
+        team: AccountName,
+        /// The user.
+        user: AccountName,
+    }
+    /// Grants a role; a grant for the same subject and pattern is replaced.
+    NewGrant, "put_grant", "grant.put", |it| format!("namespace:{}", it.namespace), Some(it.namespace.to_string()),
+    words!("role" = Some(it.role.name()), "to" = Some(&it.subject), "on" = it.pattern.as_ref()),
+    requires Requirement::Namespace(&it.namespace, Role::Admin); {
+        /// In which namespace.
+        namespace: AccountName,
+        /// To whom.
+        subject: Subject,
+        /// What.
+        role: Role,
+        /// On which repositories of the namespace; all where there is none.
+        pattern: Option<NamePattern>,
+    }
+    /// Takes a grant away.
+    RemoveGrant, "remove_grant", "grant.remove", |it| format!("namespace:{}", it.namespace),
+    Some(it.namespace.to_string()), words!("to" = Some(&it.subject), "on" = it.pattern.as_ref()),
+    requires Requirement::Namespace(&it.namespace, Role::Admin); {
+        /// In which namespace.
+        namespace: AccountName,
+        /// Whose.
+        subject: Subject,
+        /// On which repositories.
+        pattern: Option<NamePattern>,
+    }
+    /// Makes a robot. One of that name gets the new secret, and the old one works no more.
+    NewRobot, "put_robot", "robot.put", |it| format!("robot:{}", it.name), Some(it.name.namespace.to_string()),
+    words!("expires_at" = it.expires_at.map(|at| at.0)),
+    requires Requirement::Namespace(&it.name.namespace, Role::Admin); {
+        /// Its name.
+        name: RobotName,
+        /// The hash of its secret.
+        secret_hash: [u8; 32],
+        /// Until when it works; for ever where there is none.
+        expires_at: Option<Timestamp>,
+    }
+    /// Disables a robot, enables it again, or has it work until another time.
+    UpdateRobot, "update_robot", "robot.update", |it| format!("robot:{}", it.name),
+    Some(it.name.namespace.to_string()), words!(
+        "disabled" = it.disabled, "expires_at" = it.expires_at.map(|at| at.map_or(0, |at| at.0)),
+    ), requires Requirement::Namespace(&it.name.namespace, Role::Admin); {
+        /// Which.
+        name: RobotName,
+        /// Whether it may do nothing, for now.
+        disabled: Option<bool>,
+        /// Until when it works, or for ever, where that changes.
+        expires_at: Option<Option<Timestamp>>,
+        /// The version that it changes; any without it.
+        expected: Option<i64>,
+    }
+    /// Takes a robot away, with what was granted to it.
+    RemoveRobot, "delete_robot", "robot.delete", |it| format!("robot:{}", it.name),
+    Some(it.name.namespace.to_string()), String::new(),
+    requires Requirement::Namespace(&it.name.namespace, Role::Admin); {
+        /// Which.
+        name: RobotName,
+    }
+    /// Makes a user's token.
+    NewToken, "create_token", "token.create", |it| format!("user:{}", it.user), Some(it.user.to_string()),
+    format!("{} kind={}", role_and_pattern(&it.most), match it.kind {
+        TokenKind::Personal => "personal",
+        TokenKind::Refresh => "refresh",
+    }), requires Requirement::Own(&it.user, Role::Admin); {
+        /// Whose.
+        user: AccountName,
+        /// What for.
+        kind: TokenKind,
+        /// What its user calls it.
+        name: String,
+        /// The hash of its secret.
+        secret_hash: [u8; 32],
+        /// The most that it gives.
+        most: Narrowing,
+        /// Until when it works.
+        expires_at: Option<Timestamp>,
+    }
+    /// Takes a user's token away.
+    RemoveToken, "delete_token", "token.delete", |it| format!("user:{}", it.user), Some(it.user.to_string()),
+    String::new(), requires Requirement::Own(&it.user, Role::Admin); {
+        /// Whose.
+        user: AccountName,
+        /// Which.
+        id: TokenId,
+    }
+    /// Sets who may read a repository without a grant.
+    SetVisibility, "update_repository", "repository.visibility", |it| format!("repository:{}", it.repository),
+    Some(it.repository.namespace().to_owned()), words!("visibility" = Some(it.visibility.name())),
+    requires Requirement::Role(&it.repository, Role::Admin); {
+        /// Which.
+        repository: RepositoryName,
+        /// Who.
+        visibility: Visibility,
+        /// The version that it changes; any without it.
+        expected: Option<i64>,
+    }
+    /// Gives a repository another name, in the same namespace or in another: all that it holds goes along. Who asks
+    /// needs to administer the namespace that it goes to as well.
+    RenameRepository, "rename_repository", "repository.rename", |it| format!("repository:{}", it.from),
+    Some(it.from.namespace().to_owned()), words!("to" = Some(&it.to)),
+    requires Requirement::Role(&it.from, Role::Admin); {
+        /// What it is called.
+        from: RepositoryName,
+        /// What it shall be called.
+        to: RepositoryName,
+    }
+    /// Makes an invitation to sign up, which works once.
+    Invite, "create_invitation", "invitation.create", |it| "site".to_owned(), None,
+    words!("site_admin" = it.site_admin.then_some(true)), requires Requirement::Site; {
+        /// The hash of its secret.
+        secret_hash: [u8; 32],
+        /// Until when it works.
+        expires_at: Timestamp,
+        /// Whether it makes an administrator of all: only while there is no user at all.
+        site_admin: bool,
+    }
+    /// Makes a user who signs up, by an invitation where one is needed.
+    SignUp, "sign_up", "user.sign_up", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    words!("invited" = Some(it.invitation.is_some())), requires Requirement::Access; {
+        /// The name.
+        name: AccountName,
+        /// Where they are written to, if anywhere.
+        email: Option<String>,
+        /// The hash of their password.
+        password_hash: String,
+        /// The hash of the invitation's secret.
+        invitation: Option<[u8; 32]>,
+    }
+}
+
+impl AccountChange {
+    /// What is done: `grant.put`.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        self.about().action
+    }
+
+    /// With what: `robot:team+ci`.
+    #[must_use]
+    pub fn target(&self) -> String {
+        self.about().target
+    }
+
+    /// In which namespace.
+    #[must_use]
+    pub fn namespace(&self) -> Option<String> {
+        self.about().namespace
+    }
+
+    /// What else matters, as words `name=value`; no secret is among them.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        self.about().detail
+    }
+}

@@ -1,0 +1,123 @@
+//! Accounts: users, organizations, teams, robots, what was granted to them, and the facts of a decision.
+
+mod changes;
+mod directory;
+
+use async_trait::async_trait;
+use wharf_oci::RepositoryName;
+
+use crate::StoreError;
+use crate::access::{Facts, Narrowing};
+use crate::actor::Actor;
+use crate::permissions::{AccountName, Principal};
+
+pub use changes::{
+    AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
+    DeleteUser, Invite, NewGrant, NewRobot, NewToken, NewUser, RemoveGrant, RemoveMember,
+    RemoveRobot, RemoveToken, RenameRepository, SetPassword, SetVisibility, SignUp, Subject,
+    TokenKind, UpdateNamespace, UpdateRobot, UpdateUser,
+};
+pub use directory::{
+    Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
+    RepositoryRecord, RobotRecord, TagRecord, TokenRecord, User, UserFilter, Viewer,
+};
+
+/// The public name of a user's token: the beginning of the hash of its secret.
+pub type TokenId = [u8; 8];
+
+/// What a machine secret stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretHolder {
+    /// Who.
+    pub principal: Principal,
+    /// The kind of a user's token; none for a robot.
+    pub kind: Option<TokenKind>,
+    /// The most that it gives.
+    pub most: Narrowing,
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is done, or was so already.
+    Done,
+    /// Something that it names is not there.
+    NotFound,
+    /// The name is somebody's already.
+    Taken,
+    /// What it changes has another version than the change expected.
+    Stale,
+    /// A rule is against it.
+    Refused(Refusal),
+}
+
+/// Why a change is refused by those who keep the accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody would be left who may do everything.
+    #[error("it would leave the registry without an administrator")]
+    LastAdministrator,
+    /// Nobody would be left who may give rights in the organization.
+    #[error("it would leave the organization without an administrator")]
+    LastOwner,
+    /// Repositories are in the namespace still.
+    #[error("the namespace has repositories; move or delete them first")]
+    NotEmpty,
+    /// No invitation has that secret, or not any more.
+    #[error("the invitation is not known, was used, or has expired")]
+    NoInvitation,
+    /// The same key came with another request before.
+    #[error("the Idempotency-Key was used with another request before")]
+    KeyReused,
+}
+
+/// Marks a change that is to happen once, however often it is asked for within a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// What its client calls it. Each principal has keys of their own.
+    pub key: String,
+    /// The hash of the request, by which another one under the same key is noticed.
+    pub fingerprint: [u8; 32],
+}
+
+/// A change, with who asks for it.
+#[derive(Clone, Debug)]
+pub struct ChangeRequest {
+    /// The change.
+    pub change: AccountChange,
+    /// Who asks.
+    pub by: Actor,
+    /// Whether it is to happen once.
+    pub once: Option<Once>,
+}
+
+/// Accounts and grants, for those who decide and those who change.
+#[async_trait]
+pub trait Accounts: Send + Sync + 'static {
+    /// Makes a change and writes the audit log, in one transaction.
+    async fn change(&self, request: ChangeRequest) -> Result<Change, StoreError>;
+
+    /// Finds a user.
+    async fn find_user(&self, name: AccountName) -> Result<Option<User>, StoreError>;
+
+    /// Who a secret is of, by its hash: if it has not expired, and who it is of is not disabled.
+    async fn find_secret(&self, hash: [u8; 32]) -> Result<Option<SecretHolder>, StoreError>;
+
+    /// The facts by which it is decided what `principal` may do with a repository: one query.
+    async fn access_facts(
+        &self,
+        principal: Principal,
+        repository: RepositoryName,
+    ) -> Result<Facts, StoreError>;
+
+    /// The facts by which it is decided what `principal` may do with a namespace: one query.
+    async fn namespace_facts(
+        &self,
+        principal: Principal,
+        namespace: AccountName,
+    ) -> Result<Facts, StoreError>;
+
+    /// Forgets up to `limit` each of what has expired: tokens that refresh, invitations, marks of changes that were
+    /// to happen once. Returns how many; 0 when nothing is left to forget.
+    async fn forget_expired(&self, limit: usize) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,6 @@
+//! The directory: lists for those who manage accounts and repositories.
+
+pub(crate) mod namespaces;
+pub(crate) mod repositories;
+pub(crate) mod secrets;
+pub(crate) mod users;

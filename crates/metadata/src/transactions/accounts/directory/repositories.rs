@@ -1,0 +1,186 @@
+//! Repositories that somebody may see, and what is in one.
+
+use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::access::Visibility;
+use wharf_core::clock::Timestamp;
+use wharf_core::metadata::{
+    ManifestRecord, Page, RepositoryFilter, RepositoryRecord, TagRecord, Viewer,
+};
+use wharf_oci::{Digest, MediaType, RepositoryName};
+
+use super::namespaces::visibility;
+use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::transactions::repositories;
+
+/// `Directory::list_visible`
+pub(crate) struct ListVisible {
+    pub(crate) viewer: Viewer,
+    pub(crate) filter: RepositoryFilter,
+    pub(crate) page: Page,
+}
+
+/// $1 and $2 bound the names, $3 is a visibility, $4 how many.
+const OF_ALL: &str =
+    "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
+     WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)
+     ORDER BY r.name LIMIT $4";
+
+const OF_ANYONE: &str =
+    "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
+     WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)
+         AND r.visibility = 'public'
+     ORDER BY r.name LIMIT $4";
+
+/// $4 is the user, $5 how many. A pattern's `*` is any text, and nothing else in it means anything to LIKE once `_`
+/// is escaped.
+const OF_USER: &str =
+    "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
+     WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)
+         AND (r.visibility <> 'private' OR r.name || '/' LIKE replace($4, '_', '\\_') || '/%' ESCAPE '\\'
+         OR EXISTS (
+             SELECT 1 FROM users u JOIN grants g ON g.subject_kind = 'user' AND g.subject_id = u.id
+             JOIN namespaces n ON n.id = g.namespace_id
+             WHERE u.name = $4 AND r.name || '/' LIKE replace(n.name, '_', '\\_') || '/%' ESCAPE '\\'
+                 AND (g.pattern = '' OR r.name LIKE replace(replace(g.pattern, '_', '\\_'), '*', '%') ESCAPE '\\')
+         ) OR EXISTS (
+             SELECT 1 FROM users u JOIN team_members m ON m.user_id = u.id
+             JOIN grants g ON g.subject_kind = 'team' AND g.subject_id = m.team_id
+             JOIN namespaces n ON n.id = g.namespace_id
+             WHERE u.name = $4 AND r.name || '/' LIKE replace(n.name, '_', '\\_') || '/%' ESCAPE '\\'
+                 AND (g.pattern = '' OR r.name LIKE replace(replace(g.pattern, '_', '\\_'), '*', '%') ESCAPE '\\')
+         ))
+     ORDER BY r.name LIMIT $5";
+
+/// $4 is the robot, $5 its namespace, $6 how many.
+const OF_ROBOT: &str =
+    "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
+     WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)
+         AND (r.visibility = 'public' OR EXISTS (
+             SELECT 1 FROM robots b JOIN namespaces n ON n.id = b.namespace_id
+             JOIN grants g ON g.subject_kind = 'robot' AND g.subject_id = b.id
+             WHERE b.name = $4 AND n.name = $5
+                 AND r.name || '/' LIKE replace(n.name, '_', '\\_') || '/%' ESCAPE '\\'
+                 AND (g.pattern = '' OR r.name LIKE replace(replace(g.pattern, '_', '\\_'), '*', '%') ESCAPE '\\')
+         ))
+     ORDER BY r.name LIMIT $6";
+
+#[async_trait]
+impl Transaction for ListVisible {
+    type Output = Vec<RepositoryRecord>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        // All below `team/` are before `team0`, and all names are before `~`.
+        let (first, past) = match &self.filter.namespace {
+            Some(namespace) => (format!("{namespace}/"), format!("{namespace}0")),
+            None => (String::new(), "~".to_owned()),
+        };
+        let after = self.page.after.clone().filter(|after| *after > first).unwrap_or(first);
+        let (kept, limit) = (self.filter.visibility.map(Visibility::name), self.page.limit);
+        let rows = match &self.viewer {
+            Viewer::All => on.query(OF_ALL, arguments![after, past, kept, limit]).await?,
+            Viewer::Anyone => on.query(OF_ANYONE, arguments![after, past, kept, limit]).await?,
+            Viewer::User(user) => {
+                let arguments = arguments![after, past, kept, user.as_str(), limit];
+                on.query(OF_USER, arguments).await?
+            }
+            Viewer::Robot(robot) => {
+                let (name, of) = (robot.name.as_str(), robot.namespace.as_str());
+                on.query(OF_ROBOT, arguments![after, past, kept, name, of, limit]).await?
+            }
+        };
+        rows.iter().map(found).collect()
+    }
+}
+
+fn found(row: &Row) -> Result<RepositoryRecord> {
+    Ok(RepositoryRecord {
+        name: row.parsed(0)?,
+        visibility: visibility(row, 1)?,
+        version: row.int(2)?,
+        created_at: Timestamp(row.int(3)?),
+    })
+}
+
+/// `Directory::find_repository`
+pub(crate) struct Find(pub(crate) RepositoryName);
+
+#[async_trait]
+impl Transaction for Find {
+    type Output = Option<RepositoryRecord>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let sql = "SELECT name, visibility, settings_version, created_at FROM repositories
+                   WHERE name = $1";
+        let rows = on.query(sql, arguments![self.0.as_str()]).await?;
+        rows.first().map(found).transpose()
+    }
+}
+
+/// `Directory::list_tag_records`
+pub(crate) struct ListTags {
+    pub(crate) repository: RepositoryName,
+    pub(crate) page: Page,
+}
+
+#[async_trait]
+impl Transaction for ListTags {
+    type Output = Option<Vec<TagRecord>>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let Some(repository) = repositories::find(on, &self.repository).await? else {
+            return Ok(None);
+        };
+        let sql = "SELECT name, manifest_digest, version, updated_by, updated_at FROM tags
+                   WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3";
+        let after = self.page.after.as_deref().unwrap_or_default();
+        let rows = on.query(sql, arguments![repository, after, self.page.limit]).await?;
+        let tag = |row: &Row| {
+            Ok(TagRecord {
+                name: row.parsed(0)?,
+                digest: row.digest(1)?,
+                version: row.int(2)?,
+                updated_by: row.text(3)?.to_owned(),
+                updated_at: Timestamp(row.int(4)?),
+            })
+        };
+        rows.iter().map(tag).collect::<Result<_>>().map(Some)
+    }
+}
+
+/// `Directory::list_manifest_records`
+pub(crate) struct ListManifests {
+    pub(crate) repository: RepositoryName,
+    pub(crate) after: Option<Digest>,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for ListManifests {
+    type Output = Option<Vec<ManifestRecord>>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let Some(repository) = repositories::find(on, &self.repository).await? else {
+            return Ok(None);
+        };
+        let sql = "SELECT h.digest, m.media_type, m.artifact_type, m.size, h.pushed_by, h.pushed_at
+                   FROM repository_manifests h JOIN manifests m ON m.digest = h.digest
+                   WHERE h.repository_id = $1 AND ($2 IS NULL OR h.digest > $2)
+                   ORDER BY h.digest LIMIT $3";
+        let rows = on.query(sql, arguments![repository, self.after, self.limit]).await?;
+        rows.iter().map(manifest).collect::<Result<_>>().map(Some)
+    }
+}
+
+fn manifest(row: &Row) -> Result<ManifestRecord> {
+    let media_type = row.text(1)?;
+    let wrong = || StoreError::Corrupt(format!("a manifest has the media type {media_type:?}"));
+    Ok(ManifestRecord {
+        digest: row.digest(0)?,
+        media_type: MediaType::parse(media_type).ok_or_else(wrong)?,
+        artifact_type: row.optional_text(2)?,
+        size: row.size(3)?,
+        pushed_by: row.text(4)?.to_owned(),
+        pushed_at: Timestamp(row.int(5)?),
+    })
+}

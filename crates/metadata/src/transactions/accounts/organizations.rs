@@ -1,0 +1,78 @@
+//! Organizations, and what holds in a namespace as a whole.
+
+use async_trait::async_trait;
+use wharf_core::access::Role;
+use wharf_core::actor::Actor;
+use wharf_core::metadata::{
+    Change, CreateOrganization, DeleteOrganization, NewGrant, Refusal, Subject, UpdateNamespace,
+};
+
+use super::users::new_namespace;
+use super::{Apply, fresh, has_repositories, user};
+use crate::engine::{Result, Statements, arguments};
+
+#[async_trait]
+impl Apply for CreateOrganization {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
+        if user(on, &self.owner).await?.is_none() {
+            return Ok(Change::NotFound);
+        }
+        let now = on.now().await?;
+        if new_namespace(on, &self.name, "organization", now).await?.is_none() {
+            return Ok(Change::Taken);
+        }
+        let grant = NewGrant {
+            namespace: self.name.clone(),
+            subject: Subject::User(self.owner.clone()),
+            role: Role::Admin,
+            pattern: None,
+        };
+        grant.apply(on, by).await
+    }
+}
+
+#[async_trait]
+impl Apply for DeleteOrganization {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let sql = "SELECT id FROM namespaces WHERE name = $1 AND kind = 'organization'";
+        let rows = on.query_locked(sql, arguments![self.name.as_str()]).await?;
+        let Some(row) = rows.first() else { return Ok(Change::NotFound) };
+        if has_repositories(on, &self.name).await? {
+            return Ok(Change::Refused(Refusal::NotEmpty));
+        }
+        let id = row.int(0)?;
+        for sql in [
+            "DELETE FROM grants WHERE namespace_id = $1",
+            "DELETE FROM team_members WHERE team_id IN (SELECT id FROM teams WHERE namespace_id = $1)",
+            "DELETE FROM teams WHERE namespace_id = $1",
+            "DELETE FROM robots WHERE namespace_id = $1",
+            // The name stays taken, and no push makes anything under it.
+            "UPDATE namespaces SET create_on_push = 0, version = version + 1 WHERE id = $1",
+        ] {
+            on.execute(sql, arguments![id]).await?;
+        }
+        Ok(Change::Done)
+    }
+}
+
+#[async_trait]
+impl Apply for UpdateNamespace {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let sql = "SELECT id, version, default_visibility, create_on_push FROM namespaces
+                   WHERE name = $1";
+        let rows = on.query_locked(sql, arguments![self.name.as_str()]).await?;
+        let Some(row) = rows.first() else { return Ok(Change::NotFound) };
+        if !fresh(row.int(1)?, self.expected) {
+            return Ok(Change::Stale);
+        }
+        let visibility = match self.default_visibility {
+            Some(visibility) => visibility.name(),
+            None => row.text(2)?,
+        };
+        let create = self.create_on_push.map_or(row.int(3)?, i64::from);
+        let sql = "UPDATE namespaces SET default_visibility = $1, create_on_push = $2,
+                       version = version + 1 WHERE id = $3";
+        on.execute(sql, arguments![visibility, create, row.int(0)?]).await?;
+        Ok(Change::Done)
+    }
+}

@@ -1,0 +1,44 @@
+//! What is set for a repository, and its name.
+
+use async_trait::async_trait;
+use wharf_core::actor::Actor;
+use wharf_core::metadata::{Change, RenameRepository, SetVisibility};
+
+use super::{Apply, fresh};
+use crate::engine::{Result, Statements, arguments};
+use crate::transactions::repositories::find;
+
+#[async_trait]
+impl Apply for SetVisibility {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let sql = "SELECT id, settings_version FROM repositories WHERE name = $1";
+        let rows = on.query_locked(sql, arguments![self.repository.as_str()]).await?;
+        let Some(row) = rows.first() else { return Ok(Change::NotFound) };
+        if !fresh(row.int(1)?, self.expected) {
+            return Ok(Change::Stale);
+        }
+        let sql = "UPDATE repositories SET visibility = $1, settings_version = settings_version + 1
+                   WHERE id = $2";
+        on.execute(sql, arguments![self.visibility.name(), row.int(0)?]).await?;
+        Ok(Change::Done)
+    }
+}
+
+#[async_trait]
+impl Apply for RenameRepository {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let Some(repository) = find(on, &self.from).await? else { return Ok(Change::NotFound) };
+        let sql = "SELECT 1 FROM namespaces WHERE name = $1";
+        if on.query(sql, arguments![self.to.namespace()]).await?.is_empty() {
+            return Ok(Change::NotFound);
+        }
+        if find(on, &self.to).await?.is_some() {
+            return Ok(Change::Taken);
+        }
+        // Two that take one name at once meet at it: the later one begins again and finds it taken.
+        let sql = "UPDATE repositories SET name = $1, settings_version = settings_version + 1
+                   WHERE id = $2";
+        on.execute(sql, arguments![self.to.as_str(), repository]).await?;
+        Ok(Change::Done)
+    }
+}

@@ -1,0 +1,192 @@
+//! The audit log: written in the transaction of what it tells of, read, and forgotten by age.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::actor::Actor;
+use wharf_core::clock::Timestamp;
+use wharf_core::metadata::{AuditEntry, AuditFilter, AuditOrder, AuditOutcome, AuditRecord};
+
+use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
+
+/// Writes down what is done with a repository.
+pub(crate) async fn record(
+    on: &mut dyn Statements,
+    by: &Actor,
+    action: &str,
+    target: String,
+    namespace: &str,
+    detail: String,
+) -> Result<()> {
+    let entry = AuditEntry {
+        by: by.clone(),
+        action: action.to_owned(),
+        target,
+        namespace: Some(namespace.to_owned()),
+        outcome: AuditOutcome::Done,
+        detail,
+    };
+    write(on, &entry).await
+}
+
+/// Writes something down.
+pub(crate) async fn write(on: &mut dyn Statements, entry: &AuditEntry) -> Result<()> {
+    let now = on.now().await?;
+    let AuditEntry { by, action, target, namespace, outcome, detail } = entry;
+    on.execute(
+        "INSERT INTO audit_log
+             (at, by, action, target, namespace, outcome, address, request_id, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        arguments![
+            now,
+            by.by.as_str(),
+            action.as_str(),
+            target.as_str(),
+            namespace.clone(),
+            outcome.name(),
+            by.address.map(|address| address.to_string()),
+            by.request_id.clone(),
+            detail.as_str(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// `AuditLog::append_audit`
+pub(crate) struct Append(pub(crate) AuditEntry);
+
+#[async_trait]
+impl Transaction for Append {
+    type Output = ();
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<()> {
+        write(on, &self.0).await
+    }
+}
+
+/// `AuditLog::list_audit`
+pub(crate) struct List {
+    pub(crate) filter: AuditFilter,
+    pub(crate) order: AuditOrder,
+    pub(crate) after: Option<i64>,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for List {
+    type Output = Vec<AuditRecord>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let (sql, none) = match self.order {
+            AuditOrder::NewestFirst => (NEWEST_FIRST, i64::MAX),
+            AuditOrder::OldestFirst => (OLDEST_FIRST, i64::MIN),
+        };
+        let AuditFilter { namespace, by, action, target, from, before } = &self.filter;
+        let rows = on
+            .query(
+                sql,
+                arguments![
+                    self.after.unwrap_or(none),
+                    namespace.clone(),
+                    by.clone(),
+                    action.clone(),
+                    target.clone(),
+                    from.unwrap_or(Timestamp(i64::MIN)),
+                    before.unwrap_or(Timestamp(i64::MAX)),
+                    self.limit,
+                ],
+            )
+            .await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+const NEWEST_FIRST: &str =
+    "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail
+     FROM audit_log WHERE id < $1 AND ($2 IS NULL OR namespace = $2) AND ($3 IS NULL OR by = $3)
+         AND ($4 IS NULL OR action = $4) AND ($5 IS NULL OR target = $5) AND at >= $6 AND at < $7
+     ORDER BY id DESC LIMIT $8";
+
+const OLDEST_FIRST: &str =
+    "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail
+     FROM audit_log WHERE id > $1 AND ($2 IS NULL OR namespace = $2) AND ($3 IS NULL OR by = $3)
+         AND ($4 IS NULL OR action = $4) AND ($5 IS NULL OR target = $5) AND at >= $6 AND at < $7
+     ORDER BY id LIMIT $8";
+
+fn read(row: &Row) -> Result<AuditRecord> {
+    let outcome = row.text(6)?;
+    let outcome = AuditOutcome::named(outcome)
+        .ok_or_else(|| StoreError::Corrupt(format!("{outcome:?} is no outcome")))?;
+    let address = row.optional_text(7)?.and_then(|text| text.parse().ok());
+    let by = Actor { by: row.text(2)?.to_owned(), address, request_id: row.optional_text(8)? };
+    let entry = AuditEntry {
+        by,
+        action: row.text(3)?.to_owned(),
+        target: row.text(4)?.to_owned(),
+        namespace: row.optional_text(5)?,
+        outcome,
+        detail: row.text(9)?.to_owned(),
+    };
+    Ok(AuditRecord { id: row.int(0)?, at: Timestamp(row.int(1)?), entry })
+}
+
+/// `AuditLog::make_room_for_audit`: partitions of ten million records, two ahead.
+pub(crate) struct MakeRoom;
+
+#[async_trait]
+impl Transaction for MakeRoom {
+    type Output = u64;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
+        if on.dialect() == Dialect::Sqlite {
+            return Ok(0);
+        }
+        let sql = "SELECT make_room_for_audit(10000000, 20000000)";
+        let rows = on.query(sql, &[]).await?;
+        rows.first().map_or(Ok(0), |row| row.size(0))
+    }
+}
+
+/// `AuditLog::expire_audit`
+pub(crate) struct Expire {
+    pub(crate) age: Duration,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for Expire {
+    type Output = u64;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
+        let before = on.now().await?.before(self.age);
+        if on.dialect() == Dialect::Postgres {
+            let dropped = on.query("SELECT drop_oldest_audit($1)", arguments![before]).await?;
+            if let Some(row) = dropped.first()
+                && row.size(0)? > 0
+            {
+                return row.size(0);
+            }
+        }
+        // Only what is older may be deleted: triggers see to that.
+        on.execute("UPDATE audit_horizon SET before = $1 WHERE before < $1", arguments![before])
+            .await?;
+        on.execute(one_by_one(on.dialect()), arguments![before, self.limit]).await
+    }
+}
+
+/// Forgets the oldest records that have no partition to go with.
+const fn one_by_one(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "DELETE FROM audit_log WHERE id IN
+                 (SELECT id FROM audit_log WHERE at < $1 ORDER BY id LIMIT $2)"
+        }
+        // Those that came while there was no partition for them.
+        Dialect::Postgres => {
+            "DELETE FROM audit_log_default WHERE id IN
+                 (SELECT id FROM audit_log_default WHERE at < $1 ORDER BY id LIMIT $2)"
+        }
+    }
+}
