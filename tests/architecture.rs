@@ -33,7 +33,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "wharf-oci",
         ],
     ),
-    ("wharf-bench", &["wharf-oci"]),
+    ("wharf-bench", &["wharf-auth", "wharf-core", "wharf-metadata", "wharf-oci"]),
     ("wharf-engines", &[]),
 ];
 
