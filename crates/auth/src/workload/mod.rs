@@ -2,5 +2,6 @@
 
 pub mod documents;
 pub mod issuer_keys;
+pub mod login;
 pub mod rules;
 pub mod verification;
