@@ -13,3 +13,5 @@ mod logins;
 mod matrix;
 #[path = "access/nodes.rs"]
 mod nodes;
+#[path = "access/workloads.rs"]
+mod workloads;

@@ -32,10 +32,16 @@ pub struct House {
     pub server: Server,
     pub registry: Registry,
     folder: TempDir,
+    settings: Vec<(&'static str, String)>,
 }
 
 impl House {
     pub fn start() -> House {
+        House::start_with(&[])
+    }
+
+    /// One with these settings as well, which its administrator has too.
+    pub fn start_with(settings: &[(&'static str, &str)]) -> House {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
         for user in ["ada", "reader", "writer", "keeper", "bob"] {
@@ -46,9 +52,11 @@ impl House {
         for (user, role) in [("reader", "read"), ("writer", "write"), ("keeper", "maintain")] {
             admin(&data, &["grant", "team", role, "--to", &format!("user:{user}")]);
         }
-        let settings = [("WHARF_ACCESS_CONTROL", "true")];
-        let server = Process::launch(&data, &settings).ready();
-        let house = House { registry: server.registry(), server, folder };
+        let mut all = vec![("WHARF_ACCESS_CONTROL", "true")];
+        all.extend_from_slice(settings);
+        let server = Process::launch(&data, &all).ready();
+        let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let house = House { registry: server.registry(), server, folder, settings };
         for visibility in ["public", "internal", "private"] {
             let repository = format!("team/{visibility}");
             house.push("ada", &repository);
@@ -64,7 +72,7 @@ impl House {
 
     /// `wharf admin …`, beside the registry that runs.
     pub fn admin(&self, arguments: &[&str]) -> String {
-        admin(&self.data(), arguments)
+        admin_with(&self.data(), &self.settings, arguments)
     }
 
     /// Pushes the image of a repository under `v1`.
@@ -143,10 +151,15 @@ pub fn bearer(token: &str) -> String {
 }
 
 fn admin(data: &Path, arguments: &[&str]) -> String {
+    admin_with(data, &[], arguments)
+}
+
+fn admin_with(data: &Path, settings: &[(&'static str, String)], arguments: &[&str]) -> String {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wharf"))
         .args(["admin", "--data"])
         .arg(data)
         .args(arguments)
+        .envs(settings.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

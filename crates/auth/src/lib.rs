@@ -1,6 +1,6 @@
 //! Who somebody is and what they may do: keys, tokens, passwords, and the decision.
 //!
-//! Nothing here knows HTTP or SQL: the token's end-point is in `wharf-http`, accounts and grants are behind the
+//! Nothing here serves HTTP or knows SQL: the token's end-point is in `wharf-http`, accounts and grants are behind the
 //! traits of [`wharf_core::metadata`].
 
 pub mod decision;
@@ -12,3 +12,4 @@ pub mod scope;
 pub mod secret;
 pub mod sign_in;
 pub mod token;
+pub mod workload;

@@ -12,7 +12,7 @@ use wharf_core::authority::{
 };
 use wharf_core::clock::{Clock, Random};
 use wharf_core::metadata::{Accounts, Change, ChangeRequest, NewToken, SecretHolder, TokenKind};
-use wharf_core::permissions::{AccountName, Actions, Caller, Principal, Rights};
+use wharf_core::permissions::{AccountName, Actions, Caller, Principal, Rights, RobotName};
 use wharf_oci::RepositoryName;
 
 use crate::decision;
@@ -21,6 +21,8 @@ use crate::password::{HashError, Password, Passwords};
 use crate::scope;
 use crate::secret::{MachineSecret, SecretKind};
 use crate::token::{self, Authority, Verifier};
+use crate::workload::login::{Trusted, WorkloadLogins};
+use crate::workload::verification::Workloads;
 
 /// How long a refresh token works.
 const REFRESH_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -64,17 +66,21 @@ pub struct SignIn {
     pub clock: Arc<dyn Clock>,
     /// The chance in them.
     pub random: Arc<dyn Random>,
+    /// Logs workloads in, where issuers are trusted.
+    pub workloads: Option<WorkloadLogins>,
 }
 
 /// Who signed in, and what their secret narrows that to.
 struct SignedIn {
     principal: Principal,
     most: Option<Narrowing>,
+    /// The workload that stands for the robot, where one does.
+    workload: Option<Trusted>,
 }
 
 impl SignedIn {
     const fn fully(principal: Principal) -> Self {
-        Self { principal, most: None }
+        Self { principal, most: None, workload: None }
     }
 
     /// Whether the secret narrows nothing.
@@ -92,7 +98,7 @@ impl SignedIn {
 
 impl From<SecretHolder> for SignedIn {
     fn from(holder: SecretHolder) -> Self {
-        Self { principal: holder.principal, most: Some(holder.most) }
+        Self { principal: holder.principal, most: Some(holder.most), workload: None }
     }
 }
 
@@ -109,7 +115,7 @@ impl TokenIssuer for SignIn {
         let keys = self.keys.current();
         let issued = token::issue(
             &keys,
-            &self.authority,
+            &self.authority_for(&signed_in)?,
             &signed_in.principal,
             &rights,
             &*self.clock,
@@ -117,8 +123,13 @@ impl TokenIssuer for SignIn {
         );
         let issued = issued.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let refresh = match (&signed_in, &request.login) {
-            (SignedIn { principal: Principal::User(user), most: None }, _) if request.offline => {
+            (SignedIn { principal: Principal::User(user), most: None, .. }, _)
+                if request.offline =>
+            {
                 Some(self.refresh_token(user, &request.client).await?)
+            }
+            (SignedIn { workload: Some(workload), .. }, _) if request.offline => {
+                self.workload_refresh_token(workload).await?
             }
             // The same one goes on, as clients expect that keep it.
             (_, Some(Login::RefreshToken(token))) => Some(token.clone()),
@@ -143,6 +154,7 @@ impl SignIn {
     async fn sign_in(&self, login: &Login) -> Result<SignedIn, TokenRefusal> {
         let (name, secret) = match login {
             Login::Name { name, secret } => (name, secret),
+            Login::Workload { robot, token } => return self.workload(robot, token).await,
             Login::RefreshToken(secret) => return self.refreshed(secret).await,
         };
         if let Some((kind, secret)) = MachineSecret::recognise(secret.expose()) {
@@ -153,6 +165,10 @@ impl SignIn {
             let holder = holder.filter(|it| it.kind != Some(TokenKind::Refresh));
             let holder = holder.filter(|it| is_called(&it.principal, name));
             return holder.map(SignedIn::from).ok_or(TokenRefusal::Login);
+        }
+        // Robots have no passwords, so that this is a workload's token or nothing.
+        if name.parse::<RobotName>().is_ok() && Workloads::recognises(secret.expose()) {
+            return self.workload(name, secret).await;
         }
         let known = name.parse::<AccountName>().ok();
         let user = match known {
@@ -173,9 +189,46 @@ impl SignIn {
             Some((SecretKind::RefreshToken, secret)) => secret,
             _ => return Err(TokenRefusal::Login),
         };
-        let holder = self.accounts.find_secret(secret.hash()).await?;
-        let holder = holder.filter(|it| it.kind == Some(TokenKind::Refresh));
-        holder.map(SignedIn::from).ok_or(TokenRefusal::Login)
+        if let Some(holder) = self.accounts.find_secret(secret.hash()).await? {
+            let is_refresh = holder.kind == Some(TokenKind::Refresh);
+            return is_refresh.then(|| holder.into()).ok_or(TokenRefusal::Login);
+        }
+        let robot = match &self.workloads {
+            Some(workloads) => workloads.refreshed(&secret).await?,
+            None => None,
+        };
+        let robot = robot.ok_or(TokenRefusal::Login)?;
+        Ok(SignedIn::fully(Principal::Robot(robot)))
+    }
+
+    async fn workload(&self, name: &str, token: &Secret) -> Result<SignedIn, TokenRefusal> {
+        let workloads = self.workloads.as_ref().ok_or(TokenRefusal::Login)?;
+        let robot: RobotName = name.parse().map_err(|_| TokenRefusal::Login)?;
+        let trusted = workloads.log_in(&robot, token).await?.ok_or(TokenRefusal::Login)?;
+        let principal = Principal::Robot(robot);
+        Ok(SignedIn { principal, most: None, workload: Some(trusted) })
+    }
+
+    async fn workload_refresh_token(
+        &self,
+        trusted: &Trusted,
+    ) -> Result<Option<Secret>, TokenRefusal> {
+        let workloads = self.workloads.as_ref().ok_or(TokenRefusal::Login)?;
+        Ok(workloads.refresh_token(trusted, &*self.random).await?)
+    }
+
+    /// What is signed for somebody lives no longer than what they logged in by.
+    fn authority_for(&self, signed_in: &SignedIn) -> Result<Authority, TokenRefusal> {
+        let mut authority = self.authority.clone();
+        if let Some(workload) = &signed_in.workload {
+            let now = u64::try_from(self.clock.now().0 / 1_000_000).unwrap_or_default();
+            let left = Duration::from_secs(workload.expires_at.saturating_sub(now));
+            authority.life = authority.life.min(left);
+            if left.is_zero() {
+                return Err(TokenRefusal::Login);
+            }
+        }
+        Ok(authority)
     }
 
     /// Of what is wanted, what may be had. What is left out looks like what is not there.

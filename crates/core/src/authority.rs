@@ -56,6 +56,13 @@ pub enum Login {
         /// The password, personal token or robot secret.
         secret: Secret,
     },
+    /// With the token of another issuer, by which a workload stands for a robot.
+    Workload {
+        /// `namespace+robot`.
+        robot: String,
+        /// The token.
+        token: Secret,
+    },
     /// By what an earlier login left.
     RefreshToken(Secret),
 }

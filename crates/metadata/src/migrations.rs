@@ -46,6 +46,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0005_management.sqlite.sql"),
         postgres: include_str!("../migrations/0005_management.postgres.sql"),
     },
+    Migration {
+        version: 8,
+        name: "trust",
+        sqlite: include_str!("../migrations/0008_trust.sqlite.sql"),
+        postgres: include_str!("../migrations/0008_trust.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -5,3 +5,4 @@ mod forged;
 mod rotation;
 mod sign_in;
 mod stand;
+mod workloads;

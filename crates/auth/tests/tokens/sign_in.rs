@@ -52,6 +52,7 @@ impl House {
             passwords,
             clock,
             random: Arc::new(SystemRandom),
+            workloads: None,
         };
         let house = Self { accounts, sign_in, tokens, _folders: (data, keys) };
         house.change(user).await;

@@ -9,16 +9,17 @@ mod manifests;
 mod memberships;
 mod repositories;
 mod tags;
+mod trust;
 mod uploads;
 
 pub use accounts::{
     AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
     DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, ManifestRecord,
-    Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewUser, Once, Page, Refusal,
-    RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RenameRepository, RepositoryFilter,
-    RepositoryRecord, RobotRecord, SecretHolder, SetPassword, SetVisibility, SignUp, Subject,
-    TagRecord, TokenId, TokenKind, TokenRecord, UpdateNamespace, UpdateRobot, UpdateUser, User,
-    UserFilter, Viewer,
+    Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser, Once, Page,
+    Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
+    RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, SetPassword,
+    SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind, TokenRecord, UpdateNamespace,
+    UpdateRobot, UpdateUser, User, UserFilter, Viewer,
 };
 pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditRecord};
 pub use event_log::{
@@ -33,6 +34,7 @@ pub use manifests::{
 pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
 pub use repositories::Repositories;
 pub use tags::{DeleteTag, Precondition, Tags};
+pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
 pub use uploads::{
     FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
     Uploads,

@@ -18,6 +18,11 @@ use crate::body::Body;
 /// The longest form in bytes.
 const LONGEST_FORM: u64 = 16 << 10;
 
+/// The grant of a token exchange (RFC 8693, section 2.1), and the kinds of tokens that may be exchanged (section 3).
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
+const ID_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:id_token";
+
 /// `GET` and `POST /token`
 pub(super) async fn issue(mut call: Call) -> Result<Response<Body>, Failure> {
     let request = if call.head.method == Method::POST {
@@ -74,7 +79,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Failure> {
     Ok(Some((name.to_owned(), secret.to_owned())))
 }
 
-/// All is in the form (RFC 6749, sections 4.3 and 6).
+/// All is in the form (RFC 6749, sections 4.3 and 6; RFC 8693).
 fn of_form(form: &str) -> Result<TokenRequest, Failure> {
     // In a form a plus is a space.
     let form = form.replace('+', "%20");
@@ -86,9 +91,21 @@ fn of_form(form: &str) -> Result<TokenRequest, Failure> {
             let secret = Secret::new(required("password")?);
             Login::Name { name: required("username")?, secret }
         }
+        TOKEN_EXCHANGE => {
+            let of_type = required("subject_token_type")?;
+            if ![JWT_TYPE, ID_TOKEN_TYPE].contains(&of_type.as_str()) {
+                return Err(malformed(
+                    "the subject_token_type must be that of a jwt or an id_token",
+                ));
+            }
+            let token = Secret::new(required("subject_token")?);
+            Login::Workload { robot: required("username")?, token }
+        }
         "refresh_token" => Login::RefreshToken(Secret::new(required("refresh_token")?)),
         other => {
-            let message = format!("the grant_type {other:?} is not password or refresh_token");
+            let message = format!(
+                "the grant_type {other:?} is not password, refresh_token or token-exchange"
+            );
             return Err(malformed(message));
         }
     };

@@ -19,6 +19,7 @@ mod reserving;
 pub(crate) mod samples;
 pub(crate) mod stand;
 mod tags;
+mod trust;
 mod uploads;
 
 pub use accounts::*;
@@ -37,6 +38,7 @@ pub use repositories::*;
 pub use reserving::*;
 pub use stand::{HandClock, Inspect, Stand};
 pub use tags::*;
+pub use trust::*;
 pub use uploads::*;
 
 /// Makes a test of each rule. `$make` is an async function without arguments that gives new, empty metadata,
@@ -71,6 +73,10 @@ macro_rules! metadata_contract {
             the_audit_log_is_found_by_what_it_says
             the_audit_log_is_only_added_to_until_it_is_old
             a_change_under_a_key_happens_once
+            // Trust.
+            a_rule_is_in_force_for_its_robot_and_issuer_alone
+            a_robot_has_only_so_many_rules
+            what_a_workload_got_ends_with_time_rule_and_robot
             // Memberships.
             a_blob_is_found_only_where_it_is_held
             a_mount_takes_from_its_sources_alone

@@ -13,7 +13,7 @@ use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
     AccountChange, Accounts, AuditLog, Change, ChangeRequest, CommitManifest, CommitOutcome,
     DeleteManifest, DeleteOutcome, DeleteTag, Directory, EventLog, FinishOutcome, FinishUpload,
-    Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome, StartUpload,
+    Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome, StartUpload, TrustRules,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -68,6 +68,7 @@ pub struct Stand {
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) audit: Arc<dyn AuditLog>,
+    pub(crate) trust: Arc<dyn TrustRules>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -75,15 +76,22 @@ pub struct Stand {
 impl Stand {
     /// A stand for new, empty metadata.
     pub fn new(
-        metadata: impl Metadata + Jobs + EventLog + Epochs + Accounts + Directory + AuditLog,
+        metadata: impl Metadata
+        + Jobs
+        + EventLog
+        + Epochs
+        + Accounts
+        + Directory
+        + AuditLog
+        + TrustRules,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
         let all = Arc::new(metadata);
         let (metadata, jobs, events) = (all.clone(), all.clone(), all.clone());
         let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
-        let (directory, audit) = (all.clone(), all);
-        Self { metadata, jobs, events, epochs, accounts, directory, audit, clock, inspect }
+        let (directory, audit, trust) = (all.clone(), all.clone(), all);
+        Self { metadata, jobs, events, epochs, accounts, directory, audit, trust, clock, inspect }
     }
 
     /// Makes a change in the name of `user:ada`.

@@ -1,6 +1,8 @@
 //! `wharf admin`: accounts and grants, made in the database itself. For the first start and for operators; it asks
 //! nobody who is asking.
 
+mod trust;
+
 use std::io::{Read, Write, stdin, stdout};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +83,12 @@ enum AdminCommand {
         /// After how many days it stops working
         #[arg(long)]
         days: Option<u16>,
+        /// Give it no secret that anybody knows: trust rules stand for it
+        #[arg(long)]
+        no_secret: bool,
     },
+    /// Have tokens of a CI system or cluster stand for a robot; without --issuer or --remove, list what does
+    Trust(trust::Trust),
     /// Make a personal token of a user
     Token {
         user: AccountName,
@@ -163,8 +170,11 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
     warn(&loaded);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let accounts = wiring::metadata::for_accounts(&loaded.config).await?;
-        run(&accounts, &admin.command).await
+        let stores = wiring::metadata::for_accounts(&loaded.config).await?;
+        if let AdminCommand::Trust(trust) = &admin.command {
+            return trust.run(&stores, &loaded.config).await;
+        }
+        run(&stores.accounts, &admin.command).await
     })
 }
 
@@ -213,13 +223,14 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
             let namespace = namespace.clone();
             change(accounts, RemoveGrant { namespace, subject, pattern }, "grant").await
         }
-        AdminCommand::Robot { name, days } => {
+        AdminCommand::Robot { name, days, no_secret } => {
             let secret = MachineSecret::new(SecretKind::RobotSecret, &SystemRandom);
             let (secret_hash, expires_at) = (secret.hash(), days.map(expiry));
             let robot = NewRobot { name: name.clone(), secret_hash, expires_at };
             change(accounts, robot, &format!("robot {name}")).await?;
-            Ok(writeln!(stdout(), "{}", secret.expose())?)
+            print_password((!no_secret).then_some(secret.expose()))
         }
+        AdminCommand::Trust(_) => Ok(()),
         AdminCommand::Token { user, role, on, days } => {
             let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
             let token = NewToken {

@@ -6,11 +6,12 @@ mod cache;
 mod delivery;
 pub mod metadata;
 pub mod metrics;
+pub mod workloads;
 
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
-use wharf_core::metadata::{Accounts, EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{Accounts, EventLog, Jobs, KeepEvents, TrustRules};
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
 use wharf_http::origin::{IpNet, Origin};
@@ -26,6 +27,7 @@ pub struct Node {
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
     pub accounts: Arc<dyn Accounts>,
+    pub trust: Arc<dyn TrustRules>,
     /// What only metrics look at.
     pub watched: metrics::Watched,
 }
@@ -58,7 +60,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         queue: Arc::default(),
     };
     let (jobs, events, accounts) = (stores.jobs, stores.events, stores.accounts);
-    Ok(Node { registry, jobs, events, accounts, watched })
+    Ok(Node { registry, jobs, events, accounts, trust: stores.trust, watched })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.

@@ -18,6 +18,7 @@ mod role;
 mod rules;
 mod several;
 mod table;
+mod workloads;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -18,6 +18,7 @@ use super::problem::Problem;
 use super::quantity::{Bytes, Count, Period, Ratio, Timeout};
 use super::role::Role;
 use super::several::{List, Optional};
+use super::workloads::{IssuerFile, IssuerUrl};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -145,6 +146,18 @@ settings! {
         /// Where other nodes issue tokens, if this one does not: what stands before `/token`.
         token_url: Optional<ExternalUrl> = ""
             => "empty, or a URL without a path, such as https://auth.example.com";
+    }
+
+    /// Workloads that log in by tokens of other issuers, such as CI systems and clusters.
+    workloads: Workloads {
+        /// Whose tokens may stand for robots: each as its tokens name it in `iss`. Keys are found by discovery.
+        issuers: List<IssuerUrl> = ""
+            => "https URLs with commas between them, such as https://token.actions.githubusercontent.com";
+        /// The keys of issuers that cannot be reached, as JWK sets; the issuers need not be named again.
+        jwks_files: List<IssuerFile> = ""
+            => "ISSUER=FILE, or several with commas between them, such as https://k8s.example.com=/etc/wharf/k8s.json";
+        /// How long a workload goes on after one login: what it refreshes by ends then.
+        token_life: Period<60_000, { 24 * HOUR }> = "1h" => "a time from 1m to 24h, such as 1h";
     }
 
     /// What the registry takes and gives.

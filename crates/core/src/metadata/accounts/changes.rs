@@ -6,7 +6,7 @@ use wharf_oci::{NamePattern, RepositoryName};
 
 use crate::access::{Narrowing, Role, Visibility};
 use crate::clock::Timestamp;
-use crate::metadata::TokenId;
+use crate::metadata::{Conditions, TokenId};
 use crate::operation::{Operation, Requirement};
 use crate::permissions::{AccountName, RobotName};
 
@@ -310,6 +310,30 @@ changes! {
     requires Requirement::Namespace(&it.name.namespace, Role::Admin); {
         /// Which.
         name: RobotName,
+    }
+    /// Has tokens of an issuer stand for a robot.
+    NewTrustRule, "create_trust_rule", "trust.create", |it| format!("robot:{}", it.robot),
+    Some(it.robot.namespace.to_string()), words!(
+        "issuer" = Some(&it.issuer), "audience" = Some(&it.audience),
+        "conditions" = Some(it.conditions.to_string().replace('\n', ",")),
+    ), requires Requirement::Namespace(&it.robot.namespace, Role::Admin); {
+        /// Which robot.
+        robot: RobotName,
+        /// Who signs them. Whether anybody of that name is trusted at all, the settings say.
+        issuer: String,
+        /// For whom they must be.
+        audience: String,
+        /// What they must say.
+        conditions: Conditions,
+    }
+    /// Takes a trust rule away, and ends what workloads got by it.
+    RemoveTrustRule, "delete_trust_rule", "trust.delete", |it| format!("robot:{}", it.robot),
+    Some(it.robot.namespace.to_string()), words!("rule" = Some(it.id)),
+    requires Requirement::Namespace(&it.robot.namespace, Role::Admin); {
+        /// Of which robot.
+        robot: RobotName,
+        /// Its number.
+        id: i64,
     }
     /// Makes a user's token.
     NewToken, "create_token", "token.create", |it| format!("user:{}", it.user), Some(it.user.to_string()),

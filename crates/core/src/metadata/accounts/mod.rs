@@ -13,9 +13,9 @@ use crate::permissions::{AccountName, Principal};
 
 pub use changes::{
     AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
-    DeleteUser, Invite, NewGrant, NewRobot, NewToken, NewUser, RemoveGrant, RemoveMember,
-    RemoveRobot, RemoveToken, RenameRepository, SetPassword, SetVisibility, SignUp, Subject,
-    TokenKind, UpdateNamespace, UpdateRobot, UpdateUser,
+    DeleteUser, Invite, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser, RemoveGrant,
+    RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository, SetPassword,
+    SetVisibility, SignUp, Subject, TokenKind, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
@@ -66,6 +66,9 @@ pub enum Refusal {
     /// No invitation has that secret, or not any more.
     #[error("the invitation is not known, was used, or has expired")]
     NoInvitation,
+    /// The robot has as many trust rules as it may have.
+    #[error("the robot has 50 trust rules already")]
+    TooManyRules,
     /// The same key came with another request before.
     #[error("the Idempotency-Key was used with another request before")]
     KeyReused,

@@ -9,6 +9,7 @@ mod repositories;
 pub(crate) mod secrets;
 mod sign_up;
 mod teams;
+pub(crate) mod trust;
 pub(crate) mod upkeep;
 pub(crate) mod users;
 
@@ -48,6 +49,8 @@ impl Apply for AccountChange {
             Self::NewRobot(change) => change.apply(on, by).await,
             Self::UpdateRobot(change) => change.apply(on, by).await,
             Self::RemoveRobot(change) => change.apply(on, by).await,
+            Self::NewTrustRule(change) => change.apply(on, by).await,
+            Self::RemoveTrustRule(change) => change.apply(on, by).await,
             Self::NewToken(change) => change.apply(on, by).await,
             Self::RemoveToken(change) => change.apply(on, by).await,
             Self::SetVisibility(change) => change.apply(on, by).await,

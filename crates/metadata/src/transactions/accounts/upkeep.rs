@@ -28,6 +28,11 @@ impl Transaction for Forget {
                 now,
             ),
             (
+                "DELETE FROM workload_tokens WHERE secret_hash IN
+                     (SELECT secret_hash FROM workload_tokens WHERE expires_at <= $1 LIMIT $2)",
+                now,
+            ),
+            (
                 "DELETE FROM invitations WHERE secret_hash IN
                      (SELECT secret_hash FROM invitations WHERE expires_at <= $1 LIMIT $2)",
                 now,

@@ -11,10 +11,11 @@ use wharf_auth::password::Passwords;
 use wharf_auth::sign_in::{SignIn, Tokens};
 use wharf_auth::token::Authority;
 use wharf_core::clock::{SystemClock, SystemRandom};
-use wharf_core::metadata::Accounts;
+use wharf_core::metadata::{Accounts, TrustRules};
 use wharf_core::permissions::{AsGranted, Everyone, Permissions};
 use wharf_http::api::Access;
 
+use super::workloads;
 use crate::config::{Config, Role};
 
 /// How often the folder of keys is looked at.
@@ -29,7 +30,11 @@ pub fn permissions(config: &Config) -> Arc<dyn Permissions> {
 }
 
 /// Who verifies and who issues tokens; `None` where everyone is served.
-pub fn open(config: &Config, accounts: Arc<dyn Accounts>) -> anyhow::Result<Option<Access>> {
+pub fn open(
+    config: &Config,
+    accounts: Arc<dyn Accounts>,
+    trust: Arc<dyn TrustRules>,
+) -> anyhow::Result<Option<Access>> {
     if !config.access.control {
         return Ok(None);
     }
@@ -56,8 +61,9 @@ pub fn open(config: &Config, accounts: Arc<dyn Accounts>) -> anyhow::Result<Opti
     let issuer = if issues {
         let passwords = Passwords::new(HASHES_AT_ONCE)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        let keys = Arc::clone(&keys);
-        Some(Arc::new(SignIn { accounts, keys, authority, passwords, clock, random }) as _)
+        let (keys, workloads) = (Arc::clone(&keys), workloads::open(config, trust)?);
+        let sign_in = SignIn { accounts, keys, authority, passwords, clock, random, workloads };
+        Some(Arc::new(sign_in) as _)
     } else {
         None
     };

@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
-use wharf_core::metadata::{Accounts, EventLog, Jobs, LastKnown, Metadata};
+use wharf_core::metadata::{Accounts, EventLog, Jobs, LastKnown, Metadata, TrustRules};
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
 };
@@ -32,19 +32,23 @@ pub struct Stores {
     pub events: Arc<dyn EventLog>,
     pub epochs: Arc<dyn Epochs>,
     pub accounts: Arc<dyn Accounts>,
+    pub trust: Arc<dyn TrustRules>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
 
 impl Stores {
-    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts>(database: Arc<D>) -> Stores {
+    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts + TrustRules>(
+        database: Arc<D>,
+    ) -> Stores {
         Stores {
             metadata: Arc::clone(&database) as _,
             last_known: None,
             jobs: Arc::clone(&database) as _,
             events: Arc::clone(&database) as _,
             epochs: Arc::clone(&database) as _,
-            accounts: database,
+            accounts: Arc::clone(&database) as _,
+            trust: database,
             connections: None,
         }
     }
@@ -90,12 +94,12 @@ pub async fn beside_others(config: &Config) -> anyhow::Result<Stores> {
 }
 
 /// The accounts, for whoever makes them by hand: before the first start as well, which then finds the database.
-pub async fn for_accounts(config: &Config) -> anyhow::Result<Arc<dyn Accounts>> {
+pub async fn for_accounts(config: &Config) -> anyhow::Result<Stores> {
     if matches!(config.database.url, DatabaseUrl::DataFolder) && !sqlite_file(config).exists() {
         // Made and recognised as a data folder, then left to whoever serves it.
         drop(DataFolder::open(config.data.folder.as_ref())?);
     }
-    Ok(open(config).await?.accounts)
+    open(config).await
 }
 
 /// Brings the schema up to date and returns the versions that were applied to a PostgreSQL database. A SQLite
