@@ -40,6 +40,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0004_access.sqlite.sql"),
         postgres: include_str!("../migrations/0004_access.postgres.sql"),
     },
+    Migration {
+        version: 7,
+        name: "identities",
+        sqlite: include_str!("../migrations/0007_identities.sqlite.sql"),
+        postgres: include_str!("../migrations/0007_identities.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod event_log;
+mod identities;
 mod jobs;
 mod last_known;
 mod manifests;
@@ -15,6 +16,10 @@ pub use accounts::{
 };
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
+};
+pub use identities::{
+    ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,
+    NoExternalName, ProviderGroup, ProviderName, SignInOutcome,
 };
 pub use jobs::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use last_known::LastKnown;

@@ -5,6 +5,7 @@ mod accounts;
 mod committing;
 mod event_log;
 mod histories;
+mod identities;
 mod jobs;
 mod linearizability;
 mod memberships;
@@ -24,6 +25,7 @@ pub use accounts::*;
 pub use committing::*;
 pub use event_log::*;
 pub use histories::*;
+pub use identities::*;
 pub use jobs::*;
 pub use memberships::*;
 pub use operating::*;
@@ -63,6 +65,19 @@ macro_rules! metadata_contract {
             a_robots_new_secret_ends_the_old_one
             another_password_ends_what_refreshes
             a_new_repository_is_as_visible_as_its_namespace_says
+            // External identities.
+            a_new_identity_becomes_a_user_with_a_namespace
+            an_identity_is_its_user_whatever_they_are_called
+            nobody_gets_an_account_by_its_name_or_address
+            nobody_is_called_like_repositories_without_an_owner
+            an_unknown_identity_makes_nobody_where_none_may_be_made
+            a_disabled_user_signs_in_nowhere
+            a_sign_in_replaces_the_groups_of_its_provider_alone
+            a_team_has_the_members_of_its_groups
+            a_member_by_hand_stays_when_the_group_is_lost
+            an_identity_is_linked_to_one_user_and_unlinked_with_its_groups
+            a_sign_in_that_tells_nothing_new_writes_nothing
+            many_first_sign_ins_at_once_make_one_user
             // Memberships.
             a_blob_is_found_only_where_it_is_held
             a_mount_takes_from_its_sources_alone

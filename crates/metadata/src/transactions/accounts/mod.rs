@@ -2,7 +2,9 @@
 
 pub(crate) mod facts;
 pub(crate) mod grants;
+pub(crate) mod identities;
 pub(crate) mod secrets;
+pub(crate) mod sign_in;
 pub(crate) mod users;
 
 use wharf_core::metadata::Change;

@@ -10,7 +10,7 @@ use super::{changed, grants, namespace, team, user};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 /// A new namespace's row; `None` where somebody has the name.
-async fn new_namespace(
+pub(super) async fn new_namespace(
     on: &mut dyn Statements,
     name: &AccountName,
     kind: &str,
