@@ -6,6 +6,7 @@ pub mod access;
 pub mod assembly_line;
 pub mod authority;
 pub mod blobs;
+pub mod browser;
 pub mod cache;
 pub mod clock;
 pub mod delivery;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod identities;
+mod sessions;
 
 use std::time::Duration;
 

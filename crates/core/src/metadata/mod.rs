@@ -1,6 +1,7 @@
 //! The seam to the database, a trait a noun. One method is one whole transaction, named by its intent.
 
 mod accounts;
+mod device_logins;
 mod event_log;
 mod identities;
 mod jobs;
@@ -8,11 +9,16 @@ mod last_known;
 mod manifests;
 mod memberships;
 mod repositories;
+mod sessions;
 mod tags;
 mod uploads;
 
 pub use accounts::{
     Accounts, Change, NewGrant, NewRobot, NewToken, NewUser, SecretHolder, Subject, TokenKind, User,
+};
+pub use device_logins::{
+    DeviceAnswer, DeviceFind, DeviceLogins, DevicePoll, DeviceStart, MOST_OF_ADDRESS, MOST_TRIES,
+    NewDeviceLogin, NoUserCode, UserCode, WaitingDevice,
 };
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
@@ -29,6 +35,7 @@ pub use manifests::{
 };
 pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
 pub use repositories::Repositories;
+pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
 pub use tags::{DeleteTag, Precondition, Tags};
 pub use uploads::{
     FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,

@@ -17,6 +17,7 @@ mod removing;
 mod repositories;
 mod reserving;
 pub(crate) mod samples;
+mod sessions;
 pub(crate) mod stand;
 mod tags;
 mod uploads;
@@ -35,6 +36,7 @@ pub use referrers::*;
 pub use removing::*;
 pub use repositories::*;
 pub use reserving::*;
+pub use sessions::*;
 pub use stand::{HandClock, Inspect, Stand};
 pub use tags::*;
 pub use uploads::*;
@@ -78,6 +80,17 @@ macro_rules! metadata_contract {
             an_identity_is_linked_to_one_user_and_unlinked_with_its_groups
             a_sign_in_that_tells_nothing_new_writes_nothing
             many_first_sign_ins_at_once_make_one_user
+            // Sessions and device logins.
+            a_session_is_found_by_its_secret_alone
+            a_session_ends_unused_or_old
+            sessions_end_with_a_logout_a_disabling_or_another_password
+            sessions_by_a_provider_end_with_its_identity
+            a_user_has_a_bounded_number_of_sessions
+            a_device_gets_a_token_once_its_person_lets_it_in
+            a_device_that_was_not_let_in_gets_nothing
+            a_device_that_asks_too_often_is_slowed_down
+            codes_are_tried_a_few_times
+            an_address_has_a_bounded_number_of_devices_that_wait
             // Memberships.
             a_blob_is_found_only_where_it_is_held
             a_mount_takes_from_its_sources_alone

@@ -11,9 +11,9 @@ use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
-    Accounts, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
-    FinishOutcome, FinishUpload, Identities, Jobs, Metadata, Precondition, ReserveBlob,
-    ReserveOutcome, StartUpload,
+    Accounts, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag,
+    DeviceLogins, EventLog, FinishOutcome, FinishUpload, Identities, Jobs, Metadata, Precondition,
+    ReserveBlob, ReserveOutcome, Sessions, StartUpload,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -64,6 +64,8 @@ pub struct Stand {
     pub(crate) epochs: Arc<dyn Epochs>,
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) identities: Arc<dyn Identities>,
+    pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) devices: Arc<dyn DeviceLogins>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -71,15 +73,33 @@ pub struct Stand {
 impl Stand {
     /// A stand for new, empty metadata.
     pub fn new(
-        metadata: impl Metadata + Jobs + EventLog + Epochs + Accounts + Identities,
+        metadata: impl Metadata
+        + Jobs
+        + EventLog
+        + Epochs
+        + Accounts
+        + Identities
+        + Sessions
+        + DeviceLogins,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
         let all = Arc::new(metadata);
         let (metadata, jobs, events) = (all.clone(), all.clone(), all.clone());
         let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
-        let identities = all;
-        Self { metadata, jobs, events, epochs, accounts, identities, clock, inspect }
+        let (identities, sessions, devices) = (all.clone(), all.clone(), all);
+        Self {
+            metadata,
+            jobs,
+            events,
+            epochs,
+            accounts,
+            identities,
+            sessions,
+            devices,
+            clock,
+            inspect,
+        }
     }
 
     /// Rows, each as its columns joined by spaces.

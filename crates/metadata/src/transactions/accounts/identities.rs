@@ -53,6 +53,8 @@ impl Transaction for Unlink {
         let gone = on.execute(sql, arguments![user, provider]).await?;
         let sql = "DELETE FROM user_groups WHERE user_id = $1 AND provider = $2";
         on.execute(sql, arguments![user, provider]).await?;
+        let sql = "DELETE FROM sessions WHERE user_id = $1 AND provider = $2";
+        on.execute(sql, arguments![user, provider]).await?;
         Ok(changed(gone))
     }
 }

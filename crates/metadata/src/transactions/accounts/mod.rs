@@ -1,9 +1,11 @@
 //! Accounts: users and namespaces, teams and grants, secrets, and the facts of a decision.
 
+pub(crate) mod device_logins;
 pub(crate) mod facts;
 pub(crate) mod grants;
 pub(crate) mod identities;
 pub(crate) mod secrets;
+pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod users;
 

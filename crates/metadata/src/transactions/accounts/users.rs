@@ -6,6 +6,7 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{Change, NewGrant, NewUser, Subject, User};
 use wharf_core::permissions::AccountName;
 
+use super::sessions::END_SESSIONS;
 use super::{changed, grants, namespace, team, user};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
@@ -108,6 +109,7 @@ impl Transaction for SetPassword {
         let set = on.execute(sql, arguments![self.hash.as_str(), self.name.as_str()]).await?;
         // Whoever knew the old password may have got these with it.
         on.execute(END_REFRESHING, arguments![self.name.as_str()]).await?;
+        on.execute(END_SESSIONS, arguments![self.name.as_str()]).await?;
         Ok(changed(set))
     }
 }
@@ -132,6 +134,7 @@ impl Transaction for SetDisabled {
         let set = on.execute(sql, arguments![at, self.name.as_str()]).await?;
         if self.disabled {
             on.execute(END_REFRESHING, arguments![self.name.as_str()]).await?;
+            on.execute(END_SESSIONS, arguments![self.name.as_str()]).await?;
         }
         Ok(changed(set))
     }
