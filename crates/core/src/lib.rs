@@ -7,6 +7,7 @@ pub mod actor;
 pub mod assembly_line;
 pub mod authority;
 pub mod blobs;
+pub mod browser;
 pub mod cache;
 pub mod clock;
 pub mod delivery;

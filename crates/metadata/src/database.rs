@@ -1,6 +1,8 @@
 //! The traits of the core on any engine: each method hands one transaction to it.
 
 mod accounts;
+mod identities;
+mod sessions;
 mod trust;
 
 use std::time::Duration;

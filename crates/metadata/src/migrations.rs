@@ -47,6 +47,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0005_management.postgres.sql"),
     },
     Migration {
+        version: 7,
+        name: "identities",
+        sqlite: include_str!("../migrations/0007_identities.sqlite.sql"),
+        postgres: include_str!("../migrations/0007_identities.postgres.sql"),
+    },
+    Migration {
         version: 8,
         name: "trust",
         sqlite: include_str!("../migrations/0008_trust.sqlite.sql"),

@@ -2,12 +2,15 @@
 
 mod accounts;
 mod audit;
+mod device_logins;
 mod event_log;
+mod identities;
 mod jobs;
 mod last_known;
 mod manifests;
 mod memberships;
 mod repositories;
+mod sessions;
 mod tags;
 mod trust;
 mod uploads;
@@ -22,8 +25,16 @@ pub use accounts::{
     UpdateRobot, UpdateUser, User, UserFilter, Viewer,
 };
 pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditRecord};
+pub use device_logins::{
+    DeviceAnswer, DeviceFind, DeviceLogins, DevicePoll, DeviceStart, MOST_OF_ADDRESS, MOST_TRIES,
+    NewDeviceLogin, NoUserCode, UserCode, WaitingDevice,
+};
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
+};
+pub use identities::{
+    ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,
+    NoExternalName, ProviderGroup, ProviderName, SignInOutcome,
 };
 pub use jobs::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use last_known::LastKnown;
@@ -33,6 +44,7 @@ pub use manifests::{
 };
 pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
 pub use repositories::Repositories;
+pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
 pub use tags::{DeleteTag, Precondition, Tags};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
 pub use uploads::{

@@ -7,7 +7,7 @@ use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     AddMember, Change, CreateOrganization, CreateTeam, NewGrant, NewRobot, NewToken, NewUser, Page,
     RemoveGrant, RemoveMember, RemoveToken, SecretHolder, SetPassword, SetVisibility, Subject,
-    TokenKind, UpdateNamespace, UpdateUser, UserFilter,
+    TokenKind, UpdateNamespace, UserFilter,
 };
 use wharf_core::permissions::{AccountName, Principal};
 
@@ -40,11 +40,6 @@ async fn people(stand: &Stand) {
 
 async fn organization(stand: &Stand, name: &str, owner: &str) -> Change {
     stand.change(CreateOrganization { name: account(name), owner: account(owner) }).await
-}
-
-async fn set_disabled(stand: &Stand, name: &str, disabled: bool) -> Change {
-    let (name, disabled) = (account(name), Some(disabled));
-    stand.change(UpdateUser { name, email: None, disabled, site_admin: None, expected: None }).await
 }
 
 async fn team(stand: &Stand, namespace: &str) -> Change {
@@ -118,13 +113,13 @@ pub async fn a_disabled_user_is_active_no_more(stand: &Stand) {
         (facts.active, facts.site_admin)
     };
     assert_eq!(active().await, (true, true));
-    let set = async |disabled| set_disabled(stand, "root", disabled).await;
+    let set = async |disabled| stand.set_disabled("root", disabled).await;
     assert_eq!(set(true).await, Change::Done);
     assert_eq!(active().await, (false, false));
     assert!(stand.accounts.find_user(account("root")).await.unwrap().unwrap().disabled);
     assert_eq!(set(false).await, Change::Done);
     assert_eq!(active().await, (true, true));
-    assert_eq!(set_disabled(stand, "nobody", true).await, Change::NotFound);
+    assert_eq!(stand.set_disabled("nobody", true).await, Change::NotFound);
     assert_eq!(facts(stand, "user:nobody", "any/thing").await, Facts::default());
 }
 
@@ -282,9 +277,9 @@ pub async fn a_secret_is_found_until_it_expires(stand: &Stand) {
     stand.clock.advance(HOUR / 2);
     assert!(holder(stand, 1).await.is_some());
     assert_eq!(used().await, [first.as_str(), "-"]);
-    set_disabled(stand, "bob", true).await;
+    stand.set_disabled("bob", true).await;
     assert_eq!(holder(stand, 1).await, None);
-    set_disabled(stand, "bob", false).await;
+    stand.set_disabled("bob", false).await;
     assert_eq!(holder(stand, 1).await, Some(expected));
     let remove = || RemoveToken { user: account("bob"), id: [2; 8] };
     assert_eq!(stand.change(remove()).await, Change::Done);
@@ -319,7 +314,7 @@ pub async fn another_password_ends_what_refreshes(stand: &Stand) {
     assert!(holder(stand, 2).await.is_some());
     assert_eq!(token(stand, "bob", TokenKind::Refresh, 3).await, Change::Done);
     for disabled in [true, false] {
-        set_disabled(stand, "bob", disabled).await;
+        stand.set_disabled("bob", disabled).await;
     }
     assert_eq!(holder(stand, 3).await, None);
 }

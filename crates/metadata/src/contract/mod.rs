@@ -6,6 +6,7 @@ mod audit;
 mod committing;
 mod event_log;
 mod histories;
+mod identities;
 mod jobs;
 mod linearizability;
 mod memberships;
@@ -17,6 +18,7 @@ mod removing;
 mod repositories;
 mod reserving;
 pub(crate) mod samples;
+mod sessions;
 pub(crate) mod stand;
 mod tags;
 mod trust;
@@ -27,6 +29,7 @@ pub use audit::*;
 pub use committing::*;
 pub use event_log::*;
 pub use histories::*;
+pub use identities::*;
 pub use jobs::*;
 pub use memberships::*;
 pub use operating::*;
@@ -36,6 +39,7 @@ pub use referrers::*;
 pub use removing::*;
 pub use repositories::*;
 pub use reserving::*;
+pub use sessions::*;
 pub use stand::{HandClock, Inspect, Stand};
 pub use tags::*;
 pub use trust::*;
@@ -77,6 +81,30 @@ macro_rules! metadata_contract {
             a_rule_is_in_force_for_its_robot_and_issuer_alone
             a_robot_has_only_so_many_rules
             what_a_workload_got_ends_with_time_rule_and_robot
+            // External identities.
+            a_new_identity_becomes_a_user_with_a_namespace
+            an_identity_is_its_user_whatever_they_are_called
+            nobody_gets_an_account_by_its_name_or_address
+            nobody_is_called_like_repositories_without_an_owner
+            an_unknown_identity_makes_nobody_where_none_may_be_made
+            a_disabled_user_signs_in_nowhere
+            a_sign_in_replaces_the_groups_of_its_provider_alone
+            a_team_has_the_members_of_its_groups
+            a_member_by_hand_stays_when_the_group_is_lost
+            an_identity_is_linked_to_one_user_and_unlinked_with_its_groups
+            a_sign_in_that_tells_nothing_new_writes_nothing
+            many_first_sign_ins_at_once_make_one_user
+            // Sessions and device logins.
+            a_session_is_found_by_its_secret_alone
+            a_session_ends_unused_or_old
+            sessions_end_with_a_logout_a_disabling_or_another_password
+            sessions_by_a_provider_end_with_its_identity
+            a_user_has_a_bounded_number_of_sessions
+            a_device_gets_a_token_once_its_person_lets_it_in
+            a_device_that_was_not_let_in_gets_nothing
+            a_device_that_asks_too_often_is_slowed_down
+            codes_are_tried_a_few_times
+            an_address_has_a_bounded_number_of_devices_that_wait
             // Memberships.
             a_blob_is_found_only_where_it_is_held
             a_mount_takes_from_its_sources_alone

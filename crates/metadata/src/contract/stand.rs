@@ -12,8 +12,9 @@ use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
     AccountChange, Accounts, AuditLog, Change, ChangeRequest, CommitManifest, CommitOutcome,
-    DeleteManifest, DeleteOutcome, DeleteTag, Directory, EventLog, FinishOutcome, FinishUpload,
-    Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome, StartUpload, TrustRules,
+    DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog, FinishOutcome,
+    FinishUpload, Identities, Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome, Sessions,
+    StartUpload, TrustRules, UpdateUser,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -69,6 +70,9 @@ pub struct Stand {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) audit: Arc<dyn AuditLog>,
     pub(crate) trust: Arc<dyn TrustRules>,
+    pub(crate) identities: Arc<dyn Identities>,
+    pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) devices: Arc<dyn DeviceLogins>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -83,21 +87,46 @@ impl Stand {
         + Accounts
         + Directory
         + AuditLog
-        + TrustRules,
+        + TrustRules
+        + Identities
+        + Sessions
+        + DeviceLogins,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
         let all = Arc::new(metadata);
         let (metadata, jobs, events) = (all.clone(), all.clone(), all.clone());
         let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
-        let (directory, audit, trust) = (all.clone(), all.clone(), all);
-        Self { metadata, jobs, events, epochs, accounts, directory, audit, trust, clock, inspect }
+        let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
+        let (identities, sessions, devices) = (all.clone(), all.clone(), all);
+        Self {
+            metadata,
+            jobs,
+            events,
+            epochs,
+            accounts,
+            directory,
+            audit,
+            trust,
+            identities,
+            sessions,
+            devices,
+            clock,
+            inspect,
+        }
     }
 
     /// Makes a change in the name of `user:ada`.
     pub(crate) async fn change(&self, change: impl Into<AccountChange>) -> Change {
         let request = ChangeRequest { change: change.into(), by: "user:ada".into(), once: None };
         self.accounts.change(request).await.unwrap()
+    }
+
+    /// Disables a user, or enables them again.
+    pub(crate) async fn set_disabled(&self, name: &str, disabled: bool) -> Change {
+        let (name, disabled) = (name.parse().unwrap(), Some(disabled));
+        let update = UpdateUser { name, email: None, disabled, site_admin: None, expected: None };
+        self.change(update).await
     }
 
     /// Rows, each as its columns joined by spaces.

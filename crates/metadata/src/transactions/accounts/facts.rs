@@ -21,7 +21,8 @@ const OF_ANYONE: &str =
     "SELECT 'repository', CAST(0 AS bigint), CAST(0 AS bigint), visibility, '', ''
      FROM repositories WHERE name = $1";
 
-/// The same, and those of a user ($2) in the namespace ($3).
+/// The same, and those of a user ($2) in the namespace ($3). The last `UNION` leaves one row of a grant that reaches them
+/// by a team twice: by hand and by a group, or by several groups.
 const OF_USER: &str =
     "SELECT 'repository', CAST(0 AS bigint), CAST(0 AS bigint), visibility, '', ''
      FROM repositories WHERE name = $1
@@ -41,6 +42,14 @@ const OF_USER: &str =
      SELECT 'grant', g.id, 0, g.role, g.pattern, t.name FROM users u
      JOIN team_members m ON m.user_id = u.id
      JOIN teams t ON t.id = m.team_id
+     JOIN namespaces n ON n.id = t.namespace_id AND n.name = $3
+     JOIN grants g ON g.namespace_id = n.id AND g.subject_kind = 'team' AND g.subject_id = t.id
+     WHERE u.name = $2
+     UNION
+     SELECT 'grant', g.id, 0, g.role, g.pattern, t.name FROM users u
+     JOIN user_groups m ON m.user_id = u.id
+     JOIN team_groups f ON f.provider = m.provider AND f.group_name = m.group_name
+     JOIN teams t ON t.id = f.team_id
      JOIN namespaces n ON n.id = t.namespace_id AND n.name = $3
      JOIN grants g ON g.namespace_id = n.id AND g.subject_kind = 'team' AND g.subject_id = t.id
      WHERE u.name = $2";

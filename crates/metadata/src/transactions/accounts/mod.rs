@@ -1,12 +1,16 @@
 //! Accounts: users and namespaces, teams and grants, secrets, and the facts of a decision. A change and what the
 //! audit log says of it are one transaction.
 
+pub(crate) mod device_logins;
 pub(crate) mod directory;
 pub(crate) mod facts;
 mod grants;
+pub(crate) mod identities;
 mod organizations;
 mod repositories;
 pub(crate) mod secrets;
+pub(crate) mod sessions;
+pub(crate) mod sign_in;
 mod sign_up;
 mod teams;
 pub(crate) mod trust;
@@ -71,25 +75,30 @@ impl Transaction for ChangeRequest {
         {
             return Ok(known);
         }
-        let change = self.change.apply(on, &self.by).await?;
+        let change = make(on, &self.change, &self.by).await?;
         if let (Some(once), true) = (&self.once, change != Change::Done) {
             // What was not done may be asked for again under the same key.
             let sql = "DELETE FROM once_keys WHERE principal = $1 AND key = $2";
             on.execute(sql, arguments![self.by.by.as_str(), once.key.as_str()]).await?;
         }
-        let outcome =
-            if change == Change::Done { AuditOutcome::Done } else { AuditOutcome::Refused };
-        let entry = AuditEntry {
-            by: self.by.clone(),
-            action: self.change.action().to_owned(),
-            target: self.change.target(),
-            namespace: self.change.namespace(),
-            outcome,
-            detail: self.change.detail(),
-        };
-        audit::write(on, &entry).await?;
         Ok(change)
     }
+}
+
+/// Makes a change and writes the audit log.
+async fn make(on: &mut dyn Statements, change: &AccountChange, by: &Actor) -> Result<Change> {
+    let made = change.apply(on, by).await?;
+    let outcome = if made == Change::Done { AuditOutcome::Done } else { AuditOutcome::Refused };
+    let entry = AuditEntry {
+        by: by.clone(),
+        action: change.action().to_owned(),
+        target: change.target(),
+        namespace: change.namespace(),
+        outcome,
+        detail: change.detail(),
+    };
+    audit::write(on, &entry).await?;
+    Ok(made)
 }
 
 /// Marks a change as asked for under its key. Where it was before: what is said of it.

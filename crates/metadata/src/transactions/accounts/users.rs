@@ -110,7 +110,8 @@ impl Apply for UpdateUser {
 /// Ends what gets new access tokens without a login.
 async fn end_logins(on: &mut dyn Statements, user: i64) -> Result<()> {
     let sql = "DELETE FROM user_tokens WHERE kind = 'refresh' AND user_id = $1";
-    on.execute(sql, arguments![user]).await.map(drop)
+    on.execute(sql, arguments![user]).await?;
+    on.execute("DELETE FROM sessions WHERE user_id = $1", arguments![user]).await.map(drop)
 }
 
 #[async_trait]

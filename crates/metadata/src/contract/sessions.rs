@@ -1,0 +1,250 @@
+//! Rules of sessions and of device logins.
+
+use std::time::Duration;
+
+use wharf_core::clock::{Clock, SystemRandom};
+use wharf_core::metadata::{
+    Change, DeviceAnswer, DeviceFind, DevicePoll, DeviceStart, ExternalIdentity, MOST_OF_ADDRESS,
+    MOST_SESSIONS, MOST_TRIES, NewDeviceLogin, NewSession, NewUser, SetPassword, SignInOutcome,
+    UserCode,
+};
+use wharf_core::permissions::AccountName;
+
+use super::stand::Stand;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn ada() -> AccountName {
+    "ada".parse().unwrap()
+}
+
+async fn user(stand: &Stand) {
+    let user = NewUser { name: ada(), email: None, password_hash: None, site_admin: false };
+    assert_eq!(stand.change(user).await, Change::Done);
+}
+
+fn session(secret: u8) -> NewSession {
+    NewSession {
+        user: ada(),
+        secret_hash: [secret; 32],
+        provider: None,
+        life: 24 * HOUR,
+        idle: HOUR,
+    }
+}
+
+async fn start(stand: &Stand, secret: u8) -> Change {
+    stand.sessions.start_session(session(secret)).await.unwrap()
+}
+
+async fn lives(stand: &Stand, secret: u8) -> bool {
+    stand.sessions.find_session([secret; 32]).await.unwrap().is_some()
+}
+
+/// By somebody who is there and not disabled.
+pub async fn a_session_is_found_by_its_secret_alone(stand: &Stand) {
+    assert_eq!(start(stand, 1).await, Change::NotFound);
+    user(stand).await;
+    assert_eq!(start(stand, 1).await, Change::Done);
+    let found = stand.sessions.find_session([1; 32]).await.unwrap().unwrap();
+    assert_eq!((found.user, found.site_admin, found.provider), (ada(), false, None));
+    assert_eq!(found.ends_at, stand.clock.now().after(24 * HOUR));
+    assert!(!lives(stand, 2).await);
+    stand.set_disabled("ada", true).await;
+    assert_eq!(start(stand, 2).await, Change::NotFound);
+}
+
+/// Whichever comes first.
+pub async fn a_session_ends_unused_or_old(stand: &Stand) {
+    user(stand).await;
+    start(stand, 1).await;
+    stand.clock.advance(HOUR - MINUTE);
+    assert!(lives(stand, 1).await);
+    stand.clock.advance(HOUR - MINUTE);
+    assert!(lives(stand, 1).await);
+    stand.clock.advance(HOUR);
+    assert!(!lives(stand, 1).await);
+    start(stand, 2).await;
+    for _ in 0..47 {
+        stand.clock.advance(HOUR / 2);
+        assert!(lives(stand, 2).await);
+    }
+    stand.clock.advance(HOUR / 2);
+    assert!(!lives(stand, 2).await);
+}
+
+/// And do not live again when their user is enabled.
+pub async fn sessions_end_with_a_logout_a_disabling_or_another_password(stand: &Stand) {
+    user(stand).await;
+    for secret in [1, 2] {
+        start(stand, secret).await;
+    }
+    assert_eq!(stand.sessions.end_session([1; 32]).await.unwrap(), Change::Done);
+    assert_eq!(stand.sessions.end_session([1; 32]).await.unwrap(), Change::NotFound);
+    assert!(!lives(stand, 1).await && lives(stand, 2).await);
+    for disabled in [true, false] {
+        stand.set_disabled("ada", disabled).await;
+    }
+    assert!(!lives(stand, 2).await);
+    start(stand, 3).await;
+    stand.change(SetPassword { name: ada(), hash: "hash".into() }).await;
+    assert!(!lives(stand, 3).await);
+    for secret in [4, 5] {
+        start(stand, secret).await;
+    }
+    assert_eq!(stand.sessions.end_sessions(ada()).await.unwrap(), 2);
+    assert!(!lives(stand, 4).await && !lives(stand, 5).await);
+}
+
+/// Others stay.
+pub async fn sessions_by_a_provider_end_with_its_identity(stand: &Stand) {
+    let identity = ExternalIdentity {
+        provider: "dex".parse().unwrap(),
+        subject: "42".parse().unwrap(),
+        preferred_name: "ada".into(),
+        email: None,
+        groups: Default::default(),
+    };
+    let outcome = stand.identities.sign_in(identity.clone(), true).await.unwrap();
+    assert_eq!(outcome, SignInOutcome::Created(ada()));
+    start(stand, 1).await;
+    let by_dex = NewSession { provider: Some(identity.provider.clone()), ..session(2) };
+    assert_eq!(stand.sessions.start_session(by_dex).await.unwrap(), Change::Done);
+    assert!(lives(stand, 2).await);
+    stand.identities.unlink_identity(ada(), identity.provider).await.unwrap();
+    assert!(lives(stand, 1).await && !lives(stand, 2).await);
+}
+
+/// Of those used longest ago.
+pub async fn a_user_has_a_bounded_number_of_sessions(stand: &Stand) {
+    user(stand).await;
+    for secret in 0..=MOST_SESSIONS as u8 {
+        assert_eq!(start(stand, secret).await, Change::Done);
+        stand.clock.advance(Duration::from_secs(1));
+    }
+    assert!(!lives(stand, 0).await && lives(stand, 1).await);
+    let left = stand.rows("SELECT count(*) FROM sessions", &[]).await;
+    assert_eq!(left, [MOST_SESSIONS.to_string()]);
+    // What has expired is not kept either.
+    stand.clock.advance(24 * HOUR);
+    start(stand, 200).await;
+    assert_eq!(stand.rows("SELECT count(*) FROM sessions", &[]).await, ["1"]);
+}
+
+async fn device(stand: &Stand, secret: u8, address: &str) -> Option<UserCode> {
+    let user_code = UserCode::new(&SystemRandom);
+    let login = NewDeviceLogin {
+        device_hash: [secret; 32],
+        user_code: user_code.clone(),
+        client: "wharf login".into(),
+        address: address.into(),
+        life: 10 * MINUTE,
+        interval: Duration::from_secs(5),
+    };
+    match stand.devices.start_device_login(login).await.unwrap() {
+        DeviceStart::Started => Some(user_code),
+        DeviceStart::CodeTaken => panic!("the code is new"),
+        DeviceStart::TooMany => None,
+    }
+}
+
+/// With a token of 90 days.
+async fn poll(stand: &Stand, secret: u8) -> DeviceAnswer {
+    let (device_hash, token_hash) = ([secret; 32], [secret + 100; 32]);
+    let poll = DevicePoll { device_hash, token_hash, token_life: 90 * 24 * HOUR };
+    stand.devices.poll_device_login(poll).await.unwrap()
+}
+
+async fn decide(stand: &Stand, code: &UserCode, approve: bool) -> Change {
+    stand.devices.decide_device_login([1; 32], code.clone(), approve).await.unwrap()
+}
+
+/// Which is shown once.
+pub async fn a_device_gets_a_token_once_its_person_lets_it_in(stand: &Stand) {
+    user(stand).await;
+    start(stand, 1).await;
+    let code = device(stand, 7, "192.0.2.1").await.unwrap();
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Pending);
+    let found = stand.devices.find_device_login([1; 32], code.clone()).await.unwrap();
+    let DeviceFind::Found(waiting) = found else { panic!("{found:?}") };
+    assert_eq!((waiting.client.as_str(), waiting.address.as_str()), ("wharf login", "192.0.2.1"));
+    stand.clock.advance(Duration::from_secs(5));
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Pending);
+    assert_eq!(decide(stand, &code, true).await, Change::Done);
+    assert_eq!(decide(stand, &code, false).await, Change::NotFound);
+    let expires_at = stand.clock.now().after(90 * 24 * HOUR);
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Approved { user: ada(), expires_at });
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Expired);
+    let holder = stand.accounts.find_secret([107; 32]).await.unwrap().unwrap();
+    assert_eq!(holder.principal.to_string(), "user:ada");
+    stand.clock.advance(90 * 24 * HOUR);
+    assert_eq!(stand.accounts.find_secret([107; 32]).await.unwrap(), None);
+}
+
+/// Nor one whose person was disabled since.
+pub async fn a_device_that_was_not_let_in_gets_nothing(stand: &Stand) {
+    user(stand).await;
+    start(stand, 1).await;
+    let code = device(stand, 7, "192.0.2.1").await.unwrap();
+    assert_eq!(decide(stand, &code, false).await, Change::Done);
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Denied);
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Expired);
+    let late = device(stand, 8, "192.0.2.1").await.unwrap();
+    stand.clock.advance(10 * MINUTE);
+    assert_eq!(decide(stand, &late, true).await, Change::NotFound);
+    assert_eq!(poll(stand, 8).await, DeviceAnswer::Expired);
+    let code = device(stand, 9, "192.0.2.1").await.unwrap();
+    // The one that waited too long is forgotten.
+    assert_eq!(stand.rows("SELECT count(*) FROM device_logins", &[]).await, ["1"]);
+    assert_eq!(decide(stand, &code, true).await, Change::Done);
+    stand.set_disabled("ada", true).await;
+    assert_eq!(poll(stand, 9).await, DeviceAnswer::Denied);
+    assert_eq!(stand.accounts.find_secret([109; 32]).await.unwrap(), None);
+}
+
+/// From then on by five seconds more.
+pub async fn a_device_that_asks_too_often_is_slowed_down(stand: &Stand) {
+    device(stand, 7, "192.0.2.1").await.unwrap();
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Pending);
+    stand.clock.advance(Duration::from_secs(4));
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::SlowDown);
+    stand.clock.advance(Duration::from_secs(9));
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::SlowDown);
+    stand.clock.advance(Duration::from_secs(15));
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Pending);
+}
+
+/// By a session that goes on, and not by guessing.
+pub async fn codes_are_tried_a_few_times(stand: &Stand) {
+    user(stand).await;
+    let find = async |code: &UserCode| {
+        stand.devices.find_device_login([1; 32], code.clone()).await.unwrap()
+    };
+    let code = device(stand, 7, "192.0.2.1").await.unwrap();
+    assert_eq!(find(&code).await, DeviceFind::NoSession);
+    assert_eq!(decide(stand, &code, true).await, Change::NotFound);
+    start(stand, 1).await;
+    for attempt in 0..MOST_TRIES {
+        let wrong = UserCode::new(&SystemRandom);
+        if attempt % 2 == 0 {
+            assert_eq!(find(&wrong).await, DeviceFind::Unknown);
+        } else {
+            assert_eq!(decide(stand, &wrong, true).await, Change::NotFound);
+        }
+    }
+    assert_eq!(find(&code).await, DeviceFind::TooManyTries);
+    assert_eq!(decide(stand, &code, true).await, Change::NotFound);
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Pending);
+}
+
+/// Until they have waited too long.
+pub async fn an_address_has_a_bounded_number_of_devices_that_wait(stand: &Stand) {
+    for secret in 0..MOST_OF_ADDRESS as u8 {
+        assert!(device(stand, secret, "192.0.2.1").await.is_some());
+    }
+    assert!(device(stand, 200, "192.0.2.1").await.is_none());
+    assert!(device(stand, 200, "192.0.2.2").await.is_some());
+    stand.clock.advance(10 * MINUTE);
+    assert!(device(stand, 201, "192.0.2.1").await.is_some());
+}
