@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -30,6 +30,9 @@ use crate::api::{Api, Settings, is_head};
 use crate::serve::Connection;
 use crate::serve::incoming::{IncomingBody, IncomingError, Limits};
 
+/// Who asked, once that is known: for the access log, which outlives the call.
+pub(super) type Asker = Arc<OnceLock<Arc<str>>>;
+
 /// A request.
 pub(super) struct Call {
     api: Api,
@@ -37,6 +40,7 @@ pub(super) struct Call {
     body: Option<Unread>,
     pub(super) connection: Connection,
     place: Place,
+    asker: Asker,
 }
 
 impl Call {
@@ -46,8 +50,9 @@ impl Call {
         body: Unread,
         connection: Connection,
         place: Place,
+        asker: Asker,
     ) -> Self {
-        Self { api, head, body: Some(body), connection, place }
+        Self { api, head, body: Some(body), connection, place, asker }
     }
 
     pub(super) fn registry(&self) -> &Arc<Registry> {
@@ -111,6 +116,8 @@ impl Call {
             Ok(caller) => caller,
             Err(BadToken) => return Err(access.challenge(self, needed, Some("invalid_token"))),
         };
+        // A call that asks twice is of the same caller.
+        let _ = self.asker.set(caller.principal.to_string().into());
         let insufficient = caller.rights.as_ref().map(|_| "insufficient_scope");
         match self.registry().permit(caller, operation).await {
             // The same for what is not theirs to see and for what is not there: neither was looked for.
