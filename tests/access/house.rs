@@ -1,6 +1,9 @@
 //! A registry with people in it: an organization `team` of `ada`, a user for each role, and a repository of each
 //! visibility with an image.
 
+// Each test binary uses the part that it needs.
+#![allow(dead_code)]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -36,17 +39,15 @@ pub struct House {
 
 impl House {
     pub fn start() -> House {
+        House::start_with(&[])
+    }
+
+    /// The same with these settings, as environment variables.
+    pub fn start_with(settings: &[(&str, &str)]) -> House {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
-        for user in ["ada", "reader", "writer", "keeper", "bob"] {
-            admin(&data, &["user", user, "--password-stdin"]);
-        }
-        admin(&data, &["create", "root", "--password-stdin"]);
-        admin(&data, &["org", "team", "--owner", "ada"]);
-        for (user, role) in [("reader", "read"), ("writer", "write"), ("keeper", "maintain")] {
-            admin(&data, &["grant", "team", role, "--to", &format!("user:{user}")]);
-        }
-        let settings = [("WHARF_ACCESS_CONTROL", "true")];
+        people(|arguments| admin(&data, &[], arguments));
+        let settings = [&[("WHARF_ACCESS_CONTROL", "true")], settings].concat();
         let server = Process::launch(&data, &settings).ready();
         let house = House { registry: server.registry(), server, folder };
         for visibility in ["public", "internal", "private"] {
@@ -64,7 +65,7 @@ impl House {
 
     /// `wharf admin …`, beside the registry that runs.
     pub fn admin(&self, arguments: &[&str]) -> String {
-        admin(&self.data(), arguments)
+        admin(&self.data(), &[], arguments)
     }
 
     /// Pushes the image of a repository under `v1`.
@@ -109,7 +110,7 @@ impl House {
         self.send(method, target, &[("Authorization", bearer)])
     }
 
-    fn send(&self, method: Method, target: &str, headers: &[(&str, &str)]) -> Reply {
+    pub fn send(&self, method: Method, target: &str, headers: &[(&str, &str)]) -> Reply {
         let reads = [Method::GET, Method::HEAD, Method::DELETE].contains(&method);
         let body = (!reads).then_some(&b""[..]);
         self.registry.send(method, target, headers, body).unwrap()
@@ -121,6 +122,18 @@ impl House {
         assert_eq!(challenged.status, 401, "{method} {target} without a token");
         let scope = scope(&challenged);
         self.ask(method, target, &bearer(&self.token(user, &scope)))
+    }
+}
+
+/// Makes everyone who is there in every test.
+pub fn people(admin: impl Fn(&[&str]) -> String) {
+    for user in ["ada", "reader", "writer", "keeper", "bob"] {
+        admin(&["user", user, "--password-stdin"]);
+    }
+    admin(&["create", "root", "--password-stdin"]);
+    admin(&["org", "team", "--owner", "ada"]);
+    for (user, role) in [("reader", "read"), ("writer", "write"), ("keeper", "maintain")] {
+        admin(&["grant", "team", role, "--to", &format!("user:{user}")]);
     }
 }
 
@@ -142,11 +155,13 @@ pub fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-fn admin(data: &Path, arguments: &[&str]) -> String {
+/// `wharf admin …` with the password of everyone on its standard input, over this data folder and with these settings.
+pub fn admin(data: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wharf"))
         .args(["admin", "--data"])
         .arg(data)
         .args(arguments)
+        .envs(settings.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -160,6 +175,6 @@ fn admin(data: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn basic(user: &str, secret: &str) -> String {
+pub fn basic(user: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{secret}")))
 }
