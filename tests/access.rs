@@ -5,6 +5,12 @@ mod support;
 
 #[path = "access/attacks.rs"]
 mod attacks;
+#[path = "access/credentials.rs"]
+mod credentials;
+#[path = "access/expiry.rs"]
+mod expiry;
+#[path = "access/forging.rs"]
+mod forging;
 #[path = "access/house.rs"]
 mod house;
 #[path = "access/logins.rs"]
@@ -13,5 +19,7 @@ mod logins;
 mod matrix;
 #[path = "access/nodes.rs"]
 mod nodes;
+#[path = "access/routes.rs"]
+mod routes;
 #[path = "access/workloads.rs"]
 mod workloads;

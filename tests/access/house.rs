@@ -1,6 +1,9 @@
 //! A registry with people in it: an organization `team` of `ada`, a user for each role, and a repository of each
 //! visibility with an image.
 
+// Each test binary uses the part that it needs.
+#![allow(dead_code)]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,7 +35,7 @@ pub struct House {
     pub server: Server,
     pub registry: Registry,
     folder: TempDir,
-    settings: Vec<(&'static str, String)>,
+    settings: Vec<(String, String)>,
 }
 
 impl House {
@@ -40,22 +43,15 @@ impl House {
         House::start_with(&[])
     }
 
-    /// One with these settings as well, which its administrator has too.
-    pub fn start_with(settings: &[(&'static str, &str)]) -> House {
+    /// The same with these settings, as environment variables, which its administrator has too.
+    pub fn start_with(settings: &[(&str, &str)]) -> House {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
-        for user in ["ada", "reader", "writer", "keeper", "bob"] {
-            admin(&data, &["user", user, "--password-stdin"]);
-        }
-        admin(&data, &["create", "root", "--password-stdin"]);
-        admin(&data, &["org", "team", "--owner", "ada"]);
-        for (user, role) in [("reader", "read"), ("writer", "write"), ("keeper", "maintain")] {
-            admin(&data, &["grant", "team", role, "--to", &format!("user:{user}")]);
-        }
-        let mut all = vec![("WHARF_ACCESS_CONTROL", "true")];
-        all.extend_from_slice(settings);
+        people(|arguments| admin(&data, &[], arguments));
+        let all = [&[("WHARF_ACCESS_CONTROL", "true")], settings].concat();
         let server = Process::launch(&data, &all).ready();
-        let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let settings = settings.iter().map(owned).collect();
         let house = House { registry: server.registry(), server, folder, settings };
         for visibility in ["public", "internal", "private"] {
             let repository = format!("team/{visibility}");
@@ -72,7 +68,9 @@ impl House {
 
     /// `wharf admin …`, beside the registry that runs.
     pub fn admin(&self, arguments: &[&str]) -> String {
-        admin_with(&self.data(), &self.settings, arguments)
+        let settings: Vec<_> =
+            self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        admin(&self.data(), &settings, arguments)
     }
 
     /// Pushes the image of a repository under `v1`.
@@ -117,7 +115,7 @@ impl House {
         self.send(method, target, &[("Authorization", bearer)])
     }
 
-    fn send(&self, method: Method, target: &str, headers: &[(&str, &str)]) -> Reply {
+    pub fn send(&self, method: Method, target: &str, headers: &[(&str, &str)]) -> Reply {
         let reads = [Method::GET, Method::HEAD, Method::DELETE].contains(&method);
         let body = (!reads).then_some(&b""[..]);
         self.registry.send(method, target, headers, body).unwrap()
@@ -129,6 +127,18 @@ impl House {
         assert_eq!(challenged.status, 401, "{method} {target} without a token");
         let scope = scope(&challenged);
         self.ask(method, target, &bearer(&self.token(user, &scope)))
+    }
+}
+
+/// Makes everyone who is there in every test.
+pub fn people(admin: impl Fn(&[&str]) -> String) {
+    for user in ["ada", "reader", "writer", "keeper", "bob"] {
+        admin(&["user", user, "--password-stdin"]);
+    }
+    admin(&["create", "root", "--password-stdin"]);
+    admin(&["org", "team", "--owner", "ada"]);
+    for (user, role) in [("reader", "read"), ("writer", "write"), ("keeper", "maintain")] {
+        admin(&["grant", "team", role, "--to", &format!("user:{user}")]);
     }
 }
 
@@ -150,16 +160,13 @@ pub fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-fn admin(data: &Path, arguments: &[&str]) -> String {
-    admin_with(data, &[], arguments)
-}
-
-fn admin_with(data: &Path, settings: &[(&'static str, String)], arguments: &[&str]) -> String {
+/// `wharf admin …` with the password of everyone on its standard input, over this data folder and with these settings.
+pub fn admin(data: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wharf"))
         .args(["admin", "--data"])
         .arg(data)
         .args(arguments)
-        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .envs(settings.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -173,6 +180,6 @@ fn admin_with(data: &Path, settings: &[(&'static str, String)], arguments: &[&st
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn basic(user: &str, secret: &str) -> String {
+pub fn basic(user: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{secret}")))
 }

@@ -1,85 +1,111 @@
-//! Every role on every visibility by every kind of route, against a table that a person can read.
+//! Every route × every role × every visibility × own and foreign repositories, against two tables that a person can
+//! read: what each route asks for (`routes.rs`), and here who has what.
 
 use ureq::http::Method;
 
-use crate::house::{House, content};
-use crate::support::registry::digest;
+use crate::house::{House, PASSWORD, bearer};
+use crate::routes::rows;
 
-/// Who may do what: `r` reads, `w` pushes, `d` deletes.
+const REPOSITORIES: [&str; 6] =
+    ["team/public", "team/internal", "team/private", "bob/public", "bob/internal", "bob/private"];
+
+/// Who may do what with whose: `r` reads, `w` pushes, `d` deletes; `c` lists all repositories.
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 3]); 7] = [
-    // who          public  internal  private
-    ("anonymous", ["r--",   "---",    "---"]),
-    ("bob",       ["r--",   "r--",    "---"]),
-    ("reader",    ["r--",   "r--",    "r--"]),
-    ("writer",    ["rw-",   "rw-",    "rw-"]),
-    ("keeper",    ["rwd",   "rwd",    "rwd"]),
-    ("ada",       ["rwd",   "rwd",    "rwd"]),
-    ("root",      ["rwd",   "rwd",    "rwd"]),
+const PEOPLE: [(&str, [&str; 6], bool); 13] = [
+    // who             of the organization    of bob               lists all
+    //                 public internal private public internal private
+    ("anonymous",     ["r--", "---", "---",   "r--", "---", "---"], false),
+    ("bob",           ["r--", "r--", "---",   "rwd", "rwd", "rwd"], false),
+    ("reader",        ["r--", "r--", "r--",   "r--", "r--", "---"], false),
+    ("writer",        ["rw-", "rw-", "rw-",   "r--", "r--", "---"], false),
+    ("keeper",        ["rwd", "rwd", "rwd",   "r--", "r--", "---"], false),
+    ("ada",           ["rwd", "rwd", "rwd",   "r--", "r--", "---"], false),
+    ("root",          ["rwd", "rwd", "rwd",   "rwd", "rwd", "rwd"], true),
+    // Whose grant was taken away, and who was taken out of the team that had one.
+    ("former",        ["r--", "r--", "---",   "r--", "r--", "---"], false),
+    ("left",          ["r--", "r--", "---",   "r--", "r--", "---"], false),
+    // Robots are no users that are logged in; one has a grant on one repository, one has none.
+    ("team+ci",       ["r--", "---", "rw-",   "r--", "---", "---"], false),
+    ("team+idle",     ["r--", "---", "---",   "r--", "---", "---"], false),
+    // Personal tokens have no more than they were made for, and no more than their user has.
+    ("ada's to read", ["r--", "r--", "r--",   "r--", "r--", "---"], false),
+    ("root's for team/private", ["---", "---", "rw-", "---", "---", "---"], false),
 ];
 
-const VISIBILITIES: [&str; 3] = ["public", "internal", "private"];
-
-/// What each letter stands for: routes, and how each answers where it is allowed. Nothing is changed by any of them:
-/// what is deleted is not there, what is pushed is refused later.
-fn routes(letter: char, repository: &str) -> Vec<(Method, String, u16)> {
-    let blob = digest(&content(repository));
-    let none = digest(b"none");
-    let uploads = format!("/v2/{repository}/blobs/uploads/");
-    let unknown = format!("{uploads}00000000-0000-4000-8000-000000000000");
-    match letter {
-        'r' => vec![
-            (Method::GET, format!("/v2/{repository}/manifests/v1"), 200),
-            (Method::HEAD, format!("/v2/{repository}/manifests/v1"), 200),
-            (Method::GET, format!("/v2/{repository}/blobs/{blob}"), 200),
-            (Method::HEAD, format!("/v2/{repository}/blobs/{blob}"), 200),
-            (Method::GET, format!("/v2/{repository}/tags/list"), 200),
-            (Method::GET, format!("/v2/{repository}/referrers/{blob}"), 200),
-        ],
-        'w' => vec![
-            (Method::POST, uploads.clone(), 202),
-            (Method::POST, format!("{uploads}?mount={none}&from=team/public"), 202),
-            (Method::GET, unknown.clone(), 404),
-            (Method::PATCH, unknown.clone(), 404),
-            (Method::PUT, format!("{unknown}?digest={none}"), 404),
-            (Method::DELETE, unknown, 404),
-            (Method::PUT, format!("/v2/{repository}/manifests/v2"), 400),
-        ],
-        _ => vec![
-            (Method::DELETE, format!("/v2/{repository}/manifests/none"), 404),
-            (Method::DELETE, format!("/v2/{repository}/blobs/{none}"), 404),
-        ],
+/// A name to log in by, and a secret.
+pub fn login(house: &House, who: &str) -> (String, String) {
+    let last = |said: String| said.split_whitespace().next_back().unwrap().to_owned();
+    match who {
+        "anonymous" => (String::new(), String::new()),
+        "ada's to read" => {
+            let secret = house.admin(&["token", "ada", "--role", "read"]);
+            ("ada".into(), last(secret))
+        }
+        "root's for team/private" => {
+            let secret = house.admin(&["token", "root", "--role", "write", "--on", "team/private"]);
+            ("root".into(), last(secret))
+        }
+        robot if robot.contains('+') => (robot.into(), last(house.admin(&["robot", robot]))),
+        user => (user.into(), PASSWORD.into()),
     }
 }
 
-#[test]
-fn every_role_does_what_the_table_says_by_every_route() {
+/// A house with everyone of the table in it.
+pub fn peopled() -> House {
     let house = House::start();
-    for (who, rights) in TABLE {
-        for (visibility, rights) in VISIBILITIES.into_iter().zip(rights) {
-            let repository = format!("team/{visibility}");
-            for (letter, given) in ['r', 'w', 'd'].into_iter().zip(rights.chars()) {
-                for (method, target, status) in routes(letter, &repository) {
-                    let reply = house.as_user(who, method.clone(), &target);
-                    let expected = if given == letter { status } else { 401 };
-                    assert_eq!(
-                        reply.status,
-                        expected,
-                        "{who}: {method} {target}: {}",
-                        reply.text()
-                    );
+    for user in ["former", "left"] {
+        house.admin(&["user", user, "--password-stdin"]);
+    }
+    house.admin(&["grant", "team", "maintain", "--to", "user:former"]);
+    house.admin(&["revoke", "team", "--to", "user:former"]);
+    house.admin(&["team", "team", "devs"]);
+    house.admin(&["grant", "team", "maintain", "--to", "team:devs"]);
+    house.admin(&["team", "team", "devs", "--add", "left"]);
+    house.admin(&["team", "team", "devs", "--remove", "left"]);
+    for robot in ["team+ci", "team+idle"] {
+        house.admin(&["robot", robot]);
+    }
+    house.admin(&["grant", "team", "write", "--to", "robot:ci", "--on", "team/private"]);
+    for visibility in ["public", "internal", "private"] {
+        let repository = format!("bob/{visibility}");
+        house.push("bob", &repository);
+        house.admin(&["visibility", &repository, visibility]);
+    }
+    house
+}
+
+#[test]
+fn everyone_does_by_every_route_what_the_tables_say() {
+    let house = peopled();
+    let rows = rows();
+    for (who, rights, lists) in PEOPLE {
+        let (name, secret) = login(&house, who);
+        for (repository, rights) in REPOSITORIES.into_iter().zip(rights) {
+            let scope = format!("repository:{repository}:pull,push,delete registry:catalog:*");
+            let said = house.ask_for_token(&name, &secret, &scope);
+            assert_eq!(said.status, 200, "{who}: {}", said.text());
+            let token = bearer(said.json()["token"].as_str().unwrap());
+            for row in &rows {
+                let may = match row.asks {
+                    '.' | 't' => true,
+                    'c' => lists,
+                    letter => rights.contains(letter),
+                };
+                let target = row.target(repository);
+                let reply = if row.asks == '.' {
+                    house.send(row.method.clone(), &target, &[])
+                } else {
+                    house.ask(row.method.clone(), &target, &token)
+                };
+                let expected = if may { row.answers } else { 401 };
+                let text = reply.text();
+                assert_eq!(reply.status, expected, "{who}: {} {target}: {text}", row.method);
+                if !may {
+                    let challenge = reply.header("WWW-Authenticate").unwrap_or_default();
+                    assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
                 }
             }
         }
-    }
-}
-
-#[test]
-fn the_list_of_repositories_is_for_administrators_of_all() {
-    let house = House::start();
-    for (who, status) in [("root", 200), ("ada", 401), ("bob", 401), ("anonymous", 401)] {
-        let listed = house.as_user(who, Method::GET, "/v2/_catalog");
-        assert_eq!(listed.status, status, "{who}: {}", listed.text());
     }
 }
 

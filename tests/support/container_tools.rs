@@ -16,7 +16,9 @@ pub struct ContainerTools {
 
 impl ContainerTools {
     pub fn new() -> ContainerTools {
-        ContainerTools { folder: TempDir::new().unwrap() }
+        let tools = ContainerTools { folder: TempDir::new().unwrap() };
+        std::fs::write(tools.path("auth.json"), "{}").unwrap();
+        tools
     }
 
     /// A path of this name in the tools' own folder.
@@ -24,8 +26,15 @@ impl ContainerTools {
         self.folder.path().join(name)
     }
 
-    fn over_storage(&self, program: &str, arguments: &[&str]) -> Command {
+    /// One of the tools, which keeps logins in a file of its own here.
+    fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
+        command.env("REGISTRY_AUTH_FILE", self.path("auth.json"));
+        command
+    }
+
+    fn over_storage(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = self.command(program);
         command
             .arg("--root")
             .arg(self.path("root"))
@@ -46,11 +55,33 @@ impl ContainerTools {
     }
 
     pub fn skopeo(&self, arguments: &[&str]) -> String {
-        run(Command::new("skopeo").args(arguments))
+        run(self.command("skopeo").args(arguments))
     }
 
     pub fn skopeo_fails(&self, arguments: &[&str]) -> String {
-        attempt(Command::new("skopeo").args(arguments)).expect_err("this skopeo call must fail")
+        attempt(self.command("skopeo").args(arguments)).expect_err("this skopeo call must fail")
+    }
+
+    /// Logs one of the tools in at a registry, for all of them; what it says if it is refused.
+    pub fn login(
+        &self,
+        tool: &str,
+        registry: &str,
+        user: &str,
+        secret: &str,
+    ) -> Result<String, String> {
+        let login = ["login", "--tls-verify=false", "-u", user, "-p", secret, registry];
+        attempt(self.command(tool).args(login))
+    }
+
+    pub fn logout(&self, tool: &str, registry: &str) {
+        run(self.command(tool).args(["logout", registry]));
+    }
+
+    /// What Podman says when it cannot pull.
+    pub fn pull_fails(&self, name: &str) -> String {
+        let pull = ["pull", "--quiet", "--tls-verify=false", name];
+        attempt(&mut self.over_storage("podman", &pull)).expect_err("this pull must fail")
     }
 
     /// `skopeo copy` between plain-HTTP registries and folders, every digest kept.

@@ -80,6 +80,11 @@ impl Docker {
         attempt(&mut self.command(arguments))
     }
 
+    /// Logs in at a registry; what the client says if it is refused.
+    pub fn login(&self, registry: &str, user: &str, secret: &str) -> Result<String, String> {
+        self.attempt(&["login", "--username", user, "--password", secret, registry])
+    }
+
     /// Imports the root file system under this name.
     pub fn import_base(&self, name: &str) -> String {
         self.run(&["import", images::root_file_system().to_str().unwrap(), name])

@@ -34,6 +34,15 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// All headers, sorted.
+    pub fn headers(&self) -> Vec<(String, String)> {
+        let text = |value: &ureq::http::HeaderValue| value.to_str().unwrap().to_owned();
+        let all = self.headers.iter().map(|(name, value)| (name.to_string(), text(value)));
+        let mut all: Vec<(String, String)> = all.collect();
+        all.sort();
+        all
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }

@@ -144,7 +144,7 @@ impl Drop for Entry {
             client: noted.client,
             principal: noted.principal.as_deref().unwrap_or("-"),
             method: noted.method.as_str(),
-            target: noted.target.as_ref().map_or("*", PathAndQuery::as_str),
+            target: noted.target.as_ref().map_or("*", shown),
             status: noted.status,
             bytes: noted.bytes.load(Relaxed),
             complete: noted.complete.load(Relaxed),
@@ -154,4 +154,10 @@ impl Drop for Entry {
         };
         line.format(noted.sink.format, |bytes| noted.sink.queue.push(bytes));
     }
+}
+
+/// What is written of a target. A query is written below `/v2/` alone: elsewhere, as at `/token`, some client may have put
+/// a secret into it.
+fn shown(target: &PathAndQuery) -> &str {
+    if target.path().starts_with("/v2/") { target.as_str() } else { target.path() }
 }

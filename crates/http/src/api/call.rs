@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -31,6 +31,9 @@ use crate::api::{Api, Settings, is_head};
 use crate::serve::Connection;
 use crate::serve::incoming::{IncomingBody, IncomingError, Limits};
 
+/// Who asked, once that is known: for the access log, which outlives the call.
+pub(super) type Asker = Arc<OnceLock<Arc<str>>>;
+
 /// A request.
 pub(super) struct Call {
     api: Api,
@@ -39,6 +42,7 @@ pub(super) struct Call {
     pub(super) connection: Connection,
     place: Place,
     id: RequestId,
+    asker: Asker,
 }
 
 impl Call {
@@ -49,8 +53,9 @@ impl Call {
         connection: Connection,
         place: Place,
         id: RequestId,
+        asker: Asker,
     ) -> Self {
-        Self { api, head, body: Some(body), connection, place, id }
+        Self { api, head, body: Some(body), connection, place, id, asker }
     }
 
     pub(super) fn registry(&self) -> &Arc<Registry> {
@@ -114,6 +119,8 @@ impl Call {
             Ok(caller) => self.recorded::<O>(caller),
             Err(BadToken) => return Err(access.challenge(self, needed, Some("invalid_token"))),
         };
+        // A call that asks twice is of the same caller.
+        let _ = self.asker.set(caller.principal.to_string().into());
         let insufficient = caller.rights.as_ref().map(|_| "insufficient_scope");
         match self.registry().permit(caller, operation).await {
             // The same for what is not theirs to see and for what is not there: neither was looked for.

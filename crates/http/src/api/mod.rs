@@ -43,7 +43,7 @@ use crate::body::Body;
 use crate::metrics::Metrics;
 use crate::origin::Origin;
 use crate::serve::{Connection, Handler, Watch};
-use call::Call;
+use call::{Asker, Call};
 use failure::Failure;
 use health::Readiness;
 use routes::Found;
@@ -195,8 +195,14 @@ impl Handler for Api {
         let answered = match found {
             _ if !names_one_host(&head) => Err(Failure::host_missing()),
             Found::Route(route, place) => {
-                let call = Call::new(self.clone(), head, body, *connection, place, id);
-                self.answer(route, call).await
+                let asker = Asker::default();
+                let told = Arc::clone(&asker);
+                let call = Call::new(self.clone(), head, body, *connection, place, id, told);
+                let answered = self.answer(route, call).await;
+                if let Some(principal) = asker.get() {
+                    entry.set_principal(Arc::clone(principal));
+                }
+                answered
             }
             Found::OtherMethods(allowed) => {
                 Err(Failure::method_not_allowed(&head.method, &allowed))

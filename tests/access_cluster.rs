@@ -1,0 +1,151 @@
+//! Access on three nodes: tokens of each are good at all, keys change under load, what is revoked ends everywhere, and
+//! what is private looks absent from every side.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+#[path = "access/absent.rs"]
+mod absent;
+#[path = "access/cluster.rs"]
+mod cluster;
+#[path = "access/forging.rs"]
+mod forging;
+#[path = "access/house.rs"]
+mod house;
+#[path = "access/rotation.rs"]
+mod rotation;
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use cluster::{Cluster, NODES, ask_for_token};
+use forging::{LIFE, SKEW, signed_ago};
+use house::{PASSWORD, bearer, granted};
+use support::program::{run, wait_until};
+use support::registry::Registry;
+use support::server::Process;
+use ureq::http::Method;
+
+const PRIVATE: &str = "/v2/team/private/manifests/v1";
+const PULL: &str = "repository:team/private:pull";
+
+fn status(node: &Registry, target: &str, token: &str) -> u16 {
+    let headers = [("Authorization", token)];
+    node.send(Method::GET, target, &headers, None).unwrap().status
+}
+
+fn login_offline(node: &Registry, user: &str) -> String {
+    let form = format!(
+        "grant_type=password&username={user}&password={}&access_type=offline&client_id=test",
+        PASSWORD.replace(' ', "+")
+    );
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    let said = node.send(Method::POST, "/token", &headers, Some(form.as_bytes())).unwrap();
+    assert_eq!(said.status, 200, "{}", said.text());
+    said.json()["refresh_token"].as_str().unwrap().to_owned()
+}
+
+fn refresh(node: &Registry, refresh: &str) -> (u16, String) {
+    let form = format!("grant_type=refresh_token&refresh_token={refresh}&scope={PULL}");
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    let said = node.send(Method::POST, "/token", &headers, Some(form.as_bytes())).unwrap();
+    let token = said.json()["access_token"].as_str().unwrap_or_default().to_owned();
+    (said.status, token)
+}
+
+#[test]
+fn a_token_of_one_node_is_good_at_every_other() {
+    let cluster = Cluster::start(&[]);
+    cluster.push("ada", "team/private", "private");
+    for issuer in 0..NODES {
+        let token = bearer(&cluster.token(&cluster.node(issuer), "reader", PULL));
+        let offline = login_offline(&cluster.node(issuer), "reader");
+        for node in 0..NODES {
+            assert_eq!(status(&cluster.node(node), PRIVATE, &token), 200, "{issuer} to {node}");
+            let (answer, renewed) = refresh(&cluster.node(node), &offline);
+            assert_eq!(answer, 200, "{issuer} to {node}");
+            assert_eq!(status(&cluster.node(issuer), PRIVATE, &bearer(&renewed)), 200);
+        }
+    }
+}
+
+/// A node that serves needs public keys, and of the database what it serves: accounts and grants could as well not be there.
+#[test]
+fn a_node_that_serves_asks_for_no_account() {
+    let cluster = Cluster::start(&[]);
+    cluster.push("ada", "team/private", "private");
+    let keys = cluster.folder().join("public");
+    fs::create_dir(&keys).unwrap();
+    let private = fs::read_to_string(cluster.keys().join("first.pem")).unwrap();
+    let public = rcgen::KeyPair::from_pem(&private).unwrap().public_key_pem();
+    fs::write(keys.join("first.pem"), public).unwrap();
+    let mut settings = cluster.settings();
+    let issuer = format!("http://{}", cluster.nodes.address());
+    settings.push(("WHARF_ACCESS_KEYS", keys.to_str().unwrap()));
+    settings.push(("WHARF_ACCESS_TOKEN_URL", &issuer));
+    settings.push(("WHARF_NODE_ROLES", "registry"));
+    let server = Process::launch(&cluster.folder().join("serving"), &settings).ready();
+    let serving = server.registry();
+    let token = bearer(&cluster.token(&cluster.node(0), "reader", PULL));
+    let database = settings.iter().find(|(name, _)| *name == "WHARF_DATABASE_DIRECT_URL");
+    let psql = |sql: &str| {
+        run(Command::new("psql").args(["--quiet", "--no-psqlrc", "-c", sql, database.unwrap().1]))
+    };
+
+    psql("ALTER TABLE users RENAME TO users_away; ALTER TABLE grants RENAME TO grants_away");
+
+    assert_eq!(status(&serving, PRIVATE, &token), 200);
+    assert_eq!(status(&serving, "/v2/team/private/tags/list", &token), 200);
+    assert_eq!(status(&serving, "/v2/team/private/manifests/absent", &token), 404);
+    let nowhere = "/v2/team/internal/manifests/v1";
+    assert_eq!(status(&serving, nowhere, &token), 401);
+    let refused = ask_for_token(&cluster.node(0), "reader", PASSWORD, PULL);
+    assert!(refused.status >= 500, "the accounts are away: {}", refused.text());
+    assert!(!refused.text().contains("users"), "{}", refused.text());
+}
+
+#[test]
+fn what_is_revoked_ends_on_every_node_with_the_token() {
+    let cluster = Cluster::start(&[]);
+    cluster.push("ada", "team/private", "private");
+    cluster.push("ada", "team/public", "public");
+    let nodes: Vec<Registry> = (0..NODES).map(|index| cluster.node(index)).collect();
+    let public = "repository:team/public:pull";
+    let said = |node: &Registry, who: &str, scope: &str| granted(&cluster.token(node, who, scope));
+    let nothing = serde_json::json!([]);
+    let offline: Vec<String> = nodes.iter().map(|node| login_offline(node, "keeper")).collect();
+    for node in &nodes {
+        assert_ne!(said(node, "reader", PULL), nothing);
+        assert_ne!(granted(&cluster.token(node, "bob", public)), nothing);
+    }
+    // The last tokens that were issued before, three seconds from their end.
+    let left = LIFE + SKEW - Duration::from_secs(3);
+    let last = |who: &str, scope: &str| bearer(&signed_ago(&cluster.keys(), left, who, scope));
+    let tokens = [
+        (last("user:reader", PULL), PRIVATE),
+        (last("user:keeper", PULL), PRIVATE),
+        (last("user:bob", public), "/v2/team/public/manifests/v1"),
+    ];
+
+    cluster.admin(&["revoke", "team", "--to", "user:reader"]);
+    cluster.admin(&["disable", "keeper"]);
+    cluster.admin(&["visibility", "team/public", "private"]);
+
+    for (node, offline) in nodes.iter().zip(&offline) {
+        assert_eq!(said(node, "reader", PULL), nothing);
+        assert_eq!(said(node, "bob", public), nothing);
+        assert_eq!(ask_for_token(node, "keeper", PASSWORD, PULL).status, 401);
+        // At once at every node, whichever gave it.
+        for node in &nodes {
+            assert_eq!(refresh(node, offline).0, 401);
+        }
+    }
+    for (token, target) in &tokens {
+        for node in &nodes {
+            wait_until("what was issued before has ended", LIFE, || {
+                status(node, target, token) == 401
+            });
+        }
+    }
+}

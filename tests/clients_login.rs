@@ -1,0 +1,147 @@
+//! Real clients log in, and push and pull what is private: on one node with SQLite, and on three that share everything.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+#[path = "access/cluster.rs"]
+mod cluster;
+#[path = "access/forging.rs"]
+mod forging;
+#[path = "access/house.rs"]
+mod house;
+
+use cluster::Cluster;
+use house::{House, PASSWORD};
+use support::container_tools::ContainerTools;
+use support::docker::Docker;
+
+/// A registry with people in it, of whatever kind.
+struct Site<'a> {
+    address: String,
+    admin: &'a dyn Fn(&[&str]) -> String,
+}
+
+impl Site<'_> {
+    fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.address)
+    }
+
+    /// Everyone who may push to `team/…`: by a password, as a robot, by a personal token.
+    fn logins(&self) -> [(&'static str, String); 3] {
+        let robot = (self.admin)(&["robot", "team+ci"]);
+        (self.admin)(&["grant", "team", "write", "--to", "robot:ci"]);
+        let personal = (self.admin)(&["token", "ada", "--role", "write", "--on", "team/*"]);
+        [("writer", PASSWORD.to_owned()), ("team+ci", robot), ("ada", personal)]
+    }
+}
+
+/// The same test on both.
+fn on_both(test: impl Fn(&Site<'_>)) {
+    println!("alone");
+    let house = House::start();
+    test(&Site { address: house.server.address(), admin: &|arguments| house.admin(arguments) });
+    drop(house);
+    println!("three nodes");
+    let cluster = Cluster::start(&[]);
+    let address = cluster.nodes.address();
+    test(&Site { address, admin: &|arguments| cluster.admin(arguments) });
+}
+
+#[test]
+fn every_docker_client_logs_in_and_finds_what_is_private() {
+    let docker = std::cell::RefCell::new(Docker::start());
+    on_both(|site| {
+        for client in Docker::clients() {
+            docker.borrow_mut().use_client(&client);
+            docker_logs_in(site, &docker.borrow());
+        }
+    });
+}
+
+fn docker_logs_in(site: &Site<'_>, docker: &Docker) {
+    let (address, other) = (site.address.as_str(), site.at("team/other:1"));
+    for (number, (user, secret)) in site.logins().iter().enumerate() {
+        let name = site.at(&format!("team/docker-{number}:1"));
+        docker.import_base(&name);
+        docker.login(address, user, secret).unwrap();
+        docker.push_and_pull_back(&name);
+        docker.run(&["logout", address]);
+
+        // Without a login it is not there, as what never was.
+        let said = docker.attempt(&["pull", &name]).unwrap_err();
+        let absent = docker.attempt(&["pull", &other]).unwrap_err();
+        assert_eq!(of(&said, &name), of(&absent, &other));
+        docker.forget_all();
+    }
+    for (user, secret) in [("writer", "wrong"), ("nobody", PASSWORD), ("team+ci", PASSWORD)] {
+        let said = docker.login(address, user, secret).unwrap_err();
+        assert!(said.contains("unauthorized") || said.contains("401"), "{user}: {said}");
+    }
+    // Somebody else is logged in, and finds as little.
+    let private = site.at("team/docker-0:1");
+    docker.login(address, "bob", PASSWORD).unwrap();
+    let said = docker.attempt(&["pull", &private]).unwrap_err();
+    let absent = docker.attempt(&["pull", &other]).unwrap_err();
+    assert_eq!(of(&said, &private), of(&absent, &other));
+    docker.import_base(&private);
+    docker.attempt(&["push", &private]).unwrap_err();
+    let own = site.at("bob/app:1");
+    docker.run(&["tag", &private, &own]);
+    docker.push_and_pull_back(&own);
+    docker.run(&["logout", address]);
+    docker.forget_all();
+}
+
+/// What a client said of an image, without what names it: the command, the image, the tag.
+fn of(said: &str, name: &str) -> String {
+    let (repository, _) = name.rsplit_once(':').unwrap();
+    let path = repository.split_once('/').unwrap().1;
+    said.replace(name, "NAME").replace(repository, "NAME").replace(path, "NAME")
+}
+
+#[test]
+fn podman_buildah_and_skopeo_log_in_and_find_what_is_private() {
+    on_both(|site| {
+        let tools = ContainerTools::new();
+        let address = site.address.as_str();
+        let made = "localhost/made:1";
+        tools.make_image(made, "amd64");
+        let id = tools.image_id(made);
+        let other = site.at("team/other:1");
+        for (tool, (user, secret)) in ["podman", "buildah", "skopeo"].iter().zip(site.logins()) {
+            let name = site.at(&format!("team/{tool}:1"));
+            let place = format!("docker://{name}");
+            assert!(!tools.skopeo_fails(&["inspect", "--tls-verify=false", &place]).is_empty());
+
+            tools.login(tool, address, user, &secret).unwrap();
+            match *tool {
+                "podman" => tools.podman(&["push", "--quiet", "--tls-verify=false", made, &name]),
+                "buildah" => {
+                    tools.buildah(&["push", "--quiet", "--tls-verify=false", made, &place])
+                }
+                _ => {
+                    let from = format!("docker://{}", site.at("team/podman:1"));
+                    tools.copy(&[], &from, &place);
+                    String::new()
+                }
+            };
+            assert_eq!(
+                tools.tags(&format!("docker://{}", site.at(&format!("team/{tool}")))),
+                ["1"]
+            );
+            tools.podman(&["pull", "--quiet", "--tls-verify=false", &name]);
+            assert_eq!(tools.image_id(&name), id, "{tool}");
+            tools.podman(&["rmi", &name]);
+            tools.logout(tool, address);
+
+            assert_eq!(of(&tools.pull_fails(&name), &name), of(&tools.pull_fails(&other), &other));
+            for (user, secret) in [(user, "wrong"), ("nobody", PASSWORD)] {
+                let said = tools.login(tool, address, user, secret).unwrap_err();
+                assert!(said.contains("invalid username/password"), "{tool} {user}: {said}");
+            }
+            tools.login(tool, address, "bob", PASSWORD).unwrap();
+            assert_eq!(of(&tools.pull_fails(&name), &name), of(&tools.pull_fails(&other), &other));
+            tools.logout(tool, address);
+        }
+    });
+}
