@@ -8,6 +8,9 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use wharf_oci::{Digest, ManifestError};
 
+use crate::auth::{CredentialHelperError, DockerConfigError};
+use crate::management::Problem;
+
 /// Why something could not be pulled, pushed or copied.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -144,6 +147,15 @@ pub enum Error {
         /// What there is, and what to say.
         reason: String,
     },
+    /// The management API answered with a problem.
+    #[error(transparent)]
+    Problem(Box<Problem>),
+    /// Docker's configuration cannot be read or written.
+    #[error(transparent)]
+    DockerConfig(#[from] DockerConfigError),
+    /// A credential helper does not do what it is for.
+    #[error(transparent)]
+    CredentialHelper(#[from] CredentialHelperError),
     /// The client cannot be set up.
     #[error("{0}")]
     Setup(String),
@@ -185,6 +197,7 @@ impl Error {
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Refused(refusal) => Some(refusal.status),
+            Self::Problem(problem) => Some(problem.status),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 //!   everything that can be asked of it or put into it.
 //! - [`Source`] and [`Destination`] are where images come from and go to; [`Transfer`] copies between them,
 //!   each blob once, several at a time, with bounded memory, everything checked by digest and size.
+//! - [`management`] is the management API, and [`DockerLogins`] where logins are kept.
 //! - [`Progress`] hears what goes on; nothing here prints.
 
 mod address;
@@ -13,6 +14,7 @@ mod connection;
 mod docker_save;
 mod error;
 mod layout;
+pub mod management;
 mod names;
 mod options;
 mod progress;
@@ -24,7 +26,10 @@ mod verify;
 
 pub use address::{AddressError, HostName, ImageAddress};
 pub use archive::{LayoutArchive, LayoutArchiveWriter, open_archive};
-pub use auth::{Credentials, DockerConfigError, KnownCredentials, Scope};
+pub use auth::{
+    CredentialHelperError, Credentials, DockerConfigError, DockerLogins, Kept, KnownCredentials,
+    Scope,
+};
 pub use connection::Client;
 pub use docker_save::DockerSave;
 pub use error::{ApiError, Error, Refusal};

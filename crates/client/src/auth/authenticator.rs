@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::challenge::Challenge;
 use super::token::{Token, TokenServer};
-use super::{KnownCredentials, Scope};
+use super::{Credentials, KnownCredentials, Scope};
 use crate::Error;
 use crate::connection::{Client, Origin};
 
@@ -24,6 +24,8 @@ pub(crate) struct Authenticator {
 #[derive(Default)]
 struct Way {
     kind: Kind,
+    /// The credentials, once they were looked for.
+    credentials: Option<Option<Credentials>>,
     tokens: HashMap<Vec<Scope>, Token>,
 }
 
@@ -51,8 +53,30 @@ impl Authenticator {
     }
 
     /// Whether credentials are known for a registry.
-    pub(crate) fn knows(&self, registry: &Origin) -> bool {
-        self.credentials.get(&registry.to_string()).is_some()
+    pub(crate) async fn knows(&self, registry: &Origin) -> Result<bool, Error> {
+        let way = self.way(registry);
+        let mut way = way.lock().await;
+        Ok(self.credentials(registry, &mut way).await?.is_some())
+    }
+
+    /// `Basic` with what is known for a registry, whether it asked for it or not.
+    pub(crate) async fn basic(&self, registry: &Origin) -> Result<Option<HeaderValue>, Error> {
+        let way = self.way(registry);
+        let mut way = way.lock().await;
+        let credentials = self.credentials(registry, &mut way).await?;
+        Ok(credentials.as_ref().and_then(Credentials::header))
+    }
+
+    /// The credentials for a registry. A credential helper is asked for them once.
+    async fn credentials(
+        &self,
+        registry: &Origin,
+        way: &mut Way,
+    ) -> Result<Option<Credentials>, Error> {
+        if way.credentials.is_none() {
+            way.credentials = Some(self.credentials.find(&registry.to_string()).await?);
+        }
+        Ok(way.credentials.clone().flatten())
     }
 
     fn way(&self, registry: &Origin) -> Arc<Mutex<Way>> {
@@ -69,17 +93,18 @@ impl Authenticator {
     ) -> Result<Option<HeaderValue>, Error> {
         let way = self.way(registry);
         let mut way = way.lock().await;
-        let credentials = self.credentials.get(&registry.to_string());
-        let Way { kind, tokens } = &mut *way;
-        let server = match kind {
-            Kind::Open => return Ok(None),
-            Kind::Basic => return Ok(credentials.and_then(super::Credentials::header)),
-            Kind::Bearer(server) => server,
+        if matches!(way.kind, Kind::Open) {
+            return Ok(None);
+        }
+        let credentials = self.credentials(registry, &mut way).await?;
+        let Way { kind, tokens, .. } = &mut *way;
+        let Kind::Bearer(server) = kind else {
+            return Ok(credentials.as_ref().and_then(Credentials::header));
         };
         if let Some(token) = tokens.get(scopes).filter(|token| token.is_good()) {
             return Ok(Some(token.header.clone()));
         }
-        let token = server.fetch(client, registry, scopes, credentials).await?;
+        let token = server.fetch(client, registry, scopes, credentials.as_ref()).await?;
         let header = token.header.clone();
         if tokens.len() >= MAX_TOKENS {
             tokens.clear();
@@ -95,14 +120,14 @@ impl Authenticator {
         headers: &HeaderMap,
         scopes: &mut Vec<Scope>,
         sent: Option<&HeaderValue>,
-    ) -> Challenged {
+    ) -> Result<Challenged, Error> {
         let way = self.way(registry);
         let mut way = way.lock().await;
-        match Challenge::of(headers) {
+        Ok(match Challenge::of(headers) {
             None => Challenged::GiveUp,
             Some(Challenge::Basic) => {
                 way.kind = Kind::Basic;
-                if sent.is_none() && self.knows(registry) {
+                if sent.is_none() && self.credentials(registry, &mut way).await?.is_some() {
                     Challenged::TryAgain
                 } else {
                     Challenged::GiveUp
@@ -110,7 +135,7 @@ impl Authenticator {
             }
             Some(Challenge::Bearer { realm, service, scope }) => {
                 let Some(server) = TokenServer::new(registry, &realm, service) else {
-                    return Challenged::GiveUp;
+                    return Ok(Challenged::GiveUp);
                 };
                 // A token that was refused is not tried again.
                 way.tokens.retain(|_, token| Some(&token.header) != sent);
@@ -123,7 +148,7 @@ impl Authenticator {
                 }
                 Challenged::TryAgain
             }
-        }
+        })
     }
 }
 

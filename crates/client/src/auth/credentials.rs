@@ -1,18 +1,16 @@
-//! Names and passwords, and the file in which `docker login` keeps them.
+//! Names and passwords, and which of them Docker's configuration knows for which registry.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use serde::Deserialize;
 
+use super::config_file::{self, DockerConfigError};
+use super::credential_helper::{CredentialHelper, CredentialHelperError};
 use crate::{HostName, Secret};
-
-/// The largest configuration of Docker that is read, in bytes.
-const MAX_CONFIG: u64 = 1 << 20;
 
 /// A user and a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +22,14 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// `base64(name:password)`, as it stands in Docker's configuration and behind `Basic`.
+    pub(super) fn encoded(&self) -> String {
+        STANDARD.encode(format!("{}:{}", self.username, self.password.expose()))
+    }
+
     /// `Basic` with name and password (RFC 7617).
     pub(super) fn header(&self) -> Option<HeaderValue> {
-        let text = format!("{}:{}", self.username, self.password.expose());
-        let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(text))).ok()?;
+        let mut value = HeaderValue::try_from(format!("Basic {}", self.encoded())).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
@@ -37,33 +39,38 @@ impl Credentials {
 #[derive(Clone, Debug, Default)]
 pub struct KnownCredentials {
     by_host: BTreeMap<String, Credentials>,
+    helpers: Helpers,
 }
 
-/// Why Docker's configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum DockerConfigError {
-    /// It cannot be read.
-    #[error("{}: {reason}", .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        reason: io::Error,
-    },
-    /// It is not Docker's configuration.
-    #[error("{} is no configuration of Docker: {reason}", .path.display())]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-#[derive(Deserialize)]
-struct DockerConfig {
+/// What is read of Docker's configuration.
+#[derive(Default, Deserialize)]
+pub(super) struct DockerConfig {
     #[serde(default)]
     auths: BTreeMap<String, DockerAuth>,
+    #[serde(flatten)]
+    pub(super) helpers: Helpers,
+    /// Of no form that matters here but for one entry.
+    #[serde(default)]
+    plugins: serde_json::Value,
+}
+
+/// Which credential helper keeps what.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Helpers {
+    /// For single hosts.
+    #[serde(default, rename = "credHelpers")]
+    by_host: BTreeMap<String, String>,
+    /// For all others.
+    #[serde(default, rename = "credsStore")]
+    all: Option<String>,
+}
+
+impl Helpers {
+    /// The name of the helper for a host.
+    pub(super) fn of(&self, host: &str) -> Option<&str> {
+        let all = self.all.as_ref();
+        self.by_host.get(host).or(all).map(String::as_str).filter(|name| !name.is_empty())
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,42 +96,57 @@ impl KnownCredentials {
         self.by_host.get(host).or_else(default)
     }
 
+    /// The credentials for a host and port: those at hand, else those that its credential helper has.
+    pub(super) async fn find(
+        &self,
+        host: &str,
+    ) -> Result<Option<Credentials>, CredentialHelperError> {
+        match (self.get(host), self.helpers.of(host)) {
+            (Some(credentials), _) => Ok(Some(credentials.clone())),
+            (None, Some(name)) => CredentialHelper::named(name)?.get(host).await,
+            (None, None) => Ok(None),
+        }
+    }
+
     /// The credentials that `docker login` keeps in the file `config.json` of `folder`; none, where there is no
-    /// such file. Those in a credential helper are not read.
+    /// such file. Credential helpers that it names are asked when a registry wants to know who one is.
     ///
     /// # Errors
     /// When the file is there but cannot be read.
     pub fn from_docker(folder: &Path) -> Result<Self, DockerConfigError> {
-        let path = folder.join("config.json");
-        let content = |reason: String| DockerConfigError::Content { path: path.clone(), reason };
-        let bytes = match read_limited(&path) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Err(content(format!("it is larger than {MAX_CONFIG} bytes"))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(reason) => return Err(DockerConfigError::File { path, reason }),
-        };
-        // The parser's own message could quote a password; its place is enough.
-        let config: DockerConfig = serde_json::from_slice(&bytes).map_err(|error| {
-            content(format!("line {}, column {}", error.line(), error.column()))
-        })?;
+        let config = DockerConfig::read(folder)?;
         let by_host = config
             .auths
             .into_iter()
             .filter_map(|(key, auth)| Some((host_of_key(&key), auth.auth.credentials()?)))
             .collect();
-        Ok(Self { by_host })
+        Ok(Self { by_host, helpers: config.helpers })
     }
 }
 
-fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_CONFIG + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= MAX_CONFIG).then_some(bytes))
+impl DockerConfig {
+    /// The file `config.json` of `folder`; empty, where there is none.
+    pub(super) fn read(folder: &Path) -> Result<Self, DockerConfigError> {
+        let path = folder.join(config_file::NAME);
+        match config_file::read(&path)? {
+            Some(bytes) => config_file::parse(&path, &bytes),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// The hosts of registries that somebody is logged in to.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = String> {
+        self.auths.keys().map(|key| host_of_key(key))
+    }
+
+    /// The registry that was last logged in to, as `wharf login` notes it among Docker's plugins.
+    pub(super) fn last_registry(&self) -> Option<&str> {
+        self.plugins.get("wharf")?.get("registry")?.as_str()
+    }
 }
 
 /// The host in a key, which may be a whole address: `https://registry.example/v1/`.
-fn host_of_key(key: &str) -> String {
+pub(super) fn host_of_key(key: &str) -> String {
     let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default().to_ascii_lowercase()
 }

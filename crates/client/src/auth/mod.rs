@@ -2,10 +2,16 @@
 
 mod authenticator;
 mod challenge;
+mod config_file;
+mod credential_helper;
 mod credentials;
+mod docker_logins;
 mod scope;
 mod token;
 
 pub(crate) use authenticator::{Authenticator, Challenged};
-pub use credentials::{Credentials, DockerConfigError, KnownCredentials};
+pub use config_file::DockerConfigError;
+pub use credential_helper::CredentialHelperError;
+pub use credentials::{Credentials, KnownCredentials};
+pub use docker_logins::{DockerLogins, Kept};
 pub use scope::Scope;

@@ -119,7 +119,7 @@ impl Client {
         }
         let challenged = authenticator
             .challenged(&call.registry, &reply.headers, &mut call.scopes, sent.as_ref())
-            .await;
+            .await?;
         if challenged == Challenged::TryAgain {
             // A stream is gone with the first request; the next one will know better.
             if matches!(call.body, Payload::Stream(..)) {
@@ -132,7 +132,7 @@ impl Client {
             }
         }
         let host = call.registry.to_string();
-        let had_credentials = authenticator.knows(&call.registry);
+        let had_credentials = authenticator.knows(&call.registry).await?;
         let reason = reply.refusal().await.to_string();
         Err(Error::Unauthorized { host, had_credentials, reason })
     }

@@ -79,7 +79,7 @@ impl Client {
         &self.inner.transport
     }
 
-    fn authenticator(&self) -> &Authenticator {
+    pub(crate) fn authenticator(&self) -> &Authenticator {
         &self.inner.authenticator
     }
 

@@ -100,6 +100,11 @@ impl Reply {
         host_of(&self.uri)
     }
 
+    /// What was asked, and of what, for messages.
+    pub(crate) fn asked(&self) -> (Method, String) {
+        (self.method.clone(), self.path.clone())
+    }
+
     /// The error that this reply is.
     pub(crate) async fn refusal(mut self) -> Error {
         #[derive(serde::Deserialize)]

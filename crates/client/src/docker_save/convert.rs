@@ -131,7 +131,7 @@ impl Conversion {
                     let path = tar.path().to_owned();
                     let work = move || {
                         let layer = layer(&tar, &name, entry, &diff_id, &progress)?;
-                        Ok((name, layer))
+                        Ok::<_, Error>((name, layer))
                     };
                     let done = tokio::task::spawn_blocking(work).await;
                     done.map_err(|error| Error::format(&path, format!("cannot be read: {error}")))?

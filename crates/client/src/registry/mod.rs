@@ -58,6 +58,14 @@ impl Registry {
         &self.host
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// A repository there. Nothing is sent yet.
     pub fn repository(&self, name: &RepositoryName) -> Repository {
         Repository { registry: self.clone(), name: name.clone() }

@@ -1,0 +1,60 @@
+//! The management API of Wharf, `/api/v1`: users, organizations, teams, grants, robots, tokens, repositories, and who
+//! may do what. Each noun has a file, with what can be asked of it.
+
+mod access;
+mod answer;
+mod audit;
+mod device;
+mod grants;
+mod organizations;
+mod pages;
+mod problem;
+mod query;
+mod repositories;
+mod request;
+mod robots;
+mod teams;
+mod tokens;
+mod users;
+mod whoami;
+
+pub use access::{Decision, Explanation};
+pub use answer::Answer;
+pub use audit::{AuditEntry, AuditFilter};
+pub use device::{DeviceCode, DeviceError, DeviceToken};
+pub use grants::{Grant, NewGrant};
+pub use organizations::{NewOrganization, Organization};
+pub use pages::Pages;
+pub use problem::Problem;
+pub use repositories::{Repository, RepositoryFilter, Tag};
+pub use robots::{NewRobot, Robot};
+pub use teams::Named;
+pub use tokens::{NewToken, Token};
+pub use users::{NewUser, User, UserChange, UserFilter};
+pub use whoami::WhoAmI;
+
+use crate::connection::{Client, Origin};
+use crate::{HostName, Registry};
+
+/// The management API of one registry. Requests go out with what is known of the user there, as `Basic`.
+#[derive(Clone)]
+pub struct Management {
+    client: Client,
+    host: HostName,
+    origin: Origin,
+}
+
+impl Registry {
+    /// Its management API. Nothing is sent yet.
+    pub fn management(&self) -> Management {
+        let (client, origin) = (self.client().clone(), self.origin().clone());
+        Management { client, host: self.host().clone(), origin }
+    }
+}
+
+impl Management {
+    /// The registry's host.
+    pub fn host(&self) -> &HostName {
+        &self.host
+    }
+}

@@ -1,0 +1,102 @@
+//! Repositories, as those see them who manage them.
+
+use serde::{Deserialize, Serialize};
+use wharf_oci::RepositoryName;
+
+use super::query::{path, with_parameters};
+use super::{Answer, Management, Pages};
+use crate::Error;
+
+/// A repository.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Repository {
+    /// The name.
+    pub name: String,
+    /// Who may read it without a grant.
+    pub visibility: String,
+    /// Since when there is such a repository (RFC 3339).
+    #[serde(default)]
+    pub created_at: String,
+}
+
+/// A tag of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Tag {
+    /// The name.
+    pub name: String,
+    /// What it points to.
+    pub digest: String,
+    /// Who moved it there.
+    pub updated_by: Option<String>,
+    /// When (RFC 3339).
+    #[serde(default)]
+    pub updated_at: String,
+}
+
+/// Which repositories are listed; all that may be seen, where nothing is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RepositoryFilter<'a> {
+    /// Those of a namespace.
+    pub namespace: Option<&'a str>,
+    /// Those that such people may read without a grant.
+    pub visibility: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct NewVisibility<'a> {
+    visibility: &'a str,
+}
+
+#[derive(Serialize)]
+struct Rename<'a> {
+    to: &'a str,
+}
+
+impl Management {
+    /// The repositories that the user may pull from.
+    pub fn repositories(&self, filter: RepositoryFilter<'_>) -> Pages<Repository> {
+        let parameters = [
+            ("namespace", filter.namespace.map(str::to_owned)),
+            ("visibility", filter.visibility.map(str::to_owned)),
+        ];
+        Pages::new(self, with_parameters(path(&["repositories"]), &parameters))
+    }
+
+    /// A repository.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn repository(&self, name: &RepositoryName) -> Result<Answer<Repository>, Error> {
+        self.get(&path(&["repositories", name.as_str()])).await
+    }
+
+    /// Says who may read a repository without a grant.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn set_visibility(
+        &self,
+        name: &RepositoryName,
+        visibility: &str,
+    ) -> Result<Answer<Repository>, Error> {
+        self.patch(&path(&["repositories", name.as_str()]), &NewVisibility { visibility }).await
+    }
+
+    /// Gives a repository another name, which may be in another namespace.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn rename_repository(
+        &self,
+        name: &RepositoryName,
+        to: &RepositoryName,
+    ) -> Result<Answer<Repository>, Error> {
+        let rename = Rename { to: to.as_str() };
+        self.post(&path(&["repositories", name.as_str(), "rename"]), &rename).await
+    }
+
+    /// The tags of a repository.
+    pub fn repository_tags(&self, name: &RepositoryName) -> Pages<Tag> {
+        Pages::new(self, path(&["repositories", name.as_str(), "tags"]))
+    }
+}
