@@ -88,7 +88,8 @@ async fn house(folder: &Path) -> Result<(SignIn, Tokens, MachineSecret)> {
     };
     let tokens = Tokens::new(Arc::clone(&keys), authority.clone(), clock.clone());
     let (passwords, random) = (Passwords::new(1)?, Arc::new(SystemRandom));
-    Ok((SignIn { accounts, keys, authority, passwords, clock, random }, tokens, secret))
+    let sign_in = SignIn { accounts, keys, authority, passwords, workloads: None, clock, random };
+    Ok((sign_in, tokens, secret))
 }
 
 async fn change(accounts: &dyn Accounts, change: impl Into<AccountChange>) -> Result<()> {
