@@ -70,6 +70,19 @@ pub async fn a_mount_takes_from_its_sources_alone(stand: &Stand) {
     assert!(!taken(None, public()).await);
 }
 
+/// Else whoever knows a digest could tell that it is marked, and keep a blob for ever that nobody needs.
+pub async fn a_mount_that_is_refused_leaves_the_mark(stand: &Stand) {
+    let digest = blob("one");
+    stand.hold("private", digest).await;
+    stand.mark(digest, 0, "marked").await;
+    for from in [None, Some(name("private"))] {
+        let sources = Sources::PublicOr(Vec::new());
+        let mount = MountBlob { repository: name("new"), digest, from, sources };
+        assert!(!stand.metadata.mount_blob(mount).await.unwrap());
+        assert_eq!(stand.marks(digest).await, ["0 marked"]);
+    }
+}
+
 /// And is no news the second time. The repository comes into being by it.
 pub async fn a_mount_adds_a_membership(stand: &Stand) {
     let digest = blob("one");

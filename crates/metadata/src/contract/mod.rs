@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod committing;
+mod directory;
 mod event_log;
 mod histories;
 mod identities;
@@ -27,6 +28,7 @@ mod uploads;
 pub use accounts::*;
 pub use audit::*;
 pub use committing::*;
+pub use directory::*;
 pub use event_log::*;
 pub use histories::*;
 pub use identities::*;
@@ -71,6 +73,15 @@ macro_rules! metadata_contract {
             a_robots_new_secret_ends_the_old_one
             another_password_ends_what_refreshes
             a_new_repository_is_as_visible_as_its_namespace_says
+            // The directory, and changes by those who manage.
+            a_list_of_repositories_has_what_its_viewer_may_pull
+            lists_go_on_behind_a_name
+            a_change_of_an_older_version_is_stale
+            somebody_is_left_who_may_do_everything
+            an_organization_keeps_an_administrator
+            a_user_who_goes_leaves_nothing_but_the_name
+            a_repository_takes_all_along_to_another_name
+            an_invitation_lets_in_one
             // The audit log.
             a_change_of_accounts_is_in_the_audit_log
             a_change_of_a_repository_is_in_the_audit_log
@@ -108,6 +119,7 @@ macro_rules! metadata_contract {
             // Memberships.
             a_blob_is_found_only_where_it_is_held
             a_mount_takes_from_its_sources_alone
+            a_mount_that_is_refused_leaves_the_mark
             a_mount_adds_a_membership
             a_mount_from_where_the_blob_is_not_held_adds_nothing
             a_mount_of_a_marked_blob_takes_the_mark_away

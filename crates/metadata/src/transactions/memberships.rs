@@ -102,10 +102,8 @@ impl Transaction for MountBlob {
     type Output = bool;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
-        if unmark(on, &self.digest).await?.condemned {
-            return Ok(false);
-        }
-        if !is_held(on, self).await? {
+        // First, so that who may not take it changes nothing: a mark that went would tell, and would keep the blob.
+        if !is_held(on, self).await? || unmark(on, &self.digest).await?.condemned {
             return Ok(false);
         }
         let now = on.now().await?;
