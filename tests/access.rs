@@ -5,6 +5,8 @@ mod support;
 
 #[path = "access/attacks.rs"]
 mod attacks;
+#[path = "access/audit.rs"]
+mod audit;
 #[path = "access/credentials.rs"]
 mod credentials;
 #[path = "access/expiry.rs"]

@@ -3,6 +3,7 @@
 //! A job may run twice: its process can end between the work and the word that it is done. So whatever a handler
 //! does, it does in a way that may be done again.
 
+mod account_upkeep;
 mod backoff;
 mod counters;
 mod event_upkeep;
@@ -18,8 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{Accounts, AuditLog, EventLog, Jobs, KeepEvents};
 
+pub use account_upkeep::AccountUpkeep;
 pub use backoff::Backoff;
 pub use counters::{RunCounters, RunEnd, Runs};
 pub use event_upkeep::EventUpkeep;
@@ -37,6 +39,10 @@ pub struct Parts {
     pub jobs: Arc<dyn Jobs>,
     /// The log of events.
     pub events: Arc<dyn EventLog>,
+    /// The accounts.
+    pub accounts: Arc<dyn Accounts>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
 }
@@ -50,23 +56,27 @@ pub struct Rules {
     pub keep_events: KeepEvents,
     /// How long changes of tags are kept that later ones follow; for ever without it.
     pub keep_tag_history: Option<Duration>,
+    /// How long the audit log is kept.
+    pub keep_audit: Duration,
 }
 
 impl Default for Rules {
-    /// Events that all readers have passed for a week, others for a month, the history of tags for ever.
+    /// Events that all readers have passed for a week, others for a month, the history of tags for ever, the audit log for
+    /// 400 days.
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         Self {
             runner: RunnerRules::default(),
             keep_events: KeepEvents { at_least: DAY * 7, at_most: DAY * 30 },
             keep_tag_history: None,
+            keep_audit: DAY * 400,
         }
     }
 }
 
 /// The kinds of the jobs that [`run`] does by these rules: there is one job of each, with an empty key.
 pub fn kinds(rules: &Rules) -> Vec<&'static str> {
-    let always = [expired_uploads::KIND, leftovers::KIND, event_upkeep::KIND];
+    let always = [expired_uploads::KIND, leftovers::KIND, event_upkeep::KIND, account_upkeep::KIND];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     always.into_iter().chain(history).collect()
 }
@@ -78,7 +88,8 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         .counting(parts.counters)
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
         .recurring(Leftovers::new(parts.registry))
-        .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events));
+        .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
+        .recurring(AccountUpkeep::new(parts.accounts, parts.audit, rules.keep_audit));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));
     }

@@ -1,6 +1,7 @@
 //! `wharf admin`: accounts and grants, made in the database itself. For the first start and for operators; it asks
 //! nobody who is asking.
 
+mod audit;
 mod trust;
 
 use std::io::{Read, Write, stdin, stdout};
@@ -89,6 +90,8 @@ enum AdminCommand {
     },
     /// Have tokens of a CI system or cluster stand for a robot; without --issuer or --remove, list what does
     Trust(trust::Trust),
+    /// Show who did what
+    Audit(audit::Audit),
     /// Make a personal token of a user
     Token {
         user: AccountName,
@@ -171,10 +174,11 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stores = wiring::metadata::for_accounts(&loaded.config).await?;
-        if let AdminCommand::Trust(trust) = &admin.command {
-            return trust.run(&stores, &loaded.config).await;
+        match &admin.command {
+            AdminCommand::Trust(trust) => trust.run(&stores, &loaded.config).await,
+            AdminCommand::Audit(audit) => audit.run(&stores).await,
+            command => run(&stores.accounts, command).await,
         }
-        run(&stores.accounts, &admin.command).await
     })
 }
 
@@ -230,7 +234,7 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
             change(accounts, robot, &format!("robot {name}")).await?;
             print_password((!no_secret).then_some(secret.expose()))
         }
-        AdminCommand::Trust(_) => Ok(()),
+        AdminCommand::Trust(_) | AdminCommand::Audit(_) => Ok(()),
         AdminCommand::Token { user, role, on, days } => {
             let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
             let token = NewToken {

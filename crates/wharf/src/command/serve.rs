@@ -125,8 +125,9 @@ async fn run(
 /// Does jobs until a stop is asked for, where that is this process's part.
 async fn background_work(config: Config, node: wiring::Node, shutdown: Shutdown) {
     if config.node.roles.contains(&Role::Jobs) {
-        let wiring::Node { registry, jobs, events, watched, .. } = node;
-        let parts = wharf_jobs::Parts { registry, jobs, events, counters: watched.runs };
+        let wiring::Node { registry, jobs, events, accounts, audit, watched, .. } = node;
+        let counters = watched.runs;
+        let parts = wharf_jobs::Parts { registry, jobs, events, accounts, audit, counters };
         wharf_jobs::run(parts, wiring::jobs(&config), shutdown.requested()).await;
     }
 }

@@ -11,7 +11,7 @@ pub mod workloads;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
-use wharf_core::metadata::{Accounts, EventLog, Jobs, KeepEvents, TrustRules};
+use wharf_core::metadata::{Accounts, AuditLog, EventLog, Jobs, KeepEvents, TrustRules};
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
 use wharf_http::origin::{IpNet, Origin};
@@ -28,6 +28,7 @@ pub struct Node {
     pub events: Arc<dyn EventLog>,
     pub accounts: Arc<dyn Accounts>,
     pub trust: Arc<dyn TrustRules>,
+    pub audit: Arc<dyn AuditLog>,
     /// What only metrics look at.
     pub watched: metrics::Watched,
 }
@@ -60,7 +61,8 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         queue: Arc::default(),
     };
     let (jobs, events, accounts) = (stores.jobs, stores.events, stores.accounts);
-    Ok(Node { registry, jobs, events, accounts, trust: stores.trust, watched })
+    let (trust, audit) = (stores.trust, stores.audit);
+    Ok(Node { registry, jobs, events, accounts, trust, audit, watched })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
@@ -88,7 +90,8 @@ pub fn jobs(config: &Config) -> wharf_jobs::Rules {
         at_most: config.events.keep_at_most.get(),
     };
     let keep_tag_history = config.tags.keep_history.map(|age| age.get());
-    wharf_jobs::Rules { keep_events, keep_tag_history, ..wharf_jobs::Rules::default() }
+    let keep_audit = config.audit.keep.get();
+    wharf_jobs::Rules { keep_events, keep_tag_history, keep_audit, ..wharf_jobs::Rules::default() }
 }
 
 /// The settings of the API.

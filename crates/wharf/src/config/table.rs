@@ -222,6 +222,12 @@ settings! {
         keep_at_most: Period<HOUR, YEAR> = "30d" => "a time from 1h to 365d, such as 30d";
     }
 
+    /// The audit log: who changed accounts, grants and repositories.
+    audit: Audit {
+        /// How long it is kept.
+        keep: Period<HOUR, { 10 * YEAR }> = "400d" => "a time from 1h to 3650d, such as 400d";
+    }
+
     /// Tags, and where they stood before.
     tags: Tags {
         /// How long a change of a tag is kept that a later one follows; empty is for ever. The last one always is.

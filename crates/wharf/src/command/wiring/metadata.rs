@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
-use wharf_core::metadata::{Accounts, EventLog, Jobs, LastKnown, Metadata, TrustRules};
+use wharf_core::metadata::{Accounts, AuditLog, EventLog, Jobs, LastKnown, Metadata, TrustRules};
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
 };
@@ -33,12 +33,13 @@ pub struct Stores {
     pub epochs: Arc<dyn Epochs>,
     pub accounts: Arc<dyn Accounts>,
     pub trust: Arc<dyn TrustRules>,
+    pub audit: Arc<dyn AuditLog>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
 
 impl Stores {
-    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts + TrustRules>(
+    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts + TrustRules + AuditLog>(
         database: Arc<D>,
     ) -> Stores {
         Stores {
@@ -48,7 +49,8 @@ impl Stores {
             events: Arc::clone(&database) as _,
             epochs: Arc::clone(&database) as _,
             accounts: Arc::clone(&database) as _,
-            trust: database,
+            trust: Arc::clone(&database) as _,
+            audit: database,
             connections: None,
         }
     }
