@@ -15,6 +15,8 @@ mod expiry;
 mod forging;
 #[path = "access/house.rs"]
 mod house;
+#[path = "access/limits.rs"]
+mod limits;
 #[path = "access/logins.rs"]
 mod logins;
 #[path = "access/matrix.rs"]

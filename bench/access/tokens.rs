@@ -38,6 +38,7 @@ pub async fn measure(folder: &Path, samples: usize) -> Result<Vec<Figure>> {
         scopes: vec!["repository:ada/app:pull,push".to_owned()],
         offline: false,
         client: String::new(),
+        address: None,
     };
     let begin = processor()?;
     let mut last = None;

@@ -1,6 +1,7 @@
 //! The seam to who verifies access tokens, and to who issues them.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -78,6 +79,8 @@ pub struct TokenRequest {
     pub offline: bool,
     /// What the client calls itself, for the name of the refresh token.
     pub client: String,
+    /// Where it comes from, as far as that can be trusted.
+    pub address: Option<IpAddr>,
 }
 
 /// What was issued.
@@ -104,6 +107,9 @@ pub enum TokenRefusal {
     /// What is asked for cannot be read.
     #[error("{0}")]
     Scope(String),
+    /// Too many came from there, or failed: again after this time.
+    #[error("too many logins from there, or too many that failed: wait, and try again")]
+    TooMany(Duration),
     /// Too many log in.
     #[error("{0}")]
     Busy(&'static str),

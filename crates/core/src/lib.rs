@@ -14,6 +14,7 @@ pub mod delivery;
 pub mod direct;
 mod error;
 mod intake;
+pub mod limits;
 pub mod metadata;
 pub mod operation;
 pub mod permissions;

@@ -88,7 +88,8 @@ impl House {
 
     async fn ask(&self, login: Option<Login>, scope: &str) -> Result<IssuedToken, TokenRefusal> {
         let scopes = vec![scope.to_owned()];
-        let request = TokenRequest { login, scopes, offline: true, client: "test".into() };
+        let request =
+            TokenRequest { login, scopes, offline: true, client: "test".into(), address: None };
         self.sign_in.issue(request).await
     }
 

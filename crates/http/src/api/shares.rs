@@ -1,11 +1,10 @@
 //! How much of what is scarce one client may hold, so that none who sends slowly keeps the others out.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The bits of an IPv6 address that tell clients apart: whoever has one has all that differ behind them.
-const IPV6_BITS: u32 = 64;
+use wharf_core::limits::client_of;
 
 /// How many of some places each client holds. A client is an address, or an IPv6 network of 64 bits.
 pub(super) struct Shares {
@@ -28,7 +27,7 @@ impl Shares {
 
     /// One more for this client; none when it holds as many as it may.
     pub(super) fn take(self: &Arc<Self>, client: IpAddr) -> Option<Share> {
-        let client = network(client);
+        let client = client_of(client);
         let mut held = self.held();
         let count = held.entry(client).or_default();
         if *count >= self.most {
@@ -50,16 +49,6 @@ impl Drop for Share {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(held.remove(&self.client)),
         }
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let mask = u128::MAX << (u128::BITS - IPV6_BITS);
-            Ipv6Addr::from_bits(address.to_bits() & mask).into()
-        }
-        address => address,
     }
 }
 

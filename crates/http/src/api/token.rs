@@ -28,7 +28,8 @@ pub(super) async fn issue(mut call: Call) -> Result<Response<Body>, Failure> {
     let request = if call.head.method == Method::POST {
         let form = call.collect(LONGEST_FORM).await;
         let form = form.map_err(|_| malformed("the form is too long, or broke off"))?;
-        of_form(&String::from_utf8_lossy(&form))?
+        let request = of_form(&String::from_utf8_lossy(&form))?;
+        TokenRequest { address: Some(call.client_address()), ..request }
     } else {
         of_query(&call)?
     };
@@ -61,6 +62,7 @@ fn of_query(call: &Call) -> Result<TokenRequest, Failure> {
         scopes: call.parameters("scope").map(|scope| scope.replace('+', " ")).collect(),
         offline: parameter("offline_token") == "true",
         client: parameter("client_id"),
+        address: Some(call.client_address()),
     })
 }
 
@@ -114,6 +116,7 @@ fn of_form(form: &str) -> Result<TokenRequest, Failure> {
         scopes: query::parameters(&form, "scope").map(|it| it.into_owned()).collect(),
         offline: field("access_type").as_deref() == Some("offline"),
         client: field("client_id").unwrap_or_default(),
+        address: None,
     })
 }
 
@@ -156,6 +159,12 @@ fn refused(call: &Call, refusal: TokenRefusal) -> Failure {
                 .with(WWW_AUTHENTICATE, &format!("Basic realm=\"{service}\""))
         }
         TokenRefusal::Scope(reason) => malformed(reason),
+        TokenRefusal::TooMany(wait) => {
+            let message = refusal.to_string();
+            let seconds = wait.as_secs_f64().ceil().max(1.0);
+            Failure::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, message)
+                .with(RETRY_AFTER, &format!("{seconds:.0}"))
+        }
         TokenRefusal::Busy(reason) => {
             Failure::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, reason)
                 .with(RETRY_AFTER, "5")

@@ -79,7 +79,12 @@ async fn run(
     metrics.registry().register_collector(Box::new(node.watched.clone()));
     let metrics = Arc::new(metrics);
     let (log, log_thread) = access_log(config, &metrics)?;
-    let access = wiring::access::open(config, Arc::clone(&node.accounts), Arc::clone(&node.trust))?;
+    let access = wiring::access::open(
+        config,
+        Arc::clone(&node.accounts),
+        Arc::clone(&node.trust),
+        Arc::clone(&node.audit),
+    )?;
     let settings = wiring::api(config, access)?;
     let api = Api::new(Arc::clone(&node.registry), settings, Arc::clone(&metrics), log);
     let address = config.http.listen;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::ParseBoolError;
 
 use wharf_blobs::NoCdnUrl;
+use wharf_core::limits::NoRate;
 use wharf_http::origin::ExternalUrlError;
 use wharf_oci::NamePatternError;
 
@@ -58,6 +59,12 @@ impl From<ParseBoolError> for Refusal {
 
 impl From<AddrParseError> for Refusal {
     fn from(_: AddrParseError) -> Refusal {
+        Refusal::Malformed
+    }
+}
+
+impl From<NoRate> for Refusal {
+    fn from(_: NoRate) -> Refusal {
         Refusal::Malformed
     }
 }

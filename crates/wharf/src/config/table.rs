@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use wharf_blobs::CdnUrl;
+use wharf_core::limits::Rate;
 use wharf_http::origin::ExternalUrl;
 use wharf_metadata::PostgresUrl;
 use wharf_oci::NamePattern;
@@ -220,6 +221,18 @@ settings! {
         keep: Period<HOUR, YEAR> = "7d" => "a time from 1h to 365d, such as 7d";
         /// How long events are kept that a reader has not passed; it goes on with what is left then.
         keep_at_most: Period<HOUR, YEAR> = "30d" => "a time from 1h to 365d, such as 30d";
+    }
+
+    /// How often something may be asked for, as `NUMBER/TIME`.
+    limits: Limits {
+        /// How many tokens one client (an IPv4 address, or an IPv6 network of 64 bits) may ask for.
+        token_requests: Optional<Rate> = "600/1m" => "empty, or a number and a time, such as 600/1m";
+        /// How many logins of one name from one client may fail: three times as many in twelve times the time, ten times in
+        /// 288 times; five times as many over all names, and twenty times over all clients.
+        failed_logins: Optional<Rate> = "10/5m" => "empty, or a number and a time, such as 10/5m";
+        /// Networks whose clients are not limited.
+        exempt_networks: List<Network> = ""
+            => "networks with commas between them, such as 10.0.0.0/8,::1";
     }
 
     /// The audit log: who changed accounts, grants and repositories.

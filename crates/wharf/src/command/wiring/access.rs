@@ -7,11 +7,13 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use wharf_auth::key_store::KeyStore;
 use wharf_auth::keys::make_first;
+use wharf_auth::login_guard::{GuardRules, LoginGuard};
 use wharf_auth::password::Passwords;
 use wharf_auth::sign_in::{SignIn, Tokens};
 use wharf_auth::token::Authority;
+use wharf_cache::MemoryLimiter;
 use wharf_core::clock::{SystemClock, SystemRandom};
-use wharf_core::metadata::{Accounts, TrustRules};
+use wharf_core::metadata::{Accounts, AuditLog, TrustRules};
 use wharf_core::permissions::{AsGranted, Everyone, Permissions};
 use wharf_http::api::Access;
 
@@ -34,6 +36,7 @@ pub fn open(
     config: &Config,
     accounts: Arc<dyn Accounts>,
     trust: Arc<dyn TrustRules>,
+    audit: Arc<dyn AuditLog>,
 ) -> anyhow::Result<Option<Access>> {
     if !config.access.control {
         return Ok(None);
@@ -62,14 +65,34 @@ pub fn open(
         let passwords = Passwords::new(HASHES_AT_ONCE)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let (keys, workloads) = (Arc::clone(&keys), workloads::open(config, trust)?);
-        let sign_in = SignIn { accounts, keys, authority, passwords, clock, random, workloads };
-        Some(Arc::new(sign_in) as _)
+        let sign_in = SignIn {
+            accounts: Arc::clone(&accounts),
+            keys,
+            authority,
+            passwords,
+            clock,
+            random,
+            workloads,
+        };
+        let issuer = Arc::new(sign_in);
+        let limiter = Arc::new(MemoryLimiter::new(Arc::new(SystemClock)));
+        let rules = guard_rules(config);
+        Some(Arc::new(LoginGuard { issuer, limiter, rules, accounts, audit }) as _)
     } else {
         None
     };
     tokio::spawn(look_for_keys(keys));
     let realm = config.access.token_url.as_ref().map(|url| format!("{}/token", url.as_str()));
     Ok(Some(Access { verifier, issuer, service, realm }))
+}
+
+fn guard_rules(config: &Config) -> GuardRules {
+    let limits = &config.limits;
+    GuardRules {
+        requests: limits.token_requests.0,
+        failures: limits.failed_logins.0,
+        exempt: limits.exempt_networks.iter().map(|network| network.get()).collect(),
+    }
 }
 
 fn keys_folder(config: &Config) -> PathBuf {
