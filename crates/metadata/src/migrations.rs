@@ -40,6 +40,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0004_access.sqlite.sql"),
         postgres: include_str!("../migrations/0004_access.postgres.sql"),
     },
+    Migration {
+        version: 6,
+        name: "counts",
+        sqlite: include_str!("../migrations/0006_counts.sqlite.sql"),
+        postgres: include_str!("../migrations/0006_counts.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -1,6 +1,7 @@
 //! The seam to the database, a trait a noun. One method is one whole transaction, named by its intent.
 
 mod accounts;
+mod counts;
 mod event_log;
 mod jobs;
 mod last_known;
@@ -12,6 +13,10 @@ mod uploads;
 
 pub use accounts::{
     Accounts, Change, NewGrant, NewRobot, NewToken, NewUser, SecretHolder, Subject, TokenKind, User,
+};
+pub use counts::{
+    CountAt, CountBatch, CountKind, Counts, CountsOf, ManifestTally, Span, Step, TopList,
+    TopManifest, TopRepository, Trend, Within,
 };
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,

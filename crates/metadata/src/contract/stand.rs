@@ -11,9 +11,9 @@ use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
-    Accounts, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
-    FinishOutcome, FinishUpload, Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome,
-    StartUpload,
+    Accounts, CommitManifest, CommitOutcome, Counts, DeleteManifest, DeleteOutcome, DeleteTag,
+    EventLog, FinishOutcome, FinishUpload, Jobs, Metadata, Precondition, ReserveBlob,
+    ReserveOutcome, StartUpload,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -63,6 +63,7 @@ pub struct Stand {
     pub(crate) events: Arc<dyn EventLog>,
     pub(crate) epochs: Arc<dyn Epochs>,
     pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) counts: Arc<dyn Counts>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -70,14 +71,22 @@ pub struct Stand {
 impl Stand {
     /// A stand for new, empty metadata.
     pub fn new(
-        metadata: impl Metadata + Jobs + EventLog + Epochs + Accounts,
+        metadata: impl Metadata + Jobs + EventLog + Epochs + Accounts + Counts,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
         let all = Arc::new(metadata);
         let (metadata, jobs, events) = (all.clone(), all.clone(), all.clone());
-        let (epochs, accounts, inspect) = (all.clone(), all, Box::new(inspect));
-        Self { metadata, jobs, events, epochs, accounts, clock, inspect }
+        let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
+        let counts = all;
+        Self { metadata, jobs, events, epochs, accounts, counts, clock, inspect }
+    }
+
+    /// Moves the clock on to the next full hour, and tells which that is.
+    pub(crate) fn on_the_hour(&self) -> Timestamp {
+        const HOUR: i64 = 3_600_000_000;
+        self.clock.advance(Duration::from_micros((HOUR - self.clock.now().0 % HOUR) as u64));
+        self.clock.now()
     }
 
     /// Rows, each as its columns joined by spaces.

@@ -62,7 +62,8 @@ const CLEAN: &str = "
         PERFORM set_config('session_replication_role', 'replica', true), pg_stat_reset();
         FOR item IN SELECT oid::regclass AS name FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-              AND relname NOT IN ('schema_migrations', 'schema_protocol', 'event_partitions', 'cache_epoch')
+              AND relname NOT IN ('schema_migrations', 'schema_protocol', 'event_partitions', 'cache_epoch',
+                              'count_partitions')
         LOOP
             EXECUTE format('DELETE FROM %s', item.name);
         END LOOP;

@@ -19,7 +19,7 @@ async fn a_database_without_a_schema_is_refused_with_what_to_do() {
     let refusal = refused(&fresh).await;
     assert!(matches!(
         refusal,
-        PostgresError::Migration(MigrationError::Behind { found: 0, known: 4 })
+        PostgresError::Migration(MigrationError::Behind { found: 0, known: 6 })
     ));
     assert!(refusal.to_string().contains("run `wharf migrate`"), "{refusal}");
 }
@@ -31,13 +31,13 @@ async fn migrations_of_many_nodes_at_once_are_applied_once() {
     let applied = join_all((0..4).map(|_| Postgres::migrate(&settings))).await;
     let mut applied: Vec<_> = applied.into_iter().flat_map(Result::unwrap).collect();
     applied.sort_unstable();
-    assert_eq!(applied, [1, 2, 3, 4]);
+    assert_eq!(applied, [1, 2, 3, 4, 6]);
     let recorded =
         "SELECT version || ' ' || name || ' ' || octet_length(checksum) FROM schema_migrations
          ORDER BY version";
     assert_eq!(
         fresh.column(recorded).await,
-        ["1 core 33", "2 background 33", "3 epoch 33", "4 access 33"]
+        ["1 core 33", "2 background 33", "3 epoch 33", "4 access 33", "6 counts 33"]
     );
     assert!(Postgres::migrate(&settings).await.unwrap().is_empty());
     Database::on_postgres(fresh.engine().await).check().await.unwrap();
@@ -96,14 +96,14 @@ async fn a_migration_that_fails_leaves_nothing_behind() {
     let tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(fresh.column(tables).await, ["schema_protocol"]);
     client.batch_execute("DROP TABLE schema_protocol").await.unwrap();
-    assert_eq!(Postgres::migrate(&fresh.settings()).await.unwrap(), [1, 2, 3, 4]);
+    assert_eq!(Postgres::migrate(&fresh.settings()).await.unwrap(), [1, 2, 3, 4, 6]);
 }
 
 #[tokio::test]
 async fn migrations_work_behind_pgbouncer_too() {
     let fresh = Fresh::empty().await;
     let settings = fresh.settings_at(&wharf_engines::pgbouncer());
-    assert_eq!(Postgres::migrate(&settings).await.unwrap(), [1, 2, 3, 4]);
+    assert_eq!(Postgres::migrate(&settings).await.unwrap(), [1, 2, 3, 4, 6]);
     Postgres::connect(settings).await.unwrap();
 }
 

@@ -48,7 +48,7 @@ async fn a_fresh_file_gets_every_migration() {
     let file = File::new();
     let engine = file.open();
     let applied = column(&file, "SELECT version || ' ' || name FROM schema_migrations").await;
-    assert_eq!(applied, ["1 core", "2 background", "3 epoch", "4 access"]);
+    assert_eq!(applied, ["1 core", "2 background", "3 epoch", "4 access", "6 counts"]);
     Database::on_sqlite(engine).check().await.unwrap();
 }
 
@@ -82,7 +82,7 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_what_it_holds() 
     database.advance_epoch(first).await.unwrap();
     assert_eq!(database.epoch().await.unwrap().number, first + 1);
     assert_eq!(column(&file, "SELECT name FROM repositories").await, ["a"]);
-    assert_eq!(column(&file, "SELECT version FROM schema_migrations").await, ["1", "2", "3", "4"]);
+    assert_eq!(column(&file, "SELECT version FROM schema_migrations").await, ["1", "2", "3", "4", "6"]);
 }
 
 #[tokio::test]
@@ -95,10 +95,10 @@ async fn a_file_from_a_newer_wharf_is_refused_with_what_to_do() {
     let refusal = refused(&file);
     assert!(matches!(
         refusal,
-        OpenError::Migration { source: MigrationError::Newer { found: 7, known: 4 }, .. }
+        OpenError::Migration { source: MigrationError::Newer { found: 7, known: 6 }, .. }
     ));
     let text = refusal.to_string();
-    assert!(text.contains("has schema version 7, this wharf understands up to 4"), "{text}");
+    assert!(text.contains("has schema version 7, this wharf understands up to 6"), "{text}");
     assert!(text.contains("use a newer wharf"), "{text}");
     assert!(text.contains("metadata.db"), "{text}");
 }
