@@ -4,6 +4,7 @@
 //! does, it does in a way that may be done again.
 
 mod backoff;
+mod count_upkeep;
 mod counters;
 mod event_upkeep;
 mod expired_uploads;
@@ -18,9 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{Counts, EventLog, Jobs, KeepEvents};
 
 pub use backoff::Backoff;
+pub use count_upkeep::CountUpkeep;
 pub use counters::{RunCounters, RunEnd, Runs};
 pub use event_upkeep::EventUpkeep;
 pub use expired_uploads::ExpiredUploads;
@@ -37,6 +39,8 @@ pub struct Parts {
     pub jobs: Arc<dyn Jobs>,
     /// The log of events.
     pub events: Arc<dyn EventLog>,
+    /// The counts of pulls and pushes.
+    pub counts: Arc<dyn Counts>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
 }
@@ -50,23 +54,27 @@ pub struct Rules {
     pub keep_events: KeepEvents,
     /// How long changes of tags are kept that later ones follow; for ever without it.
     pub keep_tag_history: Option<Duration>,
+    /// How long counts of pulls and pushes are kept.
+    pub keep_counts: Duration,
 }
 
 impl Default for Rules {
-    /// Events that all readers have passed for a week, others for a month, the history of tags for ever.
+    /// Events that all readers have passed for a week, others for a month, the history of tags for ever,
+    /// counts for a year and a month.
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         Self {
             runner: RunnerRules::default(),
             keep_events: KeepEvents { at_least: DAY * 7, at_most: DAY * 30 },
             keep_tag_history: None,
+            keep_counts: DAY * 400,
         }
     }
 }
 
 /// The kinds of the jobs that [`run`] does by these rules: there is one job of each, with an empty key.
 pub fn kinds(rules: &Rules) -> Vec<&'static str> {
-    let always = [expired_uploads::KIND, leftovers::KIND, event_upkeep::KIND];
+    let always = [expired_uploads::KIND, leftovers::KIND, event_upkeep::KIND, count_upkeep::KIND];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     always.into_iter().chain(history).collect()
 }
@@ -78,7 +86,8 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         .counting(parts.counters)
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
         .recurring(Leftovers::new(parts.registry))
-        .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events));
+        .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
+        .recurring(CountUpkeep::new(parts.counts, rules.keep_counts));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));
     }

@@ -82,7 +82,10 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_what_it_holds() 
     database.advance_epoch(first).await.unwrap();
     assert_eq!(database.epoch().await.unwrap().number, first + 1);
     assert_eq!(column(&file, "SELECT name FROM repositories").await, ["a"]);
-    assert_eq!(column(&file, "SELECT version FROM schema_migrations").await, ["1", "2", "3", "4", "6"]);
+    assert_eq!(
+        column(&file, "SELECT version FROM schema_migrations").await,
+        ["1", "2", "3", "4", "6"]
+    );
 }
 
 #[tokio::test]

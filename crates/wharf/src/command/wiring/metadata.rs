@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
-use wharf_core::metadata::{Accounts, EventLog, Jobs, LastKnown, Metadata};
+use wharf_core::metadata::{Accounts, Counts, EventLog, Jobs, LastKnown, Metadata};
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
 };
@@ -32,19 +32,21 @@ pub struct Stores {
     pub events: Arc<dyn EventLog>,
     pub epochs: Arc<dyn Epochs>,
     pub accounts: Arc<dyn Accounts>,
+    pub counts: Arc<dyn Counts>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
 
 impl Stores {
-    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts>(database: Arc<D>) -> Stores {
+    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts + Counts>(database: Arc<D>) -> Stores {
         Stores {
             metadata: Arc::clone(&database) as _,
             last_known: None,
             jobs: Arc::clone(&database) as _,
             events: Arc::clone(&database) as _,
             epochs: Arc::clone(&database) as _,
-            accounts: database,
+            accounts: Arc::clone(&database) as _,
+            counts: database,
             connections: None,
         }
     }
