@@ -237,7 +237,8 @@ async fn hand_on(client: TcpStream, server: TcpStream, armed: Arc<AtomicBool>) {
     let mut buffer = vec![0; 65536];
     while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
         let sent = &buffer[..length];
-        let lost = sent.windows(6).any(|word| word == b"COMMIT") && armed.load(Ordering::SeqCst);
+        // The whole statement: a beginning may say READ COMMITTED.
+        let lost = sent.windows(7).any(|word| word == b"COMMIT\0") && armed.load(Ordering::SeqCst);
         if lost {
             back.abort();
         }
