@@ -62,18 +62,22 @@ impl TallyTotals {
     }
 }
 
-/// The counts of one part: found without a name being copied.
-type Part = HashMap<RepositoryName, HashMap<(Digest, CountKind), u64>>;
+/// Counts of manifests: found without a name being copied.
+type Counted = HashMap<RepositoryName, HashMap<(Digest, CountKind), u64>>;
+
+/// What some of the threads counted. In cache lines of its own, so that others do not wait for these either.
+#[derive(Default)]
+#[repr(align(128))]
+struct Part(Mutex<(Counted, [u64; 3])>);
 
 /// The counts of this process that are not added yet.
 pub struct Tally {
     rules: TallyRules,
-    parts: [Mutex<Part>; PARTS],
+    parts: [Part; PARTS],
     /// Entries in the parts, and all entries with those in batches.
     gathered: AtomicUsize,
     entries: AtomicUsize,
     large: Notify,
-    counted: [AtomicU64; 3],
     added: AtomicU64,
     lost: AtomicU64,
     batches: tokio::sync::Mutex<Batches>,
@@ -93,11 +97,10 @@ impl Tally {
     pub fn new(rules: TallyRules, random: Arc<dyn Random>) -> Self {
         Self {
             rules,
-            parts: std::array::from_fn(|_| Mutex::default()),
+            parts: Default::default(),
             gathered: AtomicUsize::new(0),
             entries: AtomicUsize::new(0),
             large: Notify::new(),
-            counted: Default::default(),
             added: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             batches: tokio::sync::Mutex::new(Batches::new(random)),
@@ -106,10 +109,11 @@ impl Tally {
 
     /// Counts one pull or push. Waits for nothing but, for some nanoseconds, another thread's count.
     pub fn count(&self, repository: &RepositoryName, digest: Digest, kind: CountKind) {
-        self.counted[kind as usize].fetch_add(1, Ordering::Relaxed);
         let mut part = self.part(own_part());
+        let (counts, totals) = &mut *part;
+        totals[kind as usize] += 1;
         if let Some(count) =
-            part.get_mut(repository).and_then(|manifests| manifests.get_mut(&(digest, kind)))
+            counts.get_mut(repository).and_then(|manifests| manifests.get_mut(&(digest, kind)))
         {
             *count += 1;
             return;
@@ -120,7 +124,7 @@ impl Tally {
             self.lose(1, "more is waiting than is kept in memory");
             return;
         }
-        part.entry(repository.clone()).or_default().insert((digest, kind), 1);
+        counts.entry(repository.clone()).or_default().insert((digest, kind), 1);
         let gathered = self.gathered.fetch_add(1, Ordering::Relaxed) + 1;
         drop(part);
         if gathered == self.rules.large {
@@ -132,7 +136,13 @@ impl Tally {
     pub fn totals(&self) -> TallyTotals {
         // First what ended, so that what waits is never less than nothing.
         let (added, lost) = (self.added.load(Ordering::Acquire), self.lost.load(Ordering::Acquire));
-        let counted = std::array::from_fn(|kind| self.counted[kind].load(Ordering::Relaxed));
+        let mut counted = [0; 3];
+        for index in 0..PARTS {
+            let part = self.part(index);
+            for (sum, count) in counted.iter_mut().zip(part.1) {
+                *sum += count;
+            }
+        }
         TallyTotals { counted, added, lost }
     }
 
@@ -170,10 +180,10 @@ impl Tally {
 
     /// Closes the parts into batches.
     fn close(&self, batches: &mut Batches) {
-        let mut all = Part::new();
+        let mut all = Counted::new();
         let mut twice = 0;
         for index in 0..PARTS {
-            let part = std::mem::take(&mut *self.part(index));
+            let part = std::mem::take(&mut self.part(index).0);
             let entries: usize = part.values().map(HashMap::len).sum();
             self.gathered.fetch_sub(entries, Ordering::Relaxed);
             for (repository, manifests) in part {
@@ -211,9 +221,9 @@ impl Tally {
         }
     }
 
-    fn part(&self, index: usize) -> MutexGuard<'_, Part> {
+    fn part(&self, index: usize) -> MutexGuard<'_, (Counted, [u64; 3])> {
         // Nothing panics while it counts.
-        self.parts[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.parts[index].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
