@@ -1,6 +1,8 @@
 //! How a server behaves by its settings and towards those who run it: limits, probes, signals, the stop, proxies.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "serving/counts.rs"]
+mod counts;
 #[path = "serving/limits.rs"]
 mod limits;
 #[path = "serving/metrics.rs"]

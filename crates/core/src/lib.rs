@@ -20,6 +20,7 @@ pub mod operation;
 pub mod permissions;
 mod principal;
 mod registry;
+pub mod tally;
 mod upload_id;
 
 pub use error::{Error, Missing, Need, Result, SourceFault, StoreError};

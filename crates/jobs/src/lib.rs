@@ -5,6 +5,7 @@
 
 mod account_upkeep;
 mod backoff;
+mod count_upkeep;
 mod counters;
 mod event_upkeep;
 mod expired_uploads;
@@ -19,10 +20,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{Accounts, AuditLog, EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{Accounts, AuditLog, Counts, EventLog, Jobs, KeepEvents};
 
 pub use account_upkeep::AccountUpkeep;
 pub use backoff::Backoff;
+pub use count_upkeep::CountUpkeep;
 pub use counters::{RunCounters, RunEnd, Runs};
 pub use event_upkeep::EventUpkeep;
 pub use expired_uploads::ExpiredUploads;
@@ -43,6 +45,8 @@ pub struct Parts {
     pub accounts: Arc<dyn Accounts>,
     /// The audit log.
     pub audit: Arc<dyn AuditLog>,
+    /// The counts of pulls and pushes.
+    pub counts: Arc<dyn Counts>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
 }
@@ -58,11 +62,13 @@ pub struct Rules {
     pub keep_tag_history: Option<Duration>,
     /// How long the audit log is kept.
     pub keep_audit: Duration,
+    /// How long counts of pulls and pushes are kept.
+    pub keep_counts: Duration,
 }
 
 impl Default for Rules {
-    /// Events that all readers have passed for a week, others for a month, the history of tags for ever, the audit log for
-    /// 400 days.
+    /// Events that all readers have passed for a week, others for a month, the history of tags for ever, the audit log and
+    /// counts for a year and a month.
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         Self {
@@ -70,13 +76,20 @@ impl Default for Rules {
             keep_events: KeepEvents { at_least: DAY * 7, at_most: DAY * 30 },
             keep_tag_history: None,
             keep_audit: DAY * 400,
+            keep_counts: DAY * 400,
         }
     }
 }
 
 /// The kinds of the jobs that [`run`] does by these rules: there is one job of each, with an empty key.
 pub fn kinds(rules: &Rules) -> Vec<&'static str> {
-    let always = [expired_uploads::KIND, leftovers::KIND, event_upkeep::KIND, account_upkeep::KIND];
+    let always = [
+        expired_uploads::KIND,
+        leftovers::KIND,
+        event_upkeep::KIND,
+        account_upkeep::KIND,
+        count_upkeep::KIND,
+    ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     always.into_iter().chain(history).collect()
 }
@@ -89,7 +102,8 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
         .recurring(Leftovers::new(parts.registry))
         .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
-        .recurring(AccountUpkeep::new(parts.accounts, parts.audit, rules.keep_audit));
+        .recurring(AccountUpkeep::new(parts.accounts, parts.audit, rules.keep_audit))
+        .recurring(CountUpkeep::new(parts.counts, rules.keep_counts));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));
     }

@@ -47,6 +47,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0005_management.postgres.sql"),
     },
     Migration {
+        version: 6,
+        name: "counts",
+        sqlite: include_str!("../migrations/0006_counts.sqlite.sql"),
+        postgres: include_str!("../migrations/0006_counts.postgres.sql"),
+    },
+    Migration {
         version: 7,
         name: "identities",
         sqlite: include_str!("../migrations/0007_identities.sqlite.sql"),

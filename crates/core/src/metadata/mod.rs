@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod counts;
 mod device_logins;
 mod event_log;
 mod identities;
@@ -25,6 +26,10 @@ pub use accounts::{
     UpdateRobot, UpdateUser, User, UserFilter, Viewer,
 };
 pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditRecord};
+pub use counts::{
+    CountAt, CountBatch, CountKind, Counts, CountsOf, ManifestTally, Span, Step, TopList,
+    TopManifest, TopRepository, Trend, Within,
+};
 pub use device_logins::{
     DeviceAnswer, DeviceFind, DeviceLogins, DevicePoll, DeviceStart, MOST_OF_ADDRESS, MOST_TRIES,
     NewDeviceLogin, NoUserCode, UserCode, WaitingDevice,

@@ -4,8 +4,8 @@ use wharf_oci::{Digest, Hasher, MediaType, Reference, RepositoryName, Tag};
 
 use crate::cache::{Key, Kind, Lookup, Ticket};
 use crate::metadata::{
-    DeleteManifest as DeleteByDigest, DeleteOutcome, DeleteTag, ListReferrers as ReferrersQuery,
-    Precondition, Referrer, StoredManifest,
+    CountKind, DeleteManifest as DeleteByDigest, DeleteOutcome, DeleteTag,
+    ListReferrers as ReferrersQuery, Precondition, Referrer, StoredManifest,
 };
 use crate::operation::{DeleteManifest, ListReferrers, PullManifest};
 use crate::permissions::Permitted;
@@ -95,6 +95,20 @@ impl Registry {
         };
         let manifest = found.ok_or_else(|| missing_manifest(repository, reference))?;
         Ok(manifest)
+    }
+
+    /// Counts a pull, wherever the manifest came from. Called once it is certain that its bytes are sent: not where
+    /// the client only asks about it, or has it already.
+    pub fn count_pull(&self, operation: &Permitted<PullManifest>, manifest: &PulledManifest) {
+        let kind = CountKind::of_pull(manifest.media_type);
+        self.count(&operation.repository, manifest.digest, kind);
+    }
+
+    /// Counts, where counting is on.
+    pub(super) fn count(&self, repository: &RepositoryName, digest: Digest, kind: CountKind) {
+        if let Some(tally) = &self.tally {
+            tally.count(repository, digest, kind);
+        }
     }
 
     /// Reads a manifest from the metadata, and puts what it finds, or that there is nothing, into the cache.

@@ -29,6 +29,7 @@ use crate::direct::DirectStore;
 use crate::metadata::{LastKnown, Metadata};
 use crate::operation::Operation;
 use crate::permissions::{Caller, Permissions, Permitted, permit};
+use crate::tally::Tally;
 use crate::{Error, StoreError};
 
 use blobs::BlobRead;
@@ -111,6 +112,7 @@ pub struct Registry {
     completions: Completions,
     manifest_reads: Flights<Flight, ManifestRead>,
     blob_reads: Flights<Flight, BlobRead>,
+    tally: Option<Arc<Tally>>,
 }
 
 /// What a read is of: a key, and the versions of the ticket for it.
@@ -131,7 +133,14 @@ impl Registry {
             completions: Completions::default(),
             manifest_reads: Flights::new(),
             blob_reads: Flights::new(),
+            tally: None,
         }
+    }
+
+    /// The same, counting pulls and pushes in `tally`.
+    #[must_use]
+    pub fn counting_in(self, tally: Arc<Tally>) -> Self {
+        Self { tally: Some(tally), ..self }
     }
 
     /// The settings.

@@ -3,7 +3,7 @@
 use wharf_oci::{ErrorCode, Hasher, Manifest, Reference};
 
 use crate::cache::Kind;
-use crate::metadata::{CommitManifest, CommitOutcome};
+use crate::metadata::{CommitManifest, CommitOutcome, CountKind};
 use crate::operation::PutManifest;
 use crate::permissions::Permitted;
 use crate::registry::{PushManifest, PushedManifest, Registry};
@@ -59,7 +59,10 @@ impl Registry {
         // Before the acknowledgement: from here on no cache answers with where the tags were, or that there is nothing.
         let outcome = self.invalidated(&operation.repository, Kind::Manifest, outcome).await?;
         match outcome {
-            CommitOutcome::Committed => Ok(pushed),
+            CommitOutcome::Committed => {
+                self.count(&operation.repository, digest, CountKind::Push);
+                Ok(pushed)
+            }
             CommitOutcome::Missing(digests) => Err(Error::MissingContent(digests)),
             CommitOutcome::Precondition(tag, current) => Err(Error::Precondition { tag, current }),
         }

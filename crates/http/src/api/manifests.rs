@@ -29,7 +29,12 @@ pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
         return Ok(reply::not_modified(&manifest.digest, cache_control));
     }
     let length = HeaderValue::from(manifest.payload.len());
-    let body = if call.is_head() { Body::empty() } else { manifest.payload.into() };
+    let body = if call.is_head() {
+        Body::empty()
+    } else {
+        call.registry().count_pull(&operation, &manifest);
+        manifest.payload.into()
+    };
     let mut response = reply::new(StatusCode::OK, body);
     let headers = response.headers_mut();
     headers.reserve(10);

@@ -77,7 +77,7 @@ impl Node {
             let jobs = self.jobs().await;
             let now = self.clock.now();
             let rests = |job: &JobStatus| job.state == JobState::Waiting && job.due.unwrap() > now;
-            if jobs.len() == 5 && jobs.iter().all(rests) {
+            if jobs.len() == 6 && jobs.iter().all(rests) {
                 return jobs;
             }
             assert!(begin.elapsed() < Duration::from_secs(30), "{jobs:?}");
@@ -105,6 +105,7 @@ async fn a_registry_cleans_up_after_itself() {
                 events: node.database.clone(),
                 accounts: node.database.clone(),
                 audit: node.database.clone(),
+                counts: node.database.clone(),
                 counters: counters.clone(),
             };
             let mut stopping = stopping.clone();
@@ -120,6 +121,7 @@ async fn a_registry_cleans_up_after_itself() {
         kinds,
         [
             "accounts.upkeep",
+            "counts.upkeep",
             "events.upkeep",
             "staging.collect",
             "tags.forget_history",
@@ -129,7 +131,7 @@ async fn a_registry_cleans_up_after_itself() {
     let mut known = wharf_jobs::kinds(&rules);
     known.sort_unstable();
     assert_eq!(kinds, known);
-    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 4);
+    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 5);
     let runs = counters.all();
     assert!(kinds.iter().all(|kind| {
         runs.iter().any(|(of, end, runs)| of == kind && *end == RunEnd::Done && runs.count > 0)

@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod committing;
+pub(crate) mod counts;
 mod directory;
 mod event_log;
 mod histories;
@@ -28,6 +29,7 @@ mod uploads;
 pub use accounts::*;
 pub use audit::*;
 pub use committing::*;
+pub use counts::*;
 pub use directory::*;
 pub use event_log::*;
 pub use histories::*;
@@ -233,6 +235,17 @@ macro_rules! metadata_contract {
             readers_miss_nothing_while_many_write
             events_that_may_be_needed_are_kept
             old_changes_of_tags_are_forgotten_but_for_the_last
+            // Counts.
+            counts_are_added_up
+            a_batch_is_added_once
+            an_index_is_counted_apart
+            counts_of_a_repository_that_is_not_there_are_left_out
+            a_batch_falls_into_the_hour_in_which_it_was_counted
+            a_trend_compares_a_period_with_the_one_before
+            what_is_pulled_most_is_listed_first
+            the_last_pull_of_a_manifest_is_known
+            old_counts_are_forgotten
+            ids_of_old_batches_are_forgotten
         }
     };
     ($make:path: $($rule:ident)*) => { $(

@@ -12,9 +12,9 @@ use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
     AccountChange, Accounts, AuditLog, Change, ChangeRequest, CommitManifest, CommitOutcome,
-    DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog, FinishOutcome,
-    FinishUpload, Identities, Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome, Sessions,
-    StartUpload, TrustRules, UpdateUser,
+    Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
+    FinishOutcome, FinishUpload, Identities, Jobs, Metadata, Precondition, ReserveBlob,
+    ReserveOutcome, Sessions, StartUpload, TrustRules, UpdateUser,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -73,6 +73,7 @@ pub struct Stand {
     pub(crate) identities: Arc<dyn Identities>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) devices: Arc<dyn DeviceLogins>,
+    pub(crate) counts: Arc<dyn Counts>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -90,7 +91,8 @@ impl Stand {
         + TrustRules
         + Identities
         + Sessions
-        + DeviceLogins,
+        + DeviceLogins
+        + Counts,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
@@ -98,7 +100,8 @@ impl Stand {
         let (metadata, jobs, events) = (all.clone(), all.clone(), all.clone());
         let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
         let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
-        let (identities, sessions, devices) = (all.clone(), all.clone(), all);
+        let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
+        let counts = all;
         Self {
             metadata,
             jobs,
@@ -111,6 +114,7 @@ impl Stand {
             identities,
             sessions,
             devices,
+            counts,
             clock,
             inspect,
         }
@@ -127,6 +131,13 @@ impl Stand {
         let (name, disabled) = (name.parse().unwrap(), Some(disabled));
         let update = UpdateUser { name, email: None, disabled, site_admin: None, expected: None };
         self.change(update).await
+    }
+
+    /// Moves the clock on to the next full hour, and tells which that is.
+    pub(crate) fn on_the_hour(&self) -> Timestamp {
+        const HOUR: i64 = 3_600_000_000;
+        self.clock.advance(Duration::from_micros((HOUR - self.clock.now().0 % HOUR) as u64));
+        self.clock.now()
     }
 
     /// Rows, each as its columns joined by spaces.

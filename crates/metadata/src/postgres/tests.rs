@@ -1,6 +1,7 @@
 //! The contract, directly and through PgBouncer, and what is PostgreSQL's own: migrations, lost connections, races.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod counts;
 mod encrypted;
 mod faults;
 mod fresh;

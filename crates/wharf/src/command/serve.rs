@@ -6,7 +6,10 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::sleep;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use wharf_core::tally::Tally;
 use wharf_http::access_log::{AccessLog, Format, LogThread};
 use wharf_http::api::{Api, ROUTES};
 use wharf_http::metrics::Metrics;
@@ -30,6 +33,9 @@ const BLOCKING_WORK: Duration = Duration::from_secs(5);
 
 /// How long changes whose clients were cut may take to record what came.
 const SETTLING: Duration = Duration::from_secs(10);
+
+/// How long the last counts of pulls and pushes may take to be written, once all requests have ended.
+const LAST_COUNTS: Duration = Duration::from_secs(10);
 
 /// The flags of `wharf serve`.
 #[derive(Debug, Args)]
@@ -96,6 +102,7 @@ async fn run(
     reload_on_hangup(server.certificate()).context("signals cannot be watched")?;
     announce(config, server.local_addr().unwrap_or(address), data_folder)?;
 
+    let tallying = Tallying::begin(&node);
     let counting = wiring::metrics::count(Arc::clone(&node.jobs), Arc::clone(&node.watched.queue));
     let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, counting, shutdown.clone()));
     let jobs = tokio::spawn(background_work(config.clone(), node, shutdown.clone()));
@@ -118,6 +125,7 @@ async fn run(
             "changes were under way still; what they did not record is as if never sent"
         );
     }
+    tallying.end().await;
     // It was asked to stop when the server was, and bounds its own end.
     let _ = jobs.await;
     scrapes.abort();
@@ -127,12 +135,46 @@ async fn run(
     Ok(())
 }
 
+/// Writes counts of pulls and pushes to the database until the end.
+struct Tallying {
+    tally: Arc<Tally>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl Tallying {
+    fn begin(node: &wiring::Node) -> Self {
+        let (tally, counts) = (Arc::clone(&node.tally), Arc::clone(&node.counts));
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn({
+            let tally = Arc::clone(&tally);
+            async move {
+                let stopped = async {
+                    let _ = stopped.await;
+                };
+                tally.run(counts, stopped).await;
+            }
+        });
+        Self { tally, stop, running }
+    }
+
+    /// Writes what was counted last. Nothing counts any more.
+    async fn end(self) {
+        let _ = self.stop.send(());
+        let _ = timeout(LAST_COUNTS, self.running).await;
+        let lost = self.tally.totals().waiting();
+        if lost > 0 {
+            tracing::error!(lost, "the last counts of pulls and pushes could not be written");
+        }
+    }
+}
+
 /// Does jobs until a stop is asked for, where that is this process's part.
 async fn background_work(config: Config, node: wiring::Node, shutdown: Shutdown) {
     if config.node.roles.contains(&Role::Jobs) {
-        let wiring::Node { registry, jobs, events, accounts, audit, watched, .. } = node;
+        let wiring::Node { registry, jobs, events, accounts, audit, counts, watched, .. } = node;
         let counters = watched.runs;
-        let parts = wharf_jobs::Parts { registry, jobs, events, accounts, audit, counters };
+        let parts = wharf_jobs::Parts { registry, jobs, events, accounts, audit, counts, counters };
         wharf_jobs::run(parts, wiring::jobs(&config), shutdown.requested()).await;
     }
 }

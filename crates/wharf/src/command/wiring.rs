@@ -11,7 +11,8 @@ pub mod workloads;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
-use wharf_core::metadata::{Accounts, AuditLog, EventLog, Jobs, KeepEvents, TrustRules};
+use wharf_core::metadata::{Accounts, AuditLog, Counts, EventLog, Jobs, KeepEvents, TrustRules};
+use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
 use wharf_http::origin::{IpNet, Origin};
@@ -29,6 +30,9 @@ pub struct Node {
     pub accounts: Arc<dyn Accounts>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditLog>,
+    pub counts: Arc<dyn Counts>,
+    /// What is counted here and not written yet.
+    pub tally: Arc<Tally>,
     /// What only metrics look at.
     pub watched: metrics::Watched,
 }
@@ -50,9 +54,15 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         permissions: access::permissions(config),
         random: Arc::new(SystemRandom),
     };
-    let registry = Arc::new(Registry::new(parts, rules(config)));
+    let tally = Arc::new(Tally::new(tally(config), Arc::new(SystemRandom)));
+    let mut registry = Registry::new(parts, rules(config));
+    if config.counts.enabled {
+        registry = registry.counting_in(Arc::clone(&tally));
+    }
+    let registry = Arc::new(registry);
     let watched = metrics::Watched {
         registry: Arc::clone(&registry),
+        tally: Arc::clone(&tally),
         cache: cache.status,
         tail: cache.tail.map(Arc::new),
         connections: stores.connections,
@@ -61,8 +71,8 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         queue: Arc::default(),
     };
     let (jobs, events, accounts) = (stores.jobs, stores.events, stores.accounts);
-    let (trust, audit) = (stores.trust, stores.audit);
-    Ok(Node { registry, jobs, events, accounts, trust, audit, watched })
+    let (trust, audit, counts) = (stores.trust, stores.audit, stores.counts);
+    Ok(Node { registry, jobs, events, accounts, trust, audit, counts, tally, watched })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
@@ -83,6 +93,11 @@ fn rules(config: &Config) -> Rules {
     }
 }
 
+/// How pulls and pushes are counted.
+fn tally(config: &Config) -> TallyRules {
+    TallyRules { interval: config.counts.flush.get(), ..TallyRules::default() }
+}
+
 /// The settings of background work.
 pub fn jobs(config: &Config) -> wharf_jobs::Rules {
     let keep_events = KeepEvents {
@@ -90,8 +105,13 @@ pub fn jobs(config: &Config) -> wharf_jobs::Rules {
         at_most: config.events.keep_at_most.get(),
     };
     let keep_tag_history = config.tags.keep_history.map(|age| age.get());
-    let keep_audit = config.audit.keep.get();
-    wharf_jobs::Rules { keep_events, keep_tag_history, keep_audit, ..wharf_jobs::Rules::default() }
+    wharf_jobs::Rules {
+        keep_events,
+        keep_tag_history,
+        keep_audit: config.audit.keep.get(),
+        keep_counts: config.counts.keep.get(),
+        ..wharf_jobs::Rules::default()
+    }
 }
 
 /// The settings of the API.

@@ -27,6 +27,7 @@ const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 365 * 24 * 60 * MINUTE;
 
 settings! {
@@ -246,6 +247,16 @@ settings! {
         /// How long a change of a tag is kept that a later one follows; empty is for ever. The last one always is.
         keep_history: Optional<Period<HOUR, { 10 * YEAR }>> = ""
             => "empty, or a time from 1h to 3650d, such as 180d";
+    }
+
+    /// How often manifests are pulled and pushed.
+    counts: Counts {
+        /// Whether this process counts.
+        enabled: bool = "true" => "true or false";
+        /// How long counts are kept.
+        keep: Period<DAY, { 10 * YEAR }> = "400d" => "a time from 1d to 3650d, such as 400d";
+        /// How often what was counted is written to the database: a crash loses the counts of so long.
+        flush: Period<100, { 10 * MINUTE }> = "5s" => "a time from 100ms to 10m, such as 5s";
     }
 
     /// Prometheus metrics.

@@ -216,7 +216,7 @@ async fn a_transaction_that_takes_too_long_fails_and_frees_its_connection() {
 }
 
 /// Stands between a node and the server at `to`, and once `armed` hands a COMMIT on but never its reply.
-async fn losing_replies(to: String, armed: Arc<AtomicBool>) -> u16 {
+pub(super) async fn losing_replies(to: String, armed: Arc<AtomicBool>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -237,7 +237,8 @@ async fn hand_on(client: TcpStream, server: TcpStream, armed: Arc<AtomicBool>) {
     let mut buffer = vec![0; 65536];
     while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
         let sent = &buffer[..length];
-        let lost = sent.windows(6).any(|word| word == b"COMMIT") && armed.load(Ordering::SeqCst);
+        // The whole statement: a beginning may say READ COMMITTED.
+        let lost = sent.windows(7).any(|word| word == b"COMMIT\0") && armed.load(Ordering::SeqCst);
         if lost {
             back.abort();
         }

@@ -63,7 +63,7 @@ const CLEAN: &str = "
         FOR item IN SELECT oid::regclass AS name FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
               AND relname NOT IN ('schema_migrations', 'schema_protocol', 'event_partitions', 'cache_epoch',
-                  'audit_partitions', 'audit_horizon')
+                  'audit_partitions', 'audit_horizon', 'count_partitions')
         LOOP
             EXECUTE format('DELETE FROM %s', item.name);
         END LOOP;

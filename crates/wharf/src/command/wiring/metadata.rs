@@ -9,7 +9,9 @@ use anyhow::Context;
 use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
-use wharf_core::metadata::{Accounts, AuditLog, EventLog, Jobs, LastKnown, Metadata, TrustRules};
+use wharf_core::metadata::{
+    Accounts, AuditLog, Counts, EventLog, Jobs, LastKnown, Metadata, TrustRules,
+};
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
 };
@@ -34,12 +36,13 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditLog>,
+    pub counts: Arc<dyn Counts>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
 
 impl Stores {
-    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts + TrustRules + AuditLog>(
+    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts + TrustRules + AuditLog + Counts>(
         database: Arc<D>,
     ) -> Stores {
         Stores {
@@ -50,7 +53,8 @@ impl Stores {
             epochs: Arc::clone(&database) as _,
             accounts: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
-            audit: database,
+            audit: Arc::clone(&database) as _,
+            counts: database,
             connections: None,
         }
     }

@@ -13,7 +13,8 @@ use wharf_blobs::StoreRequests;
 use wharf_cache::{Answer, CacheStatus, EventTail};
 use wharf_core::Registry;
 use wharf_core::cache::Kind;
-use wharf_core::metadata::{JobCount, JobState, Jobs};
+use wharf_core::metadata::{CountKind, JobCount, JobState, Jobs};
+use wharf_core::tally::Tally;
 use wharf_jobs::{RunCounters, RunEnd};
 use wharf_metadata::Connections;
 
@@ -27,6 +28,7 @@ const COUNTED_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Watched {
     pub registry: Arc<Registry>,
+    pub tally: Arc<Tally>,
     pub cache: Arc<dyn CacheStatus>,
     pub tail: Option<Arc<EventTail>>,
     pub connections: Option<Connections>,
@@ -58,6 +60,7 @@ impl Collector for Watched {
         let mut to = Families(&mut encoder);
         self.cache(&mut to)?;
         self.jobs(&mut to)?;
+        self.counts(&mut to)?;
         if let Some(connections) = &self.connections {
             let counts = connections.count();
             let states = [("in_use", counts.in_use), ("idle", counts.idle)];
@@ -130,6 +133,20 @@ impl Watched {
         Ok(())
     }
 
+    fn counts(&self, to: &mut Families<'_, '_>) -> fmt::Result {
+        let totals = self.tally.totals();
+        let counted = CountKind::ALL.into_iter().zip(totals.counted);
+        to.counters(
+            "counts_counted",
+            "Pulls and pushes of manifests counted here",
+            counted.map(|(kind, count)| ([("kind", counted_as(kind))], count)),
+        )?;
+        to.counter("counts_flushed", "How many of them are in the database", totals.added)?;
+        let help = "How many were lost, since the database was away for too long";
+        to.counter("counts_lost", help, totals.lost)?;
+        to.gauge("counts_waiting", "How many are still to be written", totals.waiting() as f64)
+    }
+
     fn jobs(&self, to: &mut Families<'_, '_>) -> fmt::Result {
         let all = self.runs.all();
         let labels = |kind, end| [("kind", kind), ("outcome", ended(end))];
@@ -157,6 +174,14 @@ const fn answered(answer: Answer) -> &'static str {
         Answer::Absent => "absent",
         Answer::Miss => "miss",
         Answer::Bypassed => "bypassed",
+    }
+}
+
+const fn counted_as(kind: CountKind) -> &'static str {
+    match kind {
+        CountKind::Pull => "pull",
+        CountKind::Push => "push",
+        CountKind::IndexPull => "index_pull",
     }
 }
 
