@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 use jsonwebtoken::jwk::{Jwk, JwkSet, KeyOperations, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 
+use crate::signing::SigningKey;
+
 /// The largest key file in bytes.
 const LARGEST_FILE: u64 = 64 << 10;
 
@@ -53,12 +55,6 @@ pub enum KeyError {
     TooMany(PathBuf),
 }
 
-/// A key that signs.
-pub(crate) struct SigningKey {
-    pub(crate) id: String,
-    pub(crate) key: EncodingKey,
-}
-
 /// The keys, as they were read at one moment.
 pub struct KeyRing {
     signing: Option<SigningKey>,
@@ -88,7 +84,7 @@ impl KeyRing {
                 ring.published.keys.push(published(public, &id));
             }
             let Some(key) = private else { continue };
-            let key = SigningKey { id, key };
+            let key = SigningKey::new(&id, &key).map_err(|error| no_key(error.to_string()))?;
             if now.duration_since(changed).unwrap_or_default() >= SETTLING {
                 ring.signing = Some(key);
             } else {

@@ -12,5 +12,6 @@ pub mod recorded;
 pub mod scope;
 pub mod secret;
 pub mod sign_in;
+mod signing;
 pub mod token;
 pub mod workload;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, Header, Validation};
+use jsonwebtoken::{Algorithm, Validation};
 use serde::{Deserialize, Serialize};
 use wharf_core::clock::{Clock, Random};
 use wharf_core::operation::Action;
@@ -110,8 +110,7 @@ pub fn issue(
         jti: format!("{:032x}", u128::from_be_bytes(id)),
         access: stated(rights),
     };
-    let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::RS256) };
-    let text = jsonwebtoken::encode(&header, &claims, &key.key).map_err(|_| CannotSign)?;
+    let text = key.sign(&claims).map_err(|_| CannotSign)?;
     Ok(IssuedToken { text, issued_at: now, life: authority.life })
 }
 
