@@ -32,21 +32,31 @@ use support::server::{Server, program};
 use ureq::http::Method;
 
 /// No path of these leads anywhere yet, by no method. The first that does makes the test say what it must hold then.
+///
+/// Asked with access control and without: what manages accounts is there with it alone.
 fn due(paths: &[&str], then: &str) {
-    let server = Server::start();
-    let registry = server.registry();
-    for path in paths {
-        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            let reads = [Method::GET, Method::DELETE].contains(&method);
-            let body = (!reads).then_some(&b"{}"[..]);
-            let reply = registry.send(method.clone(), path, &[], body).unwrap();
-            let text = reply.text();
-            assert_eq!(reply.status, 404, "{method} {path} is there: now test that {then}\n{text}");
-            assert!(text.contains("is no end-point of this registry"), "{method} {path}: {text}");
+    for (control, alive) in [("false", 200), ("true", 401)] {
+        let server = Server::start_with(&[("WHARF_ACCESS_CONTROL", control)]);
+        let registry = server.registry();
+        for path in paths {
+            for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+                let reads = [Method::GET, Method::DELETE].contains(&method);
+                let body = (!reads).then_some(&b"{}"[..]);
+                let reply = registry.send(method.clone(), path, &[], body).unwrap();
+                let text = reply.text();
+                assert_eq!(
+                    reply.status, 404,
+                    "{method} {path} is there: now test that {then}\n{text}"
+                );
+                assert!(
+                    text.contains("is no end-point of this registry"),
+                    "{method} {path}: {text}"
+                );
+            }
         }
+        // What is there is not told so.
+        assert_eq!(registry.get("/v2/").unwrap().status, alive);
     }
-    // What is there is not told so.
-    assert_eq!(registry.get("/v2/").unwrap().status, 200);
 }
 
 /// There is no section of settings by one of these names yet.

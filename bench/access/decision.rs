@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use wharf_auth::decision;
 use wharf_bench::figures::percentile;
+use wharf_bench::postgres::{connect, url_of};
 use wharf_core::metadata::Accounts;
 use wharf_core::operation::Action;
 use wharf_core::permissions::Principal;
@@ -20,12 +21,11 @@ const MOST: f64 = 5.0;
 
 /// Makes a database, measures there, and removes it.
 pub async fn measure(server: &str, options: &Options) -> Result<Vec<Figure>> {
-    let admin = people::connect(server).await?;
+    let admin = connect(server).await?;
     let name = format!("wharf_access_{}", std::process::id());
     let template = "TEMPLATE template0 ENCODING 'UTF8'";
     admin.batch_execute(&format!("CREATE DATABASE {name} {template}")).await?;
-    let (rest, _) = server.rsplit_once('/').context("a URL of PostgreSQL names a database")?;
-    let figures = in_database(&format!("{rest}/{name}"), options).await;
+    let figures = in_database(&url_of(server, &name), options).await;
     admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await?;
     figures
 }
@@ -33,7 +33,7 @@ pub async fn measure(server: &str, options: &Options) -> Result<Vec<Figure>> {
 async fn in_database(url: &str, options: &Options) -> Result<Vec<Figure>> {
     let settings = PostgresSettings { connections: 4, ..PostgresSettings::new(url.parse()?) };
     Postgres::migrate(&settings).await?;
-    let client = people::connect(url).await?;
+    let client = connect(url).await?;
     let crowd = Crowd { users: options.users };
     eprintln!("{} users, {} teams, {} grants", crowd.users, crowd.teams(), crowd.grants());
     let begin = Instant::now();

@@ -1,7 +1,7 @@
 //! Many users, organizations, teams and grants, made inside PostgreSQL by number, so that each can be found again.
 
 use anyhow::{Context, Result};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 /// How many users belong to one organization, on average; and how many teams it has.
 pub const USERS_AN_ORGANIZATION: u64 = 100;
@@ -105,16 +105,4 @@ pub async fn load(client: &Client, crowd: Crowd) -> Result<()> {
     client.batch_execute("VACUUM ANALYZE").await?;
     client.batch_execute("CHECKPOINT").await?;
     Ok(())
-}
-
-/// Connects, and lets the connection work until its client is dropped.
-pub async fn connect(url: &str) -> Result<Client> {
-    let (client, connection) =
-        tokio_postgres::connect(url, NoTls).await.context("connecting to PostgreSQL")?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            eprintln!("a connection to PostgreSQL broke: {error}");
-        }
-    });
-    Ok(client)
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use wharf_bench::http::Connection;
 use wharf_bench::process::{Guarded, free_address};
+use wharf_bench::usage::processor;
 
 use crate::Figure;
 
@@ -78,14 +79,4 @@ fn serve(wharf: &Path, folder: &Path, guarded: bool) -> Result<(Guarded, SocketA
         thread::sleep(Duration::from_millis(1));
     }
     Ok((process, address))
-}
-
-/// The processor time that a process took so far, in seconds, by the kernel's own nanoseconds.
-fn processor(pid: i32) -> Result<f64> {
-    let mut nanoseconds = 0;
-    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = std::fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-        nanoseconds += text.split(' ').next().unwrap_or_default().parse::<u64>().unwrap_or(0);
-    }
-    Ok(nanoseconds as f64 / 1e9)
 }

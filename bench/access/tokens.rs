@@ -11,6 +11,7 @@ use wharf_auth::password::Passwords;
 use wharf_auth::secret::{MachineSecret, SecretKind};
 use wharf_auth::sign_in::{SignIn, Tokens};
 use wharf_auth::token::Authority;
+use wharf_bench::usage::processor;
 use wharf_core::access::Narrowing;
 use wharf_core::authority::{Login, Secret, TokenIssuer, TokenRequest, TokenVerifier};
 use wharf_core::clock::{SystemClock, SystemRandom};
@@ -40,12 +41,13 @@ pub async fn measure(folder: &Path, samples: usize) -> Result<Vec<Figure>> {
         client: String::new(),
         address: None,
     };
-    let begin = processor()?;
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let begin = processor(own)?;
     let mut last = None;
     for _ in 0..samples {
         last = Some(sign_in.issue(request()).await?);
     }
-    let issued = samples as f64 / (processor()? - begin);
+    let issued = samples as f64 / (processor(own)? - begin);
     let token = last.map(|token| token.access.expose().to_owned()).unwrap_or_default();
     ensure!(tokens.verify(&token).is_ok(), "the token is not valid");
     let begin = Instant::now();
@@ -97,13 +99,4 @@ async fn change(accounts: &dyn Accounts, change: impl Into<AccountChange>) -> Re
     let request = ChangeRequest { change: change.into(), by: "system".into(), once: None };
     ensure!(accounts.change(request).await? == Change::Done, "a change was refused");
     Ok(())
-}
-
-/// The processor time of this process in seconds, all of its threads.
-fn processor() -> Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split_whitespace());
-    let ticks: u64 =
-        fields.into_iter().flatten().skip(11).take(2).flat_map(str::parse::<u64>).sum();
-    Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }

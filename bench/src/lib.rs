@@ -3,6 +3,8 @@
 pub mod figures;
 pub mod http;
 pub mod machine;
+pub mod postgres;
 pub mod process;
 pub mod program;
 pub mod table;
+pub mod usage;

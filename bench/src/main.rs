@@ -22,7 +22,6 @@ mod servers;
 mod slow;
 mod start;
 mod steady;
-mod usage;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

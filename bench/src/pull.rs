@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow, ensure};
 use crate::fixture::Fixture;
 use crate::results::{PEAK, PEAK_ANONYMOUS, PROCESSOR, RATE, Results, megabytes};
 use crate::servers::{Server, Subject};
-use crate::usage::{Cost, Meter};
+use wharf_bench::usage::{Cost, Meter};
 
 /// The buffer of each client. The kernel copies into it: what comes is not dropped unread.
 const BUFFER: usize = 1 << 20;

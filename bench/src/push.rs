@@ -15,8 +15,8 @@ use crate::multipart;
 use crate::pull::{add, together};
 use crate::results::{PROCESSOR, RATE, Results, megabytes};
 use crate::servers::{Server, Subject};
-use crate::usage::{Meter, processor_of_ended};
 use wharf_bench::process::Guarded;
+use wharf_bench::usage::{Meter, processor_of_ended};
 
 /// The name of the measure with so many clients.
 pub fn name(clients: usize) -> String {

@@ -7,7 +7,7 @@ use crate::fixture::Fixture;
 use crate::manifests::{find, wrk};
 use crate::results::{EACH, P50, P99, REQUESTS, Results};
 use crate::servers::{Server, Subject};
-use crate::usage::processor;
+use wharf_bench::usage::processor;
 
 /// Its name.
 pub const NAME: &str = "redirect pulls, wrk";

@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use crate::fixture::Fixture;
 use crate::results::{ANONYMOUS, FILE, PROPORTIONAL, Results, megabytes};
 use crate::servers::{Server, Subject};
-use crate::usage::{Memory, proportional};
+use wharf_bench::usage::{Memory, proportional};
 
 /// What each client takes in a second.
 const RATE: usize = 50_000;

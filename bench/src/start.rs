@@ -10,7 +10,7 @@ use crate::content::Content;
 use crate::fixture::{Fixture, push_blob, push_manifest};
 use crate::results::{ANONYMOUS, PROPORTIONAL, RESIDENT, Results, TIME, megabytes};
 use crate::servers::Subject;
-use crate::usage::{Memory, proportional};
+use wharf_bench::usage::{Memory, proportional};
 
 const SUBJECTS: [Subject; 2] = [Subject::Wharf, Subject::Registry];
 

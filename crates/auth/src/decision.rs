@@ -34,9 +34,9 @@ impl fmt::Display for Reason {
                 formatter.write_str("allowed: an administrator of the whole registry")
             }
             Self::OwnNamespace => formatter.write_str("allowed: the namespace is their own"),
-            Self::Grant(Grant { id, role, pattern, through }) => {
-                write!(formatter, "allowed: grant {id} gives {} on ", role.name())?;
-                match pattern {
+            Self::Grant(Grant { id, gives, through }) => {
+                write!(formatter, "allowed: grant {id} gives {} on ", gives.role.name())?;
+                match &gives.pattern {
                     Some(pattern) => write!(formatter, "{pattern}")?,
                     None => formatter.write_str("the whole namespace")?,
                 }
@@ -93,7 +93,7 @@ pub fn decide(
     if let (Action::Pull, Some(visibility)) = (action, readable) {
         return Reason::Visibility(visibility);
     }
-    let reason = by_facts(principal, facts, |grant| gives(grant, needed(action), repository));
+    let reason = by_facts(principal, facts, |grant| grant.gives.covers(repository, needed(action)));
     let creates = action == Action::Push && facts.repository.is_none();
     let may_create = facts.namespace.as_ref().is_some_and(|namespace| namespace.create_on_push);
     if matches!(reason, Reason::OwnNamespace | Reason::Grant(_)) && creates && !may_create {
@@ -114,20 +114,14 @@ pub fn decide_role(
     if role == Role::Read {
         return decide(principal, repository, Action::Pull, facts);
     }
-    by_facts(principal, facts, |grant| gives(grant, role, repository))
+    by_facts(principal, facts, |grant| grant.gives.covers(repository, role))
 }
 
 /// Whether `principal` may do with a whole namespace what needs a role on it, and why. To read of it, any grant in it
 /// is enough.
 #[must_use]
 pub fn decide_namespace(principal: &Principal, role: Role, facts: &Facts) -> Reason {
-    let covers =
-        |grant: &Grant| role == Role::Read || (grant.role >= role && grant.pattern.is_none());
-    by_facts(principal, facts, covers)
-}
-
-fn gives(grant: &Grant, role: Role, repository: &RepositoryName) -> bool {
-    grant.role >= role && grant.pattern.as_ref().is_none_or(|pattern| pattern.matches(repository))
+    by_facts(principal, facts, |grant| role == Role::Read || grant.gives.covers_all(role))
 }
 
 /// What holds whatever is asked: who may do everything, whose the namespace is, and else the grants that cover it.
@@ -146,7 +140,9 @@ fn by_facts(principal: &Principal, facts: &Facts, covers: impl Fn(&Grant) -> boo
         return Reason::OwnNamespace;
     }
     let grants = namespace.grants.iter().filter(|grant| covers(grant));
-    grants.max_by_key(|grant| grant.role).map_or(Reason::Nothing, |it| Reason::Grant(it.clone()))
+    grants
+        .max_by_key(|grant| grant.gives.role)
+        .map_or(Reason::Nothing, |it| Reason::Grant(it.clone()))
 }
 
 /// Of the actions wanted, those that are allowed.

@@ -112,10 +112,8 @@ pub enum Through {
 pub struct Grant {
     /// Its number.
     pub id: i64,
-    /// What it gives.
-    pub role: Role,
-    /// On which repositories of the namespace; on all where there is no pattern.
-    pub pattern: Option<NamePattern>,
+    /// What it gives, and on which repositories of the namespace.
+    pub gives: Narrowing,
     /// By whom.
     pub through: Through,
 }

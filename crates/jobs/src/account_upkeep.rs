@@ -9,6 +9,7 @@ use wharf_core::StoreError;
 use wharf_core::metadata::{Accounts, AuditLog, JobOutcome};
 
 use crate::Handler;
+use crate::upkeep::{again, until_nothing};
 
 /// How many of each are forgotten in one go.
 const BATCH: usize = 1000;
@@ -38,19 +39,8 @@ impl AccountUpkeep {
 
     async fn look(&self) -> Result<(), StoreError> {
         self.audit.make_room_for_audit().await?;
-        let (mut expired, mut records) = (0, 0);
-        loop {
-            match self.accounts.forget_expired(BATCH).await? {
-                0 => break,
-                some => expired += some,
-            }
-        }
-        loop {
-            match self.audit.expire_audit(self.keep, BATCH).await? {
-                0 => break,
-                some => records += some,
-            }
-        }
+        let expired = until_nothing(|| self.accounts.forget_expired(BATCH)).await?;
+        let records = until_nothing(|| self.audit.expire_audit(self.keep, BATCH)).await?;
         if expired + records > 0 {
             tracing::info!(expired, records, "forgot what had expired among the accounts");
         }
@@ -65,9 +55,6 @@ impl Handler for AccountUpkeep {
     }
 
     async fn run(&self, _: &str) -> JobOutcome {
-        match self.look().await {
-            Ok(()) => JobOutcome::Again(INTERVAL),
-            Err(error) => JobOutcome::Retry { after: Duration::ZERO, error: error.to_string() },
-        }
+        again(self.look().await, INTERVAL)
     }
 }

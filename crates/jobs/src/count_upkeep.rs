@@ -8,6 +8,7 @@ use wharf_core::StoreError;
 use wharf_core::metadata::{Counts, JobOutcome};
 
 use crate::Handler;
+use crate::upkeep::{again, until_nothing};
 
 /// How many rows are forgotten in one go.
 const BATCH: usize = 1000;
@@ -32,14 +33,8 @@ impl CountUpkeep {
 
     async fn look(&self) -> Result<(), StoreError> {
         let made = self.counts.make_room_for_counts().await?;
-        let mut forgotten = 0;
-        loop {
-            match self.counts.expire_counts(self.keep, BATCH).await? {
-                0 => break,
-                some => forgotten += some,
-            }
-        }
-        while self.counts.forget_batches(BATCH).await? > 0 {}
+        let forgotten = until_nothing(|| self.counts.expire_counts(self.keep, BATCH)).await?;
+        until_nothing(|| self.counts.forget_batches(BATCH)).await?;
         if made + forgotten > 0 {
             tracing::info!(made, forgotten, "made room for counts of pulls and pushes");
         }
@@ -54,9 +49,6 @@ impl Handler for CountUpkeep {
     }
 
     async fn run(&self, _: &str) -> JobOutcome {
-        match self.look().await {
-            Ok(()) => JobOutcome::Again(INTERVAL),
-            Err(error) => JobOutcome::Retry { after: Duration::ZERO, error: error.to_string() },
-        }
+        again(self.look().await, INTERVAL)
     }
 }

@@ -8,6 +8,7 @@ use wharf_core::StoreError;
 use wharf_core::metadata::{EventLog, JobOutcome, KeepEvents};
 
 use crate::Handler;
+use crate::upkeep::{again, until_nothing};
 
 /// How many events are forgotten in one go.
 const BATCH: usize = 1000;
@@ -32,13 +33,7 @@ impl EventUpkeep {
 
     async fn look(&self) -> Result<(), StoreError> {
         let made = self.events.make_room().await?;
-        let mut forgotten = 0;
-        loop {
-            match self.events.expire_events(self.keep, BATCH).await? {
-                0 => break,
-                some => forgotten += some,
-            }
-        }
+        let forgotten = until_nothing(|| self.events.expire_events(self.keep, BATCH)).await?;
         if made + forgotten > 0 {
             tracing::info!(made, forgotten, "made room in the log of events");
         }
@@ -53,9 +48,6 @@ impl Handler for EventUpkeep {
     }
 
     async fn run(&self, _: &str) -> JobOutcome {
-        match self.look().await {
-            Ok(()) => JobOutcome::Again(INTERVAL),
-            Err(error) => JobOutcome::Retry { after: Duration::ZERO, error: error.to_string() },
-        }
+        again(self.look().await, INTERVAL)
     }
 }

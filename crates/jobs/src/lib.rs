@@ -14,6 +14,7 @@ mod hold;
 mod leftovers;
 mod runner;
 mod tag_history;
+mod upkeep;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 //! in the order of their first appearance.
 
 use std::future::Future;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::StoreError;
@@ -220,6 +221,13 @@ impl From<usize> for Value {
 impl From<Timestamp> for Value {
     fn from(moment: Timestamp) -> Self {
         Self::Int(moment.0)
+    }
+}
+
+impl From<Duration> for Value {
+    /// In microseconds.
+    fn from(time: Duration) -> Self {
+        Self::Int(i64::try_from(time.as_micros()).unwrap_or(i64::MAX))
     }
 }
 

@@ -12,6 +12,7 @@ mod name;
 mod name_pattern;
 mod range;
 mod reference;
+mod wildcard;
 
 pub use digest::{Algorithm, Digest, DigestError};
 pub use error_code::ErrorCode;
@@ -25,3 +26,4 @@ pub use name::{NameError, RepositoryName, Tag, TagError};
 pub use name_pattern::{NamePattern, NamePatternError};
 pub use range::{ByteRange, ContentRange, RangeError};
 pub use reference::{Reference, ReferenceError};
+pub use wildcard::wildcard_covers;

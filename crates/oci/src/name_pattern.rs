@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::RepositoryName;
+use crate::{RepositoryName, wildcard_covers};
 
 /// The longest pattern, in bytes.
 const LONGEST: usize = 256;
@@ -22,28 +22,7 @@ pub struct NamePatternError(String);
 impl NamePattern {
     /// Whether the pattern covers the name. Takes time in proportion to both lengths, whatever the pattern.
     pub fn matches(&self, name: &RepositoryName) -> bool {
-        let (pattern, name) = (self.0.as_bytes(), name.as_str().as_bytes());
-        let (mut at, mut reached) = (0, 0);
-        // Where the last star stood, and what it stands for ends: all that is ever tried again.
-        let mut star = None;
-        while reached < name.len() {
-            match pattern.get(at) {
-                Some(b'*') => {
-                    star = Some((at, reached));
-                    at += 1;
-                }
-                Some(byte) if *byte == name[reached] => {
-                    at += 1;
-                    reached += 1;
-                }
-                _ => {
-                    let Some((stands, end)) = star else { return false };
-                    star = Some((stands, end + 1));
-                    (at, reached) = (stands + 1, end + 1);
-                }
-            }
-        }
-        pattern[at..].iter().all(|byte| *byte == b'*')
+        wildcard_covers(&self.0, name.as_str())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The decision as a table that a person can read, and what holds for all facts.
 
-use wharf_core::access::NamespaceFacts;
+use wharf_core::access::{NamespaceFacts, Narrowing};
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn principal(text: &str) -> Principal {
 
 fn grant(role: Role, pattern: Option<&str>) -> Grant {
     let pattern = pattern.map(|text| text.parse().unwrap());
-    Grant { id: 7, role, pattern, through: Through::Direct }
+    Grant { id: 7, gives: Narrowing { role, pattern }, through: Through::Direct }
 }
 
 /// The facts of a namespace in which who asks has these grants.
@@ -152,4 +152,54 @@ fn more_facts_never_take_an_action_away() {
             }
         }
     }
+}
+
+#[test]
+fn a_role_on_a_repository_is_given_by_what_covers_it() {
+    let name = "team/app".parse().unwrap();
+    let has = |who: &str, role: Role, facts: &Facts| {
+        decide_role(&principal(who), &name, role, facts).allows()
+    };
+    for (pattern, covers) in [(None, true), (Some("team/a*"), true), (Some("team/b*"), false)] {
+        for given in Role::ALL {
+            let facts = granted(Some(Visibility::Private), vec![grant(given, pattern)]);
+            for role in Role::ALL {
+                let expected = covers && given >= role;
+                assert_eq!(
+                    has("user:ada", role, &facts),
+                    expected,
+                    "{given:?} {pattern:?} {role:?}"
+                );
+                assert!(!has("anonymous", role, &facts), "{role:?}");
+            }
+        }
+    }
+    // Whoever may pull may read, and no more than that.
+    let public = granted(Some(Visibility::Public), Vec::new());
+    for role in Role::ALL {
+        assert_eq!(has("anonymous", role, &public), role == Role::Read, "{role:?}");
+    }
+}
+
+#[test]
+fn a_namespace_is_governed_by_grants_on_all_of_it() {
+    let has =
+        |role: Role, facts: &Facts| decide_namespace(&principal("user:ada"), role, facts).allows();
+    for (given, pattern, expected) in [
+        (Role::Admin, None, Role::Admin),
+        (Role::Write, None, Role::Write),
+        // Part of it is enough to see that it is there.
+        (Role::Admin, Some("team/*"), Role::Read),
+    ] {
+        let facts = granted(None, vec![grant(given, pattern)]);
+        for role in Role::ALL {
+            assert_eq!(has(role, &facts), role <= expected, "{given:?} {pattern:?} {role:?}");
+        }
+    }
+    let mut facts = granted(None, Vec::new());
+    assert!(!has(Role::Read, &facts));
+    facts.site_admin = true;
+    assert!(has(Role::Admin, &facts));
+    facts.active = false;
+    assert!(!has(Role::Read, &facts));
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use wharf_core::metadata::TrustRule;
+use wharf_oci::wildcard_covers;
 
 use super::verification::Workload;
 
@@ -18,37 +19,12 @@ pub fn trusts(rule: &TrustRule, workload: &Workload) -> bool {
 fn holds(claims: &Value, claim: &str, pattern: &str) -> bool {
     let value = if claim.starts_with('/') { claims.pointer(claim) } else { claims.get(claim) };
     match value {
-        Some(Value::String(text)) => matches(pattern, text),
-        Some(value @ (Value::Bool(_) | Value::Number(_))) => matches(pattern, &value.to_string()),
+        Some(Value::String(text)) => wildcard_covers(pattern, text),
+        Some(value @ (Value::Bool(_) | Value::Number(_))) => {
+            wildcard_covers(pattern, &value.to_string())
+        }
         _ => false,
     }
-}
-
-/// Whether a pattern covers a text; `*` stands for any text, `/` and nothing included. Takes time in proportion to
-/// both lengths, whatever the pattern.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut reached) = (0, 0);
-    // Where the last star stood, and what it stands for ends: all that is ever tried again.
-    let mut star = None;
-    while reached < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, reached));
-                at += 1;
-            }
-            Some(byte) if *byte == text[reached] => {
-                at += 1;
-                reached += 1;
-            }
-            _ => {
-                let Some((stands, end)) = star else { return false };
-                star = Some((stands, end + 1));
-                (at, reached) = (stands + 1, end + 1);
-            }
-        }
-    }
-    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ async fn facts(stand: &Stand, principal: &str, repository: &str) -> Facts {
 /// The grants that reach somebody, without their numbers.
 async fn grants(stand: &Stand, principal: &str, repository: &str) -> Vec<(Role, String, String)> {
     let facts = facts(stand, principal, repository).await;
-    let shown = |Grant { role, pattern, through, .. }: Grant| {
+    let shown = |Grant { gives: Narrowing { role, pattern }, through, .. }: Grant| {
         let through = match through {
             Through::Direct => String::new(),
             Through::Team(team) => team.to_string(),

@@ -9,6 +9,7 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{AuditEntry, AuditFilter, AuditOrder, AuditOutcome, AuditRecord};
 
 use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
+use crate::transactions::expiry::partitions;
 
 /// Writes down what is done with a repository.
 pub(crate) async fn record(
@@ -103,17 +104,25 @@ impl Transaction for List {
     }
 }
 
-const NEWEST_FIRST: &str =
-    "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail
-     FROM audit_log WHERE id < $1 AND ($2 IS NULL OR namespace = $2) AND ($3 IS NULL OR by = $3)
-         AND ($4 IS NULL OR action = $4) AND ($5 IS NULL OR target = $5) AND at >= $6 AND at < $7
-     ORDER BY id DESC LIMIT $8";
+/// The records behind the number `$1`, by a comparison and in an order.
+macro_rules! records {
+    ($behind:literal, $order:literal) => {
+        concat!(
+            "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail
+             FROM audit_log WHERE id ",
+            $behind,
+            " $1 AND ($2 IS NULL OR namespace = $2) AND ($3 IS NULL OR by = $3)
+                 AND ($4 IS NULL OR action = $4) AND ($5 IS NULL OR target = $5) AND at >= $6 AND at < $7
+             ORDER BY ",
+            $order,
+            " LIMIT $8"
+        )
+    };
+}
 
-const OLDEST_FIRST: &str =
-    "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail
-     FROM audit_log WHERE id > $1 AND ($2 IS NULL OR namespace = $2) AND ($3 IS NULL OR by = $3)
-         AND ($4 IS NULL OR action = $4) AND ($5 IS NULL OR target = $5) AND at >= $6 AND at < $7
-     ORDER BY id LIMIT $8";
+const NEWEST_FIRST: &str = records!("<", "id DESC");
+
+const OLDEST_FIRST: &str = records!(">", "id");
 
 fn read(row: &Row) -> Result<AuditRecord> {
     let outcome = row.text(6)?;
@@ -140,12 +149,7 @@ impl Transaction for MakeRoom {
     type Output = u64;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
-        if on.dialect() == Dialect::Sqlite {
-            return Ok(0);
-        }
-        let sql = "SELECT make_room_for_audit(10000000, 20000000)";
-        let rows = on.query(sql, &[]).await?;
-        rows.first().map_or(Ok(0), |row| row.size(0))
+        partitions(on, "SELECT make_room_for_audit(10000000, 20000000)", &[]).await
     }
 }
 
@@ -161,13 +165,9 @@ impl Transaction for Expire {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
         let before = on.now().await?.before(self.age);
-        if on.dialect() == Dialect::Postgres {
-            let dropped = on.query("SELECT drop_oldest_audit($1)", arguments![before]).await?;
-            if let Some(row) = dropped.first()
-                && row.size(0)? > 0
-            {
-                return row.size(0);
-            }
+        let dropped = partitions(on, "SELECT drop_oldest_audit($1)", arguments![before]).await?;
+        if dropped > 0 {
+            return Ok(dropped);
         }
         // Only what is older may be deleted: triggers see to that.
         on.execute("UPDATE audit_horizon SET before = $1 WHERE before < $1", arguments![before])

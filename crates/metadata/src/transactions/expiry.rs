@@ -24,18 +24,11 @@ impl Transaction for ExpireEvents {
         let slowest = slowest_reader(on).await?;
         let (passed_before, before) =
             (now.before(self.keep.at_least), now.before(self.keep.at_most));
-        if on.dialect() == Dialect::Postgres {
-            let dropped = on
-                .query(
-                    "SELECT drop_oldest_events($1, $2, $3, $4)",
-                    arguments![slowest.transaction, slowest.event, passed_before, before],
-                )
-                .await?;
-            if let Some(row) = dropped.first()
-                && row.size(0)? > 0
-            {
-                return row.size(0);
-            }
+        let sql = "SELECT drop_oldest_events($1, $2, $3, $4)";
+        let arguments = arguments![slowest.transaction, slowest.event, passed_before, before];
+        let dropped = partitions(on, sql, arguments).await?;
+        if dropped > 0 {
+            return Ok(dropped);
         }
         let (oldest, forget) = rows_of_their_own(on.dialect());
         let mut last = None;
@@ -54,6 +47,18 @@ impl Transaction for ExpireEvents {
         }
         Ok(forgotten)
     }
+}
+
+/// Has a function of the database make or drop partitions. Returns how many; none where there are no partitions.
+pub(crate) async fn partitions(
+    on: &mut dyn Statements,
+    sql: &'static str,
+    arguments: &[Value],
+) -> Result<u64> {
+    if on.dialect() == Dialect::Sqlite {
+        return Ok(0);
+    }
+    on.query(sql, arguments).await?.first().map_or(Ok(0), |row| row.size(0))
 }
 
 /// The oldest `$1` events that are forgotten row by row, and what forgets them up to the one of number `$1`.
@@ -91,12 +96,8 @@ impl Transaction for MakeRoom {
     type Output = u64;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
-        if on.dialect() == Dialect::Sqlite {
-            return Ok(0);
-        }
         let sql = "SELECT make_room_for_events($1, $2)";
-        let rows = on.query(sql, arguments![self.size, self.ahead]).await?;
-        rows.first().map_or(Ok(0), |row| row.size(0))
+        partitions(on, sql, arguments![self.size, self.ahead]).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
+use wharf_core::permissions::AccountName;
 use wharf_oci::RepositoryName;
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
@@ -35,6 +36,12 @@ pub(crate) async fn find_or_create(
         Some(row) => row.int(0),
         None => Err(wharf_core::StoreError::Corrupt("a repository was not made".into())),
     }
+}
+
+/// The bounds of the names below a namespace: behind the first, before the second.
+pub(crate) fn below(namespace: &AccountName) -> (String, String) {
+    // The byte behind a slash ends what begins with one.
+    (format!("{namespace}/"), format!("{namespace}0"))
 }
 
 /// `Repositories::list_repositories`

@@ -53,7 +53,7 @@ impl Transaction for NewDeviceLogin {
                     self.user_code.as_str(),
                     self.client.as_str(),
                     self.address.as_str(),
-                    i64::try_from(self.interval.as_micros()).unwrap_or(i64::MAX),
+                    self.interval,
                     now.after(self.life),
                     now,
                 ],
@@ -173,9 +173,8 @@ async fn again(
     let interval = Duration::from_micros(row.size(2)?);
     let is_early = row.optional_int(3)?.is_some_and(|at| Timestamp(at).after(interval) > now);
     let interval = if is_early { interval + SLOWER } else { interval };
-    let micros = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
     let sql = "UPDATE device_logins SET polled_at = $1, poll_interval = $2 WHERE device_hash = $3";
-    on.execute(sql, arguments![now, micros, device_hash.as_slice()]).await?;
+    on.execute(sql, arguments![now, interval, device_hash.as_slice()]).await?;
     Ok(if is_early { DeviceAnswer::SlowDown } else { DeviceAnswer::Pending })
 }
 

@@ -6,7 +6,7 @@ use wharf_core::access::{Facts, Grant, NamespaceFacts, Through, Visibility};
 use wharf_core::permissions::Principal;
 use wharf_oci::RepositoryName;
 
-use super::secrets::{pattern, role};
+use super::secrets::narrowing;
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 /// `Accounts::access_facts`, and those of a namespace where no repository is asked for.
@@ -125,5 +125,5 @@ fn grant(row: &Row) -> Result<Grant> {
         "" => Through::Direct,
         _ => Through::Team(row.parsed(5)?),
     };
-    Ok(Grant { id: row.int(1)?, role: role(row, 3)?, pattern: pattern(row, 4)?, through })
+    Ok(Grant { id: row.int(1)?, gives: narrowing(row, 3, 4)?, through })
 }

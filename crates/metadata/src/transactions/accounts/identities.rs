@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use wharf_core::metadata::{Change, ExternalName, LinkedIdentity, ProviderGroup, ProviderName};
 use wharf_core::permissions::AccountName;
 
-use super::{changed, namespace, team, user};
+use super::{changed, team_of, user};
 use crate::engine::{Result, Statements, Transaction, Value, arguments};
 
 /// `Identities::link_identity`
@@ -83,15 +83,6 @@ impl Transaction for List {
         }
         Ok(Some(identities))
     }
-}
-
-async fn team_of(
-    on: &mut dyn Statements,
-    of: &AccountName,
-    name: &AccountName,
-) -> Result<Option<i64>> {
-    let Some(namespace) = namespace(on, of).await? else { return Ok(None) };
-    team(on, namespace, name).await
 }
 
 /// `Identities::set_team_groups`

@@ -22,10 +22,11 @@ use wharf_core::actor::Actor;
 use wharf_core::metadata::{
     AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once, Refusal,
 };
-use wharf_core::permissions::AccountName;
+use wharf_core::permissions::{AccountName, RobotName};
 
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
+use crate::transactions::repositories::below;
 
 /// A change, made in a transaction. Whatever it returns but [`Change::Done`], it has changed nothing.
 #[async_trait]
@@ -150,6 +151,26 @@ async fn team(on: &mut dyn Statements, namespace: i64, name: &AccountName) -> Re
     rows.first().map(|row| row.int(0)).transpose()
 }
 
+/// A team's row, by the names of both.
+async fn team_of(
+    on: &mut dyn Statements,
+    of: &AccountName,
+    name: &AccountName,
+) -> Result<Option<i64>> {
+    match namespace(on, of).await? {
+        Some(namespace) => team(on, namespace, name).await,
+        None => Ok(None),
+    }
+}
+
+/// A robot's row, by its full name.
+async fn robot_named(on: &mut dyn Statements, name: &RobotName) -> Result<Option<i64>> {
+    match namespace(on, &name.namespace).await? {
+        Some(namespace) => robot(on, namespace, &name.name).await,
+        None => Ok(None),
+    }
+}
+
 /// A robot's row.
 async fn robot(on: &mut dyn Statements, namespace: i64, name: &AccountName) -> Result<Option<i64>> {
     let sql = "SELECT id FROM robots WHERE namespace_id = $1 AND name = $2";
@@ -168,9 +189,8 @@ async fn one(
 
 /// Whether a namespace has a repository that holds anything.
 async fn has_repositories(on: &mut dyn Statements, name: &AccountName) -> Result<bool> {
-    // Names below `team/` are those from it to before `team0`: `0` is what follows `/`.
     let sql = "SELECT 1 FROM repositories r WHERE (r.name = $1 OR (r.name >= $2 AND r.name < $3))
                    AND EXISTS (SELECT 1 FROM repository_manifests WHERE repository_id = r.id) LIMIT 1";
-    let (from, to) = (format!("{name}/"), format!("{name}0"));
+    let (from, to) = below(name);
     Ok(!on.query(sql, arguments![name.as_str(), from, to]).await?.is_empty())
 }

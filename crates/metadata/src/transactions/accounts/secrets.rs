@@ -12,7 +12,7 @@ use wharf_core::metadata::{
 use wharf_core::permissions::{Principal, RobotName};
 use wharf_oci::NamePattern;
 
-use super::{Apply, changed, fresh, grants::stored, namespace, robot, user};
+use super::{Apply, changed, fresh, grants::stored, namespace, robot_named, user};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 /// How old the time of a last use must be to be written again.
@@ -81,12 +81,7 @@ impl Apply for UpdateRobot {
 #[async_trait]
 impl Apply for RemoveRobot {
     async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
-        let Some(namespace) = namespace(on, &self.name.namespace).await? else {
-            return Ok(Change::NotFound);
-        };
-        let Some(id) = robot(on, namespace, &self.name.name).await? else {
-            return Ok(Change::NotFound);
-        };
+        let Some(id) = robot_named(on, &self.name).await? else { return Ok(Change::NotFound) };
         let sql = "DELETE FROM grants WHERE subject_kind = 'robot' AND subject_id = $1";
         on.execute(sql, arguments![id]).await?;
         Ok(changed(on.execute("DELETE FROM robots WHERE id = $1", arguments![id]).await?))
@@ -187,12 +182,12 @@ pub(super) fn narrowing(row: &Row, role_column: usize, pattern_column: usize) ->
     Ok(Narrowing { role: role(row, role_column)?, pattern: pattern(row, pattern_column)? })
 }
 
-pub(super) fn role(row: &Row, column: usize) -> Result<Role> {
+fn role(row: &Row, column: usize) -> Result<Role> {
     let text = row.text(column)?;
     Role::named(text).ok_or_else(|| StoreError::Corrupt(format!("{text:?} is no role")))
 }
 
-pub(super) fn pattern(row: &Row, column: usize) -> Result<Option<NamePattern>> {
+fn pattern(row: &Row, column: usize) -> Result<Option<NamePattern>> {
     if row.text(column)?.is_empty() { Ok(None) } else { row.parsed(column).map(Some) }
 }
 

@@ -42,7 +42,7 @@ impl Transaction for NewSession {
                 self.secret_hash.as_slice(),
                 user,
                 self.provider.as_ref().map(|provider| provider.as_str()),
-                micros(self.idle),
+                self.idle,
                 now,
                 now.after(self.life),
             ],
@@ -50,10 +50,6 @@ impl Transaction for NewSession {
         .await?;
         Ok(Change::Done)
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// A session that goes on, with its user's row.

@@ -10,6 +10,7 @@ use wharf_core::permissions::AccountName;
 
 use super::users::new_namespace;
 use crate::engine::{Result, Statements, Transaction, Value, arguments};
+use crate::transactions::repositories::below;
 
 /// How old the time of a last sign-in must be to be written again.
 const SIGN_IN_STEP: Duration = Duration::from_secs(3600);
@@ -148,8 +149,7 @@ async fn replace_groups(
 /// Whether there are repositories of a namespace, as there are from before access control was turned on.
 async fn has_repositories(on: &mut dyn Statements, name: &AccountName) -> Result<bool> {
     let sql = "SELECT id FROM repositories WHERE name = $1 OR (name > $2 AND name < $3) LIMIT 1";
-    // The byte behind a slash ends what begins with one.
-    let (from, to) = (format!("{name}/"), format!("{name}0"));
+    let (from, to) = below(name);
     let rows = on.query(sql, arguments![name.as_str(), from, to]).await?;
     Ok(!rows.is_empty())
 }

@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::metadata::{AddMember, Change, CreateTeam, DeleteTeam, RemoveMember};
-use wharf_core::permissions::AccountName;
 
-use super::{Apply, namespace, team, user};
+use super::{Apply, namespace, team_of, user};
 use crate::engine::{Result, Statements, arguments};
 
 #[async_trait]
@@ -63,16 +62,5 @@ impl Apply for RemoveMember {
         let sql = "DELETE FROM team_members WHERE team_id = $1 AND user_id = $2";
         on.execute(sql, arguments![team, user]).await?;
         Ok(Change::Done)
-    }
-}
-
-async fn team_of(
-    on: &mut dyn Statements,
-    name: &AccountName,
-    team_name: &AccountName,
-) -> Result<Option<i64>> {
-    match namespace(on, name).await? {
-        Some(namespace) => team(on, namespace, team_name).await,
-        None => Ok(None),
     }
 }

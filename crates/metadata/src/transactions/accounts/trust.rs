@@ -8,21 +8,13 @@ use wharf_core::metadata::{
 };
 use wharf_core::permissions::RobotName;
 
-use super::{Apply, changed, namespace, robot};
+use super::{Apply, changed, robot_named};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
-
-/// A robot's row, by its full name.
-async fn named(on: &mut dyn Statements, name: &RobotName) -> Result<Option<i64>> {
-    match namespace(on, &name.namespace).await? {
-        Some(namespace) => robot(on, namespace, &name.name).await,
-        None => Ok(None),
-    }
-}
 
 #[async_trait]
 impl Apply for NewTrustRule {
     async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
-        let Some(robot) = named(on, &self.robot).await? else { return Ok(Change::NotFound) };
+        let Some(robot) = robot_named(on, &self.robot).await? else { return Ok(Change::NotFound) };
         let sql = "SELECT count(*) FROM trust_rules WHERE robot_id = $1";
         let rows = on.query(sql, arguments![robot]).await?;
         if rows.first().map_or(Ok(0), |row| row.size(0))? >= MOST_RULES as u64 {
@@ -52,7 +44,7 @@ impl Apply for NewTrustRule {
 #[async_trait]
 impl Apply for RemoveTrustRule {
     async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
-        let Some(robot) = named(on, &self.robot).await? else { return Ok(Change::NotFound) };
+        let Some(robot) = robot_named(on, &self.robot).await? else { return Ok(Change::NotFound) };
         let sql = "DELETE FROM trust_rules WHERE robot_id = $1 AND id = $2";
         Ok(changed(on.execute(sql, arguments![robot, self.id]).await?))
     }
@@ -66,7 +58,7 @@ impl Transaction for List {
     type Output = Option<Vec<TrustRule>>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
-        let Some(robot) = named(on, &self.0).await? else { return Ok(None) };
+        let Some(robot) = robot_named(on, &self.0).await? else { return Ok(None) };
         let sql = "SELECT id, issuer, audience, conditions, created_by, created_at
                    FROM trust_rules WHERE robot_id = $1 ORDER BY id";
         let rows = on.query(sql, arguments![robot]).await?;

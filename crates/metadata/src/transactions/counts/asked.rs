@@ -11,6 +11,7 @@ use wharf_oci::{Digest, RepositoryName};
 
 use super::{HOUR, hex, number};
 use crate::engine::{Dialect, Json, Reads, Result, Row, Statements, Transaction, arguments};
+use crate::transactions::repositories;
 
 /// The digest in the rows of what is asked for: empty in the sums of a repository.
 fn digest_of(of: &CountsOf) -> Vec<u8> {
@@ -135,8 +136,10 @@ async fn top(
             let arguments = arguments![kind, span.from, span.to, public_only, *limit];
             return on.query(everywhere, arguments).await;
         }
-        // The character behind the slash is the 0.
-        Within::Namespace(name) => (name.to_string(), format!("{name}/"), format!("{name}0")),
+        Within::Namespace(name) => {
+            let (from, to) = repositories::below(name);
+            (name.to_string(), from, to)
+        }
         Within::Repository(name) => (name.to_string(), String::new(), String::new()),
     };
     let arguments = arguments![kind, span.from, span.to, public_only, name, from, to, *limit];

@@ -7,6 +7,7 @@ use wharf_core::metadata::CountBatch;
 
 use super::WEEK;
 use crate::engine::{Dialect, Result, Statements, Transaction, arguments};
+use crate::transactions::expiry::partitions;
 
 /// `Counts::make_room_for_counts`
 pub(crate) struct MakeRoom;
@@ -16,18 +17,9 @@ impl Transaction for MakeRoom {
     type Output = u64;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
-        if on.dialect() == Dialect::Sqlite {
-            return Ok(0);
-        }
         let now = on.now().await?;
-        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-        let rows = on
-            .query(
-                "SELECT make_room_for_counts($1, $2, $3)",
-                arguments![micros(WEEK), now, micros(WEEK * 4)],
-            )
-            .await?;
-        rows.first().map_or(Ok(0), |row| row.size(0))
+        let sql = "SELECT make_room_for_counts($1, $2, $3)";
+        partitions(on, sql, arguments![WEEK, now, WEEK * 4]).await
     }
 }
 
@@ -55,8 +47,7 @@ impl Transaction for Expire {
             }
             Dialect::Postgres => {
                 let sql = "SELECT drop_oldest_counts($1, $2)";
-                let rows = on.query(sql, arguments![before, self.limit]).await?;
-                rows.first().map_or(Ok(0), |row| row.size(0))
+                partitions(on, sql, arguments![before, self.limit]).await
             }
         }
     }

@@ -20,59 +20,80 @@ pub(crate) struct ListVisible {
     pub(crate) page: Page,
 }
 
-/// $1 and $2 bound the names, $3 is a visibility, $4 how many.
-const OF_ALL: &str =
-    "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
-     WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)
-     ORDER BY r.name LIMIT $4";
+/// The repositories `r` of names from `$1` to before `$2`, of the visibility `$3` if any, which `$seen` lets through.
+macro_rules! visible {
+    ($seen:expr, $limit:literal) => {
+        concat!(
+            "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
+             WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)",
+            $seen,
+            " ORDER BY r.name LIMIT ",
+            $limit
+        )
+    };
+}
 
-const OF_ANYONE: &str =
-    "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
-     WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)
-         AND r.visibility = 'public'
-     ORDER BY r.name LIMIT $4";
+/// Whether `r` is of a namespace, and below what a grant `g` covers there. A pattern's `*` is any text, and nothing else
+/// in it or in a name means anything to LIKE once `_` is escaped.
+macro_rules! is_of {
+    ($namespace:literal) => {
+        concat!("r.name || '/' LIKE replace(", $namespace, r", '_', '\_') || '/%' ESCAPE '\'")
+    };
+}
+macro_rules! is_granted {
+    () => {
+        concat!(
+            is_of!("n.name"),
+            r" AND (g.pattern = ''
+                   OR r.name LIKE replace(replace(g.pattern, '_', '\_'), '*', '%') ESCAPE '\')"
+        )
+    };
+}
 
-/// $4 is the user, $5 how many. A pattern's `*` is any text, and nothing else in it means anything to LIKE once `_`
-/// is escaped.
-const OF_USER: &str =
-    "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
-     WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)
-         AND (r.visibility <> 'private' OR r.name || '/' LIKE replace($4, '_', '\\_') || '/%' ESCAPE '\\'
-         OR EXISTS (
-             SELECT 1 FROM users u JOIN grants g ON g.subject_kind = 'user' AND g.subject_id = u.id
-             JOIN namespaces n ON n.id = g.namespace_id
-             WHERE u.name = $4 AND r.name || '/' LIKE replace(n.name, '_', '\\_') || '/%' ESCAPE '\\'
-                 AND (g.pattern = '' OR r.name LIKE replace(replace(g.pattern, '_', '\\_'), '*', '%') ESCAPE '\\')
-         ) OR EXISTS (
-             SELECT 1 FROM users u JOIN team_members m ON m.user_id = u.id
-             JOIN grants g ON g.subject_kind = 'team' AND g.subject_id = m.team_id
-             JOIN namespaces n ON n.id = g.namespace_id
-             WHERE u.name = $4 AND r.name || '/' LIKE replace(n.name, '_', '\\_') || '/%' ESCAPE '\\'
-                 AND (g.pattern = '' OR r.name LIKE replace(replace(g.pattern, '_', '\\_'), '*', '%') ESCAPE '\\')
-         ))
-     ORDER BY r.name LIMIT $5";
+const OF_ALL: &str = visible!("", "$4");
 
-/// $4 is the robot, $5 its namespace, $6 how many.
-const OF_ROBOT: &str =
-    "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
-     WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)
-         AND (r.visibility = 'public' OR EXISTS (
-             SELECT 1 FROM robots b JOIN namespaces n ON n.id = b.namespace_id
-             JOIN grants g ON g.subject_kind = 'robot' AND g.subject_id = b.id
-             WHERE b.name = $4 AND n.name = $5
-                 AND r.name || '/' LIKE replace(n.name, '_', '\\_') || '/%' ESCAPE '\\'
-                 AND (g.pattern = '' OR r.name LIKE replace(replace(g.pattern, '_', '\\_'), '*', '%') ESCAPE '\\')
-         ))
-     ORDER BY r.name LIMIT $6";
+const OF_ANYONE: &str = visible!(" AND r.visibility = 'public'", "$4");
+
+/// $4 is the user.
+const OF_USER: &str = visible!(
+    concat!(
+        " AND (r.visibility <> 'private' OR ",
+        is_of!("$4"),
+        " OR EXISTS (
+              SELECT 1 FROM users u JOIN grants g ON g.subject_kind = 'user' AND g.subject_id = u.id
+              JOIN namespaces n ON n.id = g.namespace_id WHERE u.name = $4 AND ",
+        is_granted!(),
+        ") OR EXISTS (
+              SELECT 1 FROM users u JOIN team_members m ON m.user_id = u.id
+              JOIN grants g ON g.subject_kind = 'team' AND g.subject_id = m.team_id
+              JOIN namespaces n ON n.id = g.namespace_id WHERE u.name = $4 AND ",
+        is_granted!(),
+        "))"
+    ),
+    "$5"
+);
+
+/// $4 is the robot, $5 its namespace.
+const OF_ROBOT: &str = visible!(
+    concat!(
+        " AND (r.visibility = 'public' OR EXISTS (
+              SELECT 1 FROM robots b JOIN namespaces n ON n.id = b.namespace_id
+              JOIN grants g ON g.subject_kind = 'robot' AND g.subject_id = b.id
+              WHERE b.name = $4 AND n.name = $5 AND ",
+        is_granted!(),
+        "))"
+    ),
+    "$6"
+);
 
 #[async_trait]
 impl Transaction for ListVisible {
     type Output = Vec<RepositoryRecord>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
-        // All below `team/` are before `team0`, and all names are before `~`.
+        // All names are before `~`.
         let (first, past) = match &self.filter.namespace {
-            Some(namespace) => (format!("{namespace}/"), format!("{namespace}0")),
+            Some(namespace) => repositories::below(namespace),
             None => (String::new(), "~".to_owned()),
         };
         let after = self.page.after.clone().filter(|after| *after > first).unwrap_or(first);
