@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use wharf_auth::key_store::KeyStore;
 use wharf_auth::keys::make_first;
-use wharf_auth::login_guard::{GuardRules, LoginGuard};
+use wharf_auth::login_guard::{GuardParts, GuardRules, LoginGuard};
 use wharf_auth::password::Passwords;
 use wharf_auth::sign_in::{SignIn, Tokens};
 use wharf_auth::token::Authority;
@@ -76,7 +76,8 @@ pub fn open(
         };
         let limiter = Arc::new(MemoryLimiter::new(Arc::new(SystemClock)));
         let rules = guard_rules(config);
-        Some(Arc::new(LoginGuard { issuer: sign_in, limiter, rules, accounts, audit }) as _)
+        let parts = GuardParts { issuer: sign_in, limiter, rules, accounts, audit };
+        Some(Arc::new(LoginGuard::new(parts)) as _)
     } else {
         None
     };
