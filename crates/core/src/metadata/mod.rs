@@ -21,9 +21,9 @@ pub use accounts::{
     DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, ManifestRecord,
     Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser, Once, Page,
     Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
-    RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, SetPassword,
-    SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind, TokenRecord, UpdateNamespace,
-    UpdateRobot, UpdateUser, User, UserFilter, Viewer,
+    RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
+    SetPassword, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind, TokenRecord,
+    UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter, Viewer,
 };
 pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditRecord};
 pub use counts::{
