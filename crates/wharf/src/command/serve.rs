@@ -90,8 +90,9 @@ async fn run(
         Arc::clone(&node.accounts),
         Arc::clone(&node.trust),
         Arc::clone(&node.audit),
+        Arc::clone(&node.limiter),
     )?;
-    let settings = wiring::api(config, access)?;
+    let settings = wiring::api(config, access, Arc::clone(&node.limiter))?;
     let api = Api::new(Arc::clone(&node.registry), settings, Arc::clone(&metrics), log);
     let address = config.http.listen;
     let max_connections = open_files::connections(config.http.max_connections.get());

@@ -7,17 +7,17 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use wharf_auth::key_store::KeyStore;
 use wharf_auth::keys::make_first;
-use wharf_auth::login_guard::{GuardParts, GuardRules, LoginGuard};
+use wharf_auth::login_guard::{GuardParts, LoginGuard};
 use wharf_auth::password::Passwords;
 use wharf_auth::sign_in::{SignIn, Tokens};
 use wharf_auth::token::Authority;
-use wharf_cache::MemoryLimiter;
 use wharf_core::clock::{SystemClock, SystemRandom};
+use wharf_core::limits::Limiter;
 use wharf_core::metadata::{Accounts, AuditLog, TrustRules};
 use wharf_core::permissions::{AsGranted, Everyone, Permissions};
 use wharf_http::api::Access;
 
-use super::workloads;
+use super::{limits, workloads};
 use crate::config::{Config, Role};
 
 /// How often the folder of keys is looked at.
@@ -37,6 +37,7 @@ pub fn open(
     accounts: Arc<dyn Accounts>,
     trust: Arc<dyn TrustRules>,
     audit: Arc<dyn AuditLog>,
+    limiter: Arc<dyn Limiter>,
 ) -> anyhow::Result<Option<Access>> {
     if !config.access.control {
         return Ok(None);
@@ -74,8 +75,7 @@ pub fn open(
             random,
             workloads,
         };
-        let limiter = Arc::new(MemoryLimiter::new(Arc::new(SystemClock)));
-        let rules = guard_rules(config);
+        let rules = limits::of_logins(config);
         let parts = GuardParts { issuer: sign_in, limiter, rules, accounts, audit };
         Some(Arc::new(LoginGuard::new(parts)) as _)
     } else {
@@ -84,15 +84,6 @@ pub fn open(
     tokio::spawn(look_for_keys(keys));
     let realm = config.access.token_url.as_ref().map(|url| format!("{}/token", url.as_str()));
     Ok(Some(Access { verifier, issuer, service, realm }))
-}
-
-fn guard_rules(config: &Config) -> GuardRules {
-    let limits = &config.limits;
-    GuardRules {
-        requests: limits.token_requests.0,
-        failures: limits.failed_logins.0,
-        exempt: limits.exempt_networks.iter().map(|network| network.get()).collect(),
-    }
 }
 
 fn keys_folder(config: &Config) -> PathBuf {
