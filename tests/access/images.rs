@@ -82,14 +82,10 @@ fn a_pull_of_an_image_of_an_index_counts_once() {
         assert_eq!(remaining(&head(&registry, &child)), before);
         let pulled = registry.get(&child).unwrap();
         assert_eq!((pulled.status, remaining(&pulled)), (200, after));
-        let owed = 216 * (round + 1);
         let told = told(&pulled);
-        assert!(
-            [owed, owed - 1, owed - 2]
-                .map(|left| format!("\"pulls\";r={after};t={left}"))
-                .contains(&told[1].to_owned()),
-            "{told:?}"
-        );
+        let left = told[1].strip_prefix(&format!("\"pulls\";r={after};t=")).unwrap();
+        let (left, owed) = (left.parse::<u32>().unwrap(), 216 * (round + 1));
+        assert!((owed - 60..=owed).contains(&left), "{left} of {owed} s");
         let docker_remaining = format!("{after};w=21600");
         assert_eq!(
             [told[0], told[2], told[3], told[4]],

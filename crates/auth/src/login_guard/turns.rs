@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 /// How many wait in one line at most: somebody who pulls many images at once logs in for each of them.
-const MOST_IN_LINE: usize = 128;
+const MOST_IN_LINE: usize = 512;
 
 /// How many wait in all lines.
 const MOST_WAITING: usize = 4096;
