@@ -16,7 +16,7 @@ const MOST_AT_ONCE: usize = 4;
 /// How many of a client.
 const MOST_OF_CLIENT: usize = 64;
 
-/// A client from which a name logged in well is known for a week, and for four by logins of several days.
+/// A client from which a name logged in well is known for a week after one login, for up to four after more.
 const KNOWN_COUNT: u32 = 4;
 const KNOWN_FOR: Duration = Duration::from_secs(28 * 24 * 3600);
 

@@ -170,7 +170,7 @@ impl Stand {
         let login = Login::Name { name, secret };
         let address = Some(from.parse().unwrap());
         tokio::spawn(async move {
-            let answer = if way % 2 == 0 {
+            let answer = if way.is_multiple_of(2) {
                 let (scopes, client) = (Vec::new(), String::new());
                 let login = Some(login);
                 let request = TokenRequest { login, scopes, offline: false, client, address };
