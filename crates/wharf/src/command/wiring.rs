@@ -5,6 +5,7 @@ mod blobs;
 mod cache;
 mod delivery;
 pub mod limits;
+mod management;
 pub mod metadata;
 pub mod metrics;
 pub mod workloads;
@@ -13,7 +14,9 @@ use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
-use wharf_core::metadata::{Accounts, AuditLog, Counts, EventLog, Jobs, KeepEvents, TrustRules};
+use wharf_core::metadata::{
+    Accounts, AuditLog, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
+};
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
@@ -30,6 +33,7 @@ pub struct Node {
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
     pub accounts: Arc<dyn Accounts>,
+    pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditLog>,
     pub counts: Arc<dyn Counts>,
@@ -75,10 +79,23 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         runs: Arc::default(),
         queue: Arc::default(),
     };
-    let (jobs, events, accounts) = (stores.jobs, stores.events, stores.accounts);
+    let (jobs, events) = (stores.jobs, stores.events);
+    let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts) = (stores.trust, stores.audit, stores.counts);
     let limiter = limits::limiter(cache.limiter);
-    Ok(Node { registry, jobs, events, accounts, trust, audit, counts, limiter, tally, watched })
+    Ok(Node {
+        registry,
+        jobs,
+        events,
+        accounts,
+        directory,
+        trust,
+        audit,
+        counts,
+        limiter,
+        tally,
+        watched,
+    })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.

@@ -12,12 +12,10 @@ use wharf_auth::password::Passwords;
 use wharf_auth::sign_in::{SignIn, Tokens};
 use wharf_auth::token::Authority;
 use wharf_core::clock::{SystemClock, SystemRandom};
-use wharf_core::limits::Limiter;
-use wharf_core::metadata::{Accounts, AuditLog, TrustRules};
 use wharf_core::permissions::{AsGranted, Everyone, Permissions};
 use wharf_http::api::Access;
 
-use super::{limits, workloads};
+use super::{Node, limits, management, workloads};
 use crate::config::{Config, Role};
 
 /// How often the folder of keys is looked at.
@@ -32,13 +30,7 @@ pub fn permissions(config: &Config) -> Arc<dyn Permissions> {
 }
 
 /// Who verifies and who issues tokens; `None` where everyone is served.
-pub fn open(
-    config: &Config,
-    accounts: Arc<dyn Accounts>,
-    trust: Arc<dyn TrustRules>,
-    audit: Arc<dyn AuditLog>,
-    limiter: Arc<dyn Limiter>,
-) -> anyhow::Result<Option<Access>> {
+pub fn open(config: &Config, node: &Node) -> anyhow::Result<Option<Access>> {
     if !config.access.control {
         return Ok(None);
     }
@@ -62,28 +54,32 @@ pub fn open(
     };
     let clock = Arc::new(SystemClock);
     let verifier = Arc::new(Tokens::new(Arc::clone(&keys), authority.clone(), clock));
-    let issuer = if issues {
+    let (issuer, management) = if issues {
+        let (accounts, audit) = (Arc::clone(&node.accounts), Arc::clone(&node.audit));
         let passwords = Passwords::new(HASHES_AT_ONCE)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        let (keys, workloads) = (Arc::clone(&keys), workloads::open(config, trust)?);
+        let (keys, workloads) =
+            (Arc::clone(&keys), workloads::open(config, Arc::clone(&node.trust))?);
         let sign_in = SignIn {
             accounts: Arc::clone(&accounts),
             keys,
             authority,
-            passwords,
+            passwords: passwords.clone(),
             clock,
             random,
             workloads,
         };
-        let rules = limits::of_logins(config);
+        let (limiter, rules) = (Arc::clone(&node.limiter), limits::of_logins(config));
         let parts = GuardParts { issuer: sign_in, limiter, rules, accounts, audit };
-        Some(Arc::new(LoginGuard::new(parts)) as _)
+        let guard = Arc::new(LoginGuard::new(parts));
+        let management = management::open(config, node, passwords, Arc::clone(&guard) as _);
+        (Some(guard as _), Some(management))
     } else {
-        None
+        (None, None)
     };
     tokio::spawn(look_for_keys(keys));
     let realm = config.access.token_url.as_ref().map(|url| format!("{}/token", url.as_str()));
-    Ok(Some(Access { verifier, issuer, service, realm }))
+    Ok(Some(Access { verifier, issuer, management, service, realm }))
 }
 
 fn keys_folder(config: &Config) -> PathBuf {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, EventLog, Jobs, LastKnown, Metadata, TrustRules,
+    Accounts, AuditLog, Counts, Directory, EventLog, Jobs, LastKnown, Metadata, TrustRules,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -34,6 +34,7 @@ pub struct Stores {
     pub events: Arc<dyn EventLog>,
     pub epochs: Arc<dyn Epochs>,
     pub accounts: Arc<dyn Accounts>,
+    pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditLog>,
     pub counts: Arc<dyn Counts>,
@@ -42,9 +43,18 @@ pub struct Stores {
 }
 
 impl Stores {
-    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts + TrustRules + AuditLog + Counts>(
-        database: Arc<D>,
-    ) -> Stores {
+    fn of<D>(database: Arc<D>) -> Stores
+    where
+        D: Metadata
+            + Jobs
+            + EventLog
+            + Epochs
+            + Accounts
+            + Directory
+            + TrustRules
+            + AuditLog
+            + Counts,
+    {
         Stores {
             metadata: Arc::clone(&database) as _,
             last_known: None,
@@ -52,6 +62,7 @@ impl Stores {
             events: Arc::clone(&database) as _,
             epochs: Arc::clone(&database) as _,
             accounts: Arc::clone(&database) as _,
+            directory: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
             counts: database,
