@@ -6,6 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use wharf_core::authority::Login;
 use wharf_core::limits::{Rate, Standing, Take};
+use wharf_core::permissions::RobotName;
 
 use super::turns::Line;
 use crate::secret::MachineSecret;
@@ -46,12 +47,12 @@ pub(super) struct Stakes {
 
 impl Stakes {
     pub(super) fn of(login: Option<&Login>, client: IpAddr, is_exempt: bool) -> Self {
-        // What is made by chance is not guessed by trying one name: the client counts alone.
+        // What was made by chance or signed is not guessed by trying one name: the client counts alone. Robots have nothing else.
         let name = match login {
-            Some(Login::Name { name, secret })
-                if MachineSecret::recognise(secret.expose()).is_none() =>
-            {
-                Some(hashed(name))
+            Some(Login::Name { name, secret }) => {
+                let is_guessed = MachineSecret::recognise(secret.expose()).is_none()
+                    && name.parse::<RobotName>().is_err();
+                is_guessed.then(|| hashed(name))
             }
             _ => None,
         };

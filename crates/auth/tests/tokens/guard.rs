@@ -337,6 +337,22 @@ async fn who_is_locked_out_by_strangers_goes_on_where_they_were_and_by_secrets_o
     assert_eq!(stand.ask("ada", RIGHT, HOME).await, Said::Wait);
 }
 
+/// Jobs of a CI system come from ever other addresses, by tokens that nobody guesses.
+#[tokio::test]
+async fn nobody_locks_out_a_robot() {
+    let stand = Stand::new("1/1h");
+    for number in 0..40 {
+        let from = format!("198.51.100.{number}");
+        assert_eq!(stand.ask("team+ci", WRONG, &from).await, Said::Wrong);
+    }
+    assert_eq!(stand.ask("team+ci", RIGHT, HOME).await, Said::In);
+    // A client that tries has its limit.
+    for _ in 0..5 {
+        assert_eq!(stand.ask("team+ci", WRONG, HOME).await, Said::Wrong);
+    }
+    assert_eq!(stand.ask("team+ci", RIGHT, HOME).await, Said::Wait);
+}
+
 #[tokio::test]
 async fn an_exempt_network_lifts_what_is_limited_of_a_client_and_not_what_is_of_a_name() {
     let stand = Stand::with("1/1h", &["192.0.2.0/24"], None);

@@ -84,7 +84,7 @@ impl SharedLimiter {
         }
     }
 
-    /// Whether this node counts for itself, as of the last time that it counted.
+    /// Whether this node counts for itself, since Redis is left alone. One answer that came late changes nothing.
     pub fn is_alone(&self) -> bool {
         self.is_alone.load(Ordering::Relaxed)
     }
@@ -114,6 +114,9 @@ impl SharedLimiter {
     fn counted(&self, alone: bool) {
         let takes = if alone { &self.lone_takes } else { &self.shared_takes };
         takes.fetch_add(1, Ordering::Relaxed);
+        if alone && !self.link.is_paused() {
+            return;
+        }
         if self.is_alone.swap(alone, Ordering::Relaxed) != alone {
             if alone {
                 tracing::warn!("limits are counted by this node for itself: Redis does not answer");
