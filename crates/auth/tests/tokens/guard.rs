@@ -224,7 +224,18 @@ async fn who_failed_before_gets_in_with_many_at_once() {
     for _ in 0..8 {
         assert_eq!(stand.ask("ada", WRONG, HOME).await, Said::Wrong);
     }
-    assert_eq!(stand.crowd(50, RIGHT).await, [Said::In; 50]);
+    stand.open.send_replace(false);
+    let crowd = stand.crowd(50, RIGHT);
+    let open = async {
+        stand.looks_at(9).await;
+        for _ in 0..1000 {
+            yield_now().await;
+        }
+        assert_eq!(stand.looked_at(), 9);
+        stand.open.send_replace(true);
+    };
+    let (said, ()) = tokio::join!(crowd, open);
+    assert_eq!(said, [Said::In; 50]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
