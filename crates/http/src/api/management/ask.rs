@@ -300,8 +300,10 @@ impl<Q, B> Ask<Q, B> {
     fn once(&self, change: &AccountChange) -> Result<Option<Once>, Problem> {
         let Some(key) = self.call.head.headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
         let text = key.to_str().unwrap_or_default();
-        if text.is_empty() || text.len() > LONGEST_KEY {
-            let detail = "the header must have 1 to 255 visible characters";
+        let is_key = (1..=LONGEST_KEY).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_key {
+            let detail = "the header must be 1 to 255 visible characters, without spaces";
             return Err(Problem::invalid("Idempotency-Key", detail));
         }
         let mut hasher = Hasher::new(Algorithm::Sha256);

@@ -69,12 +69,12 @@ pub(super) async fn sign_up(ask: Ask<Nothing, Json<NewAccount>>) -> Result<Creat
     let invitation = match invitation {
         Some(SecretText(secret)) => {
             Some(parts.secrets.invitation_hash(secret).ok_or_else(|| {
-                Problem::invalid("invitation", "it is no invitation: it begins with wharf_inv_")
+                Problem::unfit("invitation", "it is no invitation: it begins with wharf_inv_")
             })?)
         }
         None if parts.sign_up == SignUpRule::Open => None,
         None => {
-            return Err(Problem::invalid("invitation", "who signs up here needs an invitation"));
+            return Err(Problem::forbidden("who signs up here needs an invitation"));
         }
     };
     let SecretText(password) = password;

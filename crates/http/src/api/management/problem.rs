@@ -60,6 +60,12 @@ impl Problem {
         Self { field: Some(field.into()), ..problem }
     }
 
+    /// A part of the request is of its form, and a rule is against it.
+    pub(super) fn unfit(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unfit", detail);
+        Self { field: Some(field.into()), ..problem }
+    }
+
     /// What is not there, and what is not theirs to see: these look the same.
     pub(super) fn not_found(what: impl std::fmt::Display) -> Self {
         let detail = format!("there is no {what}, or it is not yours to see");
@@ -199,7 +205,7 @@ impl From<Error> for Problem {
 impl From<PasswordRefusal> for Problem {
     fn from(refusal: PasswordRefusal) -> Self {
         match refusal {
-            PasswordRefusal::Unfit(reason) => Self::invalid("password", reason),
+            PasswordRefusal::Unfit(reason) => Self::unfit("password", reason),
             PasswordRefusal::Busy => Self::too_many(refusal.to_string(), 5),
             PasswordRefusal::Store(fault) => fault.into(),
         }

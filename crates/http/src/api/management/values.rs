@@ -107,12 +107,21 @@ textual! {
     };
     Subject, "Subject", {
         "type": "string",
-        "pattern": "^(user|team|robot):[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*$", "maxLength": 69,
+        "pattern": "^(user|team|robot):[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+$", "maxLength": 69,
         "description": "Who a grant is for: user:NAME, team:NAME or robot:NAME."
     };
     Principal, "Principal", {
-        "type": "string",
-        "pattern": "^(anonymous|system|user:.+|robot:.+)$",
+        "anyOf": [
+            { "type": "string", "enum": ["anonymous", "system"] },
+            {
+                "type": "string", "maxLength": 69,
+                "pattern": "^user:[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+$"
+            },
+            {
+                "type": "string", "maxLength": 135,
+                "pattern": "^robot:(?=[^+]{2,64}\\+.{2,64}$)[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+\\+[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+$"
+            },
+        ],
         "description": "Who does something: anonymous, user:NAME or robot:NAMESPACE+NAME."
     };
 }
@@ -290,7 +299,7 @@ impl Textual for Email {
 
 /// After how many days something ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u64")]
+#[serde(try_from = "serde_json::Number")]
 pub(in crate::api) struct Days(u16);
 
 /// Ten years.
@@ -304,13 +313,15 @@ impl Days {
     }
 }
 
-impl TryFrom<u64> for Days {
+/// JSON knows no whole numbers: 30.0 is 30.
+impl TryFrom<serde_json::Number> for Days {
     type Error = String;
 
-    fn try_from(number: u64) -> Result<Self, String> {
-        let days = u16::try_from(number).ok().filter(|days| (1..=MOST_DAYS).contains(days));
-        days.map(Self)
-            .ok_or_else(|| format!("{number} must be a number of days from 1 to {MOST_DAYS}"))
+    fn try_from(number: serde_json::Number) -> Result<Self, String> {
+        let whole = (1..=MOST_DAYS).find(|days| number.as_f64() == Some(f64::from(*days)));
+        whole
+            .map(Self)
+            .ok_or_else(|| format!("{number} must be a whole number of days from 1 to {MOST_DAYS}"))
     }
 }
 
