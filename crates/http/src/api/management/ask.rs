@@ -12,7 +12,6 @@ use wharf_core::Registry;
 use wharf_core::access::Role;
 use wharf_core::actor::Actor;
 use wharf_core::authority::{Login, Secret};
-use wharf_core::limits::Verdict;
 use wharf_core::metadata::{AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once};
 use wharf_core::operation::{Action, Operation, Requirement};
 use wharf_core::permissions::{Caller, Permitted, Principal, permit};
@@ -253,7 +252,7 @@ impl<Q, B> Ask<Q, B> {
             return;
         }
         let take = denials(&self.caller.principal);
-        if parts.limiter.take(&[take]).await != Verdict::Allowed {
+        if parts.limiter.take(&[take]).await.wait.is_some() {
             return;
         }
         let entry = AuditEntry {
