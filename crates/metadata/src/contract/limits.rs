@@ -68,6 +68,7 @@ pub async fn teams_members_and_grants_are_limited(stand: &Stand) {
     .await;
     assert_eq!(stand.change(team("last")).await, Change::Done);
     assert_eq!(stand.change(team("more")).await, Change::Refused(Refusal::TooManyTeams));
+    assert_eq!(stand.change(team("last")).await, Change::Taken);
     fill(
         stand,
         MOST_MEMBERS,
@@ -121,6 +122,7 @@ pub async fn robots_are_limited_for_each_namespace(stand: &Stand) {
         assert_eq!(make(number).await, Change::Done);
     }
     assert_eq!(make(MOST_ROBOTS).await, Change::Refused(Refusal::TooManyRobots));
+    assert_eq!(make(0).await, Change::Taken);
 }
 
 fn token(stand: &Stand, number: u16, life: Option<Duration>) -> NewToken {

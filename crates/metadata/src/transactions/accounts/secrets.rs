@@ -16,7 +16,7 @@ use wharf_oci::NamePattern;
 use super::grants::stored;
 use super::holding::hold_in_use;
 use super::limits::{Limited, is_full};
-use super::{Apply, changed, fresh, namespace, robot_named, user};
+use super::{Apply, changed, fresh, namespace, robot, robot_named, user};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 /// How old the time of a last use must be to be written again.
@@ -48,13 +48,16 @@ impl Apply for NewRobot {
         let Some(namespace) = hold_in_use(on, &self.name.namespace).await? else {
             return Ok(Change::NotFound);
         };
+        if robot(on, namespace.id, &self.name.name).await?.is_some() {
+            return Ok(Change::Taken);
+        }
         if is_full(on, Limited::Robots, namespace.id).await? {
             return Ok(Change::Refused(Refusal::TooManyRobots));
         }
         let now = on.now().await?;
-        let made = on.execute(
+        on.execute(
             "INSERT INTO robots (namespace_id, name, secret_hash, expires_at, created_by, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (namespace_id, name) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6)",
             arguments![
                 namespace.id,
                 self.name.name.as_str(),
@@ -65,7 +68,7 @@ impl Apply for NewRobot {
             ],
         )
         .await?;
-        Ok(if made > 0 { Change::Done } else { Change::Taken })
+        Ok(Change::Done)
     }
 }
 

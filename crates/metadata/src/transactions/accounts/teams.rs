@@ -16,14 +16,16 @@ impl Apply for CreateTeam {
         let Some(namespace) = hold_in_use(on, &self.namespace).await? else {
             return Ok(Change::NotFound);
         };
+        if team(on, namespace.id, &self.team).await?.is_some() {
+            return Ok(Change::Taken);
+        }
         if is_full(on, Limited::Teams, namespace.id).await? {
             return Ok(Change::Refused(Refusal::TooManyTeams));
         }
         let now = on.now().await?;
-        let sql = "INSERT INTO teams (namespace_id, name, created_at) VALUES ($1, $2, $3)
-                   ON CONFLICT (namespace_id, name) DO NOTHING";
-        let made = on.execute(sql, arguments![namespace.id, self.team.as_str(), now]).await?;
-        Ok(if made > 0 { Change::Done } else { Change::Taken })
+        let sql = "INSERT INTO teams (namespace_id, name, created_at) VALUES ($1, $2, $3)";
+        on.execute(sql, arguments![namespace.id, self.team.as_str(), now]).await?;
+        Ok(Change::Done)
     }
 }
 
