@@ -39,6 +39,8 @@ fn who_fails_to_log_in_too_often_has_to_wait() {
     // Somebody may have typed a password there.
     assert!(!written.contains("nobody"), "{written}");
     assert!(written.contains("\"address\":\"127.0.0.1\""), "{written}");
+    // Who administers the namespace of a user is not told from where they log in.
+    assert_eq!(written.matches("\"namespace\":null").count(), 6, "{written}");
 }
 
 /// Whatever names they try.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use wharf_core::access::Narrowing;
 use wharf_core::clock::{Clock, SystemRandom};
 use wharf_core::metadata::{
     Change, DeviceAnswer, DeviceFind, DevicePoll, DeviceStart, ExternalIdentity, MOST_OF_ADDRESS,
-    MOST_SESSIONS, MOST_TRIES, NewDeviceLogin, NewSession, NewUser, SetPassword, SignInOutcome,
-    UserCode,
+    MOST_SESSIONS, MOST_TOKENS, MOST_TRIES, NewDeviceLogin, NewSession, NewToken, NewUser,
+    SetPassword, SignInOutcome, TokenKind, UserCode,
 };
 use wharf_core::permissions::AccountName;
 
@@ -201,6 +202,26 @@ pub async fn a_device_that_was_not_let_in_gets_nothing(stand: &Stand) {
     stand.set_disabled("ada", true).await;
     assert_eq!(poll(stand, 9).await, DeviceAnswer::Denied);
     assert_eq!(stand.accounts.find_secret([109; 32]).await.unwrap(), None);
+}
+
+/// And the audit log says why.
+pub async fn a_device_of_somebody_with_all_the_tokens_there_may_be_gets_none(stand: &Stand) {
+    user(stand).await;
+    start(stand, 1).await;
+    for number in 0..MOST_TOKENS as u8 {
+        let mut secret_hash = [0; 32];
+        secret_hash[0] = number;
+        let (name, most) = (format!("token {number}"), Narrowing::WHOLE);
+        let (user, kind, expires_at) = (ada(), TokenKind::Personal, None);
+        let token = NewToken { user, kind, name, secret_hash, most, expires_at };
+        assert_eq!(stand.change(token).await, Change::Done);
+    }
+    let code = device(stand, 7, "192.0.2.1").await.unwrap();
+    assert_eq!(decide(stand, &code, true).await, Change::Done);
+    assert_eq!(poll(stand, 7).await, DeviceAnswer::Denied);
+    assert_eq!(stand.accounts.find_secret([107; 32]).await.unwrap(), None);
+    let sql = "SELECT action, target FROM audit_log WHERE outcome = 'refused'";
+    assert_eq!(stand.rows(sql, &[]).await, ["token.create user:ada"]);
 }
 
 /// From then on by five seconds more.
