@@ -12,7 +12,7 @@ use wharf_core::permissions::{
 };
 use wharf_oci::RepositoryName;
 
-use crate::decision;
+use crate::decision::{self, Reason};
 
 /// Everyone may do what the accounts say at this moment, as far as the secret is good for it with which they came.
 pub struct AsRecorded {
@@ -51,7 +51,8 @@ impl Decisions for AsRecorded {
         let facts = self.accounts.access_facts(principal.clone(), repository.clone()).await?;
         let decide = |action| {
             let reason = decision::decide(&principal, &repository, action, &facts);
-            Decided { action, allowed: reason.allows(), reason: reason.to_string() }
+            let of_account = matches!(reason, Reason::SiteAdmin | Reason::Inactive);
+            Decided { action, allowed: reason.allows(), reason: reason.to_string(), of_account }
         };
         Ok(Action::ALL.into_iter().map(decide).collect())
     }

@@ -31,6 +31,7 @@ mod whoami;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
 use wharf_core::metadata::{Accounts, AuditLog, Counts, Directory, TrustRules};
@@ -67,6 +68,10 @@ pub struct ManagementParts {
     pub secrets: Arc<dyn Secrets>,
     /// Keeps count of what is written down of those who are denied.
     pub limiter: Arc<dyn Limiter>,
+    /// How often one client may ask without saying who it is.
+    pub requests: Option<Rate>,
+    /// Whose clients may as often as they like.
+    pub exempt: Vec<IpNet>,
     /// Who may sign up.
     pub sign_up: SignUpRule,
     /// What the registry calls itself to those who log in.
