@@ -59,6 +59,13 @@ impl Authenticator {
         Ok(self.credentials(registry, &mut way).await?.is_some())
     }
 
+    /// The credentials that are known for a registry.
+    pub(crate) async fn known(&self, registry: &Origin) -> Result<Option<Credentials>, Error> {
+        let way = self.way(registry);
+        let mut way = way.lock().await;
+        self.credentials(registry, &mut way).await
+    }
+
     /// `Basic` with what is known for a registry, whether it asked for it or not.
     pub(crate) async fn basic(&self, registry: &Origin) -> Result<Option<HeaderValue>, Error> {
         let way = self.way(registry);

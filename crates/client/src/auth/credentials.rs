@@ -49,9 +49,6 @@ pub(super) struct DockerConfig {
     auths: BTreeMap<String, DockerAuth>,
     #[serde(flatten)]
     pub(super) helpers: Helpers,
-    /// Of no form that matters here but for one entry.
-    #[serde(default)]
-    plugins: serde_json::Value,
 }
 
 /// Which credential helper keeps what.
@@ -137,11 +134,6 @@ impl DockerConfig {
     /// The hosts of registries that somebody is logged in to.
     pub(super) fn hosts(&self) -> impl Iterator<Item = String> {
         self.auths.keys().map(|key| host_of_key(key))
-    }
-
-    /// The registry that was last logged in to, as `wharf login` notes it among Docker's plugins.
-    pub(super) fn last_registry(&self) -> Option<&str> {
-        self.plugins.get("wharf")?.get("registry")?.as_str()
     }
 }
 

@@ -50,9 +50,9 @@ pub struct NewUser<'a> {
 /// What becomes different of a user.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UserChange<'a> {
-    /// The address of e-mail.
+    /// The address of e-mail; `Some(None)` takes it away.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<&'a str>,
+    pub email: Option<Option<&'a str>>,
     /// Whether all rights are taken from them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
@@ -70,7 +70,10 @@ struct NewPassword {
 }
 
 /// A secret in the one request that sends it.
-fn exposed<S: serde::Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn exposed<S: serde::Serializer>(
+    secret: &Option<Secret>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(Secret::expose).serialize(to)
 }
 
