@@ -157,12 +157,12 @@ struct Reach {
     on: Option<NamePattern>,
 }
 
-fn roles() -> impl TypedValueParser<Value = Role> {
+pub(super) fn roles() -> impl TypedValueParser<Value = Role> {
     let names = PossibleValuesParser::new(Role::ALL.map(Role::name));
     names.try_map(|name| Role::named(&name).ok_or("it is no role"))
 }
 
-fn visibilities() -> impl TypedValueParser<Value = Visibility> {
+pub(super) fn visibilities() -> impl TypedValueParser<Value = Visibility> {
     let names = PossibleValuesParser::new(Visibility::ALL.map(Visibility::name));
     names.try_map(|name| Visibility::named(&name).ok_or("it is no visibility"))
 }
