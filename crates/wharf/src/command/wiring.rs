@@ -4,6 +4,7 @@ pub mod access;
 mod blobs;
 mod cache;
 mod delivery;
+pub mod limits;
 mod management;
 pub mod metadata;
 pub mod metrics;
@@ -12,6 +13,7 @@ pub mod workloads;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
+use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
     Accounts, AuditLog, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
 };
@@ -35,6 +37,8 @@ pub struct Node {
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditLog>,
     pub counts: Arc<dyn Counts>,
+    /// Who keeps count of what is limited.
+    pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
     pub tally: Arc<Tally>,
     /// What only metrics look at.
@@ -68,6 +72,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         registry: Arc::clone(&registry),
         tally: Arc::clone(&tally),
         cache: cache.status,
+        limiter: cache.limiter.clone(),
         tail: cache.tail.map(Arc::new),
         connections: stores.connections,
         requests: store.requests,
@@ -77,7 +82,20 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let (jobs, events) = (stores.jobs, stores.events);
     let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts) = (stores.trust, stores.audit, stores.counts);
-    Ok(Node { registry, jobs, events, accounts, directory, trust, audit, counts, tally, watched })
+    let limiter = limits::limiter(cache.limiter);
+    Ok(Node {
+        registry,
+        jobs,
+        events,
+        accounts,
+        directory,
+        trust,
+        audit,
+        counts,
+        limiter,
+        tally,
+        watched,
+    })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
@@ -120,7 +138,11 @@ pub fn jobs(config: &Config) -> wharf_jobs::Rules {
 }
 
 /// The settings of the API.
-pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::Settings> {
+pub fn api(
+    config: &Config,
+    access: Option<api::Access>,
+    limiter: Arc<dyn Limiter>,
+) -> anyhow::Result<api::Settings> {
     let http = &config.http;
     let trusted_proxies: Vec<IpNet> =
         http.trusted_proxies.iter().map(|network| network.get()).collect();
@@ -130,6 +152,7 @@ pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::
         origin: Origin { external_url: http.external_url.0.clone(), trusted_proxies },
         registry: config.node.roles.contains(&Role::Registry),
         access,
+        image_limits: limits::of_images(config, limiter),
         delivery: delivery::rules(config)?,
         tag_max_age: http.tag_max_age.get(),
         min_chunk: config.uploads.min_chunk.get(),

@@ -119,7 +119,7 @@ fn span(from: Option<&Text<Timestamp>>, to: Option<&Text<Timestamp>>) -> Result<
     if from < to {
         Ok(Span { from, to })
     } else {
-        Err(Problem::invalid("from", "it must be before `to`"))
+        Err(Problem::unfit("from", "it must be before `to`"))
     }
 }
 
@@ -153,7 +153,7 @@ pub(super) async fn range(ask: Ask<CountQuery>) -> Result<PageOf<Count>, Problem
         let detail = format!(
             "there are more than {MOST_BUCKETS} buckets in that time: ask for days, or for less"
         );
-        return Err(Problem::invalid("from", detail));
+        return Err(Problem::unfit("from", detail));
     }
     let shown = |CountAt { at, count }: CountAt| Count { at: Text(at), count };
     Ok(Plain(Items { items: buckets.into_iter().map(shown).collect(), next: None }))

@@ -129,7 +129,7 @@ pub(super) async fn rename(
     let namespace = to
         .namespace()
         .parse::<AccountName>()
-        .map_err(|error| Problem::invalid("to", format!("its namespace is nobody's: {error}")))?;
+        .map_err(|error| Problem::unfit("to", format!("its namespace is nobody's: {error}")))?;
     if from.namespace() != to.namespace() {
         ask.may(Requirement::Namespace(&namespace, Role::Admin)).await?;
     }

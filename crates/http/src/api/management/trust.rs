@@ -72,7 +72,7 @@ pub(super) async fn create(ask: Ask<Nothing, Json<NewRule>>) -> Result<Created<R
     let texts: Vec<String> =
         new.conditions.iter().map(|(claim, pattern)| format!("{claim}={pattern}")).collect();
     let conditions = Conditions::parse(texts.iter().map(String::as_str))
-        .map_err(|error| Problem::invalid("conditions", error.to_string()))?;
+        .map_err(|error| Problem::unfit("conditions", error.to_string()))?;
     let change = metadata::NewTrustRule {
         robot: name.clone(),
         issuer: new.issuer.0.0.clone(),

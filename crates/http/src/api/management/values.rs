@@ -101,18 +101,26 @@ textual! {
         "description": "The digest of a manifest."
     };
     NamePattern, "NamePattern", {
-        "type": "string", "minLength": 1, "maxLength": 255,
-        "pattern": "^([a-z0-9*]+((\\.|_|__|-+)[a-z0-9*]+)*)(/[a-z0-9*]+((\\.|_|__|-+)[a-z0-9*]+)*)*$",
+        "type": "string", "pattern": "^[a-z0-9._/*-]{1,256}$",
         "description": "Names of repositories in which * stands for any text: team/app-*."
     };
     Subject, "Subject", {
         "type": "string",
-        "pattern": "^(user|team|robot):[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*$", "maxLength": 69,
+        "pattern": "^(user|team|robot):[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+$", "maxLength": 69,
         "description": "Who a grant is for: user:NAME, team:NAME or robot:NAME."
     };
     Principal, "Principal", {
-        "type": "string",
-        "pattern": "^(anonymous|system|user:.+|robot:.+)$",
+        "anyOf": [
+            { "type": "string", "enum": ["anonymous", "system"] },
+            {
+                "type": "string", "maxLength": 69,
+                "pattern": "^user:[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+$"
+            },
+            {
+                "type": "string", "maxLength": 135,
+                "pattern": "^robot:(?=[^+]{2,64}\\+.{2,64}$)[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+\\+[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+$"
+            },
+        ],
         "description": "Who does something: anonymous, user:NAME or robot:NAMESPACE+NAME."
     };
 }
@@ -290,7 +298,7 @@ impl Textual for Email {
 
 /// After how many days something ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u64")]
+#[serde(try_from = "serde_json::Number")]
 pub(in crate::api) struct Days(u16);
 
 /// Ten years.
@@ -298,19 +306,21 @@ const MOST_DAYS: u16 = 3650;
 
 impl Days {
     /// The moment so many days from now.
-    pub(in crate::api) fn from_now(self) -> Timestamp {
+    pub(in crate::api) fn ahead(self) -> Timestamp {
         use wharf_core::clock::{Clock as _, SystemClock};
         SystemClock.now().after(std::time::Duration::from_secs(u64::from(self.0) * 24 * 3600))
     }
 }
 
-impl TryFrom<u64> for Days {
+/// JSON knows no whole numbers: 30.0 is 30.
+impl TryFrom<serde_json::Number> for Days {
     type Error = String;
 
-    fn try_from(number: u64) -> Result<Self, String> {
-        let days = u16::try_from(number).ok().filter(|days| (1..=MOST_DAYS).contains(days));
-        days.map(Self)
-            .ok_or_else(|| format!("{number} must be a number of days from 1 to {MOST_DAYS}"))
+    fn try_from(number: serde_json::Number) -> Result<Self, String> {
+        let whole = (1..=MOST_DAYS).find(|days| number.as_f64() == Some(f64::from(*days)));
+        whole
+            .map(Self)
+            .ok_or_else(|| format!("{number} must be a whole number of days from 1 to {MOST_DAYS}"))
     }
 }
 
