@@ -119,6 +119,15 @@ fn what_was_made_or_deleted_before_the_reply_was_lost_is_done() {
     assert!(way.has_lost_it());
     // Without a loss the same answer says that there was nothing.
     assert!(ada.refused("org delete crew --yes").contains("404"));
+    way.loses_reply_to("PUT");
+    let lines = format!("{PASSWORD}\na newer password than that\n");
+    let said = ada.run(ada.command("user password --password-stdin"), &lines);
+    assert!(
+        said.err.ends_with("log in to find out which password is the right one now\n"),
+        "{}",
+        said.err
+    );
+    ada.typed("login HOST -u ada --password-stdin", "a newer password than that");
     way.loses_reply_to("PATCH");
     assert_eq!(root.json("user disable bob")["disabled"], true);
     assert!(way.has_lost_it());

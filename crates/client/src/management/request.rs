@@ -63,12 +63,6 @@ impl Management {
         self.read(reply).await
     }
 
-    /// Puts what is answered by nothing.
-    pub(super) async fn put_away(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
-        self.send(with_json(self.request(Method::PUT, path)?, body)?).await?;
-        Ok(())
-    }
-
     /// Puts what says everything by its address.
     pub(super) async fn put_empty(&self, path: &str) -> Result<(), Error> {
         self.send(self.request(Method::PUT, path)?).await?;

@@ -43,7 +43,10 @@ enum AccessCommand {
     },
     /// List who was given which role
     #[command(visible_alias = "ls")]
-    List { namespace: AccountName },
+    List {
+        /// The user or organization whose repositories they are
+        namespace: AccountName,
+    },
     /// Tell what somebody may do with a repository, and why
     #[command(override_usage = "wharf access explain [OPTIONS] [[PRINCIPAL] [ACTION]] REPOSITORY")]
     Explain {

@@ -1,17 +1,23 @@
 //! At which registry, and in whose name: what the commands of the management API share.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use wharf_client::management::Management;
-use wharf_client::{Client, ClientOptions, DockerLogins, Error, HostName, KnownCredentials};
+use wharf_client::{
+    Client, ClientOptions, DockerLogins, Error, HostName, KnownCredentials, Retries,
+};
 
 use super::output::Output;
 use crate::command::client::{docker_folder, until_interrupted};
 
 /// The variable that names the registry where no flag does. It is no setting.
 const VARIABLE: &str = "WHARF_REGISTRY";
+
+/// The longest wait that a registry can ask for before it is told to who waits.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// At which registry, and how to tell what it says.
 #[derive(Debug, Args)]
@@ -99,7 +105,9 @@ pub fn known() -> anyhow::Result<KnownCredentials> {
 
 /// A client with these credentials.
 pub fn client(plain_http: bool, credentials: KnownCredentials) -> anyhow::Result<Client> {
-    Ok(Client::new(ClientOptions { plain_http, credentials, ..ClientOptions::default() })?)
+    let retries = Retries { longest_asked_wait: PATIENCE, ..Retries::default() };
+    let options = ClientOptions { plain_http, credentials, retries, ..ClientOptions::default() };
+    Ok(Client::new(options)?)
 }
 
 /// Runs a command to its end, and adds to an error what can be done about it.

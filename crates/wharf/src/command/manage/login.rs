@@ -15,9 +15,6 @@ const KEPT: &str = "\
 The login is kept in Docker's configuration (DOCKER_CONFIG, else ~/.docker), or by the credential helper that it names
 (credsStore, credHelpers): `docker login` and `wharf login` find each other's. Nothing is kept that the registry refuses.";
 
-/// What this program calls itself to who lets a device in.
-const CLIENT: &str = "wharf";
-
 /// The arguments of `wharf login`.
 #[derive(Debug, Args)]
 #[command(after_long_help = KEPT)]
@@ -99,7 +96,8 @@ async fn credentials(command: &Login, host: &HostName) -> anyhow::Result<Credent
 
 /// Has a person let this program in, on a page of the registry.
 async fn let_in(api: &Management, host: &HostName) -> anyhow::Result<DeviceToken> {
-    let code = match api.begin_device_login(CLIENT).await {
+    let client = this_device();
+    let code = match api.begin_device_login(&client).await {
         Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => {
             bail!("{host} lets no devices in: log in by a name and a password, or by --token");
         }
@@ -110,7 +108,12 @@ async fn let_in(api: &Management, host: &HostName) -> anyhow::Result<DeviceToken
         None => tell(&format!("open {}", code.verification_uri)),
     }
     tell(&format!("and confirm there that the code is {}", code.user_code));
-    Ok(api.end_device_login(CLIENT, &code).await?)
+    Ok(api.end_device_login(&client, &code).await?)
+}
+
+/// What asks, for who is to let it in.
+fn this_device() -> String {
+    format!("wharf login on {}", rustix::system::uname().nodename().to_string_lossy())
 }
 
 /// Whether the registry lets in whoever comes so, by the way that pulls and pushes take.

@@ -22,7 +22,10 @@ pub struct Robot {
 enum RobotCommand {
     /// List the robots of a user or an organization
     #[command(visible_alias = "ls")]
-    List { namespace: AccountName },
+    List {
+        /// The user or organization
+        namespace: AccountName,
+    },
     /// Show a robot
     Show {
         /// NAMESPACE+NAME

@@ -20,18 +20,43 @@ pub struct Team {
 enum TeamCommand {
     /// List the teams of an organization
     #[command(visible_alias = "ls")]
-    List { namespace: AccountName },
+    List {
+        /// The organization
+        namespace: AccountName,
+    },
     /// Make a team
-    Create { namespace: AccountName, team: AccountName },
+    Create {
+        /// The organization
+        namespace: AccountName,
+        team: AccountName,
+    },
     /// Delete a team, with its grants
     #[command(visible_alias = "rm")]
-    Delete { namespace: AccountName, team: AccountName },
+    Delete {
+        /// The organization
+        namespace: AccountName,
+        team: AccountName,
+    },
     /// List who is in a team
-    Members { namespace: AccountName, team: AccountName },
+    Members {
+        /// The organization
+        namespace: AccountName,
+        team: AccountName,
+    },
     /// Put a user into a team
-    Add { namespace: AccountName, team: AccountName, user: AccountName },
+    Add {
+        /// The organization
+        namespace: AccountName,
+        team: AccountName,
+        user: AccountName,
+    },
     /// Take a user out of a team
-    Remove { namespace: AccountName, team: AccountName, user: AccountName },
+    Remove {
+        /// The organization
+        namespace: AccountName,
+        team: AccountName,
+        user: AccountName,
+    },
 }
 
 /// Does it.

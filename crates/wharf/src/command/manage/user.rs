@@ -225,7 +225,11 @@ async fn own_password(session: &Session, name: &str, from_stdin: bool) -> anyhow
         let current = terminal::ask_secret("Current password").await?;
         (current, terminal::ask_new_secret("New password").await?)
     };
-    session.api.set_password(name, new.clone(), Some(current.clone())).await?;
+    let changed = session.api.set_password(name, new.clone(), Some(current.clone())).await;
+    changed.map_err(|error| match error.is_transient() {
+        true => anyhow::anyhow!("{error}; log in to find out which password is the right one now"),
+        false => error.into(),
+    })?;
     tell(&format!("user {name} has another password"));
     // Who is logged in by the password stays so.
     let login = session.api.login().await?;
