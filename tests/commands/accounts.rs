@@ -99,7 +99,7 @@ fn who_may_not_learns_why_and_nothing_else() {
     let refused = root.refused("user update bob --email nonsense");
     assert!(refused.ends_with("(email)"), "the field is named: {refused}");
     let weak = root.run(root.command("user create eve --password-stdin"), "short");
-    assert!(weak.err.contains("400") && weak.err.contains("password"), "{}", weak.err);
+    assert!(weak.err.contains("422") && weak.err.contains("password"), "{}", weak.err);
     // What is no name is not asked about.
     for line in ["user show A", "user", "user update bob", "org update team", "user create x y"] {
         assert_eq!(root.run(root.command(line), "").code, 2, "{line}");

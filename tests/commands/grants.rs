@@ -58,9 +58,7 @@ fn a_decision_is_explained() {
         push    allowed: grant 5 gives write on team/pri* to the team devs
         delete  denied: no grant gives it
         ");
-    shows!(ada.done("access explain user:bob push team/private"), @r"
-        push | allowed: grant 5 gives write on team/pri* to the team devs
-        ");
+    shows!(ada.done("access explain user:bob push team/private"), @"push | allowed: grant 5 gives write on team/pri* to the team devs");
     shows!(ada.done("access explain anonymous team/public"), @r"
         pull | allowed: the repository is public
         push | denied: no grant gives it

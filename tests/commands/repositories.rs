@@ -45,9 +45,7 @@ fn tags_and_manifests_are_listed_and_deleted() {
         TAG  DIGEST                                                                   BY        AT
         v1   DIGEST  user:ada  2026-01-01T00:00:00Z
         ");
-    shows!(keeper.done("repo manifests team/private").replace(&named, "DIGEST"), @r"
-        DIGEST | 285 | application/vnd.oci.image.manifest.v1+json | application/vnd.oci.image.config.v1+json | user:ada | 2026-01-01T00:00:00Z
-        ");
+    shows!(keeper.done("repo manifests team/private").replace(&named, "DIGEST"), @"DIGEST | 285 | application/vnd.oci.image.manifest.v1+json | application/vnd.oci.image.config.v1+json | user:ada | 2026-01-01T00:00:00Z");
     assert_eq!(keeper.json("repo tags team/private")[0]["digest"], named.as_str());
     assert_eq!(keeper.json("repo manifests team/private")[0]["digest"], named.as_str());
     let refused = keeper.refused("repo delete-tag team/private v1");
@@ -87,8 +85,6 @@ fn pulls_are_counted() {
         REPOSITORY   COUNT
         team/public  3
         ");
-    shows!(ada.done("repo top"), @r"
-        team/public | 3
-        ");
+    shows!(ada.done("repo top"), @"team/public | 3");
     assert!(Desk::of(&house, "bob").refused("repo counts team/private").contains("404"));
 }
