@@ -113,10 +113,10 @@ fn docker_and_wharf_find_each_others_logins() {
             (output.status.success(), String::from_utf8(output.stdout).unwrap())
         };
         docker.login(&address, "writer", PASSWORD).unwrap();
-        let (_, said) = wharf(&["whoami", "--json"], "");
-        assert!(said.contains("\"user:writer\""), "{said}");
+        let listing = ["ls", &format!("{address}/team/private")];
+        assert_eq!(wharf(&listing, ""), (true, "v1\n".to_owned()));
         docker.run(&["logout", &address]);
-        assert!(!wharf(&["whoami"], "").0, "docker has forgotten the login");
+        assert!(!wharf(&listing, "").0, "docker has forgotten the login");
 
         assert!(wharf(&["login", &address, "-u", "writer", "--password-stdin"], PASSWORD).0);
         docker.import_base(&name);

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
+use ureq::http::Method;
 
 use crate::desk::{Desk, shows};
 use crate::helper::Helper;
@@ -140,6 +141,19 @@ fn nothing_is_kept_that_the_registry_refuses() {
 }
 
 #[test]
+fn who_has_to_wait_is_told_so_at_once() {
+    let house = House::start_with(&[("WHARF_LIMITS_FAILED_LOGINS", "1/1h")]);
+    let desk = Desk::new(&house.server.address());
+    let log_in =
+        |secret: &str| desk.run(desk.command("login HOST -u ada --password-stdin"), secret);
+    assert!(log_in("wrong").err.contains("the name or the secret is wrong"));
+    let began = std::time::Instant::now();
+    let said = log_in(PASSWORD);
+    assert!(said.code == 1 && said.err.contains("429 Too Many Requests"), "{}", said.err);
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "it does not wait an hour");
+}
+
+#[test]
 fn a_token_is_enough_to_log_in_by() {
     let house = House::start();
     let robot = house.admin(&["robot", "team+ci"]);
@@ -155,6 +169,39 @@ fn a_token_is_enough_to_log_in_by() {
     // A robot is no user, so nothing is its own.
     let refused = desk.refused("token list");
     assert_eq!(refused, "robot:team+ci is no user: name the user who is meant");
+}
+
+/// What `docker login` keeps where the registry gives it an identity token.
+#[test]
+fn an_identity_token_of_docker_is_good_for_images_alone() {
+    let house = House::start();
+    let (desk, helper, host) =
+        (Desk::new(&house.server.address()), Helper::new(), house.server.address());
+    let form = format!(
+        "grant_type=password&username=reader&password={}&access_type=offline&client_id=docker&service=wharf",
+        PASSWORD.replace(' ', "+")
+    );
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    let said =
+        house.registry.send(Method::POST, "/token", &headers, Some(form.as_bytes())).unwrap();
+    let token = said.json()["refresh_token"].as_str().unwrap().to_owned();
+    desk.configure(
+        &json!({ "auths": { &host: { "auth": "cmVhZGVyOg==", "identitytoken": token } } }),
+    );
+    assert_eq!(desk.done("ls HOST/team/private"), "v1\n");
+    let expected = "HOST asks for credentials and none are known for it: what `docker login` keeps for it is a token \
+                    for images alone; log in with `wharf login HOST`";
+    assert_eq!(desk.refused("whoami"), expected);
+    // A credential helper has it under a name that is none.
+    let entry = json!({ "ServerURL": host, "Username": "<token>", "Secret": token });
+    std::fs::write(helper.kept(&host), entry.to_string()).unwrap();
+    desk.configure(&json!({ "auths": { &host: {} }, "credsStore": "test" }));
+    let listed = desk.run(helper.on_path_of(desk.command("ls HOST/team/private")), "");
+    assert_eq!(listed.out, "v1\n", "{}", listed.err);
+    // It ends with its user's password.
+    house.admin(&["disable", "reader"]);
+    let listed = desk.run(helper.on_path_of(desk.command("ls HOST/team/private")), "");
+    assert!(listed.err.contains("did not accept the credentials"), "{}", listed.err);
 }
 
 #[test]

@@ -66,14 +66,6 @@ impl Authenticator {
         self.credentials(registry, &mut way).await
     }
 
-    /// `Basic` with what is known for a registry, whether it asked for it or not.
-    pub(crate) async fn basic(&self, registry: &Origin) -> Result<Option<HeaderValue>, Error> {
-        let way = self.way(registry);
-        let mut way = way.lock().await;
-        let credentials = self.credentials(registry, &mut way).await?;
-        Ok(credentials.as_ref().and_then(Credentials::header))
-    }
-
     /// The credentials for a registry. A credential helper is asked for them once.
     async fn credentials(
         &self,

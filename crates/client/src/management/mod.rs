@@ -42,7 +42,8 @@ pub use whoami::WhoAmI;
 use crate::connection::{Client, Origin};
 use crate::{HostName, Registry};
 
-/// The management API of one registry. Requests go out with what is known of the user there, as `Basic`.
+/// The management API of one registry. Requests go out with what is known of the user there, as `Basic`; an identity
+/// token is for images alone.
 #[derive(Clone)]
 pub struct Management {
     client: Client,

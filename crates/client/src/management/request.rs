@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{Answer, Management, Problem};
 use crate::connection::{Call, Payload, Reply};
-use crate::{ApiError, Error, Refusal};
+use crate::{ApiError, Credentials, Error, Refusal};
 
 /// The largest reply, in bytes: a page of a thousand things.
 pub(super) const MAX_REPLY: usize = 8 << 20;
@@ -71,7 +71,7 @@ impl Management {
 
     /// Deletes something. What is gone after a try whose reply was lost is deleted.
     pub(super) async fn delete(&self, path: &str) -> Result<(), Error> {
-        let credentials = self.client.authenticator().basic(&self.origin).await?;
+        let credentials = self.authorization().await?;
         let mut call = self.request(Method::DELETE, path)?;
         call.credentials = Some(credentials.clone());
         let reply = self.client.call(call).await?;
@@ -87,8 +87,20 @@ impl Management {
 
     /// Sends a request in the name of the user. Returns a reply that is no error.
     pub(super) async fn send(&self, call: Call) -> Result<Reply, Error> {
-        let credentials = self.client.authenticator().basic(&self.origin).await?;
+        let credentials = self.authorization().await?;
         self.send_as(credentials, call).await
+    }
+
+    /// `Basic` with the login that is known.
+    async fn authorization(&self) -> Result<Option<HeaderValue>, Error> {
+        match self.login().await? {
+            Some(login) if login.is_identity_token() => Err(Error::Unauthorized {
+                host: self.origin.to_string(),
+                had_credentials: false,
+                reason: "what `docker login` keeps for it is a token for images alone".to_owned(),
+            }),
+            login => Ok(login.as_ref().and_then(Credentials::header)),
+        }
     }
 
     /// The same with this `Authorization`, or none.
