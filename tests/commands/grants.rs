@@ -33,6 +33,12 @@ fn roles_are_given_listed_and_taken_away() {
     assert_eq!(ada.done("access list team").lines().count(), 4);
     assert!(ada.refused("access revoke team --to user:bob").contains("404"));
     assert!(ada.refused("access grant team read --to user:nobody").contains("404"));
+    // A robot is named within its namespace, or as it logs in.
+    ada.done("robot create team+ci");
+    assert_eq!(ada.json("access grant team read --to robot:team+ci")["subject"], "robot:ci");
+    ada.done("access revoke team --to robot:ci");
+    let elsewhere = ada.refused("access grant team read --to robot:ada+ci");
+    assert!(elsewhere.starts_with("a robot of ada gets no role in team"), "{elsewhere}");
     let bob = Desk::of(&house, "bob");
     assert!(bob.refused("access list team").contains("404"));
     let reader = Desk::of(&house, "reader");

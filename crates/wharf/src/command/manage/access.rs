@@ -7,7 +7,7 @@ use wharf_client::management::{Decision, Explanation, Grant, NewGrant};
 use wharf_core::access::Role;
 use wharf_core::metadata::Subject;
 use wharf_core::operation::Action;
-use wharf_core::permissions::{AccountName, Principal};
+use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{NamePattern, RepositoryName};
 
 use super::at::{At, Session};
@@ -62,15 +62,42 @@ enum AccessCommand {
 struct Reach {
     /// user:NAME, team:NAME or robot:NAME
     #[arg(long, value_name = "SUBJECT")]
-    to: Subject,
+    to: Whom,
     /// On which repositories, such as team/app-*; else on all of the namespace
     #[arg(long, value_name = "PATTERN")]
     on: Option<NamePattern>,
 }
 
+/// A user, a team or a robot; a robot may be named as it logs in, by its namespace too.
+#[derive(Clone, Debug)]
+struct Whom {
+    subject: Subject,
+    namespace: Option<AccountName>,
+}
+
+impl FromStr for Whom {
+    type Err = <Subject as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let robot = text.strip_prefix("robot:").and_then(|name| name.parse::<RobotName>().ok());
+        Ok(match robot {
+            Some(RobotName { namespace, name }) => {
+                Self { subject: Subject::Robot(name), namespace: Some(namespace) }
+            }
+            None => Self { subject: text.parse()?, namespace: None },
+        })
+    }
+}
+
 impl Reach {
-    fn texts(&self) -> (String, Option<String>) {
-        (self.to.to_string(), self.on.as_ref().map(ToString::to_string))
+    fn texts(&self, namespace: &AccountName) -> anyhow::Result<(String, Option<String>)> {
+        let Whom { subject, namespace: of } = &self.to;
+        if let Some(of) = of.as_ref().filter(|of| *of != namespace) {
+            anyhow::bail!(
+                "a robot of {of} gets no role in {namespace}: it is for the repositories of {of}"
+            );
+        }
+        Ok((subject.to_string(), self.on.as_ref().map(ToString::to_string)))
     }
 }
 
@@ -91,7 +118,7 @@ async fn run(session: &Session, command: &AccessCommand) -> anyhow::Result<()> {
     let Session { api, out } = session;
     match command {
         AccessCommand::Grant { namespace, role, reach } => {
-            let (subject, pattern) = reach.texts();
+            let (subject, pattern) = reach.texts(namespace)?;
             let new =
                 NewGrant { subject: &subject, role: role.name(), pattern: pattern.as_deref() };
             let answer = api.grant(namespace.as_str(), &new).await?;
@@ -99,7 +126,7 @@ async fn run(session: &Session, command: &AccessCommand) -> anyhow::Result<()> {
             out.done(&answer, &format!("{subject} has the role {} on {on}", role.name()))
         }
         AccessCommand::Revoke { namespace, reach } => {
-            let (subject, pattern) = reach.texts();
+            let (subject, pattern) = reach.texts(namespace)?;
             api.revoke(namespace.as_str(), &subject, pattern.as_deref()).await?;
             let on = pattern.unwrap_or_else(|| format!("all of {namespace}"));
             tell(&format!("{subject} was taken its role on {on}"));

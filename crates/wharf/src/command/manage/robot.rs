@@ -4,7 +4,7 @@ mod trust;
 
 use clap::{Args, Subcommand};
 use wharf_client::management::{NewRobot, Robot as Record, RobotChange};
-use wharf_core::permissions::{AccountName, RobotName};
+use wharf_core::permissions::{AccountName, NoAccountName, RobotName};
 
 use super::at::{At, Session};
 use super::output::{cell, moment, tell, yes};
@@ -29,11 +29,13 @@ enum RobotCommand {
     /// Show a robot
     Show {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
     },
     /// Make a robot, and print its secret
     Create {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
         /// After how many days it stops working; else never
         #[arg(long)]
@@ -42,6 +44,7 @@ enum RobotCommand {
     /// Give a robot a new secret, print it, and end the old one
     Rotate {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
         /// After how many days the robot stops working; else never
         #[arg(long)]
@@ -50,6 +53,7 @@ enum RobotCommand {
     /// Have a robot stop working at another time
     Expire {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
         /// So many days from now
         #[arg(long, required_unless_present = "never")]
@@ -61,17 +65,20 @@ enum RobotCommand {
     /// Take all rights from a robot, until it is enabled again
     Disable {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
     },
     /// Give a disabled robot its rights back
     Enable {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
     },
     /// Delete a robot, with its grants
     #[command(visible_alias = "rm")]
     Delete {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
     },
     /// Have tokens of a CI system or cluster stand for a robot
@@ -82,6 +89,14 @@ enum RobotCommand {
 /// Does it.
 pub fn execute(command: &Robot) -> anyhow::Result<()> {
     command.at.run(async |session| run(&session, &command.command).await)
+}
+
+/// A robot's name; the error says what is missing.
+fn robot_name(text: &str) -> Result<RobotName, String> {
+    if !text.contains('+') {
+        return Err("write NAMESPACE+NAME, such as team+ci".to_owned());
+    }
+    text.parse().map_err(|error: NoAccountName| error.to_string())
 }
 
 /// Namespace and name.

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use wharf_client::management::{NewTrustRule, TrustRule};
 use wharf_core::permissions::RobotName;
 
-use super::parts;
+use super::{parts, robot_name};
 use crate::command::manage::at::Session;
 use crate::command::manage::output::tell;
 
@@ -16,11 +16,13 @@ pub enum Trust {
     #[command(visible_alias = "ls")]
     List {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
     },
     /// Have tokens of an issuer stand for a robot
     Create {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
         /// Who signs the tokens, such as https://gitlab.example: one that the registry's settings name
         #[arg(long, value_name = "URL")]
@@ -36,6 +38,7 @@ pub enum Trust {
     #[command(visible_alias = "rm")]
     Delete {
         /// NAMESPACE+NAME
+        #[arg(value_parser = robot_name)]
         robot: RobotName,
         /// Its number
         id: u32,
