@@ -24,7 +24,7 @@ pub enum Trust {
         /// NAMESPACE+NAME
         #[arg(value_parser = robot_name)]
         robot: RobotName,
-        /// Who signs the tokens, such as https://gitlab.example: one that the registry's settings name
+        /// Who signs the tokens: an issuer that the registry's settings name (workloads.issuers)
         #[arg(long, value_name = "URL")]
         issuer: String,
         /// For whom the tokens must be: what the registry calls itself
