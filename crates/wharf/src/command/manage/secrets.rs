@@ -1,14 +1,10 @@
 //! Passwords of accounts: asked for, read from the standard input, or made up.
 
 use clap::Args;
-use wharf_auth::secret::{MachineSecret, SecretKind};
 use wharf_client::Secret;
-use wharf_core::clock::SystemRandom;
 
+use crate::command::admin::made_up_password;
 use crate::command::client::password;
-
-/// How many characters a password has that is made up.
-const LENGTH: usize = 24;
 
 /// Where the password of an account comes from.
 #[derive(Debug, Args)]
@@ -32,9 +28,6 @@ impl PasswordSource {
         if self.password_stdin {
             return Ok(Chosen { password: password()?, made_up: false });
         }
-        let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
-        let prefix = SecretKind::PersonalToken.prefix().len();
-        let text = &secret.expose()[prefix..prefix + LENGTH];
-        Ok(Chosen { password: Secret::new(text), made_up: true })
+        Ok(Chosen { password: Secret::new(made_up_password()), made_up: true })
     }
 }
