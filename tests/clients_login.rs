@@ -10,10 +10,14 @@ mod forging;
 #[path = "access/house.rs"]
 mod house;
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use cluster::Cluster;
 use house::{House, PASSWORD};
 use support::container_tools::ContainerTools;
 use support::docker::Docker;
+use support::server::program;
 
 /// A registry with people in it, of whatever kind.
 struct Site<'a> {
@@ -90,6 +94,37 @@ fn docker_logs_in(site: &Site<'_>, docker: &Docker) {
     docker.push_and_pull_back(&own);
     docker.run(&["logout", address]);
     docker.forget_all();
+}
+
+#[test]
+fn docker_and_wharf_find_each_others_logins() {
+    let house = House::start();
+    let mut docker = Docker::start();
+    let (address, name) =
+        (house.server.address(), format!("{}/team/app:1", house.server.address()));
+    for client in Docker::clients() {
+        docker.use_client(&client);
+        let wharf = |words: &[&str], input: &str| {
+            let mut command = Command::new(program());
+            command.args(words).env("DOCKER_CONFIG", docker.config());
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+            let output = child.wait_with_output().unwrap();
+            (output.status.success(), String::from_utf8(output.stdout).unwrap())
+        };
+        docker.login(&address, "writer", PASSWORD).unwrap();
+        let listing = ["ls", &format!("{address}/team/private")];
+        assert_eq!(wharf(&listing, ""), (true, "v1\n".to_owned()));
+        docker.run(&["logout", &address]);
+        assert!(!wharf(&listing, "").0, "docker has forgotten the login");
+
+        assert!(wharf(&["login", &address, "-u", "writer", "--password-stdin"], PASSWORD).0);
+        docker.import_base(&name);
+        docker.push_and_pull_back(&name);
+        assert!(wharf(&["logout"], "").0);
+        docker.attempt(&["pull", &name]).unwrap_err();
+        docker.forget_all();
+    }
 }
 
 /// What a client said of an image, without what names it: the command, the image, the tag.

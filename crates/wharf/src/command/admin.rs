@@ -157,12 +157,12 @@ struct Reach {
     on: Option<NamePattern>,
 }
 
-fn roles() -> impl TypedValueParser<Value = Role> {
+pub(super) fn roles() -> impl TypedValueParser<Value = Role> {
     let names = PossibleValuesParser::new(Role::ALL.map(Role::name));
     names.try_map(|name| Role::named(&name).ok_or("it is no role"))
 }
 
-fn visibilities() -> impl TypedValueParser<Value = Visibility> {
+pub(super) fn visibilities() -> impl TypedValueParser<Value = Visibility> {
     let names = PossibleValuesParser::new(Visibility::ALL.map(Visibility::name));
     names.try_map(|name| Visibility::named(&name).ok_or("it is no visibility"))
 }
@@ -286,9 +286,7 @@ async fn create(
 /// The password, and its text where it was made up.
 fn password(account: &NewAccount) -> anyhow::Result<(Password, Option<String>)> {
     if !account.password_stdin {
-        let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
-        let prefix = SecretKind::PersonalToken.prefix().len();
-        let text = secret.expose()[prefix..prefix + 24].to_owned();
+        let text = made_up_password();
         return Ok((Password::new(&text), Some(text)));
     }
     let mut text = String::new();
@@ -296,6 +294,13 @@ fn password(account: &NewAccount) -> anyhow::Result<(Password, Option<String>)> 
     let password = Password::new(text.trim_end_matches(['\r', '\n']));
     password.check(account.name.as_str())?;
     Ok((password, None))
+}
+
+/// A password that nobody can guess, of 24 letters and digits.
+pub(super) fn made_up_password() -> String {
+    let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
+    let prefix = SecretKind::PersonalToken.prefix().len();
+    secret.expose()[prefix..prefix + 24].to_owned()
 }
 
 fn print_password(made_up: Option<&str>) -> anyhow::Result<()> {

@@ -102,13 +102,22 @@ impl<T: DeserializeOwned + JsonSchema + Send> RequestBody for Json<T> {
         })?;
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let read: T = serde_path_to_error::deserialize(&mut json)
-            .map_err(|error| Problem::invalid(field(error.path()), error.inner().to_string()))?;
+            .map_err(|error| Problem::invalid(field(error.path()), reason(error.inner())))?;
         json.end().map_err(|error| Problem::invalid("body", error.to_string()))?;
         let mut said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if let Some(fields) = said.as_object_mut() {
             fields.retain(|name, _| !SECRETS.contains(&name.as_str()));
         }
         Ok((Self(read), said.to_string()))
+    }
+}
+
+/// What is wrong, without the place in the text: the field says where.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((reason, _)) if error.is_data() => reason.to_owned(),
+        _ => text,
     }
 }
 
@@ -158,7 +167,7 @@ fn read_query<Q: DeserializeOwned>(query: &str) -> Result<Q, Problem> {
             path if path == "." => "query".to_owned(),
             path => path,
         };
-        Problem::invalid(name, error.inner().to_string())
+        Problem::invalid(name, reason(error.inner()))
     })
 }
 
