@@ -154,11 +154,7 @@ impl TokenIssuer for SignIn {
 
 #[async_trait]
 impl Authenticator for SignIn {
-    async fn authenticate(
-        &self,
-        login: Login,
-        _: Option<IpAddr>,
-    ) -> Result<Caller, TokenRefusal> {
+    async fn authenticate(&self, login: Login, _: Option<IpAddr>) -> Result<Caller, TokenRefusal> {
         let SignedIn { principal, most, .. } = self.sign_in(&login).await?;
         Ok(Caller { most: most.unwrap_or(Narrowing::WHOLE), ..Caller::new(principal) })
     }
