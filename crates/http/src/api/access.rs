@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use wharf_core::authority::{BadToken, TokenIssuer, TokenVerifier};
+use wharf_core::authority::{Authenticator, BadToken, TokenIssuer, TokenVerifier};
 use wharf_core::operation::{Action, Requirement};
 use wharf_core::permissions::{Caller, Principal};
 use wharf_oci::ErrorCode;
@@ -20,6 +20,8 @@ pub struct Access {
     pub verifier: Arc<dyn TokenVerifier>,
     /// Issues them, where this node does.
     pub issuer: Option<Arc<dyn TokenIssuer>>,
+    /// Says who somebody is without a token, where this node issues tokens.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
     /// What the registry calls itself in challenges and tokens.
     pub service: String,
     /// Where tokens are issued; on this node where nothing is said.

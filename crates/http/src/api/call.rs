@@ -13,6 +13,7 @@ use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 use tokio::sync::OwnedSemaphorePermit;
 use wharf_core::authority::BadToken;
+use wharf_core::browser::Visit;
 use wharf_core::direct::PartNumber;
 use wharf_core::operation::Operation;
 use wharf_core::permissions::{Caller, Permitted, Principal};
@@ -120,7 +121,7 @@ impl Call {
             Err(BadToken) => return Err(access.challenge(self, needed, Some("invalid_token"))),
         };
         // A call that asks twice is of the same caller.
-        let _ = self.asker.set(caller.principal.to_string().into());
+        self.tell(&caller.principal);
         let insufficient = caller.rights.as_ref().map(|_| "insufficient_scope");
         match self.registry().permit(caller, operation).await {
             // The same for what is not theirs to see and for what is not there: neither was looked for.
@@ -136,6 +137,21 @@ impl Call {
             caller.request_id = Some(self.id.to_string());
         }
         caller
+    }
+
+    /// Where a browser's request comes from.
+    pub(super) fn visit(&self) -> Visit {
+        Visit { address: Some(self.client_address()), request_id: Some(self.id.to_string()) }
+    }
+
+    /// Tells the access log who asks.
+    pub(super) fn tell(&self, principal: &Principal) {
+        let _ = self.asker.set(principal.to_string().into());
+    }
+
+    /// What ends the path, not decoded.
+    pub(super) fn place_text(&self) -> &str {
+        &self.head.uri.path()[self.place.last.clone()]
     }
 
     /// `scheme://host` as the client sees this registry, where a URL has to be absolute.

@@ -5,6 +5,7 @@
 
 mod access;
 mod blobs;
+pub mod browser;
 mod call;
 pub mod conditions;
 mod delivery;
@@ -35,6 +36,7 @@ use tracing::Instrument;
 use wharf_core::{Error, Registry};
 
 pub use access::Access;
+pub use browser::Browsers;
 pub use delivery::{Carrier, Delivery};
 pub use routes::{Endpoint, ROUTES, Resource, Route};
 
@@ -74,6 +76,8 @@ pub struct Settings {
     pub registry: bool,
     /// Whose tokens are taken; `None` serves everyone.
     pub access: Option<Access>,
+    /// Who logs people in that have a browser, where this node does.
+    pub browsers: Option<Browsers>,
     /// Who carries blobs to clients.
     pub delivery: Delivery,
     /// How long a shared cache may keep what a tag names. Zero: it asks each time.
@@ -94,6 +98,7 @@ impl Default for Settings {
             origin: Origin::default(),
             registry: true,
             access: None,
+            browsers: None,
             delivery: Delivery::default(),
             tag_max_age: Duration::ZERO,
             min_chunk: 0,
@@ -255,6 +260,15 @@ async fn dispatch(endpoint: Endpoint, call: Call) -> Result<Response<Body>, Fail
         Endpoint::Ready => health::ready(call).await,
         Endpoint::IssueToken => token::issue(call).await,
         Endpoint::TokenKeys => token::keys(&call),
+        Endpoint::ShowLogin => browser::show_login(call).await,
+        Endpoint::LogIn => browser::log_in(call).await,
+        Endpoint::LogOut => browser::log_out(call).await,
+        Endpoint::BeginLogin => browser::begin_login(call).await,
+        Endpoint::FinishLogin => browser::finish_login(call).await,
+        Endpoint::ShowDevice => browser::show_device(call).await,
+        Endpoint::DecideDevice => browser::decide_device(call).await,
+        Endpoint::BeginDevice => browser::begin_device(call).await,
+        Endpoint::DeviceToken => browser::device_token(call).await,
         Endpoint::CheckSupport => support::check(call).await,
         Endpoint::DiscoverExtensions => support::discover(call).await,
         Endpoint::ListRepositories => tags::list_repositories(call).await,

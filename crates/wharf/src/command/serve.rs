@@ -91,7 +91,7 @@ async fn run(
         Arc::clone(&node.trust),
         Arc::clone(&node.audit),
     )?;
-    let settings = wiring::api(config, access)?;
+    let settings = wiring::api(config, access, node.people.clone())?;
     let api = Api::new(Arc::clone(&node.registry), settings, Arc::clone(&metrics), log);
     let address = config.http.listen;
     let max_connections = open_files::connections(config.http.max_connections.get());

@@ -2,6 +2,7 @@
 
 pub mod access;
 mod blobs;
+mod browser;
 mod cache;
 mod delivery;
 pub mod metadata;
@@ -30,6 +31,7 @@ pub struct Node {
     pub accounts: Arc<dyn Accounts>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditLog>,
+    pub people: browser::People,
     pub counts: Arc<dyn Counts>,
     /// What is counted here and not written yet.
     pub tally: Arc<Tally>,
@@ -71,8 +73,8 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         queue: Arc::default(),
     };
     let (jobs, events, accounts) = (stores.jobs, stores.events, stores.accounts);
-    let (trust, audit, counts) = (stores.trust, stores.audit, stores.counts);
-    Ok(Node { registry, jobs, events, accounts, trust, audit, counts, tally, watched })
+    let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
+    Ok(Node { registry, jobs, events, accounts, trust, audit, people, counts, tally, watched })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
@@ -115,8 +117,15 @@ pub fn jobs(config: &Config) -> wharf_jobs::Rules {
 }
 
 /// The settings of the API.
-pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::Settings> {
+pub fn api(
+    config: &Config,
+    access: Option<api::Access>,
+    people: browser::People,
+) -> anyhow::Result<api::Settings> {
     let http = &config.http;
+    let passwords = access.as_ref().and_then(|access| access.authenticator.clone());
+    let browsers =
+        passwords.map(|passwords| browser::open(config, people, passwords)).transpose()?;
     let trusted_proxies: Vec<IpNet> =
         http.trusted_proxies.iter().map(|network| network.get()).collect();
     let make_span =
@@ -125,6 +134,7 @@ pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::
         origin: Origin { external_url: http.external_url.0.clone(), trusted_proxies },
         registry: config.node.roles.contains(&Role::Registry),
         access,
+        browsers,
         delivery: delivery::rules(config)?,
         tag_max_age: http.tag_max_age.get(),
         min_chunk: config.uploads.min_chunk.get(),

@@ -61,7 +61,7 @@ pub fn open(
     };
     let clock = Arc::new(SystemClock);
     let verifier = Arc::new(Tokens::new(Arc::clone(&keys), authority.clone(), clock));
-    let issuer = if issues {
+    let guard = if issues {
         let passwords = Passwords::new(HASHES_AT_ONCE)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let (keys, workloads) = (Arc::clone(&keys), workloads::open(config, trust)?);
@@ -76,13 +76,15 @@ pub fn open(
         };
         let limiter = Arc::new(MemoryLimiter::new(Arc::new(SystemClock)));
         let rules = guard_rules(config);
-        Some(Arc::new(LoginGuard { issuer: sign_in, limiter, rules, accounts, audit }) as _)
+        Some(Arc::new(LoginGuard { issuer: sign_in, limiter, rules, accounts, audit }))
     } else {
         None
     };
     tokio::spawn(look_for_keys(keys));
     let realm = config.access.token_url.as_ref().map(|url| format!("{}/token", url.as_str()));
-    Ok(Some(Access { verifier, issuer, service, realm }))
+    let issuer = guard.clone().map(|guard| guard as _);
+    let authenticator = guard.map(|guard| guard as _);
+    Ok(Some(Access { verifier, issuer, authenticator, service, realm }))
 }
 
 fn guard_rules(config: &Config) -> GuardRules {
