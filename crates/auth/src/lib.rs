@@ -11,6 +11,7 @@ pub mod issuer;
 pub mod key_store;
 pub mod keys;
 pub mod login_guard;
+pub mod making;
 pub mod oidc;
 pub mod password;
 pub mod recorded;
