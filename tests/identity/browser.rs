@@ -107,18 +107,6 @@ impl Browser {
         panic!("redirects without end, at last to {}", page.url);
     }
 
-    /// Goes on where a page leads, until it is an address that begins so, which is not loaded.
-    pub fn follow_until(&mut self, mut page: Page, end: &str) -> String {
-        for _ in 0..MOST_REDIRECTS {
-            let location = page.location();
-            if location.starts_with(end) {
-                return location;
-            }
-            page = self.get(&location);
-        }
-        panic!("redirects without end, at last to {}", page.url);
-    }
-
     /// Fills in the first form of a page and sends it, as a browser does.
     pub fn submit(&mut self, page: &Page, fields: &[(&str, &str)]) -> Page {
         let (url, mut all) = page.form();

@@ -91,7 +91,7 @@ fn a_device_that_is_let_in_pulls_what_its_person_may() {
     let back = stand.at_provider(&mut browser, begun, "eve:/devs");
     let form = browser.open(&back);
     assert_eq!(form.field("user_code"), device.user_code);
-    let asked = browser.submit(&form, &[]);
+    let asked = browser.submit(&form, &[("user_code", &device.user_code)]);
     for shown in ["wharf login (eve@laptop)", "127.0.0.1", "<strong>eve</strong>"] {
         assert!(asked.text.contains(shown), "{}", asked.text);
     }
@@ -183,7 +183,8 @@ fn an_address_has_a_bounded_number_of_devices_and_of_questions() {
     for _ in 0..20 {
         Device::begin(&stand, "test");
     }
-    let many = Browser::new().post(&stand.url("/oauth2/device"), &[], &[]);
+    let client = [("client_id".to_owned(), "test".to_owned())];
+    let many = Browser::new().post(&stand.url("/oauth2/device"), &[], &client);
     assert_eq!(many.status, 429, "{}", many.text);
     assert!(!many.header("Retry-After").is_empty());
     let mut statuses = (0..5).map(|_| ask(&stand, GRANT, "").0).collect::<Vec<_>>();

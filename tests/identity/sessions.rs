@@ -1,8 +1,9 @@
 //! Sessions: what their cookies are like, when they end, and that no other site's page acts by them.
 
-use crate::browser::{Browser, Page};
+use crate::browser::{Browser, Page, encoded, parameter};
 use crate::house::PASSWORD;
-use crate::stand::Stand;
+use crate::stand::{Stand, providers};
+use crate::support::server::Server;
 
 /// The headers that every page has.
 fn check_headers(page: &Page) {
@@ -49,25 +50,38 @@ fn a_password_begins_a_session_that_a_logout_ends() {
     assert!(!stand.server.log().contains(PASSWORD));
 }
 
+/// A registry that is reached from outside by this URL, which nothing here can resolve.
+fn seen_as(url: &str) -> Server {
+    let providers = providers();
+    let settings = providers.iter().map(|(name, value)| (*name, value.as_str()));
+    let settings: Vec<_> = settings.chain([("WHARF_HTTP_EXTERNAL_URL", url)]).collect();
+    Server::start_with(&settings)
+}
+
 #[test]
 fn over_tls_cookies_belong_to_this_host_and_to_tls_alone() {
-    let stand = Stand::start_with(&[("WHARF_HTTP_EXTERNAL_URL", "https://registry.example")]);
+    let server = seen_as("https://registry.example");
+    let url = |path: &str| format!("http://{}{path}", server.address());
     let mut browser = Browser::new();
-    browser.open(&stand.url("/login"));
+    browser.open(&url("/login"));
     let visitor = browser.cookie("__Host-wharf-visitor").unwrap();
     assert!(visitor.line.contains("; Secure"), "{}", visitor.line);
-    browser.get(&stand.url("/login/basic"));
+    let begun = browser.get(&url("/login/basic"));
     let attempt = browser.cookie("__Host-wharf-attempt").unwrap();
-    assert!(attempt.line.contains("; Secure") && attempt.line.contains("HttpOnly"));
+    for flag in ["; Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(attempt.line.contains(flag), "{}", attempt.line);
+    }
+    let back = parameter(&begun.location(), "redirect_uri").unwrap();
+    assert_eq!(back, encoded("https://registry.example/login/basic/callback"));
 }
 
 /// In the clear, and not on one machine.
 #[test]
 fn nobody_logs_in_where_everyone_can_listen() {
-    let stand = Stand::start_with(&[("WHARF_HTTP_EXTERNAL_URL", "http://registry.example")]);
+    let server = seen_as("http://registry.example");
     let mut browser = Browser::new();
     for path in ["/login", "/login/basic"] {
-        let page = browser.open(&stand.url(path));
+        let page = browser.open(&format!("http://{}{path}", server.address()));
         assert_eq!(page.status, 403, "{}", page.text);
         assert!(page.text.contains("Open this page over https"), "{}", page.text);
         assert!(browser.cookies.is_empty());

@@ -20,6 +20,21 @@ impl Deref for Stand {
     }
 }
 
+/// Settings by which each client of the real provider is a provider of its own.
+pub fn providers() -> Vec<(&'static str, String)> {
+    let each =
+        |value: &str| ["basic", "post", "public"].map(|name| format!("{name}={value}")).join(",");
+    vec![
+        ("WHARF_ACCESS_CONTROL", "true".into()),
+        ("WHARF_OIDC_ISSUER", each(&wharf_engines::oidc())),
+        ("WHARF_OIDC_CLIENT_ID", "basic=basic,post=post,public=public".into()),
+        ("WHARF_OIDC_CLIENT_SECRET", format!("basic={OIDC_BASIC_SECRET},post={OIDC_POST_SECRET}")),
+        ("WHARF_OIDC_LABEL", "basic=Example <Inc>".into()),
+        ("WHARF_OIDC_SCOPES", each("openid profile email groups")),
+        ("WHARF_OIDC_CREATE_USERS", each("true")),
+    ]
+}
+
 impl Stand {
     /// Behind the real provider, by each of its clients, each as a provider of its own.
     pub fn start() -> Stand {
@@ -28,24 +43,10 @@ impl Stand {
 
     /// The same with these settings besides, or instead.
     pub fn start_with(settings: &[(&str, &str)]) -> Stand {
-        let each = |value: &str| {
-            ["basic", "post", "public"].map(|name| format!("{name}={value}")).join(",")
-        };
-        let (issuer, scopes) = (each(&wharf_engines::oidc()), each("openid profile email groups"));
-        let secrets = format!("basic={OIDC_BASIC_SECRET},post={OIDC_POST_SECRET}");
-        let create = each("true");
-        let all = [
-            &[
-                ("WHARF_OIDC_ISSUER", issuer.as_str()),
-                ("WHARF_OIDC_CLIENT_ID", "basic=basic,post=post,public=public"),
-                ("WHARF_OIDC_CLIENT_SECRET", &secrets),
-                ("WHARF_OIDC_LABEL", "basic=Example <Inc>"),
-                ("WHARF_OIDC_SCOPES", &scopes),
-                ("WHARF_OIDC_CREATE_USERS", &create),
-            ],
-            settings,
-        ];
-        Stand { house: House::start_with(&all.concat()) }
+        let providers = providers();
+        let providers = providers.iter().map(|(name, value)| (*name, value.as_str()));
+        let all: Vec<_> = providers.chain(settings.iter().copied()).collect();
+        Stand { house: House::start_with(&all) }
     }
 
     /// An address of the registry.
@@ -69,14 +70,21 @@ impl Stand {
         browser.open(&back)
     }
 
-    /// Logs in at the provider that a page leads to, and lets it send the browser back: where to.
+    /// Logs in at the provider that a page leads to, and lets it send the browser back: where to. A browser that is
+    /// logged in there goes on as whoever that is.
     pub fn at_provider(&self, browser: &mut Browser, begun: Page, who: &str) -> String {
-        let form = browser.follow(begun);
-        assert!(form.url.starts_with(&wharf_engines::oidc()), "{}: {}", form.url, form.text);
-        let sent = browser.submit(&form, &[("login", who), ("password", "any")]);
-        let consent = browser.follow(sent);
-        let sent = browser.submit(&consent, &[]);
-        browser.follow_until(sent, &self.url("/login/"))
+        let (end, mut page) = (self.url("/login/"), begun);
+        for _ in 0..20 {
+            page = match page.is_redirect() {
+                true if page.location().starts_with(&end) => return page.location(),
+                true => browser.get(&page.location()),
+                false if page.text.contains("name=\"login\"") => {
+                    browser.submit(&page, &[("login", who), ("password", "any")])
+                }
+                false => browser.submit(&page, &[]),
+            };
+        }
+        panic!("the provider sends nobody back: {}", page.text);
     }
 
     /// Logs in by a password.

@@ -18,7 +18,12 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub(in crate::api) async fn begin(mut call: Call) -> Result<Response<Body>, Failure> {
     let (browsers, _) = open(&call)?;
     let Some(form) = Form::read(&mut call).await else { return Ok(malformed()) };
-    let begun = browsers.devices.begin(form.field("client_id"), call.client_address()).await;
+    let client = form.field("client_id");
+    if client.is_empty() {
+        let description = "the form has no field client_id: what the device calls itself";
+        return Ok(error(StatusCode::BAD_REQUEST, "invalid_request", description));
+    }
+    let begun = browsers.devices.begin(client, call.client_address()).await;
     let grant = match begun {
         Ok(grant) => grant,
         Err(refusal) => return refused(refusal, "temporarily_unavailable"),

@@ -20,7 +20,7 @@ const PATIENCE: u32 = 600;
 pub(in crate::api) async fn begin(call: Call) -> Result<Response<Body>, Failure> {
     let (browsers, site) = open(&call)?;
     let return_to = return_to(&call);
-    let provider = provider(&call)?;
+    let provider = provider(&call, &browsers)?;
     let secret = BrowserSecret::new(&SystemRandom);
     let kept = format!("{}.{provider}.{}", secret.expose(), return_to.as_str());
     let attempt = Attempt { callback: callback(&call, &provider), provider, secret };
@@ -43,7 +43,7 @@ pub(in crate::api) async fn begin(call: Call) -> Result<Response<Body>, Failure>
 /// `GET /login/PROVIDER/callback`
 pub(in crate::api) async fn finish(call: Call) -> Result<Response<Body>, Failure> {
     let (browsers, site) = open(&call)?;
-    let begun = begun(&call, &site, provider(&call)?);
+    let begun = begun(&call, &site, provider(&call, &browsers)?);
     let return_to = begun.as_ref().map(|(_, return_to)| return_to.clone()).unwrap_or_default();
     let page = match finished(&call, &browsers, begun).await {
         Ok(secret) => welcome(&call, &browsers, &site, &secret, &return_to).await?,
@@ -84,9 +84,11 @@ fn begun(call: &Call, site: &Site, provider: ProviderName) -> Option<(Attempt, R
     (begun_at == provider).then_some((Attempt { provider, secret, callback }, return_to))
 }
 
-fn provider(call: &Call) -> Result<ProviderName, Failure> {
-    let name = call.place_text().parse();
-    name.map_err(|_| Failure::no_such_route(call.head.uri.path()))
+fn provider(call: &Call, browsers: &Browsers) -> Result<ProviderName, Failure> {
+    let name = call.place_text();
+    let known = browsers.login.providers().into_iter().find(|known| known.name.as_str() == name);
+    let known = known.ok_or_else(|| Failure::no_such_route(call.head.uri.path()))?;
+    Ok(known.name)
 }
 
 /// Each provider has one of its own, so that the answer of one is not taken for that of another.
