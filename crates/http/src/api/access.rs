@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use wharf_core::authority::{Authenticator, BadToken, TokenIssuer, TokenVerifier};
+use wharf_core::authority::{BadToken, TokenIssuer, TokenVerifier};
 use wharf_core::operation::{Action, Requirement};
 use wharf_core::permissions::{Caller, Principal};
 use wharf_oci::ErrorCode;
 
+use crate::api::browser::Browsers;
 use crate::api::call::Call;
 use crate::api::failure::Failure;
+use crate::api::management::Management;
 
 /// Whose tokens are taken, and who issues them.
 #[derive(Clone)]
@@ -20,8 +22,10 @@ pub struct Access {
     pub verifier: Arc<dyn TokenVerifier>,
     /// Issues them, where this node does.
     pub issuer: Option<Arc<dyn TokenIssuer>>,
-    /// Says who somebody is without a token, where this node issues tokens.
-    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// The management API, where this node issues tokens.
+    pub management: Option<Management>,
+    /// Who serves people with a browser, where this node issues tokens.
+    pub browsers: Option<Browsers>,
     /// What the registry calls itself in challenges and tokens.
     pub service: String,
     /// Where tokens are issued; on this node where nothing is said.

@@ -5,6 +5,7 @@ mod blobs;
 mod browser;
 mod cache;
 mod delivery;
+mod management;
 pub mod metadata;
 pub mod metrics;
 pub mod workloads;
@@ -12,7 +13,9 @@ pub mod workloads;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
-use wharf_core::metadata::{Accounts, AuditLog, Counts, EventLog, Jobs, KeepEvents, TrustRules};
+use wharf_core::metadata::{
+    Accounts, AuditLog, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
+};
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
@@ -29,6 +32,7 @@ pub struct Node {
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
     pub accounts: Arc<dyn Accounts>,
+    pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditLog>,
     pub people: browser::People,
@@ -72,9 +76,22 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         runs: Arc::default(),
         queue: Arc::default(),
     };
-    let (jobs, events, accounts) = (stores.jobs, stores.events, stores.accounts);
+    let (jobs, events) = (stores.jobs, stores.events);
+    let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
-    Ok(Node { registry, jobs, events, accounts, trust, audit, people, counts, tally, watched })
+    Ok(Node {
+        registry,
+        jobs,
+        events,
+        accounts,
+        directory,
+        trust,
+        audit,
+        people,
+        counts,
+        tally,
+        watched,
+    })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.
@@ -117,15 +134,8 @@ pub fn jobs(config: &Config) -> wharf_jobs::Rules {
 }
 
 /// The settings of the API.
-pub fn api(
-    config: &Config,
-    access: Option<api::Access>,
-    people: browser::People,
-) -> anyhow::Result<api::Settings> {
+pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::Settings> {
     let http = &config.http;
-    let passwords = access.as_ref().and_then(|access| access.authenticator.clone());
-    let browsers =
-        passwords.map(|passwords| browser::open(config, people, passwords)).transpose()?;
     let trusted_proxies: Vec<IpNet> =
         http.trusted_proxies.iter().map(|network| network.get()).collect();
     let make_span =
@@ -134,7 +144,6 @@ pub fn api(
         origin: Origin { external_url: http.external_url.0.clone(), trusted_proxies },
         registry: config.node.roles.contains(&Role::Registry),
         access,
-        browsers,
         delivery: delivery::rules(config)?,
         tag_max_age: http.tag_max_age.get(),
         min_chunk: config.uploads.min_chunk.get(),

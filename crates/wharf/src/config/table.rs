@@ -9,7 +9,7 @@ use wharf_http::origin::ExternalUrl;
 use wharf_metadata::PostgresUrl;
 use wharf_oci::NamePattern;
 
-use super::access::ServiceName;
+use super::access::{ServiceName, SignUp};
 use super::declare::{Setting, read, settings, shown};
 use super::delivery::{CdnSignature, DeliveryMode, PathPrefix};
 use super::layers::Layers;
@@ -147,6 +147,8 @@ settings! {
         service: ServiceName = "wharf" => "letters, digits, - . _ : and /, such as registry.example.com";
         /// How long an access token is good for: a right that was taken away ends no later.
         token_life: Period<30_000, HOUR> = "5m" => "a time from 30s to 1h, such as 5m";
+        /// Who may make an account for themselves: everyone, who has an invitation, or nobody.
+        sign_up: SignUp = "invited" => "open, invited or closed";
         /// Where other nodes issue tokens, if this one does not: what stands before `/token`.
         token_url: Optional<ExternalUrl> = ""
             => "empty, or a URL without a path, such as https://auth.example.com";

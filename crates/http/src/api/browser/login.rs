@@ -74,7 +74,7 @@ pub(super) async fn browsing(
 ) -> Result<Option<Browsing>, Failure> {
     let browsing = browsers.browsing(&call.head, site).await?;
     if let Some(browsing) = &browsing {
-        call.tell(&Principal::User(browsing.session.user.clone()));
+        call.tell_asker(&Principal::User(browsing.session.user.clone()));
     }
     Ok(browsing)
 }

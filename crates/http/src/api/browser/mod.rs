@@ -86,7 +86,8 @@ impl Browsers {
 
 /// Who serves browsers here, and where this registry is to them.
 fn open(call: &Call) -> Result<(Browsers, Site), Failure> {
-    let browsers = call.settings().browsers.clone();
+    let access = call.settings().access.as_ref();
+    let browsers = access.and_then(|access| access.browsers.clone());
     let browsers = browsers.ok_or_else(|| Failure::no_such_route(call.head.uri.path()))?;
     Ok((browsers, Site::new(&call.absolute_base())))
 }

@@ -11,12 +11,13 @@ use wharf_auth::issuer::documents::HttpDocuments;
 use wharf_auth::issuer::keys::IssuerKeys;
 use wharf_auth::oidc::claims::ClaimRules;
 use wharf_auth::oidc::provider::{Provider, ProviderSettings};
-use wharf_cache::MemoryLimiter;
 use wharf_core::authority::{Authenticator, Secret};
 use wharf_core::clock::{Clock, SystemClock, SystemRandom};
-use wharf_core::metadata::{AuditLog, DeviceLogins, Identities, ProviderName, Sessions};
+use wharf_core::limits::Limiter;
+use wharf_core::metadata::{DeviceLogins, Identities, ProviderName, Sessions};
 use wharf_http::api::Browsers;
 
+use super::Node;
 use crate::config::{Config, IssuerUrl, Text};
 
 /// What is asked of a provider where nothing is said.
@@ -28,18 +29,19 @@ pub struct People {
     pub identities: Arc<dyn Identities>,
     pub sessions: Arc<dyn Sessions>,
     pub devices: Arc<dyn DeviceLogins>,
-    pub audit: Arc<dyn AuditLog>,
 }
 
 /// Who serves browsers. `passwords` logs in by a password.
 pub fn open(
     config: &Config,
-    people: People,
+    node: &Node,
     passwords: Arc<dyn Authenticator>,
+    limiter: Arc<dyn Limiter>,
 ) -> anyhow::Result<Browsers> {
+    let people = node.people.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let admission = Arc::new(Admission {
-        limiter: Arc::new(MemoryLimiter::new(Arc::clone(&clock))),
+        limiter,
         rate: config.limits.token_requests.0,
         exempt: config.limits.exempt_networks.iter().map(|network| network.get()).collect(),
     });
@@ -48,7 +50,7 @@ pub fn open(
         providers: providers(config, &clock)?,
         identities: people.identities,
         sessions: people.sessions,
-        audit: people.audit,
+        audit: Arc::clone(&node.audit),
         admission: Arc::clone(&admission),
         life: config.browser.session_life.get(),
         idle: config.browser.session_idle.get(),

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, DeviceLogins, EventLog, Identities, Jobs, LastKnown, Metadata,
-    Sessions, TrustRules,
+    Accounts, AuditLog, Counts, DeviceLogins, Directory, EventLog, Identities, Jobs, LastKnown,
+    Metadata, Sessions, TrustRules,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -36,6 +36,7 @@ pub struct Stores {
     pub events: Arc<dyn EventLog>,
     pub epochs: Arc<dyn Epochs>,
     pub accounts: Arc<dyn Accounts>,
+    pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditLog>,
     /// What browsers and devices work on.
@@ -48,14 +49,13 @@ pub struct Stores {
 impl Stores {
     fn of<D>(database: Arc<D>) -> Stores
     where
-        D: Metadata + Jobs + EventLog + Epochs + Accounts + TrustRules + AuditLog + Counts,
-        D: Identities + Sessions + DeviceLogins,
+        D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
+        D: AuditLog + Counts + Identities + Sessions + DeviceLogins,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
             sessions: Arc::clone(&database) as _,
             devices: Arc::clone(&database) as _,
-            audit: Arc::clone(&database) as _,
         };
         Stores {
             people,
@@ -65,6 +65,7 @@ impl Stores {
             events: Arc::clone(&database) as _,
             epochs: Arc::clone(&database) as _,
             accounts: Arc::clone(&database) as _,
+            directory: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
             counts: database,
