@@ -1,5 +1,8 @@
 //! A browser as far as logins need one: it keeps cookies, follows redirects and sends forms.
 
+// Each test binary uses the part that it needs.
+#![allow(dead_code)]
+
 use std::time::Duration;
 
 use ureq::Agent;

@@ -1,5 +1,8 @@
 //! An identity provider of the tests' own, for what a real one will not do: lie, fail, and go away.
 
+// Each test binary uses the part that it needs.
+#![allow(dead_code)]
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -206,3 +206,27 @@ fn what_is_no_form_is_refused() {
         assert!([400, 403].contains(&refused.status), "{path}: {}", refused.status);
     }
 }
+
+/// With the token of its forms where something is changed, and until it ends.
+#[test]
+fn a_session_asks_the_management_api() {
+    let stand = Stand::start();
+    let mut browser = Browser::new();
+    let whoami = |browser: &mut Browser| browser.get(&stand.url("/api/v1/whoami"));
+    assert_eq!(whoami(&mut browser).status, 401);
+    stand.by_password(&mut browser, "ada", PASSWORD);
+    let said = whoami(&mut browser);
+    assert!(said.text.contains("\"user:ada\""), "{}", said.text);
+    stand.admin(&["disable", "ada"]);
+    assert_eq!(whoami(&mut browser).status, 401);
+}
+
+/// Nor serves any of it where nobody was asked to log in.
+#[test]
+fn a_node_that_issues_no_tokens_has_no_pages() {
+    let registry_alone = Server::start();
+    for path in ["/login", "/device"] {
+        let page = Browser::new().get(&format!("http://{}{path}", registry_alone.address()));
+        assert_eq!(page.status, 404, "{path}");
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 use wharf_core::StoreError;
 use wharf_core::access::Narrowing;
 use wharf_core::actor::Actor;
@@ -22,6 +23,9 @@ use crate::admission::Admission;
 use crate::oidc::provider::{OidcError, Provider};
 use crate::secret::MachineSecret;
 
+/// How many answers of providers are looked at at once, by all clients: each asks a provider for some seconds at most.
+pub const MOST_ASKED: usize = 64;
+
 /// Logs people in.
 pub struct BrowserLogins {
     /// Who knows passwords; nobody where none are taken.
@@ -36,6 +40,8 @@ pub struct BrowserLogins {
     pub audit: Arc<dyn AuditLog>,
     /// How often somebody may ask a provider.
     pub admission: Arc<Admission>,
+    /// Places for answers that are looked at, [`MOST_ASKED`] of them.
+    pub asked: Semaphore,
     /// How long a session lasts at most.
     pub life: Duration,
     /// How long it lasts without being used.
@@ -92,7 +98,10 @@ impl BrowserLogin for BrowserLogins {
         let provider = self.find(&attempt.provider)?;
         let admitted = self.admission.admit("login", from.address).await;
         admitted.map_err(LoginRefusal::TooMany)?;
-        match provider.finish(attempt, &answer).await {
+        let place = self.asked.try_acquire().map_err(|_| LoginRefusal::Busy)?;
+        let finished = provider.finish(attempt, &answer).await;
+        drop(place);
+        match finished {
             Ok(identity) => {
                 let may_create = provider.settings.create_users;
                 let user = self.sign_in(identity, may_create, &from).await?;

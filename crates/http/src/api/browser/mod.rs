@@ -84,6 +84,15 @@ impl Browsers {
     }
 }
 
+/// The browser that a request to another part of the API is of: see [`Browsers::of_request`].
+pub(super) async fn of_call(call: &Call) -> Result<Option<Browsing>, NotOfBrowser> {
+    let access = call.settings().access.as_ref();
+    match access.and_then(|access| access.browsers.as_ref()) {
+        Some(browsers) => browsers.of_request(&call.head, &Site::new(&call.absolute_base())).await,
+        None => Ok(None),
+    }
+}
+
 /// Who serves browsers here, and where this registry is to them.
 fn open(call: &Call) -> Result<(Browsers, Site), Failure> {
     let access = call.settings().access.as_ref();

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
+use tokio::sync::Semaphore;
 use wharf_auth::admission::Admission;
-use wharf_auth::browser_login::BrowserLogins;
+use wharf_auth::browser_login::{BrowserLogins, MOST_ASKED};
 use wharf_auth::device_login::DeviceAuthority;
 use wharf_auth::issuer::documents::HttpDocuments;
 use wharf_auth::issuer::keys::IssuerKeys;
@@ -52,6 +53,7 @@ pub fn open(
         sessions: people.sessions,
         audit: Arc::clone(&node.audit),
         admission: Arc::clone(&admission),
+        asked: Semaphore::new(MOST_ASKED),
         life: config.browser.session_life.get(),
         idle: config.browser.session_idle.get(),
         random: Arc::new(SystemRandom),
