@@ -14,6 +14,8 @@ mod forging;
 mod house;
 #[path = "access/rotation.rs"]
 mod rotation;
+#[path = "access/shared_limits.rs"]
+mod shared_limits;
 
 use std::fs;
 use std::process::Command;

@@ -3,10 +3,11 @@
 
 use ureq::http::Method;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, encoded, parameter};
+use crate::due;
+use crate::fake::{Fake, Login};
 use crate::house::{House, bearer, content, granted};
 use crate::support::registry::digest;
-use crate::{due, due_with_settings};
 
 /// Whoever signed up could say `has_admin_role` in the request that made their account. Here accounts are made by `wharf
 /// admin` alone, beside the database, and who administers is what `wharf admin create` made.
@@ -71,7 +72,7 @@ fn cve_2019_19025_a_cookie_opens_nothing() {
     let make = |headers: &[(&str, &str)]| {
         let headers = [&[("Content-Type", "application/json")], headers].concat();
         let body = Some(&b"{\"name\":\"evil\"}"[..]);
-        let target = "/api/v1/organizations/team/teams";
+        let target = "/api/v1/namespaces/team/teams";
         house.registry.send(Method::POST, target, &headers, body).unwrap().status
     };
     let evil = ("Origin", "https://evil.example");
@@ -81,7 +82,7 @@ fn cve_2019_19025_a_cookie_opens_nothing() {
     assert_eq!(make(&[session, token, ("Sec-Fetch-Site", "cross-site")]), 403);
     assert_eq!(make(&[token]), 401);
     assert_eq!(make(&[session, token]), 201);
-    due(&["/session", "/api/v1/session"], "what else a session's cookie opens needs its token too");
+    due(&["/session", "/sso"], "what else a session's cookie opens needs its token too");
 }
 
 /// The policy of another project was changed by its number, as only the project in the path was checked. Here what stands in
@@ -232,12 +233,17 @@ fn cve_2024_22244_no_reply_leads_elsewhere() {
     let opened = house.ask(Method::POST, "/v2/team/private/blobs/uploads/", &token);
     let place = opened.header("Location").unwrap();
     assert!(place.starts_with("/v2/team/private/blobs/uploads/"), "{place}");
-    due_with_settings(
-        &["oidc"],
-        "the way back from a login is a path of this registry, without a host",
-    );
-    due(
-        &["/login", "/oidc/login", "/c/oidc/login"],
-        "the way back from a login is a path of this registry",
-    );
+    // The way back from a login is a path of this registry.
+    let fake = Fake::start();
+    let server = fake.registry();
+    for elsewhere in
+        ["https://evil.example/", "//evil.example/", "/%5Cevil.example/", "/%0a/evil.example/"]
+    {
+        let mut login = Login::begin_with(&server, &format!("?return_to={elsewhere}"));
+        let own = encoded(&format!("http://{}/login/fake/callback", server.address()));
+        assert_eq!(parameter(&login.asked, "redirect_uri").unwrap(), own);
+        fake.gives(&fake.sign(&fake.claims(&login.asked)));
+        let on = login.end(&format!("&return_to={elsewhere}&redirect_url={elsewhere}"));
+        assert_eq!(on.header("Location"), "/login", "{elsewhere}");
+    }
 }

@@ -139,9 +139,14 @@ pub struct Login {
 
 impl Login {
     pub fn begin(server: &Server) -> Login {
+        Login::begin_with(server, "")
+    }
+
+    /// With this query.
+    pub fn begin_with(server: &Server, query: &str) -> Login {
         let mut browser = Browser::new();
         let url = |path: &str| format!("http://{}{path}", server.address());
-        let begun = browser.get(&url("/login/fake"));
+        let begun = browser.get(&url(&format!("/login/fake{query}")));
         let asked = begun.location();
         Login { browser, asked, callback: url("/login/fake/callback") }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use wharf_core::limits::{Limiter, Rate, Take, Verdict, client_of};
+use wharf_core::limits::{Limiter, Rate, Take, client_of};
 
 /// Lets clients ask, within a rate.
 pub struct Admission {
@@ -28,9 +28,7 @@ impl Admission {
             return Ok(());
         }
         let key = format!("{what} {}", client_of(address));
-        match self.limiter.take(&[Take { key, rate }]).await {
-            Verdict::Allowed => Ok(()),
-            Verdict::TooMany(wait) => Err(wait),
-        }
+        let verdict = self.limiter.take(&[Take::one(key, rate)]).await;
+        verdict.wait.map_or(Ok(()), Err)
     }
 }

@@ -70,6 +70,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0009_sessions.sqlite.sql"),
         postgres: include_str!("../migrations/0009_sessions.postgres.sql"),
     },
+    Migration {
+        version: 11,
+        name: "facts",
+        sqlite: include_str!("../migrations/0011_facts.sqlite.sql"),
+        postgres: include_str!("../migrations/0011_facts.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

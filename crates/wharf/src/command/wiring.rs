@@ -5,6 +5,7 @@ mod blobs;
 mod browser;
 mod cache;
 mod delivery;
+pub mod limits;
 mod management;
 pub mod metadata;
 pub mod metrics;
@@ -13,6 +14,7 @@ pub mod workloads;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
+use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
     Accounts, AuditLog, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
 };
@@ -37,6 +39,8 @@ pub struct Node {
     pub audit: Arc<dyn AuditLog>,
     pub people: browser::People,
     pub counts: Arc<dyn Counts>,
+    /// Who keeps count of what is limited.
+    pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
     pub tally: Arc<Tally>,
     /// What only metrics look at.
@@ -70,6 +74,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         registry: Arc::clone(&registry),
         tally: Arc::clone(&tally),
         cache: cache.status,
+        limiter: cache.limiter.clone(),
         tail: cache.tail.map(Arc::new),
         connections: stores.connections,
         requests: store.requests,
@@ -79,6 +84,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let (jobs, events) = (stores.jobs, stores.events);
     let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
+    let limiter = limits::limiter(cache.limiter);
     Ok(Node {
         registry,
         jobs,
@@ -89,6 +95,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         audit,
         people,
         counts,
+        limiter,
         tally,
         watched,
     })
@@ -134,7 +141,11 @@ pub fn jobs(config: &Config) -> wharf_jobs::Rules {
 }
 
 /// The settings of the API.
-pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::Settings> {
+pub fn api(
+    config: &Config,
+    access: Option<api::Access>,
+    limiter: Arc<dyn Limiter>,
+) -> anyhow::Result<api::Settings> {
     let http = &config.http;
     let trusted_proxies: Vec<IpNet> =
         http.trusted_proxies.iter().map(|network| network.get()).collect();
@@ -144,6 +155,7 @@ pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::
         origin: Origin { external_url: http.external_url.0.clone(), trusted_proxies },
         registry: config.node.roles.contains(&Role::Registry),
         access,
+        image_limits: limits::of_images(config, limiter),
         delivery: delivery::rules(config)?,
         tag_max_age: http.tag_max_age.get(),
         min_chunk: config.uploads.min_chunk.get(),

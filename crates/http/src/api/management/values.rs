@@ -101,8 +101,7 @@ textual! {
         "description": "The digest of a manifest."
     };
     NamePattern, "NamePattern", {
-        "type": "string", "minLength": 1, "maxLength": 255,
-        "pattern": "^([a-z0-9*]+((\\.|_|__|-+)[a-z0-9*]+)*)(/[a-z0-9*]+((\\.|_|__|-+)[a-z0-9*]+)*)*$",
+        "type": "string", "pattern": "^[a-z0-9._/*-]{1,256}$",
         "description": "Names of repositories in which * stands for any text: team/app-*."
     };
     Subject, "Subject", {

@@ -14,7 +14,6 @@ use wharf_auth::oidc::claims::ClaimRules;
 use wharf_auth::oidc::provider::{Provider, ProviderSettings};
 use wharf_core::authority::{Authenticator, Secret};
 use wharf_core::clock::{Clock, SystemClock, SystemRandom};
-use wharf_core::limits::Limiter;
 use wharf_core::metadata::{DeviceLogins, Identities, ProviderName, Sessions};
 use wharf_http::api::Browsers;
 
@@ -37,12 +36,11 @@ pub fn open(
     config: &Config,
     node: &Node,
     passwords: Arc<dyn Authenticator>,
-    limiter: Arc<dyn Limiter>,
 ) -> anyhow::Result<Browsers> {
     let people = node.people.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let admission = Arc::new(Admission {
-        limiter,
+        limiter: Arc::clone(&node.limiter),
         rate: config.limits.token_requests.0,
         exempt: config.limits.exempt_networks.iter().map(|network| network.get()).collect(),
     });
