@@ -15,6 +15,8 @@ mod forged;
 mod house;
 #[path = "identity/logins.rs"]
 mod logins;
+#[path = "identity/provider.rs"]
+mod provider;
 #[path = "identity/sessions.rs"]
 mod sessions;
 #[path = "identity/stand.rs"]

@@ -2,7 +2,8 @@
 
 use crate::browser::{Browser, Page, encoded, parameter};
 use crate::house::PASSWORD;
-use crate::stand::{Stand, providers};
+use crate::provider::providers;
+use crate::stand::Stand;
 use crate::support::server::Server;
 
 /// The headers that every page has.

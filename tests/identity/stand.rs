@@ -2,10 +2,9 @@
 
 use std::ops::Deref;
 
-use wharf_engines::{OIDC_BASIC_SECRET, OIDC_POST_SECRET};
-
 use crate::browser::{Browser, Page};
 use crate::house::House;
+use crate::provider::{at_provider, log_in, providers};
 
 /// A registry with people in it, and identity providers.
 pub struct Stand {
@@ -18,21 +17,6 @@ impl Deref for Stand {
     fn deref(&self) -> &House {
         &self.house
     }
-}
-
-/// Settings by which each client of the real provider is a provider of its own.
-pub fn providers() -> Vec<(&'static str, String)> {
-    let each =
-        |value: &str| ["basic", "post", "public"].map(|name| format!("{name}={value}")).join(",");
-    vec![
-        ("WHARF_ACCESS_CONTROL", "true".into()),
-        ("WHARF_OIDC_ISSUER", each(&wharf_engines::oidc())),
-        ("WHARF_OIDC_CLIENT_ID", "basic=basic,post=post,public=public".into()),
-        ("WHARF_OIDC_CLIENT_SECRET", format!("basic={OIDC_BASIC_SECRET},post={OIDC_POST_SECRET}")),
-        ("WHARF_OIDC_LABEL", "basic=Example <Inc>".into()),
-        ("WHARF_OIDC_SCOPES", each("openid profile email groups")),
-        ("WHARF_OIDC_CREATE_USERS", each("true")),
-    ]
 }
 
 impl Stand {
@@ -65,26 +49,12 @@ impl Stand {
 
     /// Logs in at a provider, from the button on.
     pub fn log_in(&self, browser: &mut Browser, provider: &str, who: &str) -> Page {
-        let begun = browser.get(&self.url(&format!("/login/{provider}")));
-        let back = self.at_provider(browser, begun, who);
-        browser.open(&back)
+        log_in(browser, &self.url(""), provider, who)
     }
 
-    /// Logs in at the provider that a page leads to, and lets it send the browser back: where to. A browser that is
-    /// logged in there goes on as whoever that is.
+    /// Logs in at the provider that a page leads to: where it sends the browser back to.
     pub fn at_provider(&self, browser: &mut Browser, begun: Page, who: &str) -> String {
-        let (end, mut page) = (self.url("/login/"), begun);
-        for _ in 0..20 {
-            page = match page.is_redirect() {
-                true if page.location().starts_with(&end) => return page.location(),
-                true => browser.get(&page.location()),
-                false if page.text.contains("name=\"login\"") => {
-                    browser.submit(&page, &[("login", who), ("password", "any")])
-                }
-                false => browser.submit(&page, &[]),
-            };
-        }
-        panic!("the provider sends nobody back: {}", page.text);
+        at_provider(browser, &self.url(""), begun, who)
     }
 
     /// Logs in by a password.

@@ -102,8 +102,8 @@ fn what_is_wrong_with_an_identity_provider_is_told() {
             "wharf.toml:6: label of oidc.sso is no text, or one with a comma",
         ),
         (
-            &format!("{sound}issuers = 'x'"),
-            "there is no setting oidc.issuers; did you mean oidc.issuer?",
+            &format!("{sound}lable = 'x'"),
+            "there is no setting oidc.lable; did you mean oidc.label?",
         ),
         (
             "issuer = 'https://accounts.google.com'\nclient_id = 'w'\ncreate_users = true",
