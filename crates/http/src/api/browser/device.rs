@@ -33,8 +33,8 @@ pub(in crate::api) async fn decide(mut call: Call) -> Result<Response<Body>, Fai
         return Ok(log_in_first(&call, None).into_response());
     };
     let Some(form) = Form::read(&mut call).await else { return Ok(forged(&site).into_response()) };
-    if let Err(page) = form.check(&call, &site, &browsing.secret) {
-        return Ok(page.into_response());
+    if !form.is_of_ours(&call, &site, &browsing.secret) {
+        return Ok(forged(&site).into_response());
     }
     let page = match form.field("user_code").parse::<UserCode>() {
         Ok(code) => decided(&call, &browsers, &browsing, code, form.field("answer")).await?,

@@ -39,15 +39,9 @@ impl Form {
         found.map_or("", |(_, value)| value)
     }
 
-    /// That a page of ours asks, which the browser with this secret was shown.
-    pub(super) fn check(
-        &self,
-        call: &Call,
-        site: &Site,
-        secret: &BrowserSecret,
-    ) -> Result<(), Page> {
-        let shown = secret.is_derived(Purpose::Form, self.field(TOKEN));
-        if shown && site.asks_itself(&call.head.headers) { Ok(()) } else { Err(forged(site)) }
+    /// Whether a page of ours asks, which the browser with this secret was shown.
+    pub(super) fn is_of_ours(&self, call: &Call, site: &Site, secret: &BrowserSecret) -> bool {
+        secret.is_derived(Purpose::Form, self.field(TOKEN)) && site.asks_itself(&call.head.headers)
     }
 }
 

@@ -32,13 +32,13 @@ pub(in crate::api) async fn log_in(mut call: Call) -> Result<Response<Body>, Fai
     if !browsers.login.takes_passwords() {
         return Err(Failure::no_such_route(call.head.uri.path()));
     }
-    let Some(form) = Form::read(&mut call).await else { return Ok(forged(&site).into_response()) };
-    let checked = match visitor(&call, &site) {
-        Some(visitor) => form.check(&call, &site, &visitor),
-        None => Err(forged(&site)),
+    let form = Form::read(&mut call).await;
+    let visitor = visitor(&call, &site);
+    let (Some(form), Some(visitor)) = (form, visitor) else {
+        return Ok(forged(&site).into_response());
     };
-    if let Err(page) = checked {
-        return Ok(page.into_response());
+    if !form.is_of_ours(&call, &site, &visitor) {
+        return Ok(forged(&site).into_response());
     }
     let (name, password) = (form.field("name").trim(), form.field("password"));
     let return_to = form.field("return_to").parse().unwrap_or_default();
@@ -55,10 +55,8 @@ pub(in crate::api) async fn log_out(mut call: Call) -> Result<Response<Body>, Fa
     let (browsers, site) = open(&call)?;
     if let Some(browsing) = browsing(&call, &browsers, &site).await? {
         let form = Form::read(&mut call).await;
-        let checked = form.ok_or_else(|| forged(&site));
-        let checked = checked.and_then(|form| form.check(&call, &site, &browsing.secret));
-        if let Err(page) = checked {
-            return Ok(page.into_response());
+        if !form.is_some_and(|form| form.is_of_ours(&call, &site, &browsing.secret)) {
+            return Ok(forged(&site).into_response());
         }
         browsers.login.log_out(&browsing.secret).await?;
     }
