@@ -3,7 +3,7 @@
 use serde_json::Value;
 use ureq::http::Method;
 
-use crate::house::{House, PASSWORD, basic};
+use crate::house::{House, basic};
 use crate::support::registry::Reply;
 
 /// A house, and the API of its registry.
@@ -19,12 +19,6 @@ impl Api {
 
     pub fn start_with(settings: &[(&str, &str)]) -> Api {
         let house = House::start_with(settings);
-        let root = basic("root", &house.admin(&["token", "root", "--role", "admin"]));
-        Api { house, root }
-    }
-
-    /// The API of a house that is there.
-    pub fn of(house: House) -> Api {
         let root = basic("root", &house.admin(&["token", "root", "--role", "admin"]));
         Api { house, root }
     }
@@ -81,11 +75,6 @@ impl Api {
     /// By a token that is good for less.
     pub fn login_for(&self, user: &str, narrowed: &[&str]) -> String {
         basic(user, &self.house.admin(&[&["token", user], narrowed].concat()))
-    }
-
-    /// By their password.
-    pub fn password(&self, user: &str) -> String {
-        basic(user, PASSWORD)
     }
 }
 

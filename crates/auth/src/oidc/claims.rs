@@ -137,7 +137,8 @@ impl ClaimRules {
 fn says(claims: &Value, name: &str, value: &str) -> bool {
     let is_value = |found: &Value| match found {
         Value::String(text) => text == value,
-        Value::Bool(_) | Value::Number(_) => found.to_string() == value,
+        Value::Bool(truth) => value == if *truth { "true" } else { "false" },
+        Value::Number(number) => number.to_string() == value,
         _ => false,
     };
     match claim(claims, name) {

@@ -1,4 +1,5 @@
 //! Claims as Keycloak, Google, Entra ID and Dex write them, and as nobody should.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::json;
 

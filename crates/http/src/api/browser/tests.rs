@@ -1,4 +1,5 @@
 //! Which requests are taken for those of a browser.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};

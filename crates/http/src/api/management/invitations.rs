@@ -49,7 +49,7 @@ pub(super) async fn create(
     ask: Ask<Nothing, Json<NewInvitation>>,
 ) -> Result<Plain<Invitation>, Problem> {
     let made = ask.management().parts().secrets.new_secret(SecretUse::Invitation);
-    let expires_at = ask.body.0.days.from_now();
+    let expires_at = ask.body.0.days.ahead();
     let invite = Invite { secret_hash: made.hash, expires_at, site_admin: false };
     let again = ask.change(invite).await?.again;
     let secret = (!again).then(|| made.secret.expose().to_owned());

@@ -306,7 +306,7 @@ const MOST_DAYS: u16 = 3650;
 
 impl Days {
     /// The moment so many days from now.
-    pub(in crate::api) fn from_now(self) -> Timestamp {
+    pub(in crate::api) fn ahead(self) -> Timestamp {
         use wharf_core::clock::{Clock as _, SystemClock};
         SystemClock.now().after(std::time::Duration::from_secs(u64::from(self.0) * 24 * 3600))
     }
