@@ -1,6 +1,10 @@
 //! Logging in at a real provider.
 
+use serde_json::json;
+use ureq::http::Method;
+
 use crate::browser::{Browser, encoded, origin_of, parameter};
+use crate::house::{PASSWORD, basic};
 use crate::stand::Stand;
 
 /// By each way in which a client says who it is, with RS256 and with ES256.
@@ -76,6 +80,45 @@ fn a_group_of_a_provider_fills_a_team_that_may_pull() {
     );
     let filled = stand.audited("team.groups");
     assert_eq!(filled[0], "system - team:team/devs done groups=basic:/devs,post:/devs");
+}
+
+/// Without an operator, and sees who came by them.
+#[test]
+fn an_organizations_administrator_says_which_groups_fill_its_teams() {
+    let stand = Stand::start();
+    stand.admin(&["team", "team", "devs"]);
+    stand.admin(&["grant", "team", "read", "--to", "team:devs", "--on", "team/private"]);
+    let ask = |who: &str, method: Method, path: &str, body: Option<&str>| {
+        let login = basic(who, PASSWORD);
+        let json = ("Content-Type", "application/json");
+        let headers = [("Authorization", login.as_str()), json];
+        let target = format!("/api/v1/namespaces/team/teams/devs/groups{path}");
+        stand.registry.send(method, &target, &headers, body.map(str::as_bytes)).unwrap()
+    };
+    let groups = r#"{"groups":[{"provider":"basic","group":"/devs"},{"provider":"basic","group":"/Größe 1"}]}"#;
+    assert_eq!(ask("reader", Method::PUT, "", Some(groups)).status, 403);
+    let set = ask("ada", Method::PUT, "", Some(groups));
+    assert_eq!(set.status, 200, "{}", set.text());
+    let mut eve = stand.logged_in("basic", "eve:/devs");
+    stand.logged_in("basic", "mallory:/staff");
+    let members = ask("ada", Method::GET, "/members", None);
+    assert_eq!(members.json()["items"], json!([{ "name": "eve" }]), "{}", members.text());
+    let may = stand.admin(&["explain", "user:eve", "team/private"]);
+    assert!(may.contains("pull: allowed"), "{may}");
+    // Eve sees who she is there, by her session, and that nobody else does.
+    let own = eve.get(&stand.url("/api/v1/users/eve/identities"));
+    assert!(
+        own.text.contains(r#""provider":"basic","subject":"eve","groups":["/devs"]"#),
+        "{}",
+        own.text
+    );
+    assert_eq!(eve.get(&stand.url("/api/v1/users/mallory/identities")).status, 404);
+    let none = ask("ada", Method::PUT, "", Some(r#"{"groups":[]}"#));
+    assert_eq!(none.status, 200, "{}", none.text());
+    let may = stand.admin(&["explain", "user:eve", "team/private"]);
+    assert!(may.contains("pull: denied"), "{may}");
+    let wrong = ask("ada", Method::PUT, "", Some(r#"{"groups":[{"provider":"A","group":"x"}]}"#));
+    assert_eq!(wrong.status, 400, "{}", wrong.text());
 }
 
 #[test]

@@ -175,7 +175,7 @@ settings! {
             => "NAME=URL, or several with commas between them, such as keycloak=https://sso.example.com/realms/main";
         /// What it calls this registry.
         client_id: Each<Text> = "" => "NAME=TEXT, or several with commas between them, such as keycloak=wharf";
-        /// What it knows this registry by, from the environment; a public client has none.
+        /// What it knows this registry by, from the environment; a public client has none. One with a comma needs a file.
         client_secret: Each<Hidden> = "" (secret) => "NAME=SECRET, or several with commas between them";
         /// The same in a file.
         client_secret_file: Each<FilePath> = ""
