@@ -76,6 +76,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0011_facts.sqlite.sql"),
         postgres: include_str!("../migrations/0011_facts.postgres.sql"),
     },
+    Migration {
+        version: 12,
+        name: "public blobs",
+        sqlite: include_str!("../migrations/0012_public_blobs.sqlite.sql"),
+        postgres: include_str!("../migrations/0012_public_blobs.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].
