@@ -65,6 +65,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0008_trust.postgres.sql"),
     },
     Migration {
+        version: 9,
+        name: "sessions",
+        sqlite: include_str!("../migrations/0009_sessions.sqlite.sql"),
+        postgres: include_str!("../migrations/0009_sessions.postgres.sql"),
+    },
+    Migration {
         version: 11,
         name: "facts",
         sqlite: include_str!("../migrations/0011_facts.sqlite.sql"),

@@ -2,6 +2,7 @@
 //! nobody who is asking.
 
 mod audit;
+mod identities;
 mod trust;
 
 use std::io::{Read, Write, stdin, stdout};
@@ -90,6 +91,10 @@ enum AdminCommand {
     },
     /// Have tokens of a CI system or cluster stand for a robot; without --issuer or --remove, list what does
     Trust(trust::Trust),
+    /// Say which groups of identity providers fill a team; without --add or --remove, list those that do
+    Groups(identities::Groups),
+    /// Say who a user is at an identity provider; without --link or --unlink, list who they are
+    Identity(identities::Identity),
     /// Show who did what
     Audit(audit::Audit),
     /// Make a personal token of a user
@@ -176,6 +181,8 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
         let stores = wiring::metadata::for_accounts(&loaded.config).await?;
         match &admin.command {
             AdminCommand::Trust(trust) => trust.run(&stores, &loaded.config).await,
+            AdminCommand::Groups(groups) => groups.run(&stores).await,
+            AdminCommand::Identity(identity) => identity.run(&stores).await,
             AdminCommand::Audit(audit) => audit.run(&stores).await,
             command => run(&stores.accounts, command).await,
         }
@@ -237,7 +244,10 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
             }
             print_password((!no_secret).then_some(secret.expose()))
         }
-        AdminCommand::Trust(_) | AdminCommand::Audit(_) => Ok(()),
+        AdminCommand::Trust(_)
+        | AdminCommand::Groups(_)
+        | AdminCommand::Identity(_)
+        | AdminCommand::Audit(_) => Ok(()),
         AdminCommand::Token { user, role, on, days } => {
             let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
             let token = NewToken {

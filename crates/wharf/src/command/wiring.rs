@@ -2,6 +2,7 @@
 
 pub mod access;
 mod blobs;
+mod browser;
 mod cache;
 mod delivery;
 pub mod limits;
@@ -36,6 +37,7 @@ pub struct Node {
     pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditLog>,
+    pub people: browser::People,
     pub counts: Arc<dyn Counts>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
@@ -81,7 +83,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     };
     let (jobs, events) = (stores.jobs, stores.events);
     let (accounts, directory) = (stores.accounts, stores.directory);
-    let (trust, audit, counts) = (stores.trust, stores.audit, stores.counts);
+    let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
     let limiter = limits::limiter(cache.limiter);
     Ok(Node {
         registry,
@@ -91,6 +93,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         directory,
         trust,
         audit,
+        people,
         counts,
         limiter,
         tally,

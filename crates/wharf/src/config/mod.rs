@@ -10,6 +10,7 @@ mod layers;
 mod logging;
 mod nearest;
 mod network;
+mod oidc;
 mod place;
 mod problem;
 mod quantity;
@@ -29,11 +30,13 @@ pub use delivery::{CdnSignature, DeliveryMode};
 pub use document::document;
 pub use layers::Layers;
 pub use logging::{AccessLog, LogFormat};
+pub use oidc::Text;
 pub use place::{BlobsUrl, CacheUrl, DatabaseUrl};
 pub use problem::{Origin, Problems};
 pub use role::Role;
 pub use rules::{is_wide, keeps_data_folder};
 pub use table::{Config, SETTINGS, Traces};
+pub use workloads::IssuerUrl;
 
 use environment::CONFIG_VARIABLE;
 

@@ -45,6 +45,7 @@ pub fn broken(config: &Config) -> Vec<Problem> {
             "access.control is set and access.keys is not: nodes without a data folder share keys that you give them",
         ));
     }
+    problems.extend(super::oidc::broken(config).into_iter().map(Problem::new));
     if config.node.roles.is_empty() {
         problems.push(Problem::new("node.roles is empty: this process would do nothing"));
     }

@@ -24,6 +24,7 @@ use wharf_oci::{Algorithm, Hasher};
 use super::problem::Problem;
 use super::values::Textual;
 use super::{Management, Stores, denials};
+use crate::api::browser::{self, NotOfBrowser};
 use crate::api::call::Call;
 use crate::api::token::basic;
 
@@ -457,8 +458,9 @@ impl Management {
         let headers = &call.head.headers;
         let mut all = headers.get_all(AUTHORIZATION).iter();
         let Some(header) = all.next() else {
+            // A cookie that nobody has costs as much as no cookie.
             self.strangers_ask(call.client_address()).await?;
-            return Ok(Caller::new(Principal::Anonymous));
+            return by_browser(call).await;
         };
         let wrong = || {
             let detail = "the Authorization header must be one: Basic with a name and a password or token, or Bearer \
@@ -479,5 +481,15 @@ impl Management {
         let address = Some(call.client_address());
         let known = parts.authenticator.authenticate(login, address).await;
         known.map_err(|refusal| Problem::of_login(refusal, &parts.service))
+    }
+}
+
+/// Who asks without saying so: who is logged in by the browser that asks, or nobody in particular.
+async fn by_browser(call: &Call) -> Result<Caller, Problem> {
+    match browser::of_call(call).await {
+        Ok(Some(browsing)) => Ok(Caller::new(Principal::User(browsing.session.user))),
+        Ok(None) => Ok(Caller::new(Principal::Anonymous)),
+        Err(NotOfBrowser::Store(fault)) => Err(fault.into()),
+        Err(forged @ NotOfBrowser::Forged) => Err(Problem::forbidden(forged.to_string())),
     }
 }

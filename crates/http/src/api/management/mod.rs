@@ -10,6 +10,7 @@ mod audit;
 mod counts;
 mod endpoints;
 mod grants;
+mod identities;
 mod invitations;
 mod namespaces;
 mod open_api;
@@ -34,7 +35,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
-use wharf_core::metadata::{Accounts, AuditLog, Counts, Directory, TrustRules};
+use wharf_core::metadata::{Accounts, AuditLog, Counts, Directory, Identities, TrustRules};
 use wharf_core::permissions::{Decisions, Permissions, Principal};
 
 pub use open_api::document;
@@ -86,6 +87,8 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     /// Lists it.
     pub directory: Arc<dyn Directory>,
+    /// Who users are elsewhere, and the groups of teams.
+    pub identities: Arc<dyn Identities>,
     /// The trust rules of robots.
     pub trust: Arc<dyn TrustRules>,
     /// Who did what.

@@ -23,6 +23,7 @@ pub fn open(
     let stores = Stores {
         accounts: Arc::clone(&node.accounts),
         directory: Arc::clone(&node.directory),
+        identities: Arc::clone(&node.people.identities),
         trust: Arc::clone(&node.trust),
         audit: Arc::clone(&node.audit),
         counts: Arc::clone(&node.counts),
