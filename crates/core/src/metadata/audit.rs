@@ -49,11 +49,11 @@ pub struct AuditEntry {
     pub action: String,
     /// With what: `robot:team+ci`.
     pub target: String,
-    /// In which namespace.
+    /// In which namespace, if it is not about an account itself.
     pub namespace: Option<String>,
     /// What became of it.
     pub outcome: AuditOutcome,
-    /// What else matters, as words `name=value`; no secret.
+    /// What else matters, as words `name=value`, in which a value may be in quotes as in JSON; no secret.
     pub detail: String,
 }
 

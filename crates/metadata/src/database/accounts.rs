@@ -7,7 +7,7 @@ use wharf_core::access::Facts;
 use wharf_core::metadata::{
     Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditRecord, Change, ChangeRequest,
     Directory, GrantRecord, ManifestRecord, Namespace, Page, RepositoryFilter, RepositoryRecord,
-    RobotRecord, SecretHolder, Subject, TagRecord, TokenRecord, User, UserFilter, Viewer,
+    RobotRecord, SecretHolder, Subject, TagRecord, TokenId, TokenRecord, User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
@@ -15,7 +15,7 @@ use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
 use super::{Database, Result};
 use crate::engine::Engine;
 use crate::transactions::accounts::directory::{namespaces, repositories, secrets as machines};
-use crate::transactions::accounts::{directory, facts, secrets, upkeep, users};
+use crate::transactions::accounts::{directory, facts, secrets, sign_up, upkeep, users};
 use crate::transactions::audit;
 
 #[async_trait]
@@ -49,6 +49,10 @@ impl<E: Engine> Accounts for Database<E> {
     async fn namespace_facts(&self, principal: Principal, namespace: AccountName) -> Result<Facts> {
         let namespace = namespace.to_string();
         self.engine.read(facts::Find { principal, namespace, repository: None }).await
+    }
+
+    async fn find_invitation(&self, hash: [u8; 32]) -> Result<bool> {
+        self.engine.read(sign_up::Find(hash)).await
     }
 
     async fn forget_expired(&self, limit: usize) -> Result<u64> {
@@ -122,6 +126,10 @@ impl<E: Engine> Directory for Database<E> {
 
     async fn list_tokens(&self, user: AccountName) -> Result<Option<Vec<TokenRecord>>> {
         self.engine.read(machines::ListTokens(user)).await
+    }
+
+    async fn find_token(&self, user: AccountName, id: TokenId) -> Result<Option<TokenRecord>> {
+        self.engine.read(machines::FindToken { user, id }).await
     }
 
     async fn list_visible(

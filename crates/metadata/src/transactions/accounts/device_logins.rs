@@ -153,8 +153,11 @@ impl Transaction for DevicePoll {
                 forget(on, &self.device_hash).await?;
                 let address = row.text(5)?.parse().ok();
                 let by = Actor { address, ..Actor::from(&Principal::User(user.clone())) };
-                make(on, &token.into(), &by).await?;
-                Ok(DeviceAnswer::Approved { user, expires_at })
+                match make(on, &token.into(), &by).await? {
+                    Change::Done => Ok(DeviceAnswer::Approved { user, expires_at }),
+                    // They have as many tokens as they may have, as the audit log says.
+                    _ => Ok(DeviceAnswer::Denied),
+                }
             }
             _ => {
                 forget(on, &self.device_hash).await?;
