@@ -6,6 +6,7 @@
 pub mod decision;
 pub mod key_store;
 pub mod keys;
+pub mod ldap;
 pub mod login_guard;
 pub mod password;
 pub mod recorded;
