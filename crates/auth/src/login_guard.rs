@@ -9,10 +9,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipnet::IpNet;
 use wharf_core::actor::Actor;
-use wharf_core::authority::{IssuedToken, Login, TokenIssuer, TokenRefusal, TokenRequest};
+use wharf_core::authority::{
+    Authenticator, IssuedToken, Login, TokenIssuer, TokenRefusal, TokenRequest,
+};
 use wharf_core::limits::{Limiter, Rate, Take, Verdict, client_of};
 use wharf_core::metadata::{Accounts, AuditEntry, AuditLog, AuditOutcome};
-use wharf_core::permissions::{AccountName, Principal};
+use wharf_core::permissions::{AccountName, Caller, Principal};
 
 use crate::secret::MachineSecret;
 
@@ -32,10 +34,10 @@ pub struct GuardRules {
     pub exempt: Vec<IpNet>,
 }
 
-/// Issues what another issues, within limits.
-pub struct LoginGuard {
-    /// Who issues.
-    pub issuer: Arc<dyn TokenIssuer>,
+/// Lets in whom another lets in, within limits.
+pub struct LoginGuard<I> {
+    /// Who does.
+    pub issuer: I,
     /// Who keeps count.
     pub limiter: Arc<dyn Limiter>,
     /// How often.
@@ -47,32 +49,10 @@ pub struct LoginGuard {
 }
 
 #[async_trait]
-impl TokenIssuer for LoginGuard {
+impl<I: TokenIssuer> TokenIssuer for LoginGuard<I> {
     async fn issue(&self, request: TokenRequest) -> Result<IssuedToken, TokenRefusal> {
-        let Some(address) = request.address else { return self.issuer.issue(request).await };
-        let exempt =
-            self.rules.exempt.iter().any(|network| network.contains(&address.to_canonical()));
-        let client = client_of(address);
-        let requests = match self.rules.requests {
-            Some(rate) if !exempt => vec![Take { key: format!("token {client}"), rate }],
-            _ => Vec::new(),
-        };
-        let failures = match (self.rules.failures, &request.login) {
-            (Some(rate), Some(login)) if !exempt => failures(rate, login, client),
-            _ => Vec::new(),
-        };
-        let all = [requests.as_slice(), failures.as_slice()].concat();
-        if let Verdict::TooMany(wait) = self.limiter.take(&all).await {
-            return Err(TokenRefusal::TooMany(wait));
-        }
-        let login = request.login.clone();
-        let issued = self.issuer.issue(request).await;
-        match (&issued, login) {
-            (Err(TokenRefusal::Login), Some(login)) => self.write_down(&login, address).await?,
-            // What says nothing of the secret takes nothing either.
-            _ => self.limiter.give_back(&failures).await,
-        }
-        issued
+        let (login, address) = (request.login.clone(), request.address);
+        self.guarded(login.as_ref(), address, self.issuer.issue(request)).await
     }
 
     fn published_keys(&self) -> String {
@@ -80,7 +60,51 @@ impl TokenIssuer for LoginGuard {
     }
 }
 
-impl LoginGuard {
+#[async_trait]
+impl<I: Authenticator> Authenticator for LoginGuard<I> {
+    async fn authenticate(
+        &self,
+        login: Login,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, TokenRefusal> {
+        let asked = login.clone();
+        self.guarded(Some(&asked), address, self.issuer.authenticate(login, address)).await
+    }
+}
+
+impl<I: Send + Sync> LoginGuard<I> {
+    /// What `attempt` answers, within limits.
+    async fn guarded<T: Send>(
+        &self,
+        login: Option<&Login>,
+        address: Option<IpAddr>,
+        attempt: impl Future<Output = Result<T, TokenRefusal>> + Send,
+    ) -> Result<T, TokenRefusal> {
+        let Some(address) = address else { return attempt.await };
+        let exempt =
+            self.rules.exempt.iter().any(|network| network.contains(&address.to_canonical()));
+        let client = client_of(address);
+        let requests = match self.rules.requests {
+            Some(rate) if !exempt => vec![Take { key: format!("token {client}"), rate }],
+            _ => Vec::new(),
+        };
+        let failures = match (self.rules.failures, login) {
+            (Some(rate), Some(login)) if !exempt => failures(rate, login, client),
+            _ => Vec::new(),
+        };
+        let all = [requests.as_slice(), failures.as_slice()].concat();
+        if let Verdict::TooMany(wait) = self.limiter.take(&all).await {
+            return Err(TokenRefusal::TooMany(wait));
+        }
+        let answer = attempt.await;
+        match (&answer, login) {
+            (Err(TokenRefusal::Login), Some(login)) => self.write_down(login, address).await?,
+            // What says nothing of the secret takes nothing either.
+            _ => self.limiter.give_back(&failures).await,
+        }
+        answer
+    }
+
     /// Names that are no user's are left out: somebody may have typed a password in their place.
     async fn write_down(&self, login: &Login, address: IpAddr) -> Result<(), TokenRefusal> {
         let target = match login {

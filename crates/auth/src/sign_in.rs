@@ -1,5 +1,6 @@
 //! Signing in: from a name and a secret to who somebody is, and to a token that grants what they may have.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use wharf_core::StoreError;
 use wharf_core::access::Narrowing;
 use wharf_core::actor::Actor;
 use wharf_core::authority::{
-    BadToken, IssuedToken, Login, Secret, TokenIssuer, TokenRefusal, TokenRequest, TokenVerifier,
+    Authenticator, BadToken, IssuedToken, Login, Secret, TokenIssuer, TokenRefusal, TokenRequest,
+    TokenVerifier,
 };
 use wharf_core::clock::{Clock, Random};
 use wharf_core::metadata::{Accounts, Change, ChangeRequest, NewToken, SecretHolder, TokenKind};
@@ -147,6 +149,18 @@ impl TokenIssuer for SignIn {
 
     fn published_keys(&self) -> String {
         serde_json::to_string(self.keys.current().published()).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Authenticator for SignIn {
+    async fn authenticate(
+        &self,
+        login: Login,
+        _: Option<IpAddr>,
+    ) -> Result<Caller, TokenRefusal> {
+        let SignedIn { principal, most, .. } = self.sign_in(&login).await?;
+        Ok(Caller { most: most.unwrap_or(Narrowing::WHOLE), ..Caller::new(principal) })
     }
 }
 

@@ -130,3 +130,18 @@ pub trait TokenIssuer: Send + Sync + 'static {
     /// The public keys as a JWK set (RFC 7517).
     fn published_keys(&self) -> String;
 }
+
+/// Says who somebody is, for one request and without a token.
+#[async_trait]
+pub trait Authenticator: Send + Sync + 'static {
+    /// Who logs in, and the most that their secret is good for. They have no rights of a token: what they may do is
+    /// asked of the accounts. `address` is where the request comes from, as far as that can be trusted.
+    ///
+    /// # Errors
+    /// [`TokenRefusal`], but [`TokenRefusal::Scope`].
+    async fn authenticate(
+        &self,
+        login: Login,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, TokenRefusal>;
+}

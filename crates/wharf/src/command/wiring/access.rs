@@ -74,10 +74,9 @@ pub fn open(
             random,
             workloads,
         };
-        let issuer = Arc::new(sign_in);
         let limiter = Arc::new(MemoryLimiter::new(Arc::new(SystemClock)));
         let rules = guard_rules(config);
-        Some(Arc::new(LoginGuard { issuer, limiter, rules, accounts, audit }) as _)
+        Some(Arc::new(LoginGuard { issuer: sign_in, limiter, rules, accounts, audit }) as _)
     } else {
         None
     };
