@@ -91,7 +91,16 @@ async fn house(folder: &Path) -> Result<(SignIn, Tokens, MachineSecret)> {
     };
     let tokens = Tokens::new(Arc::clone(&keys), authority.clone(), clock.clone());
     let (passwords, random) = (Passwords::new(1)?, Arc::new(SystemRandom));
-    let sign_in = SignIn { accounts, keys, authority, passwords, workloads: None, clock, random };
+    let sign_in = SignIn {
+        accounts,
+        keys,
+        authority,
+        passwords,
+        workloads: None,
+        directory: None,
+        clock,
+        random,
+    };
     Ok((sign_in, tokens, secret))
 }
 

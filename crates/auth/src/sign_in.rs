@@ -19,6 +19,7 @@ use wharf_oci::RepositoryName;
 
 use crate::decision;
 use crate::key_store::KeyStore;
+use crate::ldap::login::DirectoryLogins;
 use crate::password::{HashError, Password, Passwords};
 use crate::scope;
 use crate::secret::{MachineSecret, SecretKind};
@@ -70,6 +71,8 @@ pub struct SignIn {
     pub random: Arc<dyn Random>,
     /// Logs workloads in, where issuers are trusted.
     pub workloads: Option<WorkloadLogins>,
+    /// Logs people in by a directory, where there is one.
+    pub directory: Option<DirectoryLogins>,
 }
 
 /// Who signed in, and what their secret narrows that to.
@@ -78,11 +81,13 @@ struct SignedIn {
     most: Option<Narrowing>,
     /// The workload that stands for the robot, where one does.
     workload: Option<Trusted>,
+    /// Whether a directory said so. It does not tell when somebody leaves: they come back with their password.
+    by_directory: bool,
 }
 
 impl SignedIn {
     const fn fully(principal: Principal) -> Self {
-        Self { principal, most: None, workload: None }
+        Self { principal, most: None, workload: None, by_directory: false }
     }
 
     /// Whether the secret narrows nothing.
@@ -100,7 +105,7 @@ impl SignedIn {
 
 impl From<SecretHolder> for SignedIn {
     fn from(holder: SecretHolder) -> Self {
-        Self { principal: holder.principal, most: Some(holder.most), workload: None }
+        Self { most: Some(holder.most), ..Self::fully(holder.principal) }
     }
 }
 
@@ -125,11 +130,12 @@ impl TokenIssuer for SignIn {
         );
         let issued = issued.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let refresh = match (&signed_in, &request.login) {
-            (SignedIn { principal: Principal::User(user), most: None, .. }, _)
-                if request.offline =>
-            {
-                Some(self.refresh_token(user, &request.client).await?)
-            }
+            (
+                SignedIn {
+                    principal: Principal::User(user), most: None, by_directory: false, ..
+                },
+                _,
+            ) if request.offline => Some(self.refresh_token(user, &request.client).await?),
             (SignedIn { workload: Some(workload), .. }, _) if request.offline => {
                 self.workload_refresh_token(workload).await?
             }
@@ -154,11 +160,7 @@ impl TokenIssuer for SignIn {
 
 #[async_trait]
 impl Authenticator for SignIn {
-    async fn authenticate(
-        &self,
-        login: Login,
-        _: Option<IpAddr>,
-    ) -> Result<Caller, TokenRefusal> {
+    async fn authenticate(&self, login: Login, _: Option<IpAddr>) -> Result<Caller, TokenRefusal> {
         let SignedIn { principal, most, .. } = self.sign_in(&login).await?;
         Ok(Caller { most: most.unwrap_or(Narrowing::WHOLE), ..Caller::new(principal) })
     }
@@ -191,6 +193,12 @@ impl SignIn {
         };
         // Hashed also where there is nobody, so that the time tells no names.
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        if let (Some(directory), None) = (&self.directory, &stored)
+            && name.parse::<RobotName>().is_err()
+        {
+            let user = directory.log_in(name, secret).await?.ok_or(TokenRefusal::Login)?;
+            return Ok(SignedIn { by_directory: true, ..SignedIn::fully(Principal::User(user)) });
+        }
         let same = self.passwords.verify(&Password::new(secret.expose()), stored).await;
         match (same.map_err(refusal)?, user) {
             (true, Some(user)) if !user.disabled => Ok(SignedIn::fully(Principal::User(user.name))),
@@ -220,7 +228,7 @@ impl SignIn {
         let robot: RobotName = name.parse().map_err(|_| TokenRefusal::Login)?;
         let trusted = workloads.log_in(&robot, token).await?.ok_or(TokenRefusal::Login)?;
         let principal = Principal::Robot(robot);
-        Ok(SignedIn { principal, most: None, workload: Some(trusted) })
+        Ok(SignedIn { workload: Some(trusted), ..SignedIn::fully(principal) })
     }
 
     async fn workload_refresh_token(

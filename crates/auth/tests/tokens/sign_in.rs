@@ -53,6 +53,7 @@ impl House {
             clock,
             random: Arc::new(SystemRandom),
             workloads: None,
+            directory: None,
         };
         let house = Self { accounts, sign_in, tokens, _folders: (data, keys) };
         house.change(user).await;

@@ -89,6 +89,7 @@ async fn run(
         config,
         Arc::clone(&node.accounts),
         Arc::clone(&node.trust),
+        Arc::clone(&node.identities),
         Arc::clone(&node.audit),
     )?;
     let settings = wiring::api(config, access)?;

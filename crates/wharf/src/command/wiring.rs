@@ -4,6 +4,7 @@ pub mod access;
 mod blobs;
 mod cache;
 mod delivery;
+mod ldap;
 pub mod metadata;
 pub mod metrics;
 pub mod workloads;
@@ -11,7 +12,9 @@ pub mod workloads;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
-use wharf_core::metadata::{Accounts, AuditLog, Counts, EventLog, Jobs, KeepEvents, TrustRules};
+use wharf_core::metadata::{
+    Accounts, AuditLog, Counts, EventLog, Identities, Jobs, KeepEvents, TrustRules,
+};
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
@@ -29,6 +32,7 @@ pub struct Node {
     pub events: Arc<dyn EventLog>,
     pub accounts: Arc<dyn Accounts>,
     pub trust: Arc<dyn TrustRules>,
+    pub identities: Arc<dyn Identities>,
     pub audit: Arc<dyn AuditLog>,
     pub counts: Arc<dyn Counts>,
     /// What is counted here and not written yet.
@@ -72,7 +76,8 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     };
     let (jobs, events, accounts) = (stores.jobs, stores.events, stores.accounts);
     let (trust, audit, counts) = (stores.trust, stores.audit, stores.counts);
-    Ok(Node { registry, jobs, events, accounts, trust, audit, counts, tally, watched })
+    let identities = stores.identities;
+    Ok(Node { registry, jobs, events, accounts, trust, identities, audit, counts, tally, watched })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.

@@ -7,6 +7,7 @@ mod document;
 mod environment;
 mod file;
 mod layers;
+mod ldap;
 mod logging;
 mod nearest;
 mod network;
@@ -27,12 +28,13 @@ pub use declare::Setting;
 pub use delivery::{CdnSignature, DeliveryMode};
 pub use document::document;
 pub use layers::Layers;
+pub use ldap::clear as sends_passwords_in_the_clear;
 pub use logging::{AccessLog, LogFormat};
 pub use place::{BlobsUrl, CacheUrl, DatabaseUrl};
 pub use problem::{Origin, Problems};
 pub use role::Role;
 pub use rules::{is_wide, keeps_data_folder};
-pub use table::{Config, SETTINGS, Traces};
+pub use table::{Config, Ldap, SETTINGS, Traces};
 
 use environment::CONFIG_VARIABLE;
 

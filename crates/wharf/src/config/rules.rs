@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::delivery::DeliveryMode;
 use super::layers::Layers;
+use super::ldap;
 use super::nearest::exact;
 use super::place::{BlobsUrl, DatabaseUrl};
 use super::problem::Problem;
@@ -45,6 +46,7 @@ pub fn broken(config: &Config) -> Vec<Problem> {
             "access.control is set and access.keys is not: nodes without a data folder share keys that you give them",
         ));
     }
+    problems.extend(ldap::broken(config));
     if config.node.roles.is_empty() {
         problems.push(Problem::new("node.roles is empty: this process would do nothing"));
     }

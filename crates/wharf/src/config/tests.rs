@@ -30,7 +30,8 @@ fn every_key_has_one_dot_and_every_setting_words() {
         assert!(setting.documentation.trim().ends_with('.'), "{}", setting.key);
         assert!(SECTIONS.iter().any(|(section, _)| *section == setting.section()));
         let urls = ["url", "direct_url", "replica_urls"].contains(&setting.name());
-        assert_eq!(setting.secret, urls, "{}", setting.key);
+        let is_secret = urls || setting.name().ends_with("password");
+        assert_eq!(setting.secret, is_secret, "{}", setting.key);
     }
 }
 

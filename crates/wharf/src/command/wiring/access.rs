@@ -13,11 +13,11 @@ use wharf_auth::sign_in::{SignIn, Tokens};
 use wharf_auth::token::Authority;
 use wharf_cache::MemoryLimiter;
 use wharf_core::clock::{SystemClock, SystemRandom};
-use wharf_core::metadata::{Accounts, AuditLog, TrustRules};
+use wharf_core::metadata::{Accounts, AuditLog, Identities, TrustRules};
 use wharf_core::permissions::{AsGranted, Everyone, Permissions};
 use wharf_http::api::Access;
 
-use super::workloads;
+use super::{ldap, workloads};
 use crate::config::{Config, Role};
 
 /// How often the folder of keys is looked at.
@@ -36,6 +36,7 @@ pub fn open(
     config: &Config,
     accounts: Arc<dyn Accounts>,
     trust: Arc<dyn TrustRules>,
+    identities: Arc<dyn Identities>,
     audit: Arc<dyn AuditLog>,
 ) -> anyhow::Result<Option<Access>> {
     if !config.access.control {
@@ -65,6 +66,7 @@ pub fn open(
         let passwords = Passwords::new(HASHES_AT_ONCE)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let (keys, workloads) = (Arc::clone(&keys), workloads::open(config, trust)?);
+        let directory = ldap::open(config, identities, Arc::clone(&accounts))?;
         let sign_in = SignIn {
             accounts: Arc::clone(&accounts),
             keys,
@@ -73,6 +75,7 @@ pub fn open(
             clock,
             random,
             workloads,
+            directory,
         };
         let limiter = Arc::new(MemoryLimiter::new(Arc::new(SystemClock)));
         let rules = guard_rules(config);

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, EventLog, Jobs, LastKnown, Metadata, TrustRules,
+    Accounts, AuditLog, Counts, EventLog, Identities, Jobs, LastKnown, Metadata, TrustRules,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -35,6 +35,7 @@ pub struct Stores {
     pub epochs: Arc<dyn Epochs>,
     pub accounts: Arc<dyn Accounts>,
     pub trust: Arc<dyn TrustRules>,
+    pub identities: Arc<dyn Identities>,
     pub audit: Arc<dyn AuditLog>,
     pub counts: Arc<dyn Counts>,
     /// The connections to a database server.
@@ -42,7 +43,17 @@ pub struct Stores {
 }
 
 impl Stores {
-    fn of<D: Metadata + Jobs + EventLog + Epochs + Accounts + TrustRules + AuditLog + Counts>(
+    fn of<
+        D: Metadata
+            + Jobs
+            + EventLog
+            + Epochs
+            + Accounts
+            + TrustRules
+            + Identities
+            + AuditLog
+            + Counts,
+    >(
         database: Arc<D>,
     ) -> Stores {
         Stores {
@@ -53,6 +64,7 @@ impl Stores {
             epochs: Arc::clone(&database) as _,
             accounts: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
+            identities: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
             counts: database,
             connections: None,
