@@ -64,6 +64,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0008_trust.sqlite.sql"),
         postgres: include_str!("../migrations/0008_trust.postgres.sql"),
     },
+    Migration {
+        version: 9,
+        name: "sessions",
+        sqlite: include_str!("../migrations/0009_sessions.sqlite.sql"),
+        postgres: include_str!("../migrations/0009_sessions.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

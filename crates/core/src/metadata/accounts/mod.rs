@@ -13,9 +13,10 @@ use crate::permissions::{AccountName, Principal};
 
 pub use changes::{
     AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
-    DeleteUser, Invite, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser, RemoveGrant,
-    RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository, SetPassword,
-    SetVisibility, SignUp, Subject, TokenKind, UpdateNamespace, UpdateRobot, UpdateUser,
+    DeleteUser, Invite, LinkIdentity, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
+    RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository,
+    SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind, UnlinkIdentity,
+    UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
@@ -69,6 +70,9 @@ pub enum Refusal {
     /// The robot has as many trust rules as it may have.
     #[error("the robot has 50 trust rules already")]
     TooManyRules,
+    /// More groups than may fill one team.
+    #[error("a team is filled by 100 groups at most")]
+    TooManyGroups,
     /// The same key came with another request before.
     #[error("the Idempotency-Key was used with another request before")]
     KeyReused,
@@ -120,7 +124,7 @@ pub trait Accounts: Send + Sync + 'static {
         namespace: AccountName,
     ) -> Result<Facts, StoreError>;
 
-    /// Forgets up to `limit` each of what has expired: tokens that refresh, invitations, marks of changes that were
-    /// to happen once. Returns how many; 0 when nothing is left to forget.
+    /// Forgets up to `limit` each of what has expired: tokens that refresh, sessions, device logins, invitations, marks
+    /// of changes that were to happen once. Returns how many; 0 when nothing is left to forget.
     async fn forget_expired(&self, limit: usize) -> Result<u64, StoreError>;
 }
