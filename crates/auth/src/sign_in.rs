@@ -115,7 +115,7 @@ impl TokenIssuer for SignIn {
         let wanted = scope::parse(request.scopes.iter().map(String::as_str));
         let wanted = wanted.map_err(|error| TokenRefusal::Scope(error.to_string()))?;
         let signed_in = match &request.login {
-            Some(login) => self.sign_in(login).await?,
+            Some(login) => self.sign_in(login, request.address).await?,
             None => SignedIn::fully(Principal::Anonymous),
         };
         let rights = self.granted(&signed_in, wanted).await?;
@@ -160,14 +160,22 @@ impl TokenIssuer for SignIn {
 
 #[async_trait]
 impl Authenticator for SignIn {
-    async fn authenticate(&self, login: Login, _: Option<IpAddr>) -> Result<Caller, TokenRefusal> {
-        let SignedIn { principal, most, .. } = self.sign_in(&login).await?;
+    async fn authenticate(
+        &self,
+        login: Login,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, TokenRefusal> {
+        let SignedIn { principal, most, .. } = self.sign_in(&login, address).await?;
         Ok(Caller { most: most.unwrap_or(Narrowing::WHOLE), ..Caller::new(principal) })
     }
 }
 
 impl SignIn {
-    async fn sign_in(&self, login: &Login) -> Result<SignedIn, TokenRefusal> {
+    async fn sign_in(
+        &self,
+        login: &Login,
+        address: Option<IpAddr>,
+    ) -> Result<SignedIn, TokenRefusal> {
         let (name, secret) = match login {
             Login::Name { name, secret } => (name, secret),
             Login::Workload { robot, token } => return self.workload(robot, token).await,
@@ -196,7 +204,7 @@ impl SignIn {
         if let (Some(directory), None) = (&self.directory, &stored)
             && name.parse::<RobotName>().is_err()
         {
-            let user = directory.log_in(name, secret).await?.ok_or(TokenRefusal::Login)?;
+            let user = directory.log_in(name, secret, address).await?.ok_or(TokenRefusal::Login)?;
             return Ok(SignedIn { by_directory: true, ..SignedIn::fully(Principal::User(user)) });
         }
         let same = self.passwords.verify(&Password::new(secret.expose()), stored).await;

@@ -1,5 +1,6 @@
 //! Logins by a directory: from a name and a password there to a user here.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,7 @@ impl DirectoryLogins {
         &self,
         name: &str,
         password: &Secret,
+        address: Option<IpAddr>,
     ) -> Result<Option<AccountName>, TokenRefusal> {
         if let Some(user) = self.memory.recall(name, password, Instant::now())
             && let Some(user) = self.accounts.find_user(user).await?
@@ -80,7 +82,7 @@ impl DirectoryLogins {
             );
             return Ok(None);
         }
-        let user = self.sign_in(found).await?;
+        let user = self.sign_in(found, address).await?;
         if let Some(user) = &user {
             self.memory.remember(name, password, user.clone(), Instant::now());
         }
@@ -93,11 +95,15 @@ impl DirectoryLogins {
         found.groups.iter().any(|group| group.as_str().to_lowercase() == required)
     }
 
-    async fn sign_in(&self, found: Found) -> Result<Option<AccountName>, StoreError> {
+    async fn sign_in(
+        &self,
+        found: Found,
+        address: Option<IpAddr>,
+    ) -> Result<Option<AccountName>, StoreError> {
         let Found { subject, name: preferred_name, mail: email, groups } = found;
         let (provider, shown) = (self.rules.provider.clone(), subject.clone());
         let identity = ExternalIdentity { provider, subject, preferred_name, email, groups };
-        let outcome = self.identities.sign_in(identity, self.rules.may_create).await?;
+        let outcome = self.identities.sign_in(identity, self.rules.may_create, address).await?;
         let subject = shown.as_str();
         match outcome {
             SignInOutcome::Known(user) => return Ok(Some(user)),

@@ -2,6 +2,7 @@
 //! nobody who is asking.
 
 mod audit;
+mod groups;
 mod trust;
 
 use std::io::{Read, Write, stdin, stdout};
@@ -73,6 +74,8 @@ enum AdminCommand {
         #[arg(long, conflicts_with = "add")]
         remove: Option<AccountName>,
     },
+    /// Have groups of a directory or another identity provider fill a team
+    Groups(groups::Groups),
     /// Grant a role
     Grant(Granting),
     /// Take a grant away
@@ -177,6 +180,7 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
         match &admin.command {
             AdminCommand::Trust(trust) => trust.run(&stores, &loaded.config).await,
             AdminCommand::Audit(audit) => audit.run(&stores).await,
+            AdminCommand::Groups(groups) => groups.run(&stores).await,
             command => run(&stores.accounts, command).await,
         }
     })
@@ -234,7 +238,7 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
             change(accounts, robot, &format!("robot {name}")).await?;
             print_password((!no_secret).then_some(secret.expose()))
         }
-        AdminCommand::Trust(_) | AdminCommand::Audit(_) => Ok(()),
+        AdminCommand::Trust(_) | AdminCommand::Audit(_) | AdminCommand::Groups(_) => Ok(()),
         AdminCommand::Token { user, role, on, days } => {
             let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
             let token = NewToken {
