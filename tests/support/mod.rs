@@ -17,4 +17,5 @@ pub mod proxy;
 pub mod random;
 pub mod registry;
 pub mod server;
+pub mod slapd;
 pub mod writer;
