@@ -47,7 +47,6 @@ fn a_name_is_a_value_and_never_a_part_of_the_filter() {
         r"\2a",
         "lin\0",
         "lin\n",
-        "",
         " ",
         "uid=lin,ou=people,dc=example,dc=org",
     ] {

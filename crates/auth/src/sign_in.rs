@@ -203,6 +203,7 @@ impl SignIn {
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         if let (Some(directory), None) = (&self.directory, &stored)
             && name.parse::<RobotName>().is_err()
+            && !MachineSecret::is_meant(secret.expose())
         {
             let user = directory.log_in(name, secret, address).await?.ok_or(TokenRefusal::Login)?;
             return Ok(SignedIn { by_directory: true, ..SignedIn::fully(Principal::User(user)) });

@@ -1,6 +1,7 @@
 //! Asks a directory who a name and a password are: find the one entry of that name, bind as it, read its groups.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,6 @@ use ldap3::{
 };
 use rustls::ClientConfig;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wharf_core::authority::Secret;
 use wharf_core::metadata::{ExternalName, MOST_GROUPS};
@@ -193,15 +193,27 @@ impl Asked {
         name: &str,
         password: &Secret,
     ) -> Result<Option<Found>, Fault> {
+        let mut closed = false;
         let settings = LdapConnSettings::new()
             .set_config(Arc::clone(&self.settings.tls))
             .set_starttls(self.settings.start_tls);
         let (connection, mut ldap) = LdapConnAsync::with_settings(settings, url.as_str()).await?;
-        let _driving = Driving(tokio::spawn(connection.drive()));
-        let found = self.log_in(&mut ldap, name, password).await;
-        // It is of no use to anybody else: it may be bound as who logged in.
-        let _ = ldap.unbind().await;
-        found
+        // Moved along here and not in a task, so that it is closed when a login is given up, and its place is free.
+        let mut driving = pin!(connection.drive());
+        let mut logging_in = pin!(async {
+            let found = self.log_in(&mut ldap, name, password).await;
+            // It is of no use to anybody else: it may be bound as who logged in.
+            let _ = ldap.unbind().await;
+            found
+        });
+        loop {
+            tokio::select! {
+                biased;
+                found = &mut logging_in => return found,
+                // What the server said before it closed the connection is still to be looked at.
+                _ = &mut driving, if !closed => closed = true,
+            }
+        }
     }
 
     async fn log_in(
@@ -342,14 +354,5 @@ fn is_right(bound: LdapResult) -> Result<bool, Fault> {
             Ok(false)
         }
         _ => Err(LdapError::from(bound).into()),
-    }
-}
-
-/// What moves the bytes of a connection. It ends with its use.
-struct Driving(JoinHandle<ldap3::result::Result<()>>);
-
-impl Drop for Driving {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

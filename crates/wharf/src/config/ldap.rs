@@ -88,9 +88,7 @@ pub fn broken(config: &Config) -> Option<Problem> {
     if ldap.urls.is_empty() {
         return None;
     }
-    let wrong = if !config.access.control {
-        "ldap.urls is set and access.control is not: nobody logs in"
-    } else if ldap.base.is_none() {
+    let wrong = if ldap.base.is_none() {
         "ldap.urls is set and ldap.base is not: people are searched below an entry, such as dc=example,dc=com"
     } else if !ldap.plaintext && clear(ldap) {
         "a server of ldap.urls is ldap:// and would be sent passwords that everyone on the way can read: use ldaps://, set \
