@@ -1,6 +1,6 @@
 //! A directory that is away, slow, or would send us elsewhere.
 
-use std::io::{ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -46,6 +46,43 @@ fn the_next_server_is_asked_where_one_is_away() {
     assert_eq!(stand.user("lin", PASSWORD), "user:lin");
     assert_eq!(stand.log_in("lin", "wrong").status, 401, "an answer is an answer");
     assert_eq!(stall.total(), 1);
+}
+
+/// One that answers everything with the same bytes.
+fn babbling(says: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ldap://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            let _ = connection.read(&mut [0; 4096]);
+            let _ = connection.write_all(says);
+        }
+    });
+    url
+}
+
+#[test]
+fn what_is_no_answer_is_none_and_the_next_server_is_asked() {
+    for says in [
+        &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+        // No message at all, one without a number, a bind's reply without a result, a search's in its place.
+        b"\x30\x00",
+        b"\x30\x03\x02\x01\x01",
+        b"\x30\x05\x02\x01\x01\x61\x00",
+        b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00",
+        b"",
+    ] {
+        let slapd = Slapd::start(MemberOf::Direct);
+        slapd.person("lin", PASSWORD);
+        let url = babbling(says);
+        let both = format!("{url},{}", slapd.url());
+        let changes = [("WHARF_LDAP_URLS", both.as_str()), ("WHARF_LDAP_TIMEOUT", "2s")];
+        let stand = Stand::before(slapd, &changes);
+        assert_eq!(stand.user("lin", PASSWORD), "user:lin", "{says:?}");
+        let alone = [("WHARF_LDAP_URLS", url.as_str()), ("WHARF_LDAP_TIMEOUT", "2s")];
+        let stand = house(&settings(&stand.slapd, &alone));
+        assert_eq!(stand.ask_for_token("lin", PASSWORD, SCOPE).status, 503, "{says:?}");
+    }
 }
 
 /// A server that takes connections and answers none.

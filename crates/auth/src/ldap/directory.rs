@@ -1,10 +1,12 @@
 //! Asks a directory who a name and a password are: find the one entry of that name, bind as it, read its groups.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use ldap3::adapters::EntriesOnly;
 use ldap3::{
     Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchEntry, SearchOptions,
@@ -150,14 +152,12 @@ impl Directory {
         let place = timeout(self.asked.settings.timeout, waiting).await;
         let place = place.map_err(|_| DirectoryError::Busy)?.map_err(|_| DirectoryError::Busy)?;
         let (asked, name, password) = (Arc::clone(&self.asked), name.to_owned(), password.clone());
-        // In a task of its own, which keeps its place until it has ended though its client be gone, and in which the library may
-        // panic over what a server said.
+        // In a task of its own, which goes on to its end though its client be gone: who comes back finds it remembered.
         let asking = tokio::spawn(async move {
             let _place = place;
             asked.each_in_turn(&name, &password).await
         });
-        let unreadable = |_| DirectoryError::Away("a server's answer could not be read".to_owned());
-        asking.await.map_err(unreadable)?
+        asking.await.unwrap_or_else(|error| Err(DirectoryError::Away(error.to_string())))
     }
 }
 
@@ -171,8 +171,11 @@ impl Asked {
         for index in self.servers.in_order(Instant::now()) {
             let url = self.servers.url(index);
             let limit = self.settings.timeout;
-            let answer = match timeout(limit, self.ask(url, name, password)).await {
-                Ok(answer) => answer,
+            // The library panics over answers that are none.
+            let asking = AssertUnwindSafe(self.ask(url, name, password)).catch_unwind();
+            let answer = match timeout(limit, asking).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(Fault("what it said is no LDAP".to_owned())),
                 Err(_) => Err(Fault(format!("no answer within {limit:?}"))),
             };
             self.servers.note(index, answer.is_ok(), Instant::now());
