@@ -8,6 +8,7 @@ pub mod key_store;
 pub mod keys;
 pub mod ldap;
 pub mod login_guard;
+pub mod making;
 pub mod password;
 pub mod recorded;
 pub mod scope;

@@ -6,8 +6,11 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::access::Role;
 use wharf_core::metadata::Accounts;
-use wharf_core::operation::Requirement;
-use wharf_core::permissions::{AccountName, Caller, Permissions, Principal, Sources};
+use wharf_core::operation::{Action, Requirement};
+use wharf_core::permissions::{
+    AccountName, Caller, Decided, Decisions, Permissions, Principal, Sources,
+};
+use wharf_oci::RepositoryName;
 
 use crate::decision;
 
@@ -35,6 +38,22 @@ impl AsRecorded {
         }
         let user = self.accounts.find_user(name.clone()).await?;
         Ok(user.is_some_and(|user| !user.disabled))
+    }
+}
+
+#[async_trait]
+impl Decisions for AsRecorded {
+    async fn decide(
+        &self,
+        principal: Principal,
+        repository: RepositoryName,
+    ) -> Result<Vec<Decided>, StoreError> {
+        let facts = self.accounts.access_facts(principal.clone(), repository.clone()).await?;
+        let decide = |action| {
+            let reason = decision::decide(&principal, &repository, action, &facts);
+            Decided { action, allowed: reason.allows(), reason: reason.to_string() }
+        };
+        Ok(Action::ALL.into_iter().map(decide).collect())
     }
 }
 

@@ -25,10 +25,13 @@ pub enum SecretKind {
     RobotSecret,
     /// It gets new access tokens for who logged in.
     RefreshToken,
+    /// It lets somebody sign up.
+    Invitation,
 }
 
 impl SecretKind {
-    const ALL: [Self; 3] = [Self::PersonalToken, Self::RobotSecret, Self::RefreshToken];
+    const ALL: [Self; 4] =
+        [Self::PersonalToken, Self::RobotSecret, Self::RefreshToken, Self::Invitation];
 
     /// What a secret of the kind begins with.
     #[must_use]
@@ -37,6 +40,7 @@ impl SecretKind {
             Self::PersonalToken => "wharf_pat_",
             Self::RobotSecret => "wharf_bot_",
             Self::RefreshToken => "wharf_ref_",
+            Self::Invitation => "wharf_inv_",
         }
     }
 }

@@ -180,15 +180,10 @@ impl SignIn {
             Login::Name { name, secret } => (name, secret),
             Login::Workload { robot, token } => return self.workload(robot, token).await,
             Login::RefreshToken(secret) => return self.refreshed(secret).await,
+            Login::Machine(secret) => return self.machine(secret, |_| true).await,
         };
-        if let Some((kind, secret)) = MachineSecret::recognise(secret.expose()) {
-            if kind == SecretKind::RefreshToken {
-                return Err(TokenRefusal::Login);
-            }
-            let holder = self.accounts.find_secret(secret.hash()).await?;
-            let holder = holder.filter(|it| it.kind != Some(TokenKind::Refresh));
-            let holder = holder.filter(|it| is_called(&it.principal, name));
-            return holder.map(SignedIn::from).ok_or(TokenRefusal::Login);
+        if MachineSecret::recognise(secret.expose()).is_some() {
+            return self.machine(secret, |principal| is_called(principal, name)).await;
         }
         // Robots have no passwords, so that this is a workload's token or nothing.
         if name.parse::<RobotName>().is_ok() && Workloads::recognises(secret.expose()) {
@@ -213,6 +208,22 @@ impl SignIn {
             (true, Some(user)) if !user.disabled => Ok(SignedIn::fully(Principal::User(user.name))),
             _ => Err(TokenRefusal::Login),
         }
+    }
+
+    /// By a personal token or a robot's secret, of somebody who is as `is_who` says.
+    async fn machine(
+        &self,
+        secret: &Secret,
+        is_who: impl Fn(&Principal) -> bool + Send,
+    ) -> Result<SignedIn, TokenRefusal> {
+        let secret = match MachineSecret::recognise(secret.expose()) {
+            Some((SecretKind::PersonalToken | SecretKind::RobotSecret, secret)) => secret,
+            _ => return Err(TokenRefusal::Login),
+        };
+        let holder = self.accounts.find_secret(secret.hash()).await?;
+        let holder = holder.filter(|it| it.kind != Some(TokenKind::Refresh));
+        let holder = holder.filter(|it| is_who(&it.principal));
+        holder.map(SignedIn::from).ok_or(TokenRefusal::Login)
     }
 
     async fn refreshed(&self, secret: &Secret) -> Result<SignedIn, TokenRefusal> {

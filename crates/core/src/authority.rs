@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::StoreError;
-use crate::permissions::Caller;
+use crate::permissions::{AccountName, Caller};
 
 /// A password or a token on its way. It prints nothing of itself.
 #[derive(Clone, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub enum Login {
     },
     /// By what an earlier login left.
     RefreshToken(Secret),
+    /// With a personal token or a robot's secret alone: it says whose it is.
+    Machine(Secret),
 }
 
 /// Asks for an access token.
@@ -144,4 +146,58 @@ pub trait Authenticator: Send + Sync + 'static {
         login: Login,
         address: Option<IpAddr>,
     ) -> Result<Caller, TokenRefusal>;
+}
+
+/// Why a password is not taken.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PasswordRefusal {
+    /// It is one that must not be chosen. The text says why.
+    #[error("{0}")]
+    Unfit(String),
+    /// As many as may are being hashed.
+    #[error("as many passwords are being checked as this registry takes at once")]
+    Busy,
+    /// Hashing failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A secret that was made, for the one reply that shows it, with what is kept of it.
+#[derive(Clone, Debug)]
+pub struct NewSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+/// What a made secret is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretUse {
+    /// A user's token.
+    PersonalToken,
+    /// A robot.
+    Robot,
+    /// An invitation to sign up.
+    Invitation,
+}
+
+/// Makes what accounts are given, and of what is kept a hash alone.
+#[async_trait]
+pub trait Secrets: Send + Sync + 'static {
+    /// The hash of a password that the user of that name chooses.
+    ///
+    /// # Errors
+    /// [`PasswordRefusal`].
+    async fn hash_password(
+        &self,
+        user: &AccountName,
+        password: &Secret,
+    ) -> Result<String, PasswordRefusal>;
+
+    /// A new secret.
+    fn new_secret(&self, what_for: SecretUse) -> NewSecret;
+
+    /// The hash of an invitation's secret that somebody sent; `None` where it is none by its form.
+    fn invitation_hash(&self, secret: &Secret) -> Option<[u8; 32]>;
 }

@@ -148,6 +148,28 @@ pub trait Permissions: Send + Sync + 'static {
     fn sources(&self, caller: &Caller) -> Sources;
 }
 
+/// What is decided of an action, for those who ask why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Which.
+    pub action: Action,
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// Which grant, visibility or rule says so, for people.
+    pub reason: String,
+}
+
+/// Decides of each action, by what is recorded now, and says why.
+#[async_trait]
+pub trait Decisions: Send + Sync + 'static {
+    /// What `principal` may do with a repository.
+    async fn decide(
+        &self,
+        principal: Principal,
+        repository: RepositoryName,
+    ) -> Result<Vec<Decided>, StoreError>;
+}
+
 /// Everyone may do everything: what a registry without access control is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Everyone;

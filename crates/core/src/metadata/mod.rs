@@ -21,9 +21,10 @@ pub use accounts::{
     DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, LinkIdentity,
     ManifestRecord, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
     Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
-    RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, SetPassword,
-    SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind, TokenRecord,
-    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter, Viewer,
+    RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
+    SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind,
+    TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
+    Viewer,
 };
 pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditRecord};
 pub use counts::{

@@ -289,17 +289,6 @@ pub async fn a_secret_is_found_until_it_expires(stand: &Stand) {
     assert_eq!(holder(stand, 1).await, None);
 }
 
-/// At once.
-pub async fn a_robots_new_secret_ends_the_old_one(stand: &Stand) {
-    people(stand).await;
-    assert_eq!(robot(stand, "team+ci", 1, None).await, Change::Done);
-    let holder_of = async |secret| holder(stand, secret).await.map(|it| it.principal.to_string());
-    assert_eq!(holder_of(1).await.as_deref(), Some("robot:team+ci"));
-    assert_eq!(robot(stand, "team+ci", 2, None).await, Change::Done);
-    assert_eq!(holder_of(1).await, None);
-    assert_eq!(holder_of(2).await.as_deref(), Some("robot:team+ci"));
-}
-
 /// Disabling does too; personal tokens stay.
 pub async fn another_password_ends_what_refreshes(stand: &Stand) {
     people(stand).await;

@@ -6,9 +6,10 @@ use futures_util::future::join_all;
 use wharf_core::access::{Role, Visibility};
 use wharf_core::clock::Clock;
 use wharf_core::metadata::{
-    AddMember, Change, CreateOrganization, CreateTeam, DeleteOrganization, DeleteUser, Invite,
-    NewGrant, NewRobot, NewUser, Page, Refusal, RemoveGrant, RenameRepository, RepositoryFilter,
-    SetVisibility, SignUp, Subject, UpdateNamespace, UpdateRobot, UpdateUser, Viewer,
+    AccountChange, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
+    DeleteOrganization, DeleteUser, Invite, NewGrant, NewRobot, NewUser, Page, Refusal,
+    RemoveGrant, RenameRepository, RepositoryFilter, RotateRobot, SetVisibility, SignUp, Subject,
+    UpdateNamespace, UpdateRobot, UpdateUser, Viewer,
 };
 use wharf_core::permissions::AccountName;
 
@@ -278,4 +279,91 @@ pub async fn an_invitation_lets_in_one(stand: &Stand) {
     stand.clock.advance(DAY);
     assert_eq!(sign_up("late", 4).await, refused);
     assert!(stand.accounts.forget_expired(10).await.unwrap() >= 1);
+}
+
+/// Making a robot that is there takes its secret from nobody, and only what is there is given another one.
+pub async fn a_robot_is_made_once_and_then_given_another_secret(stand: &Stand) {
+    team(stand).await;
+    let name = || "team+ci".parse().unwrap();
+    let rotate = |secret| RotateRobot { name: name(), secret_hash: [secret; 32], expires_at: None };
+    assert_eq!(stand.change(rotate(1)).await, Change::NotFound);
+    for (secret, outcome) in [(1, Change::Done), (2, Change::Taken)] {
+        let robot = NewRobot { name: name(), secret_hash: [secret; 32], expires_at: None };
+        assert_eq!(stand.change(robot).await, outcome);
+    }
+    let works = async |secret| stand.accounts.find_secret([secret; 32]).await.unwrap().is_some();
+    assert!(works(1).await && !works(2).await);
+    assert_eq!(stand.change(rotate(3)).await, Change::Done);
+    assert!(works(3).await && !works(1).await);
+}
+
+/// One by one, as they stand in the lists.
+pub async fn a_grant_a_tag_and_a_manifest_are_found_by_what_names_them(stand: &Stand) {
+    team(stand).await;
+    user(stand, "bob", false).await;
+    grant(stand, "user:bob", Role::Read, None).await;
+    grant(stand, "user:bob", Role::Write, Some("team/app-*")).await;
+    let listed = stand.directory.list_grants(account("team"), page(None, 9)).await.unwrap();
+    for record in listed.unwrap() {
+        let (subject, pattern) = (record.subject.clone(), record.gives.pattern.clone());
+        let found = stand.directory.find_grant(account("team"), subject, pattern).await.unwrap();
+        assert_eq!(found, Some(record));
+    }
+    for (namespace, subject) in
+        [("team", "user:nobody"), ("team", "robot:bob"), ("ada", "user:bob")]
+    {
+        let subject = subject.parse().unwrap();
+        let found = stand.directory.find_grant(account(namespace), subject, None).await.unwrap();
+        assert_eq!(found, None, "{namespace}");
+    }
+    let app = name("team/app");
+    stand.start("team/app").await;
+    stand.start("team/other").await;
+    let digest = stand.push("team/app", "one", &["v1"]).await;
+    let tags = stand.directory.list_tag_records(app.clone(), page(None, 9)).await.unwrap().unwrap();
+    let tag: wharf_oci::Tag = "v1".parse().unwrap();
+    let found = stand.directory.find_tag_record(app.clone(), tag.clone()).await.unwrap();
+    assert_eq!(found.as_ref(), tags.first());
+    assert_eq!(found.unwrap().digest, digest);
+    let manifests = stand.directory.list_manifest_records(app.clone(), None, 9).await.unwrap();
+    let found = stand.directory.find_manifest_record(app, digest).await.unwrap();
+    assert_eq!(found.as_ref(), manifests.unwrap().first());
+    let other = name("team/other");
+    assert_eq!(stand.directory.find_tag_record(other.clone(), tag).await.unwrap(), None);
+    assert_eq!(stand.directory.find_manifest_record(other, digest).await.unwrap(), None);
+}
+
+/// Who takes the name of repositories from before there were accounts would get those: only an administrator may.
+pub async fn what_nobody_owns_is_got_by_no_name(stand: &Stand) {
+    user(stand, "root", true).await;
+    user(stand, "bob", false).await;
+    stand.start("old/app").await;
+    let change_by = async |change: AccountChange, by: &str| {
+        let request = ChangeRequest { change, by: by.into(), once: None };
+        stand.accounts.change(request).await.unwrap()
+    };
+    let org = || CreateOrganization { name: account("old"), owner: account("bob") };
+    let sign_up = SignUp {
+        name: account("old"),
+        email: None,
+        password_hash: String::new(),
+        invitation: None,
+    };
+    assert_eq!(change_by(sign_up.into(), "anonymous").await, Change::Taken);
+    assert_eq!(change_by(org().into(), "user:bob").await, Change::Taken);
+    assert_eq!(change_by(org().into(), "user:root").await, Change::Done);
+}
+
+/// It has no administrator, and is in no list.
+pub async fn an_organization_that_was_deleted_is_not_found(stand: &Stand) {
+    team(stand).await;
+    let found = async || stand.directory.find_namespace(account("team")).await.unwrap().is_some();
+    let listed =
+        async || stand.directory.list_organizations(None, page(None, 9)).await.unwrap().len();
+    assert!(found().await && listed().await == 1);
+    let delete = DeleteOrganization { name: account("team") };
+    assert_eq!(stand.change(delete).await, Change::Done);
+    assert!(!found().await && listed().await == 0);
+    let again = CreateOrganization { name: account("team"), owner: account("ada") };
+    assert_eq!(stand.change(again).await, Change::Taken, "the name stays taken");
 }

@@ -72,12 +72,15 @@ macro_rules! metadata_contract {
             a_grant_that_is_taken_away_is_no_fact_any_more
             a_robot_has_grants_in_its_namespace_alone
             a_secret_is_found_until_it_expires
-            a_robots_new_secret_ends_the_old_one
             another_password_ends_what_refreshes
             a_new_repository_is_as_visible_as_its_namespace_says
             // The directory, and changes by those who manage.
             a_list_of_repositories_has_what_its_viewer_may_pull
             lists_go_on_behind_a_name
+            a_grant_a_tag_and_a_manifest_are_found_by_what_names_them
+            a_robot_is_made_once_and_then_given_another_secret
+            what_nobody_owns_is_got_by_no_name
+            an_organization_that_was_deleted_is_not_found
             a_change_of_an_older_version_is_stale
             somebody_is_left_who_may_do_everything
             an_organization_keeps_an_administrator

@@ -7,10 +7,10 @@ use wharf_core::access::Facts;
 use wharf_core::metadata::{
     Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditRecord, Change, ChangeRequest,
     Directory, GrantRecord, ManifestRecord, Namespace, Page, RepositoryFilter, RepositoryRecord,
-    RobotRecord, SecretHolder, TagRecord, TokenRecord, User, UserFilter, Viewer,
+    RobotRecord, SecretHolder, Subject, TagRecord, TokenRecord, User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
-use wharf_oci::{Digest, RepositoryName};
+use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
 
 use super::{Database, Result};
 use crate::engine::Engine;
@@ -99,6 +99,15 @@ impl<E: Engine> Directory for Database<E> {
         self.engine.read(namespaces::ListGrants { namespace, page }).await
     }
 
+    async fn find_grant(
+        &self,
+        namespace: AccountName,
+        subject: Subject,
+        pattern: Option<NamePattern>,
+    ) -> Result<Option<GrantRecord>> {
+        self.engine.read(namespaces::FindGrant { namespace, subject, pattern }).await
+    }
+
     async fn list_robots(
         &self,
         namespace: AccountName,
@@ -134,6 +143,22 @@ impl<E: Engine> Directory for Database<E> {
         page: Page,
     ) -> Result<Option<Vec<TagRecord>>> {
         self.engine.read(repositories::ListTags { repository, page }).await
+    }
+
+    async fn find_tag_record(
+        &self,
+        repository: RepositoryName,
+        tag: Tag,
+    ) -> Result<Option<TagRecord>> {
+        self.engine.read(repositories::FindTag { repository, tag }).await
+    }
+
+    async fn find_manifest_record(
+        &self,
+        repository: RepositoryName,
+        digest: Digest,
+    ) -> Result<Option<ManifestRecord>> {
+        self.engine.read(repositories::FindManifest { repository, digest }).await
     }
 
     async fn list_manifest_records(

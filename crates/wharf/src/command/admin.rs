@@ -20,8 +20,8 @@ use wharf_core::actor::Actor;
 use wharf_core::clock::{Clock, SystemClock, SystemRandom};
 use wharf_core::metadata::{
     AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
-    NewGrant, NewRobot, NewToken, NewUser, RemoveGrant, RemoveMember, SetPassword, SetVisibility,
-    Subject, TokenKind, UpdateUser,
+    NewGrant, NewRobot, NewToken, NewUser, RemoveGrant, RemoveMember, RotateRobot, SetPassword,
+    SetVisibility, Subject, TokenKind, UpdateUser,
 };
 use wharf_core::operation::Action;
 use wharf_core::permissions::{AccountName, Principal, RobotName};
@@ -234,8 +234,11 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
         AdminCommand::Robot { name, days, no_secret } => {
             let secret = MachineSecret::new(SecretKind::RobotSecret, &SystemRandom);
             let (secret_hash, expires_at) = (secret.hash(), days.map(expiry));
+            let (what, name) = (format!("robot {name}"), name.clone());
             let robot = NewRobot { name: name.clone(), secret_hash, expires_at };
-            change(accounts, robot, &format!("robot {name}")).await?;
+            if request(accounts, robot).await? == Change::Taken {
+                change(accounts, RotateRobot { name, secret_hash, expires_at }, &what).await?;
+            }
             print_password((!no_secret).then_some(secret.expose()))
         }
         AdminCommand::Trust(_) | AdminCommand::Audit(_) | AdminCommand::Groups(_) => Ok(()),
@@ -310,15 +313,23 @@ fn expiry(days: impl Into<u64>) -> wharf_core::clock::Timestamp {
     SystemClock.now().after(Duration::from_secs(days.into() * 24 * 3600))
 }
 
-/// Makes a change in the name of the registry itself.
+/// Asks for a change in the name of the registry itself.
+async fn request(
+    accounts: &Arc<dyn Accounts>,
+    change: impl Into<AccountChange>,
+) -> anyhow::Result<Change> {
+    let request = ChangeRequest { change: change.into(), by: Actor::system(), once: None };
+    Ok(accounts.change(request).await?)
+}
+
+/// Makes a change that is to be done.
 async fn change(
     accounts: &Arc<dyn Accounts>,
     change: impl Into<AccountChange>,
     what: &str,
 ) -> anyhow::Result<()> {
-    let request = ChangeRequest { change: change.into(), by: Actor::system(), once: None };
-    match accounts.change(request).await? {
-        Change::Done => Ok(()),
+    match request(accounts, change).await? {
+        Change::Done | Change::Again => Ok(()),
         Change::Taken => bail!("{what}: the name is taken"),
         Change::NotFound => bail!("{what}: something that it names is not there"),
         Change::Stale => bail!("{what}: it was changed meanwhile"),

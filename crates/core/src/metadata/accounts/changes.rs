@@ -312,13 +312,24 @@ changes! {
         /// On which repositories.
         pattern: Option<NamePattern>,
     }
-    /// Makes a robot. One of that name gets the new secret, and the old one works no more.
-    NewRobot, "put_robot", "robot.put", |it| format!("robot:{}", it.name), Some(it.name.namespace.to_string()),
+    /// Makes a robot.
+    NewRobot, "create_robot", "robot.create", |it| format!("robot:{}", it.name), Some(it.name.namespace.to_string()),
     words!("expires_at" = it.expires_at.map(|at| at.0)),
     requires Requirement::Namespace(&it.name.namespace, Role::Admin); {
         /// Its name.
         name: RobotName,
         /// The hash of its secret.
+        secret_hash: [u8; 32],
+        /// Until when it works; for ever where there is none.
+        expires_at: Option<Timestamp>,
+    }
+    /// Gives a robot a new secret, and the old one works no more.
+    RotateRobot, "rotate_robot", "robot.rotate", |it| format!("robot:{}", it.name),
+    Some(it.name.namespace.to_string()), words!("expires_at" = it.expires_at.map(|at| at.0)),
+    requires Requirement::Namespace(&it.name.namespace, Role::Admin); {
+        /// Which.
+        name: RobotName,
+        /// The hash of its new secret.
         secret_hash: [u8; 32],
         /// Until when it works; for ever where there is none.
         expires_at: Option<Timestamp>,

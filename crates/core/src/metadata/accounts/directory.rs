@@ -1,7 +1,7 @@
 //! The directory: who and what there is, a page at a time, for those who manage it.
 
 use async_trait::async_trait;
-use wharf_oci::{Digest, MediaType, RepositoryName, Tag};
+use wharf_oci::{Digest, MediaType, NamePattern, RepositoryName, Tag};
 
 use crate::StoreError;
 use crate::access::{Narrowing, Visibility};
@@ -194,7 +194,7 @@ pub trait Directory: Send + Sync + 'static {
     /// Users, by name.
     async fn list_users(&self, filter: UserFilter, page: Page) -> Result<Vec<User>, StoreError>;
 
-    /// Finds a namespace.
+    /// Finds a namespace; an organization that was deleted is none.
     async fn find_namespace(&self, name: AccountName) -> Result<Option<Namespace>, StoreError>;
 
     /// Organizations, by name: those in which a user has a grant or is in a team, or all.
@@ -225,6 +225,14 @@ pub trait Directory: Send + Sync + 'static {
         namespace: AccountName,
         page: Page,
     ) -> Result<Option<Vec<GrantRecord>>, StoreError>;
+
+    /// Finds the grant of a subject with a pattern, or without one.
+    async fn find_grant(
+        &self,
+        namespace: AccountName,
+        subject: Subject,
+        pattern: Option<NamePattern>,
+    ) -> Result<Option<GrantRecord>, StoreError>;
 
     /// The robots of a namespace, by name.
     async fn list_robots(
@@ -259,6 +267,20 @@ pub trait Directory: Send + Sync + 'static {
         repository: RepositoryName,
         page: Page,
     ) -> Result<Option<Vec<TagRecord>>, StoreError>;
+
+    /// Finds a tag of a repository.
+    async fn find_tag_record(
+        &self,
+        repository: RepositoryName,
+        tag: Tag,
+    ) -> Result<Option<TagRecord>, StoreError>;
+
+    /// Finds a manifest of a repository.
+    async fn find_manifest_record(
+        &self,
+        repository: RepositoryName,
+        digest: Digest,
+    ) -> Result<Option<ManifestRecord>, StoreError>;
 
     /// The manifests of a repository, by digest, behind one.
     async fn list_manifest_records(

@@ -15,8 +15,8 @@ pub use changes::{
     AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
     DeleteUser, Invite, LinkIdentity, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
     RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository,
-    SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind, UnlinkIdentity,
-    UpdateNamespace, UpdateRobot, UpdateUser,
+    RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind,
+    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
@@ -42,6 +42,9 @@ pub struct SecretHolder {
 pub enum Change {
     /// It is done, or was so already.
     Done,
+    /// The same was done before, under the same key: see [`Once`]. What this request brings, a secret above all, is
+    /// kept nowhere.
+    Again,
     /// Something that it names is not there.
     NotFound,
     /// The name is somebody's already.

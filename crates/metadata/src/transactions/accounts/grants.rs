@@ -11,7 +11,7 @@ use super::{Apply, changed, robot, team, user};
 use crate::engine::{Result, Statements, arguments};
 
 /// The kind and the row of a subject.
-async fn subject(
+pub(super) async fn subject(
     on: &mut dyn Statements,
     namespace: i64,
     subject: &Subject,

@@ -55,6 +55,7 @@ impl Apply for AccountChange {
             Self::NewGrant(change) => change.apply(on, by).await,
             Self::RemoveGrant(change) => change.apply(on, by).await,
             Self::NewRobot(change) => change.apply(on, by).await,
+            Self::RotateRobot(change) => change.apply(on, by).await,
             Self::UpdateRobot(change) => change.apply(on, by).await,
             Self::RemoveRobot(change) => change.apply(on, by).await,
             Self::NewTrustRule(change) => change.apply(on, by).await,
@@ -124,7 +125,7 @@ async fn mark(on: &mut dyn Statements, by: &Actor, once: &Once) -> Result<Option
         Some(row) => row.bytes(0)? == once.fingerprint,
         None => false,
     };
-    Ok(Some(if same { Change::Done } else { Change::Refused(Refusal::KeyReused) }))
+    Ok(Some(if same { Change::Again } else { Change::Refused(Refusal::KeyReused) }))
 }
 
 /// Whether a statement that must change a row did.
@@ -188,6 +189,15 @@ async fn one(
 ) -> Result<Option<i64>> {
     let rows = on.query(sql, arguments![name.as_str()]).await?;
     rows.first().map(|row| row.int(0)).transpose()
+}
+
+/// Whether there are repositories of a name's namespace, empty ones too, as there are from before access control was
+/// turned on. Whoever gets the name owns them.
+async fn names_repositories(on: &mut dyn Statements, name: &AccountName) -> Result<bool> {
+    let sql = "SELECT id FROM repositories WHERE name = $1 OR (name > $2 AND name < $3) LIMIT 1";
+    let (from, to) = below(name);
+    let rows = on.query(sql, arguments![name.as_str(), from, to]).await?;
+    Ok(!rows.is_empty())
 }
 
 /// Whether a namespace has a repository that holds anything.

@@ -6,9 +6,10 @@ use wharf_core::actor::Actor;
 use wharf_core::metadata::{
     Change, CreateOrganization, DeleteOrganization, NewGrant, Refusal, Subject, UpdateNamespace,
 };
+use wharf_core::permissions::Principal;
 
 use super::users::new_namespace;
-use super::{Apply, fresh, has_repositories, user};
+use super::{Apply, fresh, has_repositories, names_repositories, user};
 use crate::engine::{Result, Statements, arguments};
 
 #[async_trait]
@@ -16,6 +17,9 @@ impl Apply for CreateOrganization {
     async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
         if user(on, &self.owner).await?.is_none() {
             return Ok(Change::NotFound);
+        }
+        if names_repositories(on, &self.name).await? && !may_adopt(on, by).await? {
+            return Ok(Change::Taken);
         }
         let now = on.now().await?;
         if new_namespace(on, &self.name, "organization", now).await?.is_none() {
@@ -28,6 +32,19 @@ impl Apply for CreateOrganization {
             pattern: None,
         };
         grant.apply(on, by).await
+    }
+}
+
+/// Whether somebody may get what nobody owns: who may do everything, or the registry itself.
+async fn may_adopt(on: &mut dyn Statements, by: &Actor) -> Result<bool> {
+    match by.by.parse() {
+        Ok(Principal::System) => Ok(true),
+        Ok(Principal::User(name)) => {
+            let sql =
+                "SELECT 1 FROM users WHERE name = $1 AND site_admin = 1 AND disabled_at IS NULL";
+            Ok(!on.query(sql, arguments![name.as_str()]).await?.is_empty())
+        }
+        _ => Ok(false),
     }
 }
 

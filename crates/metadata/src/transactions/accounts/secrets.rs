@@ -7,7 +7,8 @@ use wharf_core::StoreError;
 use wharf_core::access::{Narrowing, Role};
 use wharf_core::actor::Actor;
 use wharf_core::metadata::{
-    Change, NewRobot, NewToken, RemoveRobot, RemoveToken, SecretHolder, TokenKind, UpdateRobot,
+    Change, NewRobot, NewToken, RemoveRobot, RemoveToken, RotateRobot, SecretHolder, TokenKind,
+    UpdateRobot,
 };
 use wharf_core::permissions::{Principal, RobotName};
 use wharf_oci::NamePattern;
@@ -32,12 +33,9 @@ impl Apply for NewRobot {
             return Ok(Change::NotFound);
         };
         let now = on.now().await?;
-        on.execute(
+        let made = on.execute(
             "INSERT INTO robots (namespace_id, name, secret_hash, expires_at, created_by, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (namespace_id, name) DO UPDATE SET secret_hash = excluded.secret_hash,
-                 expires_at = excluded.expires_at, created_by = excluded.created_by,
-                 created_at = excluded.created_at, disabled_at = NULL, version = robots.version + 1",
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (namespace_id, name) DO NOTHING",
             arguments![
                 namespace,
                 self.name.name.as_str(),
@@ -48,7 +46,29 @@ impl Apply for NewRobot {
             ],
         )
         .await?;
-        Ok(Change::Done)
+        Ok(if made > 0 { Change::Done } else { Change::Taken })
+    }
+}
+
+#[async_trait]
+impl Apply for RotateRobot {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
+        let Some(id) = robot_named(on, &self.name).await? else { return Ok(Change::NotFound) };
+        let now = on.now().await?;
+        let rotated = on
+            .execute(
+                "UPDATE robots SET secret_hash = $1, expires_at = $2, created_by = $3, created_at = $4,
+                     disabled_at = NULL, version = version + 1 WHERE id = $5",
+                arguments![
+                    self.secret_hash.as_slice(),
+                    self.expires_at,
+                    by.by.as_str(),
+                    now,
+                    id,
+                ],
+            )
+            .await?;
+        Ok(changed(rotated))
     }
 }
 

@@ -13,10 +13,10 @@ use wharf_core::metadata::{
 };
 use wharf_core::permissions::{AccountName, Principal};
 
+use super::names_repositories;
 use super::users::new_namespace;
 use crate::engine::{Result, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
-use crate::transactions::repositories::below;
 
 /// How old the time of a last sign-in must be to be written again.
 const SIGN_IN_STEP: Duration = Duration::from_secs(3600);
@@ -80,7 +80,7 @@ impl SignIn {
     async fn create(&self, on: &mut dyn Statements, now: Timestamp) -> Result<SignInOutcome> {
         for name in self.identity.names() {
             // Whoever is called like repositories that nobody owns would own them.
-            if has_repositories(on, &name).await? {
+            if names_repositories(on, &name).await? {
                 continue;
             }
             let Some(namespace) = new_namespace(on, &name, "user", now).await? else { continue };
@@ -182,12 +182,4 @@ async fn replace_groups(
                ON CONFLICT (user_id, provider, group_name) DO NOTHING";
     on.execute_each(sql, &new).await?;
     Ok(!gone.is_empty() || !new.is_empty())
-}
-
-/// Whether there are repositories of a namespace, as there are from before access control was turned on.
-async fn has_repositories(on: &mut dyn Statements, name: &AccountName) -> Result<bool> {
-    let sql = "SELECT id FROM repositories WHERE name = $1 OR (name > $2 AND name < $3) LIMIT 1";
-    let (from, to) = below(name);
-    let rows = on.query(sql, arguments![name.as_str(), from, to]).await?;
-    Ok(!rows.is_empty())
 }

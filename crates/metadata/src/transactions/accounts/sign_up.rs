@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::metadata::{Change, Invite, NewUser, Refusal, SignUp};
 
-use super::Apply;
+use super::{Apply, names_repositories};
 use crate::engine::{Result, Statements, arguments};
 
 #[async_trait]
@@ -30,6 +30,9 @@ impl Apply for Invite {
 #[async_trait]
 impl Apply for SignUp {
     async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
+        if names_repositories(on, &self.name).await? {
+            return Ok(Change::Taken);
+        }
         let mut site_admin = false;
         if let Some(hash) = &self.invitation {
             match invited(on, hash).await? {

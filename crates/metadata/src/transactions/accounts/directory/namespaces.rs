@@ -6,12 +6,15 @@ use wharf_core::access::Visibility;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{GrantRecord, Namespace, NamespaceKind, Page, Subject};
 use wharf_core::permissions::AccountName;
+use wharf_oci::NamePattern;
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::transactions::accounts::grants::{stored, subject};
 use crate::transactions::accounts::secrets::narrowing;
 use crate::transactions::accounts::{namespace, team};
 
-/// `Directory::find_namespace`
+/// `Directory::find_namespace`. An organization without any grant was deleted: of each that is there somebody is an
+/// administrator.
 pub(crate) struct Find(pub(crate) AccountName);
 
 #[async_trait]
@@ -20,7 +23,8 @@ impl Transaction for Find {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let sql = "SELECT name, kind, default_visibility, create_on_push, version, created_at
-                   FROM namespaces WHERE name = $1";
+                   FROM namespaces n WHERE name = $1 AND (kind = 'user' OR EXISTS (
+                       SELECT 1 FROM grants WHERE namespace_id = n.id))";
         let rows = on.query(sql, arguments![self.0.as_str()]).await?;
         rows.first().map(found).transpose()
     }
@@ -62,7 +66,8 @@ impl Transaction for ListOrganizations {
             None => {
                 let sql =
                     "SELECT name, kind, default_visibility, create_on_push, version, created_at
-                           FROM namespaces WHERE kind = 'organization' AND name > $1
+                           FROM namespaces n WHERE kind = 'organization' AND name > $1
+                               AND EXISTS (SELECT 1 FROM grants WHERE namespace_id = n.id)
                            ORDER BY name LIMIT $2";
                 on.query(sql, arguments![after, self.page.limit]).await?
             }
@@ -151,6 +156,30 @@ impl Transaction for ListGrants {
     }
 }
 
+/// `Directory::find_grant`
+pub(crate) struct FindGrant {
+    pub(crate) namespace: AccountName,
+    pub(crate) subject: Subject,
+    pub(crate) pattern: Option<NamePattern>,
+}
+
+#[async_trait]
+impl Transaction for FindGrant {
+    type Output = Option<GrantRecord>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let Some(namespace) = namespace(on, &self.namespace).await? else { return Ok(None) };
+        let Some((kind, id)) = subject(on, namespace, &self.subject).await? else {
+            return Ok(None);
+        };
+        let sql = "SELECT id, role, pattern, created_by, created_at FROM grants
+                   WHERE namespace_id = $1 AND subject_kind = $2 AND subject_id = $3 AND pattern = $4";
+        let pattern = stored(self.pattern.as_ref());
+        let rows = on.query(sql, arguments![namespace, kind, id, pattern]).await?;
+        rows.first().map(|row| granted(row, self.subject.clone(), [0, 1, 2, 3, 4])).transpose()
+    }
+}
+
 fn grant(row: &Row) -> Result<GrantRecord> {
     let name = row.parsed(2)?;
     let subject = match row.text(1)? {
@@ -158,11 +187,17 @@ fn grant(row: &Row) -> Result<GrantRecord> {
         "team" => Subject::Team(name),
         _ => Subject::Robot(name),
     };
+    granted(row, subject, [0, 3, 4, 5, 6])
+}
+
+/// The grant of a subject, by the columns of its number, role, pattern, maker and time.
+fn granted(row: &Row, subject: Subject, columns: [usize; 5]) -> Result<GrantRecord> {
+    let [id, role, pattern, created_by, created_at] = columns;
     Ok(GrantRecord {
-        id: row.int(0)?,
+        id: row.int(id)?,
         subject,
-        gives: narrowing(row, 3, 4)?,
-        created_by: row.text(5)?.to_owned(),
-        created_at: Timestamp(row.int(6)?),
+        gives: narrowing(row, role, pattern)?,
+        created_by: row.text(created_by)?.to_owned(),
+        created_at: Timestamp(row.int(created_at)?),
     })
 }

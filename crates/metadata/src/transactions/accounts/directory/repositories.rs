@@ -7,7 +7,7 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
     ManifestRecord, Page, RepositoryFilter, RepositoryRecord, TagRecord, Viewer,
 };
-use wharf_oci::{Digest, MediaType, RepositoryName};
+use wharf_oci::{Digest, MediaType, RepositoryName, Tag};
 
 use super::namespaces::visibility;
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
@@ -156,16 +156,55 @@ impl Transaction for ListTags {
                    WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3";
         let after = self.page.after.as_deref().unwrap_or_default();
         let rows = on.query(sql, arguments![repository, after, self.page.limit]).await?;
-        let tag = |row: &Row| {
-            Ok(TagRecord {
-                name: row.parsed(0)?,
-                digest: row.digest(1)?,
-                version: row.int(2)?,
-                updated_by: row.text(3)?.to_owned(),
-                updated_at: Timestamp(row.int(4)?),
-            })
-        };
         rows.iter().map(tag).collect::<Result<_>>().map(Some)
+    }
+}
+
+/// `Directory::find_tag_record`
+pub(crate) struct FindTag {
+    pub(crate) repository: RepositoryName,
+    pub(crate) tag: Tag,
+}
+
+#[async_trait]
+impl Transaction for FindTag {
+    type Output = Option<TagRecord>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let sql = "SELECT t.name, t.manifest_digest, t.version, t.updated_by, t.updated_at
+                   FROM repositories r JOIN tags t ON t.repository_id = r.id
+                   WHERE r.name = $1 AND t.name = $2";
+        let rows = on.query(sql, arguments![self.repository.as_str(), self.tag.as_str()]).await?;
+        rows.first().map(tag).transpose()
+    }
+}
+
+fn tag(row: &Row) -> Result<TagRecord> {
+    Ok(TagRecord {
+        name: row.parsed(0)?,
+        digest: row.digest(1)?,
+        version: row.int(2)?,
+        updated_by: row.text(3)?.to_owned(),
+        updated_at: Timestamp(row.int(4)?),
+    })
+}
+
+/// `Directory::find_manifest_record`
+pub(crate) struct FindManifest {
+    pub(crate) repository: RepositoryName,
+    pub(crate) digest: Digest,
+}
+
+#[async_trait]
+impl Transaction for FindManifest {
+    type Output = Option<ManifestRecord>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let sql = "SELECT h.digest, m.media_type, m.artifact_type, m.size, h.pushed_by, h.pushed_at
+                   FROM repositories r JOIN repository_manifests h ON h.repository_id = r.id
+                   JOIN manifests m ON m.digest = h.digest WHERE r.name = $1 AND h.digest = $2";
+        let rows = on.query(sql, arguments![self.repository.as_str(), self.digest]).await?;
+        rows.first().map(manifest).transpose()
     }
 }
 
