@@ -4,6 +4,7 @@
 //! traits of [`wharf_core::metadata`].
 
 pub mod decision;
+pub mod fact_cache;
 pub mod key_store;
 pub mod keys;
 pub mod ldap;

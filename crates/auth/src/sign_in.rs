@@ -18,6 +18,7 @@ use wharf_core::permissions::{AccountName, Actions, Caller, Principal, Rights, R
 use wharf_oci::RepositoryName;
 
 use crate::decision;
+use crate::fact_cache::FactCache;
 use crate::key_store::KeyStore;
 use crate::ldap::login::DirectoryLogins;
 use crate::password::{HashError, Password, Passwords};
@@ -57,8 +58,10 @@ impl TokenVerifier for Tokens {
 
 /// Issues tokens.
 pub struct SignIn {
-    /// Who there is, and what they may do.
+    /// Who there is.
     pub accounts: Arc<dyn Accounts>,
+    /// What they may do, by facts that may be a little old where that is wanted.
+    pub facts: FactCache,
     /// What signs.
     pub keys: Arc<KeyStore>,
     /// Whose tokens they are.
@@ -118,11 +121,11 @@ impl TokenIssuer for SignIn {
             Some(login) => self.sign_in(login, request.address).await?,
             None => SignedIn::fully(Principal::Anonymous),
         };
-        let rights = self.granted(&signed_in, wanted).await?;
+        let (rights, age) = self.granted(&signed_in, wanted).await?;
         let keys = self.keys.current();
         let issued = token::issue(
             &keys,
-            &self.authority_for(&signed_in)?,
+            &self.authority_for(&signed_in, age)?,
             &signed_in.principal,
             &rights,
             &*self.clock,
@@ -259,9 +262,16 @@ impl SignIn {
         Ok(workloads.refresh_token(trusted, &*self.random).await?)
     }
 
-    /// What is signed for somebody lives no longer than what they logged in by.
-    fn authority_for(&self, signed_in: &SignedIn) -> Result<Authority, TokenRefusal> {
+    /// What is signed for somebody lives no longer than what they logged in by, and as much shorter as what is known of their
+    /// rights is old: one that was taken away ends within one life of a token.
+    fn authority_for(
+        &self,
+        signed_in: &SignedIn,
+        age: Duration,
+    ) -> Result<Authority, TokenRefusal> {
         let mut authority = self.authority.clone();
+        let whole = Duration::from_secs(age.as_secs() + u64::from(age.subsec_nanos() > 0));
+        authority.life = authority.life.saturating_sub(whole);
         if let Some(workload) = &signed_in.workload {
             let now = u64::try_from(self.clock.now().0 / 1_000_000).unwrap_or_default();
             let left = Duration::from_secs(workload.expires_at.saturating_sub(now));
@@ -273,12 +283,16 @@ impl SignIn {
         Ok(authority)
     }
 
-    /// Of what is wanted, what may be had. What is left out looks like what is not there.
-    async fn granted(&self, signed_in: &SignedIn, wanted: Rights) -> Result<Rights, TokenRefusal> {
-        let mut rights = Rights::default();
+    /// Of what is wanted, what may be had, and how old the oldest of the facts may be. What is left out looks like what is not there.
+    async fn granted(
+        &self,
+        signed_in: &SignedIn,
+        wanted: Rights,
+    ) -> Result<(Rights, Duration), TokenRefusal> {
+        let (mut rights, mut oldest) = (Rights::default(), Duration::ZERO);
         for (repository, actions) in wanted.repositories {
-            let principal = signed_in.principal.clone();
-            let facts = self.accounts.access_facts(principal, repository.clone()).await?;
+            let (facts, age) = self.facts.facts(&signed_in.principal, &repository).await?;
+            oldest = oldest.max(age);
             let allowed = decision::allowed(&signed_in.principal, &repository, actions, &facts);
             let allowed = signed_in.narrowed(&repository, allowed);
             if !allowed.is_empty() {
@@ -291,7 +305,7 @@ impl SignIn {
             let user = self.accounts.find_user(name.clone()).await?;
             rights.catalog = user.is_some_and(|user| user.site_admin && !user.disabled);
         }
-        Ok(rights)
+        Ok((rights, oldest))
     }
 
     async fn refresh_token(

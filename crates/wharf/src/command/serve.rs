@@ -103,6 +103,10 @@ async fn run(
     reload_on_hangup(server.certificate()).context("signals cannot be watched")?;
     announce(config, server.local_addr().unwrap_or(address), data_folder)?;
 
+    let asked = shutdown.clone();
+    let stopped = async move { asked.requested().await };
+    wiring::decision::begin(config, Arc::clone(&node.accounts), stopped).await?;
+
     let tallying = Tallying::begin(&node);
     let counting = wiring::metrics::count(Arc::clone(&node.jobs), Arc::clone(&node.watched.queue));
     let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, counting, shutdown.clone()));

@@ -3,6 +3,7 @@
 pub mod access;
 mod blobs;
 mod cache;
+pub mod decision;
 mod delivery;
 mod ldap;
 pub mod metadata;

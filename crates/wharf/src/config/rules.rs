@@ -47,6 +47,12 @@ pub fn broken(config: &Config) -> Vec<Problem> {
         ));
     }
     problems.extend(ldap::broken(config));
+    if config.access.decision_listen.is_some() && config.access.decision_secret_file.is_none() {
+        problems.push(Problem::new(
+            "access.decision_listen is set and access.decision_secret_file is not: whoever can connect could ask who may do what; \
+             make a secret by `openssl rand -hex 32`",
+        ));
+    }
     if config.node.roles.is_empty() {
         problems.push(Problem::new("node.roles is empty: this process would do nothing"));
     }

@@ -148,6 +148,15 @@ settings! {
         service: ServiceName = "wharf" => "letters, digits, - . _ : and /, such as registry.example.com";
         /// How long an access token is good for: a right that was taken away ends no later.
         token_life: Period<30_000, HOUR> = "5m" => "a time from 30s to 1h, such as 5m";
+        /// How old what is known of somebody's rights may be when a token is issued; the token lives so much shorter. `0s` asks the
+        /// database for each.
+        token_cache: Period<0, 10_000> = "0s" => "a time from 0s to 10s, such as 5s";
+        /// The address and port, in a private network, that tell other services who may do what; empty tells nobody.
+        decision_listen: Optional<SocketAddr> = "" => "empty, or an address and port, such as 10.0.0.5:5100";
+        /// The file of the secret that those services show.
+        decision_secret_file: Optional<FilePath> = "" => "empty, or the path of a file";
+        /// How old what they are told may be.
+        decision_cache: Period<0, MINUTE> = "5s" => "a time from 0s to 1m, such as 5s";
         /// Where other nodes issue tokens, if this one does not: what stands before `/token`.
         token_url: Optional<ExternalUrl> = ""
             => "empty, or a URL without a path, such as https://auth.example.com";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use wharf_auth::fact_cache::FactCache;
 use wharf_auth::key_store::KeyStore;
 use wharf_auth::keys::make_first;
 use wharf_auth::login_guard::{GuardRules, LoginGuard};
@@ -68,6 +69,7 @@ pub fn open(
         let (keys, workloads) = (Arc::clone(&keys), workloads::open(config, trust)?);
         let directory = ldap::open(config, identities, Arc::clone(&accounts))?;
         let sign_in = SignIn {
+            facts: FactCache::new(Arc::clone(&accounts), config.access.token_cache.get()),
             accounts: Arc::clone(&accounts),
             keys,
             authority,
