@@ -44,6 +44,10 @@ impl Secrets for SecretMaker {
         NewSecret { secret: Secret::new(secret.expose().to_owned()), hash: secret.hash() }
     }
 
+    fn is_made(&self, secret: &Secret) -> bool {
+        MachineSecret::recognise(secret.expose()).is_some()
+    }
+
     fn invitation_hash(&self, secret: &Secret) -> Option<[u8; 32]> {
         match MachineSecret::recognise(secret.expose())? {
             (SecretKind::Invitation, secret) => Some(secret.hash()),

@@ -198,6 +198,9 @@ pub trait Secrets: Send + Sync + 'static {
     /// A new secret.
     fn new_secret(&self, what_for: SecretUse) -> NewSecret;
 
+    /// Whether a secret is of the form of one that is made here, and so no password.
+    fn is_made(&self, secret: &Secret) -> bool;
+
     /// The hash of an invitation's secret that somebody sent; `None` where it is none by its form.
     fn invitation_hash(&self, secret: &Secret) -> Option<[u8; 32]>;
 }

@@ -12,6 +12,7 @@ use wharf_oci::ErrorCode;
 
 use crate::api::call::Call;
 use crate::api::failure::Failure;
+use crate::api::management::Management;
 
 /// Whose tokens are taken, and who issues them.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct Access {
     pub verifier: Arc<dyn TokenVerifier>,
     /// Issues them, where this node does.
     pub issuer: Option<Arc<dyn TokenIssuer>>,
+    /// The management API, where this node issues tokens.
+    pub management: Option<Management>,
     /// What the registry calls itself in challenges and tokens.
     pub service: String,
     /// Where tokens are issued; on this node where nothing is said.

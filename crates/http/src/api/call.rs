@@ -108,6 +108,16 @@ impl Call {
         is_head(&self.head.method)
     }
 
+    /// What its reply and the logs call it.
+    pub(super) const fn request_id(&self) -> RequestId {
+        self.id
+    }
+
+    /// Tells the access log who asks.
+    pub(super) fn tell_asker(&self, principal: &Principal) {
+        let _ = self.asker.set(principal.to_string().into());
+    }
+
     /// Takes an operation past the authorization point.
     pub(super) async fn permit<O: Operation>(&self, operation: O) -> Result<Permitted<O>, Failure> {
         let Some(access) = &self.settings().access else {
@@ -120,7 +130,7 @@ impl Call {
             Err(BadToken) => return Err(access.challenge(self, needed, Some("invalid_token"))),
         };
         // A call that asks twice is of the same caller.
-        let _ = self.asker.set(caller.principal.to_string().into());
+        self.tell_asker(&caller.principal);
         let insufficient = caller.rights.as_ref().map(|_| "insufficient_scope");
         match self.registry().permit(caller, operation).await {
             // The same for what is not theirs to see and for what is not there: neither was looked for.

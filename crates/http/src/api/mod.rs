@@ -11,6 +11,7 @@ mod delivery;
 mod direct_uploads;
 mod failure;
 mod health;
+pub mod management;
 mod manifests;
 pub mod query;
 mod referrers;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::{EXPECT, HOST};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST};
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version, request::Parts};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
@@ -38,7 +39,7 @@ pub use access::Access;
 pub use delivery::{Carrier, Delivery};
 pub use routes::{Endpoint, ROUTES, Resource, Route};
 
-use crate::access_log::{AccessLog, RequestIds};
+use crate::access_log::{self, AccessLog, RequestId, RequestIds};
 use crate::body::Body;
 use crate::metrics::Metrics;
 use crate::origin::Origin;
@@ -46,7 +47,8 @@ use crate::serve::{Connection, Handler, Watch};
 use call::{Asker, Call};
 use failure::Failure;
 use health::Readiness;
-use routes::Found;
+use management::problem::Problem;
+use routes::{Found, Place};
 use shares::Shares;
 use unread::Unread;
 
@@ -176,6 +178,9 @@ impl Handler for Api {
         let client = inner.settings.origin.client_address(request.headers(), connection.peer.ip());
         let mut entry = inner.log.begin(&request, id, client);
         let (head, body) = request.into_parts();
+        if management::is_of(head.uri.path()) {
+            return self.manage(head, body, connection, id, entry).await;
+        }
         let is_api = head.uri.path().starts_with("/v2");
         let found = match routes::find(&head.method, head.uri.path()) {
             Found::Route(..) | Found::OtherMethods(_) if is_api && !inner.settings.registry => {
@@ -227,25 +232,108 @@ impl Api {
     async fn answer(&self, route: &'static Route, call: Call) -> Result<Response<Body>, Failure> {
         let span = self.0.settings.make_span.as_ref().map(|make| make(&call.head, route.operation));
         let work = dispatch(route.endpoint, call);
-        if !route.mutates {
-            return match span {
-                Some(span) => work.instrument(span).await,
-                None => work.await,
-            };
+        if route.mutates { self.to_the_end(span, work).await? } else { within(span, work).await }
+    }
+
+    /// Answers a request of the management API.
+    async fn manage(
+        &self,
+        head: Parts,
+        body: Incoming,
+        connection: &Connection,
+        id: RequestId,
+        mut entry: access_log::Entry,
+    ) -> Response<Body> {
+        let inner = &self.0;
+        let found = management::find(&head.method, head.uri.path());
+        let operation = match &found {
+            management::Found::Endpoint(endpoint, _) => endpoint.operation,
+            _ => "none",
+        };
+        entry.set_operation(operation);
+        let mut measurement = inner.metrics.begin(operation);
+        let (is_head, asker) = (is_head(&head.method), Asker::default());
+        let answered = self.managed(found, head, body, connection, id, Arc::clone(&asker)).await;
+        if let Some(principal) = asker.get() {
+            entry.set_principal(Arc::clone(principal));
         }
-        // A client that goes away makes the server drop its request. What changes something is not
-        // dropped half-way: it goes on, on its own, to a state that is whole.
+        let mut response = answered.unwrap_or_else(|problem| problem.into_response(id, operation));
+        if is_head {
+            let length = HeaderValue::from(http_body::Body::size_hint(response.body()).lower());
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+            *response.body_mut() = Body::empty();
+        }
+        response.headers_mut().insert(REQUEST_ID, id.header_value());
+        response.headers_mut().insert(NO_SNIFF, HeaderValue::from_static("nosniff"));
+        entry.set_status(response.status());
+        measurement.set_status(response.status());
+        response.extensions_mut().insert(Watch::new((entry, measurement)));
+        response
+    }
+
+    async fn managed(
+        &self,
+        found: management::Found,
+        head: Parts,
+        body: Incoming,
+        connection: &Connection,
+        id: RequestId,
+        asker: Asker,
+    ) -> Result<Response<Body>, Problem> {
+        let inner = &self.0;
+        if !names_one_host(&head) {
+            return Err(Problem::invalid(
+                "Host",
+                "an HTTP/1.1 request has exactly one Host header",
+            ));
+        }
+        let management =
+            inner.settings.access.as_ref().and_then(|access| access.management.clone());
+        let (endpoint, params, management) = match (found, management) {
+            (management::Found::Endpoint(endpoint, params), Some(management)) => {
+                (endpoint, params, management)
+            }
+            (management::Found::OtherMethods(allowed), Some(_)) => {
+                return Err(Problem::other_methods(&head.method, &allowed));
+            }
+            _ => return Err(Problem::no_such_path(head.uri.path())),
+        };
+        let lingers = head.version < Version::HTTP_2 && !head.headers.contains_key(EXPECT);
+        let body = Unread::new(body, lingers.then(|| Arc::clone(&inner.unread)));
+        let span = inner.settings.make_span.as_ref().map(|make| make(&head, endpoint.operation));
+        let call = Call::new(self.clone(), head, body, *connection, Place::default(), id, asker);
+        let work = endpoint.answer(call, params, management);
+        if !endpoint.mutates() {
+            return within(span, work).await;
+        }
+        let ended = self.to_the_end(span, work).await;
+        ended.unwrap_or_else(|_| {
+            Err(Problem::internal("a request's task died, or too many changes run"))
+        })
+    }
+
+    /// Does work that changes something. A client that goes away makes the server drop its request; this is not dropped
+    /// half-way: it goes on, on its own, to a state that is whole.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        span: Option<tracing::Span>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Failure> {
         let place = Arc::clone(&self.0.changes).try_acquire_owned();
         let place = place.map_err(|_| Error::Busy("too many changes are under way"))?;
         let work = async move {
             let _place = place;
             work.await
         };
-        let task = match span {
-            Some(span) => tokio::spawn(work.instrument(span)),
-            None => tokio::spawn(work),
-        };
-        task.await.unwrap_or_else(|_| Err(Failure::internal("a request's task died")))
+        let task = tokio::spawn(within(span, work));
+        task.await.map_err(|_| Failure::internal("a request's task died"))
+    }
+}
+
+async fn within<T>(span: Option<tracing::Span>, work: impl Future<Output = T>) -> T {
+    match span {
+        Some(span) => work.instrument(span).await,
+        None => work.await,
     }
 }
 

@@ -67,7 +67,7 @@ fn of_query(call: &Call) -> Result<TokenRequest, Failure> {
 }
 
 /// A name and a secret (RFC 7617).
-fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Failure> {
+pub(super) fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Failure> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let wrong = || malformed("the Authorization header must be Basic, with a name and a password");
     let (scheme, encoded) =

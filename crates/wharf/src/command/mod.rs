@@ -14,6 +14,7 @@ mod progress;
 mod pull;
 mod push;
 mod serve;
+mod set_up_code;
 mod settings;
 mod signals;
 mod version;

@@ -11,12 +11,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use wharf_core::tally::Tally;
 use wharf_http::access_log::{AccessLog, Format, LogThread};
-use wharf_http::api::{Api, ROUTES};
+use wharf_http::api::{Api, ROUTES, management};
 use wharf_http::metrics::Metrics;
 use wharf_http::serve::{self, Server};
 
 use super::announce::announce;
 use super::open_files;
+use super::set_up_code;
 use super::settings::{SettingFlags, warn};
 use super::signals::{Shutdown, reload_on_hangup};
 use super::wiring;
@@ -85,13 +86,7 @@ async fn run(
     metrics.registry().register_collector(Box::new(node.watched.clone()));
     let metrics = Arc::new(metrics);
     let (log, log_thread) = access_log(config, &metrics)?;
-    let access = wiring::access::open(
-        config,
-        Arc::clone(&node.accounts),
-        Arc::clone(&node.trust),
-        Arc::clone(&node.identities),
-        Arc::clone(&node.audit),
-    )?;
+    let access = wiring::access::open(config, &node)?;
     let settings = wiring::api(config, access)?;
     let api = Api::new(Arc::clone(&node.registry), settings, Arc::clone(&metrics), log);
     let address = config.http.listen;
@@ -102,6 +97,7 @@ async fn run(
         .with_counters(metrics.connections());
     reload_on_hangup(server.certificate()).context("signals cannot be watched")?;
     announce(config, server.local_addr().unwrap_or(address), data_folder)?;
+    set_up_code::offer(config, &node).await?;
 
     let asked = shutdown.clone();
     let stopped = async move { asked.requested().await };
@@ -210,6 +206,7 @@ async fn serve_metrics(
 /// The names of all operations, each once.
 fn operations() -> Vec<&'static str> {
     let mut names: Vec<_> = ROUTES.iter().map(|route| route.operation).collect();
+    names.extend(management::listed().iter().map(|endpoint| endpoint.operation));
     names.sort_unstable();
     names.dedup();
     names

@@ -6,6 +6,7 @@ mod cache;
 pub mod decision;
 mod delivery;
 mod ldap;
+mod management;
 pub mod metadata;
 pub mod metrics;
 pub mod workloads;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, EventLog, Identities, Jobs, KeepEvents, TrustRules,
+    Accounts, AuditLog, Counts, Directory, EventLog, Identities, Jobs, KeepEvents, TrustRules,
 };
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
@@ -32,6 +33,7 @@ pub struct Node {
     pub jobs: Arc<dyn Jobs>,
     pub events: Arc<dyn EventLog>,
     pub accounts: Arc<dyn Accounts>,
+    pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
     pub identities: Arc<dyn Identities>,
     pub audit: Arc<dyn AuditLog>,
@@ -75,10 +77,23 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         runs: Arc::default(),
         queue: Arc::default(),
     };
-    let (jobs, events, accounts) = (stores.jobs, stores.events, stores.accounts);
+    let (jobs, events) = (stores.jobs, stores.events);
+    let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts) = (stores.trust, stores.audit, stores.counts);
     let identities = stores.identities;
-    Ok(Node { registry, jobs, events, accounts, trust, identities, audit, counts, tally, watched })
+    Ok(Node {
+        registry,
+        jobs,
+        events,
+        accounts,
+        directory,
+        trust,
+        identities,
+        audit,
+        counts,
+        tally,
+        watched,
+    })
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.

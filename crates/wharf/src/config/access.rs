@@ -1,4 +1,4 @@
-//! What a registry with access control calls itself.
+//! Settings of access control: what the registry calls itself, and who may sign up.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,5 +34,39 @@ impl FromStr for ServiceName {
 impl fmt::Display for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Who may make an account for themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignUp {
+    /// Everyone.
+    Open,
+    /// Who has an invitation.
+    Invited,
+    /// Nobody, but for the first administrator.
+    Closed,
+}
+
+impl FromStr for SignUp {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<SignUp, Refusal> {
+        match text {
+            "open" => Ok(SignUp::Open),
+            "invited" => Ok(SignUp::Invited),
+            "closed" => Ok(SignUp::Closed),
+            _ => Err(Refusal::Malformed),
+        }
+    }
+}
+
+impl fmt::Display for SignUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SignUp::Open => "open",
+            SignUp::Invited => "invited",
+            SignUp::Closed => "closed",
+        })
     }
 }

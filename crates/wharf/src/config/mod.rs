@@ -24,6 +24,7 @@ mod workloads;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use access::SignUp;
 pub use declare::Setting;
 pub use delivery::{CdnSignature, DeliveryMode};
 pub use document::document;

@@ -10,7 +10,7 @@ use wharf_http::origin::ExternalUrl;
 use wharf_metadata::PostgresUrl;
 use wharf_oci::NamePattern;
 
-use super::access::ServiceName;
+use super::access::{ServiceName, SignUp};
 use super::declare::{Setting, read, settings, shown};
 use super::delivery::{CdnSignature, DeliveryMode, PathPrefix};
 use super::layers::Layers;
@@ -157,6 +157,8 @@ settings! {
         decision_secret_file: Optional<FilePath> = "" => "empty, or the path of a file";
         /// How old what they are told may be.
         decision_cache: Period<0, MINUTE> = "5s" => "a time from 0s to 1m, such as 5s";
+        /// Who may make an account for themselves: everyone, who has an invitation, or nobody.
+        sign_up: SignUp = "invited" => "open, invited or closed";
         /// Where other nodes issue tokens, if this one does not: what stands before `/token`.
         token_url: Optional<ExternalUrl> = ""
             => "empty, or a URL without a path, such as https://auth.example.com";

@@ -14,11 +14,10 @@ use wharf_auth::sign_in::{SignIn, Tokens};
 use wharf_auth::token::Authority;
 use wharf_cache::MemoryLimiter;
 use wharf_core::clock::{SystemClock, SystemRandom};
-use wharf_core::metadata::{Accounts, AuditLog, Identities, TrustRules};
 use wharf_core::permissions::{AsGranted, Everyone, Permissions};
 use wharf_http::api::Access;
 
-use super::{ldap, workloads};
+use super::{Node, ldap, management, workloads};
 use crate::config::{Config, Role};
 
 /// How often the folder of keys is looked at.
@@ -33,13 +32,7 @@ pub fn permissions(config: &Config) -> Arc<dyn Permissions> {
 }
 
 /// Who verifies and who issues tokens; `None` where everyone is served.
-pub fn open(
-    config: &Config,
-    accounts: Arc<dyn Accounts>,
-    trust: Arc<dyn TrustRules>,
-    identities: Arc<dyn Identities>,
-    audit: Arc<dyn AuditLog>,
-) -> anyhow::Result<Option<Access>> {
+pub fn open(config: &Config, node: &Node) -> anyhow::Result<Option<Access>> {
     if !config.access.control {
         return Ok(None);
     }
@@ -63,17 +56,20 @@ pub fn open(
     };
     let clock = Arc::new(SystemClock);
     let verifier = Arc::new(Tokens::new(Arc::clone(&keys), authority.clone(), clock));
-    let issuer = if issues {
+    let (issuer, management) = if issues {
+        let (accounts, audit) = (Arc::clone(&node.accounts), Arc::clone(&node.audit));
         let passwords = Passwords::new(HASHES_AT_ONCE)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
-        let (keys, workloads) = (Arc::clone(&keys), workloads::open(config, trust)?);
-        let directory = ldap::open(config, identities, Arc::clone(&accounts))?;
+        let (keys, workloads) =
+            (Arc::clone(&keys), workloads::open(config, Arc::clone(&node.trust))?);
+        let directory = ldap::open(config, Arc::clone(&node.identities), Arc::clone(&accounts))?;
+        let facts = FactCache::new(Arc::clone(&accounts), config.access.token_cache.get());
         let sign_in = SignIn {
-            facts: FactCache::new(Arc::clone(&accounts), config.access.token_cache.get()),
             accounts: Arc::clone(&accounts),
+            facts,
             keys,
             authority,
-            passwords,
+            passwords: passwords.clone(),
             clock,
             random,
             workloads,
@@ -81,13 +77,18 @@ pub fn open(
         };
         let limiter = Arc::new(MemoryLimiter::new(Arc::new(SystemClock)));
         let rules = guard_rules(config);
-        Some(Arc::new(LoginGuard { issuer: sign_in, limiter, rules, accounts, audit }) as _)
+        let counter = Arc::clone(&limiter) as _;
+        let guard = LoginGuard { issuer: sign_in, limiter: counter, rules, accounts, audit };
+        let guard = Arc::new(guard);
+        let management =
+            management::open(config, node, passwords, Arc::clone(&guard) as _, limiter);
+        (Some(guard as _), Some(management))
     } else {
-        None
+        (None, None)
     };
     tokio::spawn(look_for_keys(keys));
     let realm = config.access.token_url.as_ref().map(|url| format!("{}/token", url.as_str()));
-    Ok(Some(Access { verifier, issuer, service, realm }))
+    Ok(Some(Access { verifier, issuer, management, service, realm }))
 }
 
 fn guard_rules(config: &Config) -> GuardRules {

@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, EventLog, Identities, Jobs, LastKnown, Metadata, TrustRules,
+    Accounts, AuditLog, Counts, Directory, EventLog, Identities, Jobs, LastKnown, Metadata,
+    TrustRules,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -34,6 +35,7 @@ pub struct Stores {
     pub events: Arc<dyn EventLog>,
     pub epochs: Arc<dyn Epochs>,
     pub accounts: Arc<dyn Accounts>,
+    pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
     pub identities: Arc<dyn Identities>,
     pub audit: Arc<dyn AuditLog>,
@@ -43,19 +45,19 @@ pub struct Stores {
 }
 
 impl Stores {
-    fn of<
+    fn of<D>(database: Arc<D>) -> Stores
+    where
         D: Metadata
             + Jobs
             + EventLog
             + Epochs
             + Accounts
+            + Directory
             + TrustRules
             + Identities
             + AuditLog
             + Counts,
-    >(
-        database: Arc<D>,
-    ) -> Stores {
+    {
         Stores {
             metadata: Arc::clone(&database) as _,
             last_known: None,
@@ -63,6 +65,7 @@ impl Stores {
             events: Arc::clone(&database) as _,
             epochs: Arc::clone(&database) as _,
             accounts: Arc::clone(&database) as _,
+            directory: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
             identities: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,

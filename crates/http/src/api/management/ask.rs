@@ -1,0 +1,376 @@
+//! A request of the API: who asks, what the path, the query and the body say, and the one way to the stores.
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderName, StatusCode};
+use percent_encoding::percent_decode_str;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use wharf_core::Registry;
+use wharf_core::access::Role;
+use wharf_core::actor::Actor;
+use wharf_core::authority::{Login, Secret};
+use wharf_core::limits::Verdict;
+use wharf_core::metadata::{AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once};
+use wharf_core::operation::{Action, Operation, Requirement};
+use wharf_core::permissions::{Caller, Permitted, Principal, permit};
+use wharf_oci::{Algorithm, Hasher};
+
+use super::problem::Problem;
+use super::values::Textual;
+use super::{Management, Stores, denials};
+use crate::api::call::Call;
+use crate::api::token::basic;
+
+/// The largest body in bytes.
+const LARGEST_BODY: u64 = 64 << 10;
+
+/// The longest key of a change that is to happen once.
+const LONGEST_KEY: usize = 255;
+
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The parts of a path that its template names.
+pub(in crate::api) type Params = Vec<(&'static str, String)>;
+
+/// A request, with what its query and its body say.
+pub(in crate::api) struct Ask<Q = Nothing, B = Nothing> {
+    call: Call,
+    params: Params,
+    management: Management,
+    caller: Caller,
+    /// The query.
+    pub(super) query: Q,
+    /// The body.
+    pub(super) body: B,
+}
+
+/// What has no parts.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct Nothing {}
+
+/// What a request's body is.
+pub(in crate::api) trait RequestBody: Sized + Send {
+    /// Its schema, where there is one.
+    fn schema(schemas: &mut schemars::SchemaGenerator) -> Option<schemars::Schema>;
+
+    /// Reads it.
+    fn read(call: &mut Call) -> impl Future<Output = Result<Self, Problem>> + Send;
+}
+
+impl RequestBody for Nothing {
+    fn schema(_: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
+        None
+    }
+
+    async fn read(_: &mut Call) -> Result<Self, Problem> {
+        Ok(Self {})
+    }
+}
+
+/// A JSON document.
+#[derive(Debug)]
+pub(in crate::api) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned + JsonSchema + Send> RequestBody for Json<T> {
+    fn schema(schemas: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
+        Some(schemas.subschema_for::<T>())
+    }
+
+    async fn read(call: &mut Call) -> Result<Self, Problem> {
+        let kind = call.header(CONTENT_TYPE).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            let detail = "the body must be JSON, and the Content-Type say so: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail));
+        }
+        let bytes = call.collect(LARGEST_BODY).await.map_err(|_| {
+            let detail = format!("the body broke off, or is larger than {LARGEST_BODY} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+        })?;
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let read: T = serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| Problem::invalid(field(error.path()), error.inner().to_string()))?;
+        json.end().map_err(|error| Problem::invalid("body", error.to_string()))?;
+        Ok(Self(read))
+    }
+}
+
+fn field(path: &serde_path_to_error::Path) -> String {
+    match path.to_string().as_str() {
+        "." | "?" => "body".to_owned(),
+        path => path.to_owned(),
+    }
+}
+
+impl<Q: DeserializeOwned, B: RequestBody> Ask<Q, B> {
+    /// Reads a request. Whose it is stays as it came where nobody says who they are.
+    pub(super) async fn read(
+        mut call: Call,
+        params: Params,
+        management: Management,
+    ) -> Result<Self, Problem> {
+        let mut caller = management.caller(&call).await?;
+        call.tell_asker(&caller.principal);
+        caller.address = Some(call.client_address());
+        caller.request_id = Some(call.request_id().to_string());
+        let query = read_query(call.head.uri.query().unwrap_or_default())?;
+        let body = B::read(&mut call).await?;
+        Ok(Self { call, params, management, caller, query, body })
+    }
+}
+
+/// Each parameter once, none that is not known.
+fn read_query<Q: DeserializeOwned>(query: &str) -> Result<Q, Problem> {
+    let mut fields = Map::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
+        let decoded = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text).decode_utf8().map(|text| text.into_owned())
+        };
+        let (Ok(name), Ok(text)) = (decoded(name), decoded(text)) else {
+            return Err(Problem::invalid("query", "the query is not UTF-8"));
+        };
+        if fields.contains_key(&name) {
+            return Err(Problem::invalid(name, "the parameter is there twice"));
+        }
+        fields.insert(name, Value::String(text));
+    }
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+        let name = match error.path().to_string() {
+            path if path == "." => "query".to_owned(),
+            path => path,
+        };
+        Problem::invalid(name, error.inner().to_string())
+    })
+}
+
+impl<Q, B> Ask<Q, B> {
+    /// A part of the path. What is not of its form is not there.
+    pub(super) fn named<T: Textual>(&self, name: &str) -> Result<T, Problem> {
+        let text = self.params.iter().find(|(known, _)| *known == name).map(|(_, text)| text);
+        let text = text.ok_or_else(|| Problem::internal(format!("no path has a {name}")))?;
+        T::read(text).map_err(|reason| {
+            let detail = format!("there is no such {name}: {reason}");
+            Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+        })
+    }
+
+    /// Who asks.
+    pub(super) const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Who asks, if they said who they are.
+    pub(super) fn somebody(&self) -> Result<&Caller, Problem> {
+        match self.caller.principal {
+            Principal::Anonymous => Err(self.unauthorized()),
+            _ => Ok(&self.caller),
+        }
+    }
+
+    /// What the API works with, stores aside.
+    pub(super) const fn management(&self) -> &Management {
+        &self.management
+    }
+
+    /// Where something of this API is, as who asks must see it.
+    pub(super) fn location(&self, path: &str) -> String {
+        self.call.location(&format!("{}{path}", super::ROOT))
+    }
+
+    /// The registry itself.
+    pub(super) fn registry(&self) -> &Arc<Registry> {
+        self.call.registry()
+    }
+
+    /// Whether the caller has what is required.
+    pub(super) async fn has(&self, requirement: Requirement<'_>) -> Result<bool, Problem> {
+        Ok(self.management.parts().permissions.allows(&self.caller, requirement).await?)
+    }
+
+    /// The stores, for who has what is required.
+    pub(super) async fn may(&self, requirement: Requirement<'_>) -> Result<&Stores, Problem> {
+        if self.has(requirement).await? {
+            Ok(&self.management.parts().stores)
+        } else {
+            Err(self.refusal(requirement).await?)
+        }
+    }
+
+    /// Takes an operation past the authorization point.
+    pub(super) async fn permitted<O: Operation + Clone>(
+        &self,
+        operation: O,
+    ) -> Result<Permitted<O>, Problem> {
+        let permissions = &*self.management.parts().permissions;
+        match permit(permissions, self.caller.clone(), operation.clone()).await {
+            Err(wharf_core::Error::Denied) => Err(self.refusal(operation.requirement()).await?),
+            other => Ok(other?),
+        }
+    }
+
+    /// Changes accounts, and writes down who tried to and may not.
+    pub(super) async fn change<C>(&self, change: C) -> Result<Changed<'_>, Problem>
+    where
+        C: Operation + Clone + Into<AccountChange>,
+    {
+        let parts = self.management.parts();
+        let described: AccountChange = change.clone().into();
+        let what = described.target().replacen(':', " ", 1);
+        if !self.has(change.requirement()).await? {
+            self.write_down(&described).await;
+            return Err(self.refusal(change.requirement()).await?);
+        }
+        let once = self.once(&described)?;
+        let by = Actor::from(&self.caller);
+        let request = ChangeRequest { change: described, by, once };
+        match parts.stores.accounts.change(request).await? {
+            Change::Done => Ok(Changed { stores: &parts.stores, again: false }),
+            Change::Again => Ok(Changed { stores: &parts.stores, again: true }),
+            other => Err(Problem::of_change(other, &what)),
+        }
+    }
+
+    /// Writes down a change that was denied: of people who are known, and only so often, so that nobody fills the log.
+    async fn write_down(&self, change: &AccountChange) {
+        let parts = self.management.parts();
+        if self.caller.principal == Principal::Anonymous {
+            return;
+        }
+        let take = denials(&self.caller.principal);
+        if parts.limiter.take(&[take]).await != Verdict::Allowed {
+            return;
+        }
+        let entry = AuditEntry {
+            by: Actor::from(&self.caller),
+            action: change.action().to_owned(),
+            target: change.target(),
+            namespace: change.namespace(),
+            outcome: AuditOutcome::Denied,
+            detail: change.detail(),
+        };
+        if let Err(error) = parts.stores.audit.append_audit(entry).await {
+            tracing::error!(%error, "a denied change could not be written into the audit log");
+        }
+    }
+
+    /// Why somebody who lacks what is required gets nothing: 404 where they could not see it either.
+    async fn refusal(&self, requirement: Requirement<'_>) -> Result<Problem, Problem> {
+        if self.caller.principal == Principal::Anonymous {
+            return Ok(self.unauthorized());
+        }
+        let (what, sees) = match requirement {
+            Requirement::Namespace(name, role) => {
+                let sees =
+                    role > Role::Read && self.has(Requirement::Namespace(name, Role::Read)).await?;
+                (format!("namespace {name}"), sees)
+            }
+            Requirement::Role(name, _) | Requirement::Repository(name, _) => {
+                let pull = Requirement::Repository(name, Action::Pull);
+                let asked = matches!(requirement, Requirement::Repository(_, Action::Pull));
+                (format!("repository {name}"), !asked && self.has(pull).await?)
+            }
+            Requirement::Own(name, _) => {
+                let own = Principal::User(name.clone()) == self.caller.principal;
+                (format!("user {name}"), own)
+            }
+            Requirement::Access | Requirement::Catalog | Requirement::Site => (String::new(), true),
+        };
+        Ok(if sees {
+            Problem::forbidden(format!(
+                "{} may not do that with what they logged in by",
+                self.caller.principal
+            ))
+        } else {
+            Problem::not_found(what)
+        })
+    }
+
+    fn unauthorized(&self) -> Problem {
+        let detail =
+            "say who you are: by a name and a password or token, as Basic, or by a token as Bearer";
+        Problem::unauthorized(&self.management.parts().service, detail)
+    }
+
+    /// Whether a change is to happen once. Its mark says nothing of secrets: only what the audit log says too.
+    fn once(&self, change: &AccountChange) -> Result<Option<Once>, Problem> {
+        let Some(key) = self.call.head.headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
+        let text = key.to_str().unwrap_or_default();
+        let is_key = (1..=LONGEST_KEY).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_key {
+            let detail = "the header must be 1 to 255 visible characters, without spaces";
+            return Err(Problem::invalid("Idempotency-Key", detail));
+        }
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        for part in [change.action(), &change.target(), &change.detail()] {
+            hasher.update(part.as_bytes());
+            hasher.update(b"\0");
+        }
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(hasher.finish().hash());
+        Ok(Some(Once { key: text.to_owned(), fingerprint }))
+    }
+
+    /// The version that a change expects (RFC 9110, section 13.1.1); any where the request says none.
+    pub(super) fn expected(&self) -> Result<Option<i64>, Problem> {
+        let Some(text) = self.call.header(IF_MATCH) else { return Ok(None) };
+        if text.trim() == "*" {
+            return Ok(None);
+        }
+        let version = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let version = version.and_then(|text| text.parse().ok());
+        version.map(Some).ok_or_else(|| {
+            let detail = "what If-Match names is no ETag of this: read it again, and decide again";
+            Problem::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
+        })
+    }
+
+    /// Whether who asks has this version already (RFC 9110, section 13.1.2).
+    pub(super) fn has_version(&self, version: i64) -> bool {
+        let tag = format!("\"{version}\"");
+        let known = self.call.header(IF_NONE_MATCH).unwrap_or_default();
+        known.split(',').any(|known| matches!(known.trim(), "*") || known.trim() == tag)
+    }
+}
+
+/// What was changed, and the way to read what it is now.
+pub(super) struct Changed<'a> {
+    pub(super) stores: &'a Stores,
+    /// Whether it was done before, under the same key.
+    pub(super) again: bool,
+}
+
+impl Management {
+    /// Who asks.
+    async fn caller(&self, call: &Call) -> Result<Caller, Problem> {
+        let parts = self.parts();
+        let headers = &call.head.headers;
+        let mut all = headers.get_all(AUTHORIZATION).iter();
+        let Some(header) = all.next() else { return Ok(Caller::new(Principal::Anonymous)) };
+        let wrong = || {
+            let detail = "the Authorization header must be one: Basic with a name and a password or token, or Bearer \
+                          with a token";
+            Problem::unauthorized(&parts.service, detail)
+        };
+        if all.next().is_some() {
+            return Err(wrong());
+        }
+        let text = header.to_str().map_err(|_| wrong())?;
+        let (scheme, rest) = text.split_once(' ').ok_or_else(wrong)?;
+        let login = if scheme.eq_ignore_ascii_case("bearer") {
+            Login::Machine(Secret::new(rest.trim().to_owned()))
+        } else {
+            let (name, secret) = basic(headers).ok().flatten().ok_or_else(wrong)?;
+            Login::Name { name, secret: Secret::new(secret) }
+        };
+        let address = Some(call.client_address());
+        let known = parts.authenticator.authenticate(login, address).await;
+        known.map_err(|refusal| Problem::of_login(refusal, &parts.service))
+    }
+}

@@ -1,0 +1,78 @@
+//! All end-points of the management API, in one table.
+
+use http::Method;
+
+use super::table::{Endpoint, endpoint};
+use super::{
+    access, audit, counts, grants, invitations, namespaces, open_api, organizations, readable,
+    repositories, robots, tags, teams, tokens, trust, users, whoami,
+};
+
+/// The table: a method, a path, the operation's name, what it does, who does it.
+#[rustfmt::skip]
+pub(super) fn all() -> Vec<Endpoint> {
+    const ROBOT: &str = "/namespaces/{namespace}/robots/{robot}";
+    const REPOSITORY: &str = "/repositories/{repository}";
+    let (get, post, put, patch, delete) =
+        (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
+    vec![
+        endpoint(get.clone(), "/", "read_api", "This API, to be read by people.", readable::page),
+        endpoint(get.clone(), "/openapi.json", "describe_api", "The description of this API (OpenAPI 3.1).", open_api::get),
+        endpoint(get.clone(), "/whoami", "whoami", "Who asks, and the most that their secret is good for.", whoami::get),
+
+        endpoint(get.clone(), "/users", "list_users", "Users, by name.", users::list),
+        endpoint(post.clone(), "/users", "create_user", "Makes a user.", users::create),
+        endpoint(get.clone(), "/users/{user}", "get_user", "A user.", users::get),
+        endpoint(patch.clone(), "/users/{user}", "update_user", "Changes what is known of a user, or disables them.", users::update),
+        endpoint(delete.clone(), "/users/{user}", "delete_user", "Deletes a user, whose namespace must be empty.", users::delete),
+        endpoint(put.clone(), "/users/{user}/password", "set_password", "Gives a user another password.", users::set_password),
+        endpoint(get.clone(), "/users/{user}/tokens", "list_tokens", "The personal tokens of a user.", tokens::list),
+        endpoint(post.clone(), "/users/{user}/tokens", "create_token", "Makes a personal token, and shows its secret once.", tokens::create),
+        endpoint(delete.clone(), "/users/{user}/tokens/{token}", "delete_token", "Ends a personal token.", tokens::delete),
+        endpoint(post.clone(), "/sign-up", "sign_up", "Makes an account for who asks.", invitations::sign_up),
+        endpoint(post.clone(), "/invitations", "create_invitation", "Invites somebody to sign up.", invitations::create),
+
+        endpoint(get.clone(), "/organizations", "list_organizations", "The organizations of who asks; all, for an administrator.", organizations::list),
+        endpoint(post.clone(), "/organizations", "create_organization", "Makes an organization.", organizations::create),
+        endpoint(get.clone(), "/organizations/{organization}", "get_organization", "An organization.", organizations::get),
+        endpoint(delete.clone(), "/organizations/{organization}", "delete_organization", "Deletes an organization, which must be empty.", organizations::delete),
+        endpoint(get.clone(), "/namespaces/{namespace}", "get_namespace", "The namespace of a user or an organization.", namespaces::get),
+        endpoint(patch.clone(), "/namespaces/{namespace}", "update_namespace", "Changes what holds for all repositories of a namespace.", namespaces::update),
+        endpoint(get.clone(), "/namespaces/{namespace}/teams", "list_teams", "The teams of a namespace.", teams::list),
+        endpoint(post.clone(), "/namespaces/{namespace}/teams", "create_team", "Makes a team.", teams::create),
+        endpoint(delete.clone(), "/namespaces/{namespace}/teams/{team}", "delete_team", "Deletes a team, with its grants.", teams::delete),
+        endpoint(get.clone(), "/namespaces/{namespace}/teams/{team}/members", "list_members", "Who is in a team.", teams::members),
+        endpoint(put.clone(), "/namespaces/{namespace}/teams/{team}/members/{user}", "add_member", "Puts a user into a team.", teams::add_member),
+        endpoint(delete.clone(), "/namespaces/{namespace}/teams/{team}/members/{user}", "remove_member", "Takes a user out of a team.", teams::remove_member),
+        endpoint(get.clone(), "/namespaces/{namespace}/grants", "list_grants", "Who was given which role.", grants::list),
+        endpoint(put.clone(), "/namespaces/{namespace}/grants", "put_grant", "Gives a role, in place of the subject's on the same pattern.", grants::put),
+        endpoint(delete.clone(), "/namespaces/{namespace}/grants", "remove_grant", "Takes a grant away.", grants::remove),
+        endpoint(get.clone(), "/namespaces/{namespace}/robots", "list_robots", "The robots of a namespace.", robots::list),
+        endpoint(post.clone(), "/namespaces/{namespace}/robots", "create_robot", "Makes a robot, and shows its secret once.", robots::create),
+        endpoint(get.clone(), ROBOT, "get_robot", "A robot.", robots::get),
+        endpoint(patch.clone(), ROBOT, "update_robot", "Disables a robot, or has it end at another time.", robots::update),
+        endpoint(delete.clone(), ROBOT, "delete_robot", "Deletes a robot, with its grants.", robots::delete),
+        endpoint(post.clone(), "/namespaces/{namespace}/robots/{robot}/secret", "rotate_robot", "Gives a robot a new secret, shows it once, and ends the old one.", robots::rotate),
+        endpoint(get.clone(), "/namespaces/{namespace}/robots/{robot}/trust", "list_trust_rules", "Whose workloads stand for a robot.", trust::list),
+        endpoint(post.clone(), "/namespaces/{namespace}/robots/{robot}/trust", "create_trust_rule", "Has workloads of an issuer stand for a robot.", trust::create),
+        endpoint(delete.clone(), "/namespaces/{namespace}/robots/{robot}/trust/{rule}", "delete_trust_rule", "Ends a trust rule, and what workloads got by it.", trust::delete),
+
+        endpoint(get.clone(), "/repositories", "list_repositories", "The repositories that who asks may pull from.", repositories::list),
+        endpoint(get.clone(), REPOSITORY, "get_repository", "A repository.", repositories::get),
+        endpoint(patch.clone(), REPOSITORY, "update_repository", "Says who may pull from a repository without a grant.", repositories::update),
+        endpoint(post.clone(), "/repositories/{repository}/rename", "rename_repository", "Gives a repository another name, here or in another namespace.", repositories::rename),
+        endpoint(get.clone(), "/repositories/{repository}/tags", "list_tag_records", "The tags of a repository.", tags::list),
+        endpoint(get.clone(), "/repositories/{repository}/tags/{tag}", "get_tag", "A tag.", tags::get),
+        endpoint(delete.clone(), "/repositories/{repository}/tags/{tag}", "delete_tag", "Deletes a tag; its manifest stays.", tags::delete),
+        endpoint(get.clone(), "/repositories/{repository}/manifests", "list_manifest_records", "The manifests of a repository.", tags::list_manifests),
+        endpoint(get.clone(), "/repositories/{repository}/manifests/{digest}", "get_manifest", "A manifest.", tags::get_manifest),
+        endpoint(delete.clone(), "/repositories/{repository}/manifests/{digest}", "delete_manifest_record", "Deletes a manifest, with all tags on it.", tags::delete_manifest),
+        endpoint(get.clone(), "/repositories/{repository}/counts", "list_counts", "How often a repository was pulled, by hours or days.", counts::range),
+        endpoint(get.clone(), "/repositories/{repository}/counts/trend", "get_trend", "How often a repository was pulled lately, and before that.", counts::trend),
+        endpoint(get.clone(), "/repositories/{repository}/counts/manifests", "list_top_manifests", "The manifests that were pulled most.", counts::top_manifests),
+        endpoint(get.clone(), "/counts/repositories", "list_top_repositories", "The repositories that were pulled most.", counts::top_repositories),
+
+        endpoint(get.clone(), "/access/explain", "explain_access", "What somebody may do with a repository, and why.", access::explain),
+        endpoint(get, "/audit", "list_audit", "Who did what.", audit::list),
+    ]
+}

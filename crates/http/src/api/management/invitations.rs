@@ -1,0 +1,104 @@
+//! Signing up, and the invitations that let somebody.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use wharf_core::authority::SecretUse;
+use wharf_core::clock::Timestamp;
+use wharf_core::limits::{Rate, Take, Verdict, client_of};
+use wharf_core::metadata::{self, Invite};
+use wharf_core::operation::Requirement;
+use wharf_core::permissions::AccountName;
+
+use super::SignUpRule;
+use super::answer::{Created, Plain};
+use super::ask::{Ask, Json, Nothing};
+use super::problem::Problem;
+use super::users::User;
+use super::values::{Days, Email, SecretText, Text};
+
+/// An invitation to be made.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewInvitation {
+    /// After how many days it stops working.
+    days: Days,
+}
+
+/// An invitation: it lets one person sign up, once.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Invitation {
+    /// What the person shows.
+    secret: Option<String>,
+    expires_at: Text<Timestamp>,
+}
+
+/// Somebody who signs up.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAccount {
+    name: Text<AccountName>,
+    email: Option<Text<Email>>,
+    password: SecretText,
+    /// The invitation, or the code that was printed when the registry was first started.
+    invitation: Option<SecretText>,
+}
+
+pub(super) async fn create(
+    ask: Ask<Nothing, Json<NewInvitation>>,
+) -> Result<Plain<Invitation>, Problem> {
+    let made = ask.management().parts().secrets.new_secret(SecretUse::Invitation);
+    let expires_at = ask.body.0.days.from_now();
+    let invite = Invite { secret_hash: made.hash, expires_at, site_admin: false };
+    let again = ask.change(invite).await?.again;
+    let secret = (!again).then(|| made.secret.expose().to_owned());
+    Ok(Plain(Invitation { secret, expires_at: Text(expires_at) }))
+}
+
+pub(super) async fn sign_up(ask: Ask<Nothing, Json<NewAccount>>) -> Result<Created<User>, Problem> {
+    let parts = ask.management().parts();
+    let Json(NewAccount { name: Text(name), email, password, invitation }) = &ask.body;
+    bounded(&ask).await?;
+    if parts.sign_up == SignUpRule::Closed
+        && ask.may(Requirement::Access).await?.directory.has_users().await?
+    {
+        let detail = "nobody signs up to this registry by themselves: ask its administrator";
+        return Err(Problem::forbidden(detail));
+    }
+    let invitation = match invitation {
+        Some(SecretText(secret)) => {
+            Some(parts.secrets.invitation_hash(secret).ok_or_else(|| {
+                Problem::unfit("invitation", "it is no invitation: it begins with wharf_inv_")
+            })?)
+        }
+        None if parts.sign_up == SignUpRule::Open => None,
+        None => {
+            return Err(Problem::forbidden("who signs up here needs an invitation"));
+        }
+    };
+    let SecretText(password) = password;
+    let password_hash = parts.secrets.hash_password(name, password).await?;
+    let email = email.clone().map(|Text(Email(text))| text);
+    let change = metadata::SignUp { name: name.clone(), email, password_hash, invitation };
+    let changed = ask.change(change).await?;
+    let user = changed.stores.accounts.find_user(name.clone()).await?;
+    let value = user.ok_or_else(|| Problem::not_found(format!("user {name}")))?.into();
+    Ok(Created { value, location: ask.location(&format!("/users/{name}")), again: changed.again })
+}
+
+/// Only so many from one place: each costs a hash, and takes a name.
+async fn bounded<Q, B>(ask: &Ask<Q, B>) -> Result<(), Problem> {
+    const COUNT: u32 = 20;
+    const TIME: Duration = Duration::from_secs(3600);
+    let Some(address) = ask.caller().address else { return Ok(()) };
+    let rate = Rate::new(COUNT, TIME).map_err(|error| Problem::internal(error.to_string()))?;
+    let take = Take { key: format!("sign-up {}", client_of(address)), rate };
+    match ask.management().parts().limiter.take(&[take]).await {
+        Verdict::Allowed => Ok(()),
+        Verdict::TooMany(wait) => Err(Problem::too_many(
+            "too many sign up from there: wait, and try again",
+            wait.as_secs() + 1,
+        )),
+    }
+}

@@ -1,0 +1,119 @@
+//! The management API, `/api/v1`: accounts, grants, repositories, and the records of what was done, over HTTP.
+//!
+//! One noun a file; all end-points are in the table of `endpoints.rs`, from which the description is made. Who may do
+//! what is asked of what is recorded now, and [`Ask::may`](ask::Ask) is the only way to the stores.
+
+mod access;
+mod answer;
+pub(in crate::api) mod ask;
+mod audit;
+mod counts;
+mod endpoints;
+mod grants;
+mod invitations;
+mod namespaces;
+mod open_api;
+mod organizations;
+mod pages;
+pub(in crate::api) mod problem;
+mod readable;
+mod repositories;
+mod robots;
+mod table;
+mod tags;
+mod teams;
+mod tokens;
+mod trust;
+mod users;
+mod values;
+mod whoami;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf_core::authority::{Authenticator, Secrets};
+use wharf_core::limits::{Limiter, Rate, Take};
+use wharf_core::metadata::{Accounts, AuditLog, Counts, Directory, TrustRules};
+use wharf_core::permissions::{Decisions, Permissions, Principal};
+
+pub use open_api::document;
+pub(in crate::api) use table::{Found, find};
+pub use table::{Listed, listed};
+
+/// Where all of it is.
+const ROOT: &str = "/api/v1";
+
+/// Who may sign up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignUpRule {
+    /// Everyone.
+    Open,
+    /// Who has an invitation.
+    #[default]
+    Invited,
+    /// Nobody, but by the code that makes the first administrator.
+    Closed,
+}
+
+/// What the API works with.
+pub struct ManagementParts {
+    /// Who somebody is.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// What they may do, by what is recorded now.
+    pub permissions: Arc<dyn Permissions>,
+    /// Why.
+    pub decisions: Arc<dyn Decisions>,
+    /// Makes secrets.
+    pub secrets: Arc<dyn Secrets>,
+    /// Keeps count of what is written down of those who are denied.
+    pub limiter: Arc<dyn Limiter>,
+    /// Who may sign up.
+    pub sign_up: SignUpRule,
+    /// What the registry calls itself to those who log in.
+    pub service: String,
+    /// What is recorded.
+    pub stores: Stores,
+}
+
+/// What is recorded.
+pub struct Stores {
+    /// Changes it.
+    pub accounts: Arc<dyn Accounts>,
+    /// Lists it.
+    pub directory: Arc<dyn Directory>,
+    /// The trust rules of robots.
+    pub trust: Arc<dyn TrustRules>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditLog>,
+    /// How often what was pulled.
+    pub counts: Arc<dyn Counts>,
+}
+
+/// The management API.
+#[derive(Clone)]
+pub struct Management(Arc<ManagementParts>);
+
+impl Management {
+    /// One that works with these.
+    pub fn new(parts: ManagementParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    fn parts(&self) -> &ManagementParts {
+        &self.0
+    }
+}
+
+/// Whether a path is of this API.
+pub(in crate::api) fn is_of(path: &str) -> bool {
+    path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// How often somebody's denied changes are written down.
+fn denials(principal: &Principal) -> Take {
+    const COUNT: u32 = 60;
+    const TIME: Duration = Duration::from_secs(3600);
+    #[allow(clippy::expect_used, reason = "these are numbers of a rate")]
+    let rate = Rate::new(COUNT, TIME).expect("sixty an hour is a rate");
+    Take { key: format!("denied {principal}"), rate }
+}

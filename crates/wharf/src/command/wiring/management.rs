@@ -1,0 +1,46 @@
+//! The management API, on nodes that issue tokens.
+
+use std::sync::Arc;
+
+use wharf_auth::making::SecretMaker;
+use wharf_auth::password::Passwords;
+use wharf_auth::recorded::AsRecorded;
+use wharf_core::authority::Authenticator;
+use wharf_core::clock::SystemRandom;
+use wharf_core::limits::Limiter;
+use wharf_http::api::management::{Management, ManagementParts, SignUpRule, Stores};
+
+use super::Node;
+use crate::config::{Config, SignUp};
+
+/// The API on what a node works on.
+pub fn open(
+    config: &Config,
+    node: &Node,
+    passwords: Passwords,
+    authenticator: Arc<dyn Authenticator>,
+    limiter: Arc<dyn Limiter>,
+) -> Management {
+    let recorded = Arc::new(AsRecorded::new(Arc::clone(&node.accounts)));
+    let stores = Stores {
+        accounts: Arc::clone(&node.accounts),
+        directory: Arc::clone(&node.directory),
+        trust: Arc::clone(&node.trust),
+        audit: Arc::clone(&node.audit),
+        counts: Arc::clone(&node.counts),
+    };
+    Management::new(ManagementParts {
+        authenticator,
+        permissions: Arc::clone(&recorded) as _,
+        decisions: recorded,
+        secrets: Arc::new(SecretMaker { passwords, random: Arc::new(SystemRandom) }),
+        limiter,
+        sign_up: match config.access.sign_up {
+            SignUp::Open => SignUpRule::Open,
+            SignUp::Invited => SignUpRule::Invited,
+            SignUp::Closed => SignUpRule::Closed,
+        },
+        service: config.access.service.as_str().to_owned(),
+        stores,
+    })
+}
