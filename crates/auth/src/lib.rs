@@ -16,5 +16,6 @@ pub mod scope;
 pub mod secret;
 pub mod sign_in;
 mod signing;
+pub mod tls;
 pub mod token;
 pub mod workload;

@@ -70,6 +70,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0009_sessions.sqlite.sql"),
         postgres: include_str!("../migrations/0009_sessions.postgres.sql"),
     },
+    Migration {
+        version: 10,
+        name: "audit_readers",
+        sqlite: include_str!("../migrations/0010_audit_readers.sqlite.sql"),
+        postgres: include_str!("../migrations/0010_audit_readers.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -10,4 +10,4 @@ mod servers;
 pub use directory::{Directory, DirectoryError, Found, GroupSearch, ServiceAccount, Settings};
 pub use entry::Attributes;
 pub use filter::{BadFilter, Filter};
-pub use servers::{BadServerUrl, ServerUrl, TlsError, trusting};
+pub use servers::{BadServerUrl, ServerUrl};

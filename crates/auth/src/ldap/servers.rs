@@ -1,17 +1,11 @@
 //! The servers of a directory: how each is reached, and which is asked first.
 
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::Uri;
-use hyper_rustls::ConfigBuilderExt as _;
-use rustls::ClientConfig;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 
 /// How long a server that failed is asked after the others.
 const LAST_FOR: Duration = Duration::from_secs(30);
@@ -65,42 +59,6 @@ impl fmt::Display for ServerUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
     }
-}
-
-/// Why TLS to a directory cannot be set up.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct TlsError(String);
-
-/// TLS that trusts the certificates in a PEM file and no others, or without one those of the system.
-///
-/// # Errors
-/// [`TlsError`] where the file cannot be read or holds no certificate.
-pub fn trusting(file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError(error.to_string()))?;
-    let builder = match file {
-        Some(file) => builder.with_root_certificates(roots(file)?),
-        None => builder.with_native_roots().map_err(|error| TlsError(error.to_string()))?,
-    };
-    Ok(Arc::new(builder.with_no_client_auth()))
-}
-
-fn roots(file: &Path) -> Result<RootCertStore, TlsError> {
-    let shown = file.display();
-    let unreadable = |error: &dyn fmt::Display| TlsError(format!("{shown}: {error}"));
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| unreadable(&error))?;
-        roots.add(certificate).map_err(|error| unreadable(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(unreadable(&"it holds no certificate in PEM"));
-    }
-    Ok(roots)
 }
 
 /// The servers, in the order in which they are to be asked.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::Position;
 use crate::StoreError;
 use crate::actor::Actor;
 use crate::clock::Timestamp;
@@ -108,6 +109,20 @@ pub trait AuditLog: Send + Sync + 'static {
         after: Option<i64>,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Records behind `after` in the order of commits, each with its place. One that is missing here commits later, and will
+    /// lie behind everything that was returned.
+    async fn follow_audit(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, AuditRecord)>, StoreError>;
+
+    /// Where a reader of that name stands; at the beginning if it never said.
+    async fn audit_reader(&self, reader: String) -> Result<Position, StoreError>;
+
+    /// Remembers where a reader stands, unless it stands further already. `false` then.
+    async fn advance_audit_reader(&self, reader: String, to: Position) -> Result<bool, StoreError>;
 
     /// Makes the partitions that records to come will need, where the database keeps them in those; how many.
     async fn make_room_for_audit(&self) -> Result<u64, StoreError>;

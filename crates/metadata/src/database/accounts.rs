@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
     Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditRecord, Change, ChangeRequest,
-    Directory, GrantRecord, ManifestRecord, Namespace, Page, RepositoryFilter, RepositoryRecord,
-    RobotRecord, SecretHolder, Subject, TagRecord, TokenRecord, User, UserFilter, Viewer,
+    Directory, GrantRecord, ManifestRecord, Namespace, Page, Position, RepositoryFilter,
+    RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenRecord, User, UserFilter,
+    Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
@@ -189,6 +190,22 @@ impl<E: Engine> AuditLog for Database<E> {
         limit: usize,
     ) -> Result<Vec<AuditRecord>> {
         self.engine.read(audit::List { filter, order, after, limit }).await
+    }
+
+    async fn follow_audit(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, AuditRecord)>> {
+        self.engine.read(audit::Follow { after, limit }).await
+    }
+
+    async fn audit_reader(&self, reader: String) -> Result<Position> {
+        self.engine.read(audit::Standing(reader)).await
+    }
+
+    async fn advance_audit_reader(&self, reader: String, to: Position) -> Result<bool> {
+        self.engine.write(audit::Advance { reader, to }).await
     }
 
     async fn make_room_for_audit(&self) -> Result<u64> {

@@ -9,6 +9,7 @@ mod ldap;
 mod management;
 pub mod metadata;
 pub mod metrics;
+mod syslog;
 pub mod workloads;
 
 use std::sync::Arc;
@@ -120,19 +121,20 @@ fn tally(config: &Config) -> TallyRules {
 }
 
 /// The settings of background work.
-pub fn jobs(config: &Config) -> wharf_jobs::Rules {
+pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
     let keep_events = KeepEvents {
         at_least: config.events.keep.get(),
         at_most: config.events.keep_at_most.get(),
     };
     let keep_tag_history = config.tags.keep_history.map(|age| age.get());
-    wharf_jobs::Rules {
+    Ok(wharf_jobs::Rules {
         keep_events,
         keep_tag_history,
         keep_audit: config.audit.keep.get(),
         keep_counts: config.counts.keep.get(),
+        export_audit: syslog::settings(config)?,
         ..wharf_jobs::Rules::default()
-    }
+    })
 }
 
 /// The settings of the API.

@@ -9,6 +9,7 @@ use std::str::ParseBoolError;
 use wharf_blobs::NoCdnUrl;
 use wharf_core::limits::NoRate;
 use wharf_http::origin::ExternalUrlError;
+use wharf_jobs::BadReceiver;
 use wharf_oci::NamePatternError;
 
 use super::declare::Setting;
@@ -72,6 +73,12 @@ impl From<NoRate> for Refusal {
 impl From<NoCdnUrl> for Refusal {
     fn from(_: NoCdnUrl) -> Refusal {
         Refusal::Malformed
+    }
+}
+
+impl From<BadReceiver> for Refusal {
+    fn from(error: BadReceiver) -> Refusal {
+        Refusal::Because(error.to_string())
     }
 }
 

@@ -7,6 +7,7 @@ use wharf_blobs::CdnUrl;
 use wharf_core::limits::Rate;
 use wharf_core::metadata::ProviderName;
 use wharf_http::origin::ExternalUrl;
+use wharf_jobs::SyslogReceiver;
 use wharf_metadata::PostgresUrl;
 use wharf_oci::NamePattern;
 
@@ -304,6 +305,11 @@ settings! {
     audit: Audit {
         /// How long it is kept.
         keep: Period<HOUR, { 10 * YEAR }> = "400d" => "a time from 1h to 3650d, such as 400d";
+        /// The syslog receiver that each record is sent to; empty sends none.
+        syslog: Optional<SyslogReceiver> = ""
+            => "empty, tls://HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT, or unix:///dev/log";
+        /// Certificates to verify a `tls://` receiver's by, a PEM file; empty is the system's.
+        syslog_ca_file: Optional<FilePath> = "" => "empty, or the path of a PEM file";
     }
 
     /// Tags, and where they stood before.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use wharf_auth::ldap::login::{DirectoryLogins, LoginRules};
-use wharf_auth::ldap::{Attributes, Directory, GroupSearch, ServiceAccount, Settings, trusting};
+use wharf_auth::ldap::{Attributes, Directory, GroupSearch, ServiceAccount, Settings};
+use wharf_auth::tls::trusting;
 use wharf_core::authority::Secret;
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{Accounts, Identities};
