@@ -12,6 +12,8 @@ mod cluster;
 mod forging;
 #[path = "access/house.rs"]
 mod house;
+#[path = "audit_export/receiver.rs"]
+mod receiver;
 #[path = "access/rotation.rs"]
 mod rotation;
 
@@ -148,4 +150,19 @@ fn what_is_revoked_ends_on_every_node_with_the_token() {
             });
         }
     }
+}
+
+/// Any of them, and another one when that is gone; each record comes, and in a run without failures once.
+#[test]
+fn one_of_several_nodes_sends_the_audit_log() {
+    let receiver = receiver::Receiver::start();
+    let url = receiver.url();
+    let cluster = Cluster::start(&[("WHARF_AUDIT_SYSLOG", url.as_str())]);
+    for number in 0..10 {
+        cluster.admin(&["team", "team", &format!("team-{number}")]);
+    }
+    receiver.received.wait_for(&cluster.admin(&["audit", "--all", "--json"]));
+    let ids = receiver.received.ids();
+    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), ids.len(), "none came twice: {ids:?}");
 }
