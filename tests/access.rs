@@ -17,6 +17,8 @@ mod expiry;
 mod forging;
 #[path = "access/house.rs"]
 mod house;
+#[path = "access/images.rs"]
+mod images;
 #[path = "access/limits.rs"]
 mod limits;
 #[path = "access/logins.rs"]

@@ -16,6 +16,8 @@ mod house;
 mod receiver;
 #[path = "access/rotation.rs"]
 mod rotation;
+#[path = "access/shared_limits.rs"]
+mod shared_limits;
 
 use std::fs;
 use std::process::Command;

@@ -19,7 +19,7 @@ fn the_audit_log_says_who_did_what_from_where() {
         lines.iter().find(is_it).unwrap_or_else(|| panic!("no {action} of {target} in {text}"))
     };
     assert_eq!(found("user.create", "user:ada")["by"], "system");
-    assert_eq!(found("robot.put", "robot:team+ci")["namespace"], "team");
+    assert_eq!(found("robot.create", "robot:team+ci")["namespace"], "team");
     let grants = lines.iter().filter(|line| line["action"] == "grant.put");
     assert!(grants.clone().any(|line| line["detail"] == "role=write to=robot:ci on=team/app"));
     let push = found("manifest.push", "repository:team/app@sha256:");

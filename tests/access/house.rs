@@ -121,6 +121,16 @@ impl House {
         self.registry.send(method, target, headers, body).unwrap()
     }
 
+    /// A request of the management API, by the password of everyone; of nobody where the name is empty.
+    pub fn manage(&self, user: &str, method: Method, path: &str, body: Option<&str>) -> Reply {
+        let basic = basic(user, PASSWORD);
+        let headers = [("Authorization", basic.as_str()), ("Content-Type", "application/json")];
+        let headers = if user.is_empty() { &headers[1..] } else { &headers[..] };
+        let reads = [Method::GET, Method::HEAD, Method::DELETE].contains(&method);
+        let body = body.or((!reads).then_some("")).map(str::as_bytes);
+        self.registry.send(method, &format!("/api/v1{path}"), headers, body).unwrap()
+    }
+
     /// A request of a user, with a token for what the challenge to it says, as clients do it.
     pub fn as_user(&self, user: &str, method: Method, target: &str) -> Reply {
         let challenged = self.send(method.clone(), target, &[]);

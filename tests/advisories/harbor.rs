@@ -151,8 +151,8 @@ fn cve_2020_13788_no_address_that_somebody_names_is_asked() {
     due(&["/api/v1/webhooks", "/api/v1/organizations/team/webhooks"], then);
 }
 
-/// Whoever was logged in found every user by a search for `_`. Here there is no search yet, and a login does not tell
-/// whether its user exists.
+/// Whoever was logged in found every user by a search for `_`. Here there is no search, the list of users is for
+/// administrators of all, and neither a login nor a question for one user tells whether that user exists.
 #[test]
 fn cve_2020_13794_nobody_learns_who_is_there() {
     let house = House::start();
@@ -166,7 +166,18 @@ fn cve_2020_13794_nobody_learns_who_is_there() {
     }
     assert_eq!(house.ask_for_token("ada", PASSWORD, "").status, 200);
     let then = "a search finds only those whom the asker shares an organization with, and no e-mail address";
-    due(&["/api/v1/users", "/api/v1/users/search", "/api/v1/search"], then);
+    due(&["/api/v1/search", "/api/v1/users-search"], then);
+    assert_eq!(house.manage("bob", Method::GET, "/users", None).status, 403);
+    let found = |user: &str| {
+        let reply = house.manage("bob", Method::GET, &format!("/users/{user}"), None);
+        let mut said = reply.json();
+        said["request_id"] = serde_json::Value::Null;
+        (reply.status, said.to_string().replace(user, "NAME"))
+    };
+    assert_eq!(found("unknown").0, 404);
+    for user in ["ada", "root", "reader"] {
+        assert_eq!(found(user), found("unknown"), "{user}");
+    }
 }
 
 /// The list of all repositories needed an administrator at `/v2/_catalog` and nobody at `/v2/_catalog/`. Here a path is one

@@ -59,6 +59,19 @@ impl Rate {
         self.period
     }
 
+    /// The time in which one of them comes back; a microsecond at least.
+    #[must_use]
+    pub fn interval(self) -> Duration {
+        let micros = self.period.as_micros() / u128::from(self.count);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX).max(1))
+    }
+
+    /// The time in which all of them come back: how far what is taken may reach.
+    #[must_use]
+    pub fn reach(self) -> Duration {
+        self.interval().saturating_mul(self.count)
+    }
+
     /// So many times as many, in a time so many times as long, or the longest there is.
     #[must_use]
     pub fn times(self, count: u32, period: u32) -> Self {
@@ -103,32 +116,71 @@ impl fmt::Display for Rate {
     }
 }
 
-/// One of what is limited, of somebody.
+/// So many of one thing that is limited, of somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Take {
-    /// What and of whom, such as `token 192.0.2.7`. Other rates of the same need other names.
+    /// What and of whom, such as `pull user:ada`. Other rates of the same need other names.
     pub key: String,
     /// How often.
     pub rate: Rate,
+    /// How many. None only looks, which is always allowed.
+    pub cost: u32,
+}
+
+impl Take {
+    /// One.
+    #[must_use]
+    pub fn one(key: impl Into<String>, rate: Rate) -> Self {
+        Self { key: key.into(), rate, cost: 1 }
+    }
+
+    /// Only a look.
+    #[must_use]
+    pub fn look(key: impl Into<String>, rate: Rate) -> Self {
+        Self { cost: 0, ..Self::one(key, rate) }
+    }
+}
+
+/// How somebody stands with a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The limit.
+    pub rate: Rate,
+    /// How many are left.
+    pub remaining: u32,
+    /// The time until all are there again.
+    pub reset: Duration,
+}
+
+impl Standing {
+    /// Of somebody who has paid everything back in that time.
+    #[must_use]
+    pub fn owing(rate: Rate, debt: Duration) -> Self {
+        let left = rate.reach().saturating_sub(debt).as_micros() / rate.interval().as_micros();
+        Self { rate, remaining: u32::try_from(left).unwrap_or(u32::MAX), reset: debt }
+    }
 }
 
 /// What became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It may be.
-    Allowed,
-    /// Too many were. In this time one may be again.
-    TooMany(Duration),
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// `None` where it may be. Else too many were, and it may be again in this time.
+    pub wait: Option<Duration>,
+    /// How each stands now, in the order of what was asked.
+    pub standings: Vec<Standing>,
 }
 
-/// Keeps count.
+/// Keeps count, by the generic cell rate algorithm: what is taken is paid back evenly, one in each interval.
 #[async_trait]
 pub trait Limiter: Send + Sync + 'static {
-    /// Takes one of each, or none where one of them is used up.
+    /// Takes all of them, or nothing at all where one is used up. No key stands twice.
     async fn take(&self, takes: &[Take]) -> Verdict;
 
-    /// Gives back one of each.
+    /// Gives back what was taken.
     async fn give_back(&self, takes: &[Take]);
+
+    /// Forgets all that was taken of these, however often.
+    async fn forget(&self, takes: &[Take]);
 }
 
 #[cfg(test)]
@@ -156,6 +208,15 @@ mod tests {
         let rate: Rate = "10/5m".parse().unwrap();
         assert_eq!(rate.times(3, 12).to_string(), "30/1h");
         assert_eq!(rate.times(u32::MAX, u32::MAX).period(), Rate::LONGEST);
+    }
+
+    #[test]
+    fn what_is_left_is_what_is_not_owed() {
+        let rate: Rate = "10/5m".parse().unwrap();
+        let left = |debt| Standing::owing(rate, Duration::from_secs(debt)).remaining;
+        assert_eq!([0, 1, 30, 31, 299, 300, 1000].map(left), [10, 9, 9, 8, 0, 0, 0]);
+        let fast = Rate::new(u32::MAX, Duration::from_secs(1)).unwrap();
+        assert_eq!(Standing::owing(fast, Duration::ZERO).remaining, u32::MAX);
     }
 
     #[test]

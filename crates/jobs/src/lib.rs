@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{Accounts, AuditLog, Counts, EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents};
 
 pub use account_upkeep::AccountUpkeep;
 pub use audit_export::{
@@ -49,7 +49,7 @@ pub struct Parts {
     /// The accounts.
     pub accounts: Arc<dyn Accounts>,
     /// The audit log.
-    pub audit: Arc<dyn AuditLog>,
+    pub audit: Arc<dyn AuditReaders>,
     /// The counts of pulls and pushes.
     pub counts: Arc<dyn Counts>,
     /// Where runs are counted.
@@ -111,7 +111,7 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
         .recurring(Leftovers::new(parts.registry))
         .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
-        .recurring(AccountUpkeep::new(parts.accounts, Arc::clone(&parts.audit), rules.keep_audit))
+        .recurring(AccountUpkeep::new(parts.accounts, parts.audit.clone(), rules.keep_audit))
         .recurring(CountUpkeep::new(parts.counts, rules.keep_counts));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));

@@ -76,6 +76,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0010_audit_readers.sqlite.sql"),
         postgres: include_str!("../migrations/0010_audit_readers.postgres.sql"),
     },
+    Migration {
+        version: 11,
+        name: "facts",
+        sqlite: include_str!("../migrations/0011_facts.sqlite.sql"),
+        postgres: include_str!("../migrations/0011_facts.postgres.sql"),
+    },
+    Migration {
+        version: 12,
+        name: "public blobs",
+        sqlite: include_str!("../migrations/0012_public_blobs.sqlite.sql"),
+        postgres: include_str!("../migrations/0012_public_blobs.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

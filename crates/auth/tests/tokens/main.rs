@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod forged;
+mod guard;
 mod recorded;
 mod rotation;
 mod sign_in;

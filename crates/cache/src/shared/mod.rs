@@ -15,6 +15,7 @@
 //! count as lost (`checks.rs`). What that cannot find is two servers that both take writes at a time, each believed by some nodes.
 
 mod checks;
+mod limiter;
 mod link;
 mod record;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::entries::{Entries, Entry};
 use crate::versions::Versions;
 use crate::{CacheStatus, Kept, RedisState};
 use checks::{Checks, version_key};
+pub use limiter::SharedLimiter;
 use link::Link;
 pub use link::{NoRedisUrl, RedisUrl};
 use watch::Watch;
@@ -62,7 +64,7 @@ pub struct SharedCacheSettings {
 pub struct SharedCache {
     link: Arc<Link>,
     checks: Checks,
-    watch: Watch,
+    watch: Arc<Watch>,
     entries: Entries,
     versions: Versions,
     beliefs: Beliefs,
@@ -79,7 +81,7 @@ impl SharedCache {
         let link = Arc::new(link.map_err(|error| NoRedisUrl::because(&error))?);
         Ok(Self {
             checks: Checks::new(Arc::clone(&link)),
-            watch: Watch::new(epochs, Arc::clone(&link)),
+            watch: Arc::new(Watch::new(epochs, Arc::clone(&link))),
             link,
             entries: Entries::new(settings.memory),
             versions: Versions::new(),
@@ -95,6 +97,11 @@ impl SharedCache {
     /// What Redis said.
     pub async fn check(&self) -> Result<(), RedisRefuses> {
         self.link.refusal().await.map_or(Ok(()), |reason| Err(RedisRefuses(reason)))
+    }
+
+    /// A limiter in the same Redis, over the same connection.
+    pub fn limiter(&self) -> SharedLimiter {
+        SharedLimiter::new(Arc::clone(&self.link), Arc::clone(&self.watch))
     }
 
     /// A value in Redis under that version, and how long it is kept there still.

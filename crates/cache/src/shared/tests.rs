@@ -4,6 +4,7 @@
 mod absences;
 mod failover;
 mod faults;
+mod limiter;
 mod proxy;
 
 use std::sync::{Arc, Mutex};

@@ -27,6 +27,9 @@ const LEAST_SUSPENSION: Duration = Duration::from_secs(10);
 /// The longest that knowledge may be old by which a writer invalidates: a suspension that it missed is not over yet.
 const RECENT: Duration = Duration::from_secs(6);
 
+/// The bits in which the epoch moves: a million of suspensions.
+const EPOCH_BITS: u32 = 21;
+
 /// The epoch, as far as this node knows.
 pub(super) struct Watch {
     epochs: Arc<dyn Epochs>,
@@ -56,6 +59,13 @@ impl Watch {
     pub(super) fn last(&self) -> Option<i64> {
         let (epoch, _) = (*lock(&self.known))?;
         (!epoch.is_suspended()).then_some(epoch.number)
+    }
+
+    /// What is kept in Redis of this registry alone, whatever becomes of the cache, goes by this number: the upper bits
+    /// of the epoch, which begins at random and goes up by ones. `None` until the database has said it once.
+    pub(super) fn home(&self) -> Option<i64> {
+        let (epoch, _) = (*lock(&self.known))?;
+        Some(epoch.number >> EPOCH_BITS)
     }
 
     /// The epoch whose cache others may be reading; `None` while it is suspended, or when the database is away.

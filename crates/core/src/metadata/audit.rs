@@ -110,6 +110,17 @@ pub trait AuditLog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<AuditRecord>, StoreError>;
 
+    /// Makes the partitions that records to come will need, where the database keeps them in those; how many.
+    async fn make_room_for_audit(&self) -> Result<u64, StoreError>;
+
+    /// Forgets a bounded part of what is older than `age`: up to `limit` records, or one partition. Returns how many
+    /// of either; 0 when nothing is left to forget.
+    async fn expire_audit(&self, age: Duration, limit: usize) -> Result<u64, StoreError>;
+}
+
+/// The audit log as those see it who export it: in the order of commits, each at its own pace.
+#[async_trait]
+pub trait AuditReaders: AuditLog {
     /// Records behind `after` in the order of commits, each with its place. One that is missing here commits later, and will
     /// lie behind everything that was returned.
     async fn follow_audit(
@@ -123,11 +134,4 @@ pub trait AuditLog: Send + Sync + 'static {
 
     /// Remembers where a reader stands, unless it stands further already. `false` then.
     async fn advance_audit_reader(&self, reader: String, to: Position) -> Result<bool, StoreError>;
-
-    /// Makes the partitions that records to come will need, where the database keeps them in those; how many.
-    async fn make_room_for_audit(&self) -> Result<u64, StoreError>;
-
-    /// Forgets a bounded part of what is older than `age`: up to `limit` records, or one partition. Returns how many
-    /// of either; 0 when nothing is left to forget.
-    async fn expire_audit(&self, age: Duration, limit: usize) -> Result<u64, StoreError>;
 }

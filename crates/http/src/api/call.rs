@@ -22,6 +22,7 @@ use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName};
 use crate::access_log::RequestId;
 use crate::api::access;
 use crate::api::failure::Failure;
+use crate::api::image_limits::{Doing, Told};
 use crate::api::query;
 use crate::api::reply::Keeping;
 use crate::api::routes::Place;
@@ -146,6 +147,19 @@ impl Call {
             caller.request_id = Some(self.id.to_string());
         }
         caller
+    }
+
+    /// Takes so many of what somebody may do with images of a repository's namespace.
+    pub(super) async fn limited(
+        &self,
+        doing: Doing,
+        principal: &Principal,
+        repository: &RepositoryName,
+        cost: u32,
+    ) -> Result<Told, Failure> {
+        let Some(limits) = &self.settings().image_limits else { return Ok(Told::default()) };
+        let who = (principal, self.client_address());
+        limits.take(doing, who, repository.namespace(), cost).await
     }
 
     /// `scheme://host` as the client sees this registry, where a URL has to be absolute.

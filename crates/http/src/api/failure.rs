@@ -1,5 +1,7 @@
 //! Failures: the one place where what went wrong becomes a status, a code and a message.
 
+use std::time::Duration;
+
 use http::header::{ALLOW, CONTENT_TYPE, ETAG, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -43,6 +45,13 @@ impl Failure {
         let mut failure = Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, message);
         failure.internal = Some(reason.into());
         failure
+    }
+
+    /// As many were as may be; in this time one may be again.
+    pub(super) fn too_many(message: impl Into<String>, wait: Duration) -> Self {
+        let seconds = wait.as_secs_f64().ceil().max(1.0);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, message)
+            .with(RETRY_AFTER, &format!("{seconds:.0}"))
     }
 
     pub(super) fn host_missing() -> Self {

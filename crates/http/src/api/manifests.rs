@@ -9,6 +9,7 @@ use wharf_oci::{ErrorCode, Reference, Tag};
 use crate::api::call::{Call, shortened};
 use crate::api::conditions;
 use crate::api::failure::Failure;
+use crate::api::image_limits::Doing;
 use crate::api::reply::{self, OCI_SUBJECT, OCI_TAG};
 use crate::body::Body;
 use crate::serve::incoming::IncomingError;
@@ -20,7 +21,7 @@ const MOST_TAGS: usize = 100;
 pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     let (repository, reference) = (call.repository()?, call.reference()?);
     let cache_control = match &reference {
-        Reference::Digest(_) => call.keeping().digests.clone(),
+        Reference::Digest(_) => call.keeping().manifests.clone(),
         Reference::Tag(_) => call.keeping().tags.clone(),
     };
     let operation = call.permit(PullManifest { repository, reference }).await?;
@@ -28,6 +29,9 @@ pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     if conditions::has_already(&call.head.headers, &manifest.digest) {
         return Ok(reply::not_modified(&manifest.digest, cache_control));
     }
+    let cost = u32::from(!call.is_head() && !manifest.media_type.is_index());
+    let told =
+        call.limited(Doing::Pull, operation.principal(), &operation.repository, cost).await?;
     let length = HeaderValue::from(manifest.payload.len());
     let body = if call.is_head() {
         Body::empty()
@@ -37,11 +41,12 @@ pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     };
     let mut response = reply::new(StatusCode::OK, body);
     let headers = response.headers_mut();
-    headers.reserve(10);
+    headers.reserve(16);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(manifest.media_type.as_str()));
     headers.insert(CONTENT_LENGTH, length);
     headers.insert(CACHE_CONTROL, cache_control);
     reply::set_digest(headers, &manifest.digest);
+    told.put(headers);
     Ok(response)
 }
 
@@ -54,6 +59,7 @@ pub(super) async fn push(mut call: Call) -> Result<Response<Body>, Failure> {
     let operation =
         PutManifest { repository: repository.clone(), reference: reference.clone(), tags };
     let operation = call.permit(operation).await?;
+    let told = call.limited(Doing::Push, operation.principal(), &repository, 1).await?;
     let _place = call.manifest_place()?;
     let limit = call.registry().rules().max_manifest_size;
     let payload = call.collect(limit).await.map_err(|error| unread(error, limit))?;
@@ -78,6 +84,7 @@ pub(super) async fn push(mut call: Call) -> Result<Response<Body>, Failure> {
             headers.append(OCI_TAG, reply::value(tags.join(", ")));
         }
     }
+    told.put(headers);
     Ok(response)
 }
 

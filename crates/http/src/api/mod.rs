@@ -11,6 +11,7 @@ mod delivery;
 mod direct_uploads;
 mod failure;
 mod health;
+mod image_limits;
 pub mod management;
 mod manifests;
 pub mod query;
@@ -37,6 +38,7 @@ use wharf_core::{Error, Registry};
 
 pub use access::Access;
 pub use delivery::{Carrier, Delivery};
+pub use image_limits::{ImageLimits, ImageRates};
 pub use routes::{Endpoint, ROUTES, Resource, Route};
 
 use crate::access_log::{self, AccessLog, RequestId, RequestIds};
@@ -76,6 +78,8 @@ pub struct Settings {
     pub registry: bool,
     /// Whose tokens are taken; `None` serves everyone.
     pub access: Option<Access>,
+    /// How often images may be pulled and pushed; `None` sets no limit.
+    pub image_limits: Option<ImageLimits>,
     /// Who carries blobs to clients.
     pub delivery: Delivery,
     /// How long a shared cache may keep what a tag names. Zero: it asks each time.
@@ -96,6 +100,7 @@ impl Default for Settings {
             origin: Origin::default(),
             registry: true,
             access: None,
+            image_limits: None,
             delivery: Delivery::default(),
             tag_max_age: Duration::ZERO,
             min_chunk: 0,
@@ -138,7 +143,8 @@ impl Api {
         metrics: Arc<Metrics>,
         log: AccessLog,
     ) -> Self {
-        let keeping = reply::Keeping::new(settings.access.is_none(), settings.tag_max_age);
+        let limited = settings.image_limits.as_ref().is_some_and(|limits| limits.pulls.is_any());
+        let keeping = reply::Keeping::new(settings.access.is_none(), limited, settings.tag_max_age);
         let upload_shares = Shares::of(registry.rules().max_uploads_in_flight);
         Self(Arc::new(Inner {
             registry,

@@ -64,18 +64,27 @@ pub(super) fn set_digest(headers: &mut HeaderMap, digest: &Digest) {
 pub(super) struct Keeping {
     /// What a digest names never changes, so whoever has it may keep it.
     pub(super) digests: HeaderValue,
+    /// The same of manifests: where pulls are limited, none between us and a client hides pulls from us, or tells one
+    /// client what is left to another.
+    pub(super) manifests: HeaderValue,
     pub(super) tags: HeaderValue,
 }
 
 impl Keeping {
-    pub(super) fn new(everyone: bool, tag_max_age: Duration) -> Self {
-        let whose = if everyone { "public" } else { "private" };
+    pub(super) fn new(everyone: bool, limited: bool, tag_max_age: Duration) -> Self {
+        let whose = |everyone| if everyone { "public" } else { "private" };
+        let manifests = whose(everyone && !limited);
         let tags = match tag_max_age.as_secs() {
+            0 if limited => "private, no-cache".to_owned(),
             0 => "no-cache".to_owned(),
-            seconds => format!("{whose}, max-age={seconds}"),
+            seconds => format!("{manifests}, max-age={seconds}"),
         };
-        let digests = value(format!("{whose}, max-age=31536000, immutable"));
-        Self { digests, tags: value(tags) }
+        let immutable = |whose| value(format!("{whose}, max-age=31536000, immutable"));
+        Self {
+            digests: immutable(whose(everyone)),
+            manifests: immutable(manifests),
+            tags: value(tags),
+        }
     }
 }
 

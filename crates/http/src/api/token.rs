@@ -1,8 +1,10 @@
 //! The token's end-point (the registry token specification, and its OAuth 2 form), and the public keys.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde_json::json;
 use wharf_core::Error;
@@ -17,6 +19,9 @@ use crate::body::Body;
 
 /// The longest form in bytes.
 const LONGEST_FORM: u64 = 16 << 10;
+
+/// When to come back where too many log in.
+const BUSY_FOR: Duration = Duration::from_secs(5);
 
 /// The grant of a token exchange (RFC 8693, section 2.1), and the kinds of tokens that may be exchanged (section 3).
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -159,16 +164,8 @@ fn refused(call: &Call, refusal: TokenRefusal) -> Failure {
                 .with(WWW_AUTHENTICATE, &format!("Basic realm=\"{service}\""))
         }
         TokenRefusal::Scope(reason) => malformed(reason),
-        TokenRefusal::TooMany(wait) => {
-            let message = refusal.to_string();
-            let seconds = wait.as_secs_f64().ceil().max(1.0);
-            Failure::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, message)
-                .with(RETRY_AFTER, &format!("{seconds:.0}"))
-        }
-        TokenRefusal::Busy(reason) => {
-            Failure::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, reason)
-                .with(RETRY_AFTER, "5")
-        }
+        TokenRefusal::TooMany(wait) => Failure::too_many(refusal.to_string(), wait),
+        TokenRefusal::Busy(reason) => Failure::too_many(reason, BUSY_FOR),
         TokenRefusal::Store(fault) => Error::from(fault).into(),
     }
 }

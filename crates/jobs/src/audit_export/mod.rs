@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustls::ClientConfig;
 use wharf_core::StoreError;
-use wharf_core::metadata::{AuditLog, JobOutcome};
+use wharf_core::metadata::{AuditReaders, JobOutcome};
 
 pub use message::{document, render};
 pub use receiver::{BadReceiver, SyslogReceiver};
@@ -42,7 +42,7 @@ pub struct SyslogSettings {
 
 /// The job.
 pub struct AuditExport {
-    audit: Arc<dyn AuditLog>,
+    audit: Arc<dyn AuditReaders>,
     settings: SyslogSettings,
 }
 
@@ -59,7 +59,7 @@ enum ExportError {
 
 impl AuditExport {
     /// Looks every second.
-    pub const fn new(audit: Arc<dyn AuditLog>, settings: SyslogSettings) -> Self {
+    pub const fn new(audit: Arc<dyn AuditReaders>, settings: SyslogSettings) -> Self {
         Self { audit, settings }
     }
 

@@ -68,6 +68,20 @@ pub async fn a_mount_takes_from_its_sources_alone(stand: &Stand) {
     }
     set_visibility(stand, Visibility::Internal).await;
     assert!(!taken(None, public()).await);
+    // What comes while it is public is to be had too, until it goes.
+    set_visibility(stand, Visibility::Public).await;
+    let digest = blob("two");
+    stand.hold("private", digest).await;
+    let taken = async || {
+        let sources = public();
+        let mount = MountBlob { repository: name("new"), digest, from: None, sources };
+        stand.metadata.mount_blob(mount).await.unwrap()
+    };
+    assert!(taken().await);
+    for repository in ["new", "private"] {
+        assert_eq!(remove(stand, repository, digest).await, RemoveOutcome::Removed);
+    }
+    assert!(!taken().await);
 }
 
 /// Else whoever knows a digest could tell that it is marked, and keep a blob for ever that nobody needs.

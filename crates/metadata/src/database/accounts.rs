@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
-    Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditRecord, Change, ChangeRequest,
-    Directory, GrantRecord, ManifestRecord, Namespace, Page, Position, RepositoryFilter,
-    RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenRecord, User, UserFilter,
-    Viewer,
+    Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
+    ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page, Position,
+    RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenRecord,
+    User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
@@ -192,6 +192,17 @@ impl<E: Engine> AuditLog for Database<E> {
         self.engine.read(audit::List { filter, order, after, limit }).await
     }
 
+    async fn make_room_for_audit(&self) -> Result<u64> {
+        self.engine.write(audit::MakeRoom).await
+    }
+
+    async fn expire_audit(&self, age: Duration, limit: usize) -> Result<u64> {
+        self.engine.write(audit::Expire { age, limit }).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> AuditReaders for Database<E> {
     async fn follow_audit(
         &self,
         after: Position,
@@ -206,13 +217,5 @@ impl<E: Engine> AuditLog for Database<E> {
 
     async fn advance_audit_reader(&self, reader: String, to: Position) -> Result<bool> {
         self.engine.write(audit::Advance { reader, to }).await
-    }
-
-    async fn make_room_for_audit(&self) -> Result<u64> {
-        self.engine.write(audit::MakeRoom).await
-    }
-
-    async fn expire_audit(&self, age: Duration, limit: usize) -> Result<u64> {
-        self.engine.write(audit::Expire { age, limit }).await
     }
 }

@@ -87,7 +87,7 @@ async fn run(
     let metrics = Arc::new(metrics);
     let (log, log_thread) = access_log(config, &metrics)?;
     let access = wiring::access::open(config, &node)?;
-    let settings = wiring::api(config, access)?;
+    let settings = wiring::api(config, access, Arc::clone(&node.limiter))?;
     let rules = wiring::jobs(config)?;
     let api = Api::new(Arc::clone(&node.registry), settings, Arc::clone(&metrics), log);
     let address = config.http.listen;

@@ -6,6 +6,7 @@ mod cache;
 pub mod decision;
 mod delivery;
 mod ldap;
+pub mod limits;
 mod management;
 pub mod metadata;
 pub mod metrics;
@@ -15,8 +16,9 @@ pub mod workloads;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
+use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, Directory, EventLog, Identities, Jobs, KeepEvents, TrustRules,
+    Accounts, AuditReaders, Counts, Directory, EventLog, Identities, Jobs, KeepEvents, TrustRules,
 };
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
@@ -37,8 +39,10 @@ pub struct Node {
     pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
     pub identities: Arc<dyn Identities>,
-    pub audit: Arc<dyn AuditLog>,
+    pub audit: Arc<dyn AuditReaders>,
     pub counts: Arc<dyn Counts>,
+    /// Who keeps count of what is limited.
+    pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
     pub tally: Arc<Tally>,
     /// What only metrics look at.
@@ -72,6 +76,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         registry: Arc::clone(&registry),
         tally: Arc::clone(&tally),
         cache: cache.status,
+        limiter: cache.limiter.clone(),
         tail: cache.tail.map(Arc::new),
         connections: stores.connections,
         requests: store.requests,
@@ -82,6 +87,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts) = (stores.trust, stores.audit, stores.counts);
     let identities = stores.identities;
+    let limiter = limits::limiter(cache.limiter);
     Ok(Node {
         registry,
         jobs,
@@ -92,6 +98,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         identities,
         audit,
         counts,
+        limiter,
         tally,
         watched,
     })
@@ -138,7 +145,11 @@ pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
 }
 
 /// The settings of the API.
-pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::Settings> {
+pub fn api(
+    config: &Config,
+    access: Option<api::Access>,
+    limiter: Arc<dyn Limiter>,
+) -> anyhow::Result<api::Settings> {
     let http = &config.http;
     let trusted_proxies: Vec<IpNet> =
         http.trusted_proxies.iter().map(|network| network.get()).collect();
@@ -148,6 +159,7 @@ pub fn api(config: &Config, access: Option<api::Access>) -> anyhow::Result<api::
         origin: Origin { external_url: http.external_url.0.clone(), trusted_proxies },
         registry: config.node.roles.contains(&Role::Registry),
         access,
+        image_limits: limits::of_images(config, limiter),
         delivery: delivery::rules(config)?,
         tag_max_age: http.tag_max_age.get(),
         min_chunk: config.uploads.min_chunk.get(),

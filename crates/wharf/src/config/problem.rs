@@ -8,6 +8,7 @@ use std::str::ParseBoolError;
 
 use wharf_blobs::NoCdnUrl;
 use wharf_core::limits::NoRate;
+use wharf_core::permissions::NoAccountName;
 use wharf_http::origin::ExternalUrlError;
 use wharf_jobs::BadReceiver;
 use wharf_oci::NamePatternError;
@@ -66,6 +67,12 @@ impl From<AddrParseError> for Refusal {
 
 impl From<NoRate> for Refusal {
     fn from(_: NoRate) -> Refusal {
+        Refusal::Malformed
+    }
+}
+
+impl From<NoAccountName> for Refusal {
+    fn from(_: NoAccountName) -> Refusal {
         Refusal::Malformed
     }
 }

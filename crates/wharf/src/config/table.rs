@@ -6,6 +6,7 @@ use wharf_auth::ldap::{Filter, ServerUrl};
 use wharf_blobs::CdnUrl;
 use wharf_core::limits::Rate;
 use wharf_core::metadata::ProviderName;
+use wharf_core::permissions::Principal;
 use wharf_http::origin::ExternalUrl;
 use wharf_jobs::SyslogReceiver;
 use wharf_metadata::PostgresUrl;
@@ -294,9 +295,26 @@ settings! {
         /// How many tokens one client (an IPv4 address, or an IPv6 network of 64 bits) may ask for.
         token_requests: Optional<Rate> = "600/1m" => "empty, or a number and a time, such as 600/1m";
         /// How many logins of one name from one client may fail: three times as many in twelve times the time, ten times in
-        /// 288 times; five times as many over all names, and twenty times over all clients.
+        /// 288 times; five times as many over all names. Over all clients twenty times as many, and then a name logs in by its
+        /// password only where it did in the last weeks.
         failed_logins: Optional<Rate> = "10/5m" => "empty, or a number and a time, such as 10/5m";
-        /// Networks whose clients are not limited.
+        /// How many images one client may pull that does not log in.
+        anonymous_pulls: Optional<Rate> = "" => "empty, or a number and a time, such as 100/6h";
+        /// How many images a user or a robot may pull, wherever they come from.
+        principal_pulls: Optional<Rate> = "" => "empty, or a number and a time, such as 200/6h";
+        /// How many images may be pulled from the repositories of one namespace, by all together.
+        namespace_pulls: Optional<Rate> = "" => "empty, or a number and a time, such as 100000/1h";
+        /// How many manifests one client may push that does not log in.
+        anonymous_pushes: Optional<Rate> = "" => "empty, or a number and a time, such as 100/1h";
+        /// How many manifests a user or a robot may push.
+        principal_pushes: Optional<Rate> = "" => "empty, or a number and a time, such as 600/1h";
+        /// How many manifests may be pushed to the repositories of one namespace, by all together.
+        namespace_pushes: Optional<Rate> = "" => "empty, or a number and a time, such as 6000/1h";
+        /// Users and robots whose pulls and pushes are neither limited nor counted.
+        exempt_principals: List<Principal> = ""
+            => "users and robots with commas between them, such as user:ada,robot:team+ci";
+        /// Networks whose clients are not limited, and whose pulls and pushes are not counted. Failed logins of one name over
+        /// all clients are.
         exempt_networks: List<Network> = ""
             => "networks with commas between them, such as 10.0.0.0/8,::1";
     }

@@ -12,7 +12,6 @@ use wharf_core::Registry;
 use wharf_core::access::Role;
 use wharf_core::actor::Actor;
 use wharf_core::authority::{Login, Secret};
-use wharf_core::limits::Verdict;
 use wharf_core::metadata::{AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once};
 use wharf_core::operation::{Action, Operation, Requirement};
 use wharf_core::permissions::{Caller, Permitted, Principal, permit};
@@ -35,12 +34,18 @@ pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 /// The parts of a path that its template names.
 pub(in crate::api) type Params = Vec<(&'static str, String)>;
 
+/// Fields that are left out where a request is recognised again: of those nothing is kept, not even a hash that could be
+/// guessed at.
+const SECRETS: [&str; 3] = ["password", "current", "invitation"];
+
 /// A request, with what its query and its body say.
 pub(in crate::api) struct Ask<Q = Nothing, B = Nothing> {
     call: Call,
     params: Params,
     management: Management,
     caller: Caller,
+    /// What the body says, by which a request is known again.
+    said: String,
     /// The query.
     pub(super) query: Q,
     /// The body.
@@ -57,8 +62,8 @@ pub(in crate::api) trait RequestBody: Sized + Send {
     /// Its schema, where there is one.
     fn schema(schemas: &mut schemars::SchemaGenerator) -> Option<schemars::Schema>;
 
-    /// Reads it.
-    fn read(call: &mut Call) -> impl Future<Output = Result<Self, Problem>> + Send;
+    /// Reads it, with what it says but for secrets.
+    fn read(call: &mut Call) -> impl Future<Output = Result<(Self, String), Problem>> + Send;
 }
 
 impl RequestBody for Nothing {
@@ -66,8 +71,8 @@ impl RequestBody for Nothing {
         None
     }
 
-    async fn read(_: &mut Call) -> Result<Self, Problem> {
-        Ok(Self {})
+    async fn read(_: &mut Call) -> Result<(Self, String), Problem> {
+        Ok((Self {}, String::new()))
     }
 }
 
@@ -80,7 +85,7 @@ impl<T: DeserializeOwned + JsonSchema + Send> RequestBody for Json<T> {
         Some(schemas.subschema_for::<T>())
     }
 
-    async fn read(call: &mut Call) -> Result<Self, Problem> {
+    async fn read(call: &mut Call) -> Result<(Self, String), Problem> {
         let kind = call.header(CONTENT_TYPE).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/json") {
@@ -95,7 +100,11 @@ impl<T: DeserializeOwned + JsonSchema + Send> RequestBody for Json<T> {
         let read: T = serde_path_to_error::deserialize(&mut json)
             .map_err(|error| Problem::invalid(field(error.path()), error.inner().to_string()))?;
         json.end().map_err(|error| Problem::invalid("body", error.to_string()))?;
-        Ok(Self(read))
+        let mut said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if let Some(fields) = said.as_object_mut() {
+            fields.retain(|name, _| !SECRETS.contains(&name.as_str()));
+        }
+        Ok((Self(read), said.to_string()))
     }
 }
 
@@ -118,8 +127,8 @@ impl<Q: DeserializeOwned, B: RequestBody> Ask<Q, B> {
         caller.address = Some(call.client_address());
         caller.request_id = Some(call.request_id().to_string());
         let query = read_query(call.head.uri.query().unwrap_or_default())?;
-        let body = B::read(&mut call).await?;
-        Ok(Self { call, params, management, caller, query, body })
+        let (body, said) = B::read(&mut call).await?;
+        Ok(Self { call, params, management, caller, said, query, body })
     }
 }
 
@@ -226,7 +235,7 @@ impl<Q, B> Ask<Q, B> {
             self.write_down(&described).await;
             return Err(self.refusal(change.requirement()).await?);
         }
-        let once = self.once(&described)?;
+        let once = self.once()?;
         let by = Actor::from(&self.caller);
         let request = ChangeRequest { change: described, by, once };
         match parts.stores.accounts.change(request).await? {
@@ -243,7 +252,7 @@ impl<Q, B> Ask<Q, B> {
             return;
         }
         let take = denials(&self.caller.principal);
-        if parts.limiter.take(&[take]).await != Verdict::Allowed {
+        if parts.limiter.take(&[take]).await.wait.is_some() {
             return;
         }
         let entry = AuditEntry {
@@ -297,8 +306,8 @@ impl<Q, B> Ask<Q, B> {
         Problem::unauthorized(&self.management.parts().service, detail)
     }
 
-    /// Whether a change is to happen once. Its mark says nothing of secrets: only what the audit log says too.
-    fn once(&self, change: &AccountChange) -> Result<Option<Once>, Problem> {
+    /// Whether a change is to happen once.
+    fn once(&self) -> Result<Option<Once>, Problem> {
         let Some(key) = self.call.head.headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
         let text = key.to_str().unwrap_or_default();
         let is_key = (1..=LONGEST_KEY).contains(&text.len())
@@ -308,7 +317,8 @@ impl<Q, B> Ask<Q, B> {
             return Err(Problem::invalid("Idempotency-Key", detail));
         }
         let mut hasher = Hasher::new(Algorithm::Sha256);
-        for part in [change.action(), &change.target(), &change.detail()] {
+        let head = &self.call.head;
+        for part in [head.method.as_str(), head.uri.path(), &self.said] {
             hasher.update(part.as_bytes());
             hasher.update(b"\0");
         }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf_core::authority::SecretUse;
 use wharf_core::clock::Timestamp;
-use wharf_core::limits::{Rate, Take, Verdict, client_of};
+use wharf_core::limits::{Rate, Take, client_of};
 use wharf_core::metadata::{self, Invite};
 use wharf_core::operation::Requirement;
 use wharf_core::permissions::AccountName;
@@ -49,7 +49,7 @@ pub(super) async fn create(
     ask: Ask<Nothing, Json<NewInvitation>>,
 ) -> Result<Plain<Invitation>, Problem> {
     let made = ask.management().parts().secrets.new_secret(SecretUse::Invitation);
-    let expires_at = ask.body.0.days.from_now();
+    let expires_at = ask.body.0.days.ahead();
     let invite = Invite { secret_hash: made.hash, expires_at, site_admin: false };
     let again = ask.change(invite).await?.again;
     let secret = (!again).then(|| made.secret.expose().to_owned());
@@ -93,10 +93,10 @@ async fn bounded<Q, B>(ask: &Ask<Q, B>) -> Result<(), Problem> {
     const TIME: Duration = Duration::from_secs(3600);
     let Some(address) = ask.caller().address else { return Ok(()) };
     let rate = Rate::new(COUNT, TIME).map_err(|error| Problem::internal(error.to_string()))?;
-    let take = Take { key: format!("sign-up {}", client_of(address)), rate };
-    match ask.management().parts().limiter.take(&[take]).await {
-        Verdict::Allowed => Ok(()),
-        Verdict::TooMany(wait) => Err(Problem::too_many(
+    let take = Take::one(format!("sign-up {}", client_of(address)), rate);
+    match ask.management().parts().limiter.take(&[take]).await.wait {
+        None => Ok(()),
+        Some(wait) => Err(Problem::too_many(
             "too many sign up from there: wait, and try again",
             wait.as_secs() + 1,
         )),

@@ -115,5 +115,5 @@ fn denials(principal: &Principal) -> Take {
     const TIME: Duration = Duration::from_secs(3600);
     #[allow(clippy::expect_used, reason = "these are numbers of a rate")]
     let rate = Rate::new(COUNT, TIME).expect("sixty an hour is a rate");
-    Take { key: format!("denied {principal}"), rate }
+    Take::one(format!("denied {principal}"), rate)
 }

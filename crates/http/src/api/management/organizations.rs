@@ -54,7 +54,7 @@ pub(super) async fn create(
     let owner = match (&new.owner, &ask.somebody()?.principal) {
         (Some(Text(owner)), _) => owner.clone(),
         (None, Principal::User(name)) => name.clone(),
-        _ => return Err(Problem::invalid("owner", "name the user who shall administer it")),
+        _ => return Err(Problem::forbidden("only users make organizations")),
     };
     let name = new.name.0.clone();
     let changed = ask.change(CreateOrganization { name: name.clone(), owner }).await?;

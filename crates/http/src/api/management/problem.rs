@@ -21,6 +21,12 @@ pub(in crate::api) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    more: Box<More>,
+}
+
+/// What few problems have.
+#[derive(Debug, Default)]
+struct More {
     field: Option<String>,
     header: Option<(HeaderName, String)>,
     /// What operators are told and clients are not.
@@ -51,19 +57,27 @@ pub(super) struct Document {
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code, detail, field: None, header: None, internal: None }
+        Self { status, code, detail, more: Box::default() }
+    }
+
+    fn about(mut self, field: impl Into<String>) -> Self {
+        self.more.field = Some(field.into());
+        self
+    }
+
+    fn told_to_operators(mut self, reason: impl Into<String>) -> Self {
+        self.more.internal = Some(reason.into());
+        self
     }
 
     /// A part of the request is not of its form.
     pub(in crate::api) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        let problem = Self::new(StatusCode::BAD_REQUEST, "invalid", detail);
-        Self { field: Some(field.into()), ..problem }
+        Self::new(StatusCode::BAD_REQUEST, "invalid", detail).about(field)
     }
 
     /// A part of the request is of its form, and a rule is against it.
     pub(super) fn unfit(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unfit", detail);
-        Self { field: Some(field.into()), ..problem }
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unfit", detail).about(field)
     }
 
     /// What is not there, and what is not theirs to see: these look the same.
@@ -97,7 +111,7 @@ impl Problem {
     pub(in crate::api) fn internal(reason: impl Into<String>) -> Self {
         let detail = "the registry failed; its log says more under the id of this request";
         let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
-        Self { internal: Some(reason.into()), ..problem }
+        problem.told_to_operators(reason)
     }
 
     /// Too many ask, or ask too often.
@@ -106,8 +120,9 @@ impl Problem {
         problem.with(RETRY_AFTER, seconds.to_string())
     }
 
-    fn with(self, name: HeaderName, value: String) -> Self {
-        Self { header: Some((name, value)), ..self }
+    fn with(mut self, name: HeaderName, value: String) -> Self {
+        self.more.header = Some((name, value));
+        self
     }
 
     /// What became of a change that was not made.
@@ -142,7 +157,7 @@ impl Problem {
         id: RequestId,
         operation: &'static str,
     ) -> Response<Body> {
-        if let Some(reason) = &self.internal {
+        if let Some(reason) = &self.more.internal {
             tracing::error!(%id, operation, status = self.status.as_u16(), reason, "a request failed");
         }
         let document = Document {
@@ -151,13 +166,13 @@ impl Problem {
             status: self.status.as_u16(),
             code: self.code.to_owned(),
             detail: self.detail,
-            field: self.field,
+            field: self.more.field,
             request_id: id.to_string(),
         };
         let text = serde_json::to_string(&document).unwrap_or_default();
         let mut response = reply::new(self.status, text);
         response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
-        if let Some((name, value)) = self.header
+        if let Some((name, value)) = self.more.header
             && let Ok(value) = HeaderValue::try_from(value)
         {
             response.headers_mut().insert(name, value);
@@ -172,12 +187,12 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(reason) | StoreError::Uncertain(reason) => {
                 let detail = "the registry cannot reach one of its stores; try again";
                 let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
-                Self { internal: Some(reason), ..problem.with(RETRY_AFTER, "5".to_owned()) }
+                problem.with(RETRY_AFTER, "5".to_owned()).told_to_operators(reason)
             }
             StoreError::Full(reason) => {
                 let detail = "the registry has no room left";
                 let problem = Self::new(StatusCode::INSUFFICIENT_STORAGE, "full", detail);
-                Self { internal: Some(reason), ..problem }
+                problem.told_to_operators(reason)
             }
             StoreError::Corrupt(reason) => Self::internal(reason),
         }

@@ -106,7 +106,7 @@ pub(super) async fn create(ask: Ask<Nothing, Json<NewRobot>>) -> Result<Created<
     let Json(new) = &ask.body;
     let name = RobotName { namespace: ask.named("namespace")?, name: new.name.0.clone() };
     let made = ask.management().parts().secrets.new_secret(SecretUse::Robot);
-    let expires_at = new.days.map(Days::from_now);
+    let expires_at = new.days.map(Days::ahead);
     let change = metadata::NewRobot { name: name.clone(), secret_hash: made.hash, expires_at };
     let changed = ask.change(change).await?;
     let secret = (!changed.again).then(|| made.secret.expose().to_owned());
@@ -121,7 +121,7 @@ pub(super) async fn rotate(
 ) -> Result<Created<Robot>, Problem> {
     let name = robot(&ask)?;
     let made = ask.management().parts().secrets.new_secret(SecretUse::Robot);
-    let expires_at = ask.body.0.days.map(Days::from_now);
+    let expires_at = ask.body.0.days.map(Days::ahead);
     let change = RotateRobot { name: name.clone(), secret_hash: made.hash, expires_at };
     let changed = ask.change(change).await?;
     let secret = (!changed.again).then(|| made.secret.expose().to_owned());
@@ -136,7 +136,7 @@ pub(super) async fn update(
 ) -> Result<Versioned<Robot>, Problem> {
     let (name, expected) = (robot(&ask)?, ask.expected()?);
     let Json(RobotChange { disabled, days }) = ask.body;
-    let expires_at = days.map(|days| days.map(Days::from_now));
+    let expires_at = days.map(|days| days.map(Days::ahead));
     let change = UpdateRobot { name: name.clone(), disabled, expires_at, expected };
     let found = find(ask.change(change).await?.stores, &name).await?;
     let version = found.version;

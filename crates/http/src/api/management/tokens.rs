@@ -83,7 +83,7 @@ pub(super) async fn create(ask: Ask<Nothing, Json<NewToken>>) -> Result<Created<
         name: new.name.0.0.clone(),
         secret_hash: made.hash,
         most: Narrowing { role: new.role.0, pattern: new.pattern.clone().map(|Text(it)| it) },
-        expires_at: new.days.map(Days::from_now),
+        expires_at: new.days.map(Days::ahead),
     };
     let changed = ask.change(change).await?;
     let mut id = [0; 8];

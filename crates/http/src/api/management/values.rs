@@ -101,8 +101,7 @@ textual! {
         "description": "The digest of a manifest."
     };
     NamePattern, "NamePattern", {
-        "type": "string", "minLength": 1, "maxLength": 255,
-        "pattern": "^([a-z0-9*]+((\\.|_|__|-+)[a-z0-9*]+)*)(/[a-z0-9*]+((\\.|_|__|-+)[a-z0-9*]+)*)*$",
+        "type": "string", "pattern": "^[a-z0-9._/*-]{1,256}$",
         "description": "Names of repositories in which * stands for any text: team/app-*."
     };
     Subject, "Subject", {
@@ -307,7 +306,7 @@ const MOST_DAYS: u16 = 3650;
 
 impl Days {
     /// The moment so many days from now.
-    pub(in crate::api) fn from_now(self) -> Timestamp {
+    pub(in crate::api) fn ahead(self) -> Timestamp {
         use wharf_core::clock::{Clock as _, SystemClock};
         SystemClock.now().after(std::time::Duration::from_secs(u64::from(self.0) * 24 * 3600))
     }

@@ -7,7 +7,7 @@ use wharf_core::permissions::Principal;
 use wharf_oci::RepositoryName;
 
 use super::secrets::narrowing;
-use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
 
 /// `Accounts::access_facts`, and those of a namespace where no repository is asked for.
 pub(crate) struct Find {
@@ -70,6 +70,22 @@ const OF_ROBOT: &str =
      JOIN grants g ON g.namespace_id = n.id AND g.subject_kind = 'robot' AND g.subject_id = r.id
      WHERE r.name = $2 AND n.name = $3";
 
+/// The facts of a user. On PostgreSQL the statement stands in a function, where the server keeps its plan.
+const fn of_user(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => OF_USER,
+        Dialect::Postgres => "SELECT * FROM access_facts_of_user($1, $2, $3)",
+    }
+}
+
+/// Those of a robot, likewise.
+const fn of_robot(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => OF_ROBOT,
+        Dialect::Postgres => "SELECT * FROM access_facts_of_robot($1, $2, $3, $4)",
+    }
+}
+
 #[async_trait]
 impl Transaction for Find {
     type Output = Facts;
@@ -83,7 +99,8 @@ impl Transaction for Find {
                 on.query(OF_ANYONE, arguments![repository]).await?
             }
             Principal::User(name) => {
-                on.query(OF_USER, arguments![repository, name.as_str(), namespace]).await?
+                on.query(of_user(on.dialect()), arguments![repository, name.as_str(), namespace])
+                    .await?
             }
             Principal::Robot(name) if name.namespace.as_str() != namespace => {
                 on.query(OF_ANYONE, arguments![repository]).await?
@@ -91,7 +108,7 @@ impl Transaction for Find {
             Principal::Robot(name) => {
                 let now = on.now().await?;
                 let arguments = arguments![repository, name.name.as_str(), namespace, now];
-                on.query(OF_ROBOT, arguments).await?
+                on.query(of_robot(on.dialect()), arguments).await?
             }
         };
         let mut facts = Facts::default();

@@ -8,16 +8,15 @@ use anyhow::{Context, ensure};
 use wharf_auth::fact_cache::FactCache;
 use wharf_auth::key_store::KeyStore;
 use wharf_auth::keys::make_first;
-use wharf_auth::login_guard::{GuardRules, LoginGuard};
+use wharf_auth::login_guard::{GuardParts, LoginGuard};
 use wharf_auth::password::Passwords;
 use wharf_auth::sign_in::{SignIn, Tokens};
 use wharf_auth::token::Authority;
-use wharf_cache::MemoryLimiter;
 use wharf_core::clock::{SystemClock, SystemRandom};
 use wharf_core::permissions::{AsGranted, Everyone, Permissions};
 use wharf_http::api::Access;
 
-use super::{Node, ldap, management, workloads};
+use super::{Node, ldap, limits, management, workloads};
 use crate::config::{Config, Role};
 
 /// How often the folder of keys is looked at.
@@ -75,13 +74,10 @@ pub fn open(config: &Config, node: &Node) -> anyhow::Result<Option<Access>> {
             workloads,
             directory,
         };
-        let limiter = Arc::new(MemoryLimiter::new(Arc::new(SystemClock)));
-        let rules = guard_rules(config);
-        let counter = Arc::clone(&limiter) as _;
-        let guard = LoginGuard { issuer: sign_in, limiter: counter, rules, accounts, audit };
-        let guard = Arc::new(guard);
-        let management =
-            management::open(config, node, passwords, Arc::clone(&guard) as _, limiter);
+        let (limiter, rules) = (Arc::clone(&node.limiter), limits::of_logins(config));
+        let parts = GuardParts { issuer: sign_in, limiter, rules, accounts, audit };
+        let guard = Arc::new(LoginGuard::new(parts));
+        let management = management::open(config, node, passwords, Arc::clone(&guard) as _);
         (Some(guard as _), Some(management))
     } else {
         (None, None)
@@ -89,15 +85,6 @@ pub fn open(config: &Config, node: &Node) -> anyhow::Result<Option<Access>> {
     tokio::spawn(look_for_keys(keys));
     let realm = config.access.token_url.as_ref().map(|url| format!("{}/token", url.as_str()));
     Ok(Some(Access { verifier, issuer, management, service, realm }))
-}
-
-fn guard_rules(config: &Config) -> GuardRules {
-    let limits = &config.limits;
-    GuardRules {
-        requests: limits.token_requests.0,
-        failures: limits.failed_logins.0,
-        exempt: limits.exempt_networks.iter().map(|network| network.get()).collect(),
-    }
 }
 
 fn keys_folder(config: &Config) -> PathBuf {

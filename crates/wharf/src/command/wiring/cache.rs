@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use wharf_cache::{Beliefs, CacheStatus, EventTail, MemoryCache, SharedCache, SharedCacheSettings};
+use wharf_cache::{
+    Beliefs, CacheStatus, EventTail, MemoryCache, SharedCache, SharedCacheSettings, SharedLimiter,
+};
 use wharf_core::cache::{Cache, Epochs};
 use wharf_core::metadata::EventLog;
 
@@ -13,6 +15,8 @@ use crate::config::{CacheUrl, Config, DatabaseUrl};
 pub struct Opened {
     pub cache: Arc<dyn Cache>,
     pub status: Arc<dyn CacheStatus>,
+    /// What counts for limits where the cache is.
+    pub limiter: Option<Arc<SharedLimiter>>,
     pub tail: Option<EventTail>,
 }
 
@@ -28,6 +32,7 @@ pub async fn open(
         eventual_life: config.cache.eventual_life.get(),
     };
     let shared = matches!(config.database.url, DatabaseUrl::Postgres(_));
+    let mut limiter = None;
     let (cache, status): (Arc<dyn Cache>, Arc<dyn CacheStatus>) = match &config.cache.url {
         CacheUrl::Redis(url) => {
             let settings = SharedCacheSettings {
@@ -38,6 +43,7 @@ pub async fn open(
             };
             let cache = Arc::new(SharedCache::new(settings, epochs).context("cache.url")?);
             cache.check().await.with_context(|| format!("{url} cannot be used (cache.url)"))?;
+            limiter = Some(Arc::new(cache.limiter()));
             (Arc::clone(&cache) as _, cache)
         }
         _ => {
@@ -50,5 +56,5 @@ pub async fn open(
         }
     };
     let tail = shared.then(|| EventTail::new(events, Arc::clone(&cache)));
-    Ok(Opened { cache, status, tail })
+    Ok(Opened { cache, status, limiter, tail })
 }

@@ -7,7 +7,6 @@ use wharf_auth::password::Passwords;
 use wharf_auth::recorded::AsRecorded;
 use wharf_core::authority::Authenticator;
 use wharf_core::clock::SystemRandom;
-use wharf_core::limits::Limiter;
 use wharf_http::api::management::{Management, ManagementParts, SignUpRule, Stores};
 
 use super::Node;
@@ -19,14 +18,13 @@ pub fn open(
     node: &Node,
     passwords: Passwords,
     authenticator: Arc<dyn Authenticator>,
-    limiter: Arc<dyn Limiter>,
 ) -> Management {
     let recorded = Arc::new(AsRecorded::new(Arc::clone(&node.accounts)));
     let stores = Stores {
         accounts: Arc::clone(&node.accounts),
         directory: Arc::clone(&node.directory),
         trust: Arc::clone(&node.trust),
-        audit: Arc::clone(&node.audit),
+        audit: node.audit.clone(),
         counts: Arc::clone(&node.counts),
     };
     Management::new(ManagementParts {
@@ -34,7 +32,7 @@ pub fn open(
         permissions: Arc::clone(&recorded) as _,
         decisions: recorded,
         secrets: Arc::new(SecretMaker { passwords, random: Arc::new(SystemRandom) }),
-        limiter,
+        limiter: Arc::clone(&node.limiter),
         sign_up: match config.access.sign_up {
             SignUp::Open => SignUpRule::Open,
             SignUp::Invited => SignUpRule::Invited,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, Directory, EventLog, Identities, Jobs, LastKnown, Metadata,
+    Accounts, AuditReaders, Counts, Directory, EventLog, Identities, Jobs, LastKnown, Metadata,
     TrustRules,
 };
 use wharf_metadata::{
@@ -38,7 +38,7 @@ pub struct Stores {
     pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
     pub identities: Arc<dyn Identities>,
-    pub audit: Arc<dyn AuditLog>,
+    pub audit: Arc<dyn AuditReaders>,
     pub counts: Arc<dyn Counts>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
@@ -55,7 +55,7 @@ impl Stores {
             + Directory
             + TrustRules
             + Identities
-            + AuditLog
+            + AuditReaders
             + Counts,
     {
         Stores {

@@ -10,7 +10,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use tokio::time::{sleep, timeout};
 use wharf_blobs::StoreRequests;
-use wharf_cache::{Answer, CacheStatus, EventTail};
+use wharf_cache::{Answer, CacheStatus, EventTail, SharedLimiter};
 use wharf_core::Registry;
 use wharf_core::cache::Kind;
 use wharf_core::metadata::{CountKind, JobCount, JobState, Jobs};
@@ -30,6 +30,8 @@ pub struct Watched {
     pub registry: Arc<Registry>,
     pub tally: Arc<Tally>,
     pub cache: Arc<dyn CacheStatus>,
+    /// Who keeps count of limits, where nodes do so together.
+    pub limiter: Option<Arc<SharedLimiter>>,
     pub tail: Option<Arc<EventTail>>,
     pub connections: Option<Connections>,
     pub requests: Option<Arc<StoreRequests>>,
@@ -61,6 +63,16 @@ impl Collector for Watched {
         self.cache(&mut to)?;
         self.jobs(&mut to)?;
         self.counts(&mut to)?;
+        if let Some(limiter) = &self.limiter {
+            let help = "Whether limits are counted in Redis, for all nodes; else this node counts for itself";
+            to.gauge("limits_shared", help, if limiter.is_alone() { 0.0 } else { 1.0 })?;
+            let (shared, alone) = limiter.takes();
+            to.counters(
+                "limits_takes",
+                "How often something was counted for limits, by where",
+                [([("counted", "shared")], shared), ([("counted", "alone")], alone)],
+            )?;
+        }
         if let Some(connections) = &self.connections {
             let counts = connections.count();
             let states = [("in_use", counts.in_use), ("idle", counts.idle)];

@@ -1,0 +1,1 @@
+-- SQLite plans its statements once for each connection.

@@ -1,0 +1,25 @@
+//! The management API, `/api/v1`, by the real program: who may do what, what it answers, and its own description.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+#[path = "management/changes.rs"]
+mod changes;
+#[path = "management/credentials.rs"]
+mod credentials;
+#[path = "management/fuzzing.rs"]
+mod fuzzing;
+#[path = "access/house.rs"]
+mod house;
+#[path = "management/input.rs"]
+mod input;
+#[path = "management/lists.rs"]
+mod lists;
+#[path = "management/matrix.rs"]
+mod matrix;
+#[path = "management/people.rs"]
+mod people;
+#[path = "management/repositories.rs"]
+mod repositories;
+#[path = "management/signing_up.rs"]
+mod signing_up;
