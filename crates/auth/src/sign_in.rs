@@ -13,7 +13,9 @@ use wharf_core::authority::{
     TokenVerifier,
 };
 use wharf_core::clock::{Clock, Random};
-use wharf_core::metadata::{Accounts, Change, ChangeRequest, NewToken, SecretHolder, TokenKind};
+use wharf_core::metadata::{
+    Accounts, Change, ChangeRequest, NewToken, SecretHolder, TokenKind, User,
+};
 use wharf_core::permissions::{AccountName, Actions, Caller, Principal, Rights, RobotName};
 use wharf_oci::RepositoryName;
 
@@ -192,16 +194,11 @@ impl SignIn {
         if name.parse::<RobotName>().is_ok() && Workloads::recognises(secret.expose()) {
             return self.workload(name, secret).await;
         }
-        let known = name.parse::<AccountName>().ok();
-        let user = match known {
-            Some(known) => self.accounts.find_user(known).await?,
-            None => None,
-        };
+        let user = self.user(name).await?;
         // Hashed also where there is nobody, so that the time tells no names.
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         if let (Some(directory), None) = (&self.directory, &stored)
-            && name.parse::<RobotName>().is_err()
-            && !MachineSecret::is_meant(secret.expose())
+            && self.is_for_a_directory(name, secret).await?
         {
             let user = directory.log_in(name, secret, address).await?.ok_or(TokenRefusal::Login)?;
             return Ok(SignedIn { by_directory: true, ..SignedIn::fully(Principal::User(user)) });
@@ -211,6 +208,23 @@ impl SignIn {
             (true, Some(user)) if !user.disabled => Ok(SignedIn::fully(Principal::User(user.name))),
             _ => Err(TokenRefusal::Login),
         }
+    }
+
+    async fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
+        match name.parse::<AccountName>() {
+            Ok(name) => self.accounts.find_user(name).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Whether a directory may be shown a name and a secret: none that is meant for this registry.
+    async fn is_for_a_directory(&self, name: &str, secret: &Secret) -> Result<bool, StoreError> {
+        if name.parse::<RobotName>().is_ok() || MachineSecret::is_meant(secret.expose()) {
+            return Ok(false);
+        }
+        // Directories look past case and spaces: somebody who has a password here mistyped their name.
+        let meant = self.user(&name.trim().to_lowercase()).await?;
+        Ok(meant.is_none_or(|user| user.password_hash.is_none()))
     }
 
     /// By a personal token or a robot's secret, of somebody who is as `is_who` says.

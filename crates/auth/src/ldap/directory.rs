@@ -228,6 +228,11 @@ impl Asked {
         let Settings { attributes, groups: search, .. } = &self.settings;
         self.bind_service(ldap).await?;
         let Some(entry) = self.entry(ldap, name).await? else { return Ok(None) };
+        if entry.dn.is_empty() {
+            return Err(Fault(
+                "the entry has no name: binding as it would be anonymous".to_owned(),
+            ));
+        }
         if !is_right(ldap.simple_bind(&entry.dn, password.expose()).await?)? {
             return Ok(None);
         }
