@@ -53,6 +53,24 @@ fn who_is_in_a_group_pulls_what_its_team_may() {
     assert!(written.contains("team.groups"), "{written}");
 }
 
+/// For operators: groups in the very words in which they fill teams.
+#[test]
+fn how_somebody_stands_in_the_directory_can_be_looked_up() {
+    let stand = Stand::before(slapd(MemberOf::Direct), &[]);
+    let told = stand.house.admin(&["ldap", "lin"]);
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines[0], format!("entry: {}", person("lin")));
+    assert!(lines[1].starts_with("subject: ") && lines[1].len() == 45, "{told}");
+    let rest = format!("name: lin\nmail: lin@example.org\ngroup: ldap:{}", group("devs"));
+    assert_eq!(lines[2..].join("\n"), rest);
+    stand.fill(&group("devs"));
+    let group = lines[4].strip_prefix("group: ").unwrap();
+    assert_eq!(stand.house.admin(&["groups", "team", "devs"]), group);
+    // Nobody was bound but who searches, and nobody was made.
+    assert_eq!(stand.binds(&person("lin")), 0);
+    assert!(!stand.house.admin(&["audit", "--all"]).contains("user:lin"));
+}
+
 #[test]
 fn a_group_of_groups_is_read_where_the_directory_says_so() {
     let direct = Stand::before(slapd(MemberOf::Direct), &[]);

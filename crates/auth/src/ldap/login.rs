@@ -100,7 +100,7 @@ impl DirectoryLogins {
         found: Found,
         address: Option<IpAddr>,
     ) -> Result<Option<AccountName>, StoreError> {
-        let Found { subject, name: preferred_name, mail: email, groups } = found;
+        let Found { subject, name: preferred_name, mail: email, groups, .. } = found;
         let (provider, shown) = (self.rules.provider.clone(), subject.clone());
         let identity = ExternalIdentity { provider, subject, preferred_name, email, groups };
         let outcome = self.identities.sign_in(identity, self.rules.may_create, address).await?;

@@ -1,5 +1,6 @@
 //! Logins by a directory (LDAP version 3, RFC 4511): OpenLDAP, Active Directory, FreeIPA and others.
 
+mod conversation;
 mod directory;
 mod entry;
 mod filter;

@@ -3,6 +3,7 @@
 
 mod audit;
 mod groups;
+mod ldap;
 mod trust;
 
 use std::io::{Read, Write, stdin, stdout};
@@ -76,6 +77,8 @@ enum AdminCommand {
     },
     /// Have groups of a directory or another identity provider fill a team
     Groups(groups::Groups),
+    /// Show how somebody stands in the directory: what a login would know of them, their groups above all
+    Ldap(ldap::Ldap),
     /// Grant a role
     Grant(Granting),
     /// Take a grant away
@@ -176,6 +179,9 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
     warn(&loaded);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        if let AdminCommand::Ldap(ldap) = &admin.command {
+            return ldap.run(&loaded.config).await;
+        }
         let stores = wiring::metadata::for_accounts(&loaded.config).await?;
         match &admin.command {
             AdminCommand::Trust(trust) => trust.run(&stores, &loaded.config).await,
@@ -241,7 +247,10 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
             }
             print_password((!no_secret).then_some(secret.expose()))
         }
-        AdminCommand::Trust(_) | AdminCommand::Audit(_) | AdminCommand::Groups(_) => Ok(()),
+        AdminCommand::Trust(_)
+        | AdminCommand::Audit(_)
+        | AdminCommand::Groups(_)
+        | AdminCommand::Ldap(_) => Ok(()),
         AdminCommand::Token { user, role, on, days } => {
             let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
             let token = NewToken {

@@ -5,7 +5,7 @@ mod blobs;
 mod cache;
 pub mod decision;
 mod delivery;
-mod ldap;
+pub mod ldap;
 pub mod limits;
 mod management;
 pub mod metadata;

@@ -19,9 +19,7 @@ pub fn open(
     accounts: Arc<dyn Accounts>,
 ) -> anyhow::Result<Option<DirectoryLogins>> {
     let ldap = &config.ldap;
-    if ldap.urls.is_empty() {
-        return Ok(None);
-    }
+    let Some(directory) = directory(config)? else { return Ok(None) };
     if sends_passwords_in_the_clear(ldap) {
         tracing::warn!(
             "passwords are sent to the directory IN THE CLEAR (ldap.plaintext): everyone on the way can read them"
@@ -33,8 +31,13 @@ pub fn open(
         required_group: ldap.required_group.0.clone(),
         remember: ldap.remember.get(),
     };
-    let directory = Directory::new(settings(ldap)?);
     Ok(Some(DirectoryLogins::new(directory, rules, identities, accounts, &SystemRandom)))
+}
+
+/// The directory; `None` where none is named.
+pub fn directory(config: &Config) -> anyhow::Result<Option<Directory>> {
+    let ldap = &config.ldap;
+    if ldap.urls.is_empty() { Ok(None) } else { Ok(Some(Directory::new(settings(ldap)?))) }
 }
 
 fn settings(ldap: &Ldap) -> anyhow::Result<Settings> {
