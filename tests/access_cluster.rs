@@ -168,3 +168,39 @@ fn one_of_several_nodes_sends_the_audit_log() {
     let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
     assert_eq!(distinct.len(), ids.len(), "none came twice: {ids:?}");
 }
+
+/// Whatever one node was told the others know at once; a change under a key is made once, whoever is asked again.
+#[test]
+fn a_change_at_one_node_is_known_at_every_other() {
+    let cluster = Cluster::start(&[]);
+    let ask = |node: usize, user: &str, method: Method, path: &str, body: Option<&str>| {
+        let login = house::basic(user, PASSWORD);
+        let headers = [
+            ("Authorization", login.as_str()),
+            ("Content-Type", "application/json"),
+            ("Idempotency-Key", path),
+        ];
+        let path = format!("/api/v1{path}");
+        let body = body.map(str::as_bytes);
+        cluster.node(node).send(method, &path, &headers, body).unwrap()
+    };
+    for node in 0..NODES {
+        let team = format!(r#"{{"name":"devs{node}"}}"#);
+        let path = "/namespaces/team/teams";
+        let made = ask(node, "ada", Method::POST, path, Some(&team));
+        // Under one key: the second and the third are of another body.
+        assert_eq!(made.status, if node == 0 { 201 } else { 422 }, "{}", made.text());
+        let again = ask((node + 1) % NODES, "ada", Method::POST, path, Some(r#"{"name":"devs0"}"#));
+        assert_eq!(again.status, 200, "{}", again.text());
+    }
+    let grants = "/namespaces/team/grants";
+    let read = |node: usize| ask(node, "bob", Method::GET, "/namespaces/team", None).status;
+    for round in 0..NODES {
+        let grant = Some(r#"{"subject":"user:bob","role":"read"}"#);
+        assert_eq!(ask(round, "ada", Method::PUT, grants, grant).status, 200);
+        assert_eq!((0..NODES).map(read).collect::<Vec<_>>(), [200; NODES]);
+        let revoke = format!("{grants}?subject=user:bob");
+        assert_eq!(ask(round, "ada", Method::DELETE, &revoke, None).status, 204);
+        assert_eq!((0..NODES).map(read).collect::<Vec<_>>(), [404; NODES]);
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -306,8 +306,11 @@ impl<Q, B> Ask<Q, B> {
         Problem::unauthorized(&self.management.parts().service, detail)
     }
 
-    /// Whether a change is to happen once.
+    /// Whether a change is to happen once. Only a POST would happen twice.
     fn once(&self) -> Result<Option<Once>, Problem> {
+        if self.call.head.method != Method::POST {
+            return Ok(None);
+        }
         let Some(key) = self.call.head.headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
         let text = key.to_str().unwrap_or_default();
         let is_key = (1..=LONGEST_KEY).contains(&text.len())
