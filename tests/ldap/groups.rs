@@ -23,9 +23,9 @@ impl Stand {
     fn fill(&self, group: &str) {
         self.house.admin(&["team", "team", "devs"]);
         self.house.admin(&["grant", "team", "read", "--to", "team:devs", "--on", "team/private"]);
-        self.house.admin(&["groups", "team", "devs", "--add", &format!("ldap:{group}")]);
+        self.house.admin(&["groups", "team", "devs", "--add", &format!("ldap={group}")]);
         let listed = self.house.admin(&["groups", "team", "devs"]);
-        assert_eq!(listed, format!("ldap:{group}"));
+        assert_eq!(listed, format!("ldap={group}"));
     }
 
     fn granted(&self, name: &str, password: &str) -> String {
@@ -61,7 +61,7 @@ fn how_somebody_stands_in_the_directory_can_be_looked_up() {
     let lines: Vec<_> = told.lines().collect();
     assert_eq!(lines[0], format!("entry: {}", person("lin")));
     assert!(lines[1].starts_with("subject: ") && lines[1].len() == 45, "{told}");
-    let rest = format!("name: lin\nmail: lin@example.org\ngroup: ldap:{}", group("devs"));
+    let rest = format!("name: lin\nmail: lin@example.org\ngroup: ldap={}", group("devs"));
     assert_eq!(lines[2..].join("\n"), rest);
     stand.fill(&group("devs"));
     let group = lines[4].strip_prefix("group: ").unwrap();
@@ -98,9 +98,9 @@ fn groups_are_searched_where_entries_do_not_list_them() {
     stand.slapd.person_at(&odd, "odd", "the password of odd");
     assert_eq!(stand.granted("odd", "the password of odd"), "");
     stand.slapd.group("odd", &[&odd]);
-    stand.house.admin(&["groups", "team", "devs", "--add", &format!("ldap:{}", group("odd"))]);
+    stand.house.admin(&["groups", "team", "devs", "--add", &format!("ldap={}", group("odd"))]);
     assert_eq!(stand.granted("odd", "the password of odd"), SCOPE);
-    stand.house.admin(&["groups", "team", "devs", "--remove", &format!("ldap:{}", group("odd"))]);
+    stand.house.admin(&["groups", "team", "devs", "--remove", &format!("ldap={}", group("odd"))]);
     assert_eq!(stand.granted("odd", "the password of odd"), "");
 }
 

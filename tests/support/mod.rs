@@ -18,4 +18,5 @@ pub mod random;
 pub mod registry;
 pub mod server;
 pub mod slapd;
+pub mod terminal;
 pub mod writer;

@@ -161,7 +161,8 @@ pub fn allowed(
 pub fn explain(principal: &Principal, repository: &RepositoryName, facts: &Facts) -> Vec<Decided> {
     let decide = |action| {
         let reason = decide(principal, repository, action, facts);
-        Decided { action, allowed: reason.allows(), reason: reason.to_string() }
+        let of_account = matches!(reason, Reason::SiteAdmin | Reason::Inactive);
+        Decided { action, allowed: reason.allows(), reason: reason.to_string(), of_account }
     };
     Action::ALL.into_iter().map(decide).collect()
 }

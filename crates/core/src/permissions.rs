@@ -157,6 +157,8 @@ pub struct Decided {
     pub allowed: bool,
     /// Which grant, visibility or rule says so, for people.
     pub reason: String,
+    /// Whether that is about the account itself, and no grant: that it may do everything, or is disabled or not there.
+    pub of_account: bool,
 }
 
 /// Decides of each action, by what is recorded, and says why.

@@ -5,6 +5,7 @@
 
 mod access;
 mod blobs;
+pub mod browser;
 mod call;
 pub mod conditions;
 mod delivery;
@@ -37,6 +38,7 @@ use tracing::Instrument;
 use wharf_core::{Error, Registry};
 
 pub use access::Access;
+pub use browser::Browsers;
 pub use delivery::{Carrier, Delivery};
 pub use image_limits::{ImageLimits, ImageRates};
 pub use routes::{Endpoint, ROUTES, Resource, Route};
@@ -349,6 +351,15 @@ async fn dispatch(endpoint: Endpoint, call: Call) -> Result<Response<Body>, Fail
         Endpoint::Ready => health::ready(call).await,
         Endpoint::IssueToken => token::issue(call).await,
         Endpoint::TokenKeys => token::keys(&call),
+        Endpoint::ShowLogin => browser::show_login(call).await,
+        Endpoint::LogIn => browser::log_in(call).await,
+        Endpoint::LogOut => browser::log_out(call).await,
+        Endpoint::BeginLogin => browser::begin_login(call).await,
+        Endpoint::FinishLogin => browser::finish_login(call).await,
+        Endpoint::ShowDevice => browser::show_device(call).await,
+        Endpoint::DecideDevice => browser::decide_device(call).await,
+        Endpoint::BeginDevice => browser::begin_device(call).await,
+        Endpoint::DeviceToken => browser::device_token(call).await,
         Endpoint::CheckSupport => support::check(call).await,
         Endpoint::DiscoverExtensions => support::discover(call).await,
         Endpoint::ListRepositories => tags::list_repositories(call).await,

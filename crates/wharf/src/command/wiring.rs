@@ -2,6 +2,7 @@
 
 pub mod access;
 mod blobs;
+mod browser;
 mod cache;
 pub mod decision;
 mod delivery;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, Directory, EventLog, Identities, Jobs, KeepEvents, TrustRules,
+    Accounts, AuditReaders, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
 };
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
@@ -38,8 +39,8 @@ pub struct Node {
     pub accounts: Arc<dyn Accounts>,
     pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
-    pub identities: Arc<dyn Identities>,
     pub audit: Arc<dyn AuditReaders>,
+    pub people: browser::People,
     pub counts: Arc<dyn Counts>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
@@ -85,8 +86,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     };
     let (jobs, events) = (stores.jobs, stores.events);
     let (accounts, directory) = (stores.accounts, stores.directory);
-    let (trust, audit, counts) = (stores.trust, stores.audit, stores.counts);
-    let identities = stores.identities;
+    let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
     let limiter = limits::limiter(cache.limiter);
     Ok(Node {
         registry,
@@ -95,8 +95,8 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         accounts,
         directory,
         trust,
-        identities,
         audit,
+        people,
         counts,
         limiter,
         tally,

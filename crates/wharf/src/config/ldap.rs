@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use wharf_auth::ldap::{BadFilter, BadServerUrl};
 use wharf_core::authority::Secret;
-use wharf_core::metadata::NoExternalName;
 
 use super::problem::{Problem, Refusal};
 use super::table::{Config, Ldap};
@@ -73,12 +72,6 @@ impl From<BadServerUrl> for Refusal {
 impl From<BadFilter> for Refusal {
     fn from(error: BadFilter) -> Refusal {
         Refusal::Because(error.to_string())
-    }
-}
-
-impl From<NoExternalName> for Refusal {
-    fn from(_: NoExternalName) -> Refusal {
-        Refusal::Malformed
     }
 }
 

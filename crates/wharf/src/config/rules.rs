@@ -53,6 +53,7 @@ pub fn broken(config: &Config) -> Vec<Problem> {
              make a secret by `openssl rand -hex 32`",
         ));
     }
+    problems.extend(super::oidc::broken(config).into_iter().map(Problem::new));
     if config.node.roles.is_empty() {
         problems.push(Problem::new("node.roles is empty: this process would do nothing"));
     }

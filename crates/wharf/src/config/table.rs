@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use wharf_auth::ldap::{Filter, ServerUrl};
 use wharf_blobs::CdnUrl;
 use wharf_core::limits::Rate;
-use wharf_core::metadata::ProviderName;
+use wharf_core::metadata::{ExternalName, ProviderName};
 use wharf_core::permissions::Principal;
 use wharf_http::origin::ExternalUrl;
 use wharf_jobs::SyslogReceiver;
@@ -19,6 +19,7 @@ use super::layers::Layers;
 use super::ldap::{AttributeName, HiddenText};
 use super::logging::{AccessLog, LogFilter, LogFormat};
 use super::network::{Network, TraceEndpoint};
+use super::oidc::{ClaimValue, Each, Hidden, Text};
 use super::place::{BlobsUrl, CacheUrl, DatabaseUrl, FilePath};
 use super::problem::Problem;
 use super::quantity::{Bytes, Count, Period, Ratio, Timeout};
@@ -226,6 +227,53 @@ settings! {
         create_users: bool = "true" => "true or false";
         /// How long a password that was right is right without the directory being asked again; 0s asks each time.
         remember: Period<0, { 10 * MINUTE }> = "1m" => "a time from 0s to 10m, such as 1m";
+    }
+
+    /// Identity providers at which people log in, by OpenID Connect: each has a name here, and each setting is given for each,
+    /// as `NAME=VALUE`. In a file each may have a section of its own, such as `[oidc.keycloak]`.
+    oidc: Oidc {
+        /// Who it is, byte by byte as its ID tokens say in `iss`. All else is found by discovery.
+        issuer: Each<IssuerUrl> = ""
+            => "NAME=URL, or several with commas between them, such as keycloak=https://sso.example.com/realms/main";
+        /// What it calls this registry.
+        client_id: Each<Text> = "" => "NAME=TEXT, or several with commas between them, such as keycloak=wharf";
+        /// What it knows this registry by, from the environment; a public client has none. One with a comma needs a file.
+        client_secret: Each<Hidden> = "" (secret) => "NAME=SECRET, or several with commas between them";
+        /// The same in a file.
+        client_secret_file: Each<FilePath> = ""
+            => "NAME=FILE, or several with commas between them, such as keycloak=/etc/wharf/keycloak-secret";
+        /// What it is called on its button; its name where nothing is said.
+        label: Each<Text> = "" => "NAME=TEXT, or several with commas between them, such as keycloak=Example Inc.";
+        /// What is asked of it; `openid profile email` where nothing is said.
+        scopes: Each<Text> = ""
+            => "NAME=SCOPES with spaces between them, such as dex=openid profile email groups";
+        /// The claim that says who somebody is for ever; `sub` where nothing is said.
+        subject_claim: Each<Text> = "" => "NAME=CLAIM, or several with commas between them, such as entra=oid";
+        /// The claim that says what somebody would like to be called; `preferred_username` where nothing is said.
+        name_claim: Each<Text> = "" => "NAME=CLAIM, or several with commas between them, such as dex=name";
+        /// The claim with somebody's groups, which fill teams; `groups` where nothing is said.
+        groups_claim: Each<Text> = ""
+            => "NAME=CLAIM, or several with commas between them, such as keycloak=realm_access.roles";
+        /// Groups of which somebody must be in one to log in.
+        required_groups: Each<ExternalName> = ""
+            => "NAME=GROUP, or several with commas between them, such as keycloak=/registry";
+        /// Claims that somebody must have to log in; of several values for one claim one is enough.
+        required_claims: Each<ClaimValue> = ""
+            => "NAME=CLAIM=VALUE, or several with commas between them, such as google=hd=example.com";
+        /// Whether who comes for the first time becomes a user; else only those log in to whom an identity was given.
+        create_users: Each<bool> = "" => "NAME=true or NAME=false, or several with commas between them";
+    }
+
+    /// People with a browser, on nodes that issue tokens.
+    browser: Browser {
+        /// Whether they may log in by a password.
+        passwords: bool = "true" => "true or false";
+        /// How long a session lasts at most.
+        session_life: Period<MINUTE, { 90 * DAY }> = "7d" => "a time from 1m to 90d, such as 7d";
+        /// How long a session lasts that is not used, to five minutes.
+        session_idle: Period<MINUTE, { 90 * DAY }> = "12h" => "a time from 1m to 90d, such as 12h";
+        /// How long the token works that a device gets which a person let in.
+        device_token_life: Period<HOUR, YEAR> = "90d" => "a time from 1h to 365d, such as 90d";
     }
 
     /// What the registry takes and gives.

@@ -33,7 +33,7 @@ impl Ldap {
             writeln!(out, "mail: {mail}")?;
         }
         for group in found.groups {
-            writeln!(out, "group: {}:{group}", config.ldap.provider)?;
+            writeln!(out, "group: {}={group}", config.ldap.provider)?;
         }
         Ok(())
     }

@@ -10,13 +10,14 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, Directory, EventLog, Identities, Jobs, LastKnown, Metadata,
-    TrustRules,
+    Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Identities, Jobs, LastKnown,
+    Metadata, Sessions, TrustRules,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
 };
 
+use super::browser::People;
 use crate::config::{Config, DatabaseUrl};
 use crate::data_folder::DataFolder;
 
@@ -37,8 +38,9 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
-    pub identities: Arc<dyn Identities>,
     pub audit: Arc<dyn AuditReaders>,
+    /// What browsers and devices work on.
+    pub people: People,
     pub counts: Arc<dyn Counts>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
@@ -47,18 +49,16 @@ pub struct Stores {
 impl Stores {
     fn of<D>(database: Arc<D>) -> Stores
     where
-        D: Metadata
-            + Jobs
-            + EventLog
-            + Epochs
-            + Accounts
-            + Directory
-            + TrustRules
-            + Identities
-            + AuditReaders
-            + Counts,
+        D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
+        D: AuditReaders + Counts + Identities + Sessions + DeviceLogins,
     {
+        let people = People {
+            identities: Arc::clone(&database) as _,
+            sessions: Arc::clone(&database) as _,
+            devices: Arc::clone(&database) as _,
+        };
         Stores {
+            people,
             metadata: Arc::clone(&database) as _,
             last_known: None,
             jobs: Arc::clone(&database) as _,
@@ -67,7 +67,6 @@ impl Stores {
             accounts: Arc::clone(&database) as _,
             directory: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
-            identities: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
             counts: database,
             connections: None,
