@@ -27,7 +27,9 @@ pub use accounts::{
     TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
     Viewer,
 };
-pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditRecord};
+pub use audit::{
+    AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,
+};
 pub use counts::{
     CountAt, CountBatch, CountKind, Counts, CountsOf, ManifestTally, Span, Step, TopList,
     TopManifest, TopRepository, Trend, Within,

@@ -107,6 +107,8 @@ macro_rules! metadata_contract {
             a_change_of_a_repository_is_in_the_audit_log
             the_audit_log_is_found_by_what_it_says
             the_audit_log_is_only_added_to_until_it_is_old
+            the_audit_log_is_followed_in_the_order_of_commits
+            a_reader_of_the_audit_log_goes_on_where_it_stood
             a_change_under_a_key_happens_once
             // Trust.
             a_rule_is_in_force_for_its_robot_and_issuer_alone

@@ -49,7 +49,7 @@ pub fn open(
         providers: providers(config, &clock)?,
         identities: people.identities,
         sessions: people.sessions,
-        audit: Arc::clone(&node.audit),
+        audit: node.audit.clone(),
         admission: Arc::clone(&admission),
         asked: Semaphore::new(MOST_ASKED),
         life: config.browser.session_life.get(),
