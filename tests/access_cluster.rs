@@ -6,12 +6,18 @@ mod support;
 
 #[path = "access/absent.rs"]
 mod absent;
+#[path = "identity/browser.rs"]
+mod browser;
 #[path = "access/cluster.rs"]
 mod cluster;
 #[path = "access/forging.rs"]
 mod forging;
 #[path = "access/house.rs"]
 mod house;
+#[path = "identity/provider.rs"]
+mod provider;
+#[path = "audit_export/receiver.rs"]
+mod receiver;
 #[path = "access/rotation.rs"]
 mod rotation;
 #[path = "access/shared_limits.rs"]
@@ -21,6 +27,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use browser::Browser;
 use cluster::{Cluster, NODES, ask_for_token};
 use forging::{LIFE, SKEW, signed_ago};
 use house::{PASSWORD, bearer, granted};
@@ -150,6 +157,52 @@ fn what_is_revoked_ends_on_every_node_with_the_token() {
             });
         }
     }
+}
+
+/// Each request of a browser and of a device goes to the next node.
+#[test]
+fn a_login_that_one_node_began_goes_on_at_any_other() {
+    let providers = provider::providers();
+    let settings: Vec<_> = providers.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let cluster = Cluster::start(&settings);
+    cluster.push("ada", "team/private", "private");
+    cluster.admin(&["team", "team", "devs"]);
+    cluster.admin(&["groups", "team", "devs", "--add", "basic=/devs"]);
+    cluster.admin(&["grant", "team", "read", "--to", "team:devs"]);
+    let registry = format!("http://{}", cluster.nodes.address());
+    let (eve, token) = provider::device_token(&registry, "basic", "eve:/devs");
+    let mut browser = Browser::new();
+    provider::log_in(&mut browser, &registry, "basic", "eve:/devs");
+    for index in 0..NODES {
+        let said = ask_for_token(&cluster.node(index), &eve, &token, PULL);
+        assert_eq!(said.json()["scope"], PULL, "{index}: {}", said.text());
+        let page = browser.open(&format!("{registry}/login"));
+        assert!(page.text.contains("logged in as <strong>eve</strong>"), "{}", page.text);
+    }
+    // Out everywhere at once.
+    cluster.admin(&["disable", "eve"]);
+    for _ in 0..NODES {
+        let page = browser.open(&format!("{registry}/login"));
+        assert!(!page.text.contains("logged in as"), "{}", page.text);
+    }
+    for index in 0..NODES {
+        assert_eq!(ask_for_token(&cluster.node(index), &eve, &token, PULL).status, 401);
+    }
+}
+
+/// Any of them, and another one when that is gone; each record comes, and in a run without failures once.
+#[test]
+fn one_of_several_nodes_sends_the_audit_log() {
+    let receiver = receiver::Receiver::start();
+    let url = receiver.url();
+    let cluster = Cluster::start(&[("WHARF_AUDIT_SYSLOG", url.as_str())]);
+    for number in 0..10 {
+        cluster.admin(&["team", "team", &format!("team-{number}")]);
+    }
+    receiver.received.wait_for(&cluster.admin(&["audit", "--all", "--json"]));
+    let ids = receiver.received.ids();
+    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), ids.len(), "none came twice: {ids:?}");
 }
 
 /// Whatever one node was told the others know at once; a change under a key is made once, whoever is asked again.

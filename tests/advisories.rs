@@ -7,8 +7,12 @@
 
 mod support;
 
+#[path = "identity/browser.rs"]
+mod browser;
 #[path = "advisories/distribution.rs"]
 mod distribution;
+#[path = "identity/fake.rs"]
+mod fake;
 #[path = "access/forging.rs"]
 mod forging;
 #[path = "advisories/harbor.rs"]

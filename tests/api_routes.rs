@@ -71,8 +71,11 @@ fn every_route_is_named_and_marked_by_the_operation_that_it_asks_for() {
     for route in &ROUTES {
         let Some(operation) = operation(route.endpoint) else {
             // Health, and the door itself: what tells who somebody is cannot ask for it.
-            let is_door = matches!(route.endpoint, Endpoint::IssueToken | Endpoint::TokenKeys);
-            let operation = if is_door { "token" } else { "probe" };
+            let operation = match route.endpoint {
+                Endpoint::Alive | Endpoint::Ready => "probe",
+                Endpoint::IssueToken | Endpoint::TokenKeys => "token",
+                _ => "login",
+            };
             assert_eq!((route.operation, route.mutates), (operation, false), "{route:?}");
             continue;
         };
@@ -113,6 +116,10 @@ fn operation(endpoint: Endpoint) -> Option<Stated> {
     let upload: UploadId = UPLOAD.parse().unwrap();
     match endpoint {
         Endpoint::Alive | Endpoint::Ready | Endpoint::IssueToken | Endpoint::TokenKeys => None,
+        Endpoint::ShowLogin | Endpoint::LogIn | Endpoint::LogOut => None,
+        Endpoint::BeginLogin | Endpoint::FinishLogin => None,
+        Endpoint::ShowDevice | Endpoint::DecideDevice => None,
+        Endpoint::BeginDevice | Endpoint::DeviceToken => None,
         Endpoint::CheckSupport => stated(CheckSupport {}),
         Endpoint::DiscoverExtensions => stated(DiscoverExtensions {}),
         Endpoint::ListRepositories => stated(ListRepositories {}),
@@ -157,6 +164,13 @@ fn calls(route: &'static Route) -> Vec<Call> {
         Resource::Readiness => vec!["/readyz".to_owned()],
         Resource::Token => vec!["/token".to_owned()],
         Resource::TokenKeys => vec!["/.well-known/jwks.json".to_owned()],
+        Resource::Login => vec!["/login".to_owned()],
+        Resource::ProviderLogin => vec!["/login/sso".to_owned()],
+        Resource::ProviderCallback => vec!["/login/sso/callback".to_owned()],
+        Resource::Logout => vec!["/logout".to_owned()],
+        Resource::Device => vec!["/device".to_owned()],
+        Resource::DeviceGrant => vec!["/oauth2/device".to_owned()],
+        Resource::DeviceToken => vec!["/oauth2/token".to_owned()],
         Resource::Root => vec!["/v2/".to_owned(), "/v2".to_owned()],
         Resource::Catalog => vec!["/v2/_catalog".to_owned(), "/v2/_catalog?n=1&last=a".to_owned()],
         Resource::Extensions => {

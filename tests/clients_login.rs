@@ -3,17 +3,26 @@
 
 mod support;
 
+#[path = "identity/browser.rs"]
+mod browser;
 #[path = "access/cluster.rs"]
 mod cluster;
 #[path = "access/forging.rs"]
 mod forging;
 #[path = "access/house.rs"]
 mod house;
+#[path = "identity/provider.rs"]
+mod provider;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use cluster::Cluster;
 use house::{House, PASSWORD};
+use provider::{device_token, providers};
 use support::container_tools::ContainerTools;
 use support::docker::Docker;
+use support::server::program;
 
 /// A registry with people in it, of whatever kind.
 struct Site<'a> {
@@ -26,25 +35,40 @@ impl Site<'_> {
         format!("{}/{name}", self.address)
     }
 
-    /// Everyone who may push to `team/…`: by a password, as a robot, by a personal token.
-    fn logins(&self) -> [(&'static str, String); 3] {
+    /// Everyone who may push to `team/…`: by a password, as a robot, by a personal token, and by the token of a device
+    /// that somebody let in who logged in at an identity provider, whose group fills a team.
+    fn logins(&self) -> [(&'static str, String); 4] {
         let robot = (self.admin)(&["robot", "team+ci"]);
         (self.admin)(&["grant", "team", "write", "--to", "robot:ci"]);
         let personal = (self.admin)(&["token", "ada", "--role", "write", "--on", "team/*"]);
-        [("writer", PASSWORD.to_owned()), ("team+ci", robot), ("ada", personal)]
+        let registry = format!("http://{}", self.address);
+        let (eve, device) = device_token(&registry, "basic", "eve:/devs");
+        assert_eq!(eve, "eve");
+        [("writer", PASSWORD.into()), ("team+ci", robot), ("ada", personal), ("eve", device)]
     }
 }
 
 /// The same test on both.
 fn on_both(test: impl Fn(&Site<'_>)) {
     println!("alone");
-    let house = House::start();
+    let providers = providers();
+    let settings: Vec<_> = providers.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let house = House::start_with(&settings);
+    devs(&|arguments| house.admin(arguments));
     test(&Site { address: house.server.address(), admin: &|arguments| house.admin(arguments) });
     drop(house);
     println!("three nodes");
-    let cluster = Cluster::start(&[]);
+    let cluster = Cluster::start(&settings);
+    devs(&|arguments| cluster.admin(arguments));
     let address = cluster.nodes.address();
     test(&Site { address, admin: &|arguments| cluster.admin(arguments) });
+}
+
+/// A team of `team` that a group of the identity provider fills, and that may push.
+fn devs(admin: &dyn Fn(&[&str]) -> String) {
+    admin(&["team", "team", "devs"]);
+    admin(&["groups", "team", "devs", "--add", "basic=/devs"]);
+    admin(&["grant", "team", "write", "--to", "team:devs"]);
 }
 
 #[test]
@@ -92,6 +116,37 @@ fn docker_logs_in(site: &Site<'_>, docker: &Docker) {
     docker.forget_all();
 }
 
+#[test]
+fn docker_and_wharf_find_each_others_logins() {
+    let house = House::start();
+    let mut docker = Docker::start();
+    let (address, name) =
+        (house.server.address(), format!("{}/team/app:1", house.server.address()));
+    for client in Docker::clients() {
+        docker.use_client(&client);
+        let wharf = |words: &[&str], input: &str| {
+            let mut command = Command::new(program());
+            command.args(words).env("DOCKER_CONFIG", docker.config());
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+            let output = child.wait_with_output().unwrap();
+            (output.status.success(), String::from_utf8(output.stdout).unwrap())
+        };
+        docker.login(&address, "writer", PASSWORD).unwrap();
+        let listing = ["ls", &format!("{address}/team/private")];
+        assert_eq!(wharf(&listing, ""), (true, "v1\n".to_owned()));
+        docker.run(&["logout", &address]);
+        assert!(!wharf(&listing, "").0, "docker has forgotten the login");
+
+        assert!(wharf(&["login", &address, "-u", "writer", "--password-stdin"], PASSWORD).0);
+        docker.import_base(&name);
+        docker.push_and_pull_back(&name);
+        assert!(wharf(&["logout"], "").0);
+        docker.attempt(&["pull", &name]).unwrap_err();
+        docker.forget_all();
+    }
+}
+
 /// What a client said of an image, without what names it: the command, the image, the tag.
 fn of(said: &str, name: &str) -> String {
     let (repository, _) = name.rsplit_once(':').unwrap();
@@ -108,8 +163,10 @@ fn podman_buildah_and_skopeo_log_in_and_find_what_is_private() {
         tools.make_image(made, "amd64");
         let id = tools.image_id(made);
         let other = site.at("team/other:1");
-        for (tool, (user, secret)) in ["podman", "buildah", "skopeo"].iter().zip(site.logins()) {
-            let name = site.at(&format!("team/{tool}:1"));
+        let all = ["podman", "buildah", "skopeo", "skopeo"];
+        for (tool, (user, secret)) in all.iter().zip(site.logins()) {
+            let repository = format!("team/{tool}-{}", user.replace('+', "-"));
+            let name = site.at(&format!("{repository}:1"));
             let place = format!("docker://{name}");
             assert!(!tools.skopeo_fails(&["inspect", "--tls-verify=false", &place]).is_empty());
 
@@ -120,15 +177,12 @@ fn podman_buildah_and_skopeo_log_in_and_find_what_is_private() {
                     tools.buildah(&["push", "--quiet", "--tls-verify=false", made, &place])
                 }
                 _ => {
-                    let from = format!("docker://{}", site.at("team/podman:1"));
+                    let from = format!("docker://{}", site.at("team/podman-writer:1"));
                     tools.copy(&[], &from, &place);
                     String::new()
                 }
             };
-            assert_eq!(
-                tools.tags(&format!("docker://{}", site.at(&format!("team/{tool}")))),
-                ["1"]
-            );
+            assert_eq!(tools.tags(&format!("docker://{}", site.at(&repository))), ["1"]);
             tools.podman(&["pull", "--quiet", "--tls-verify=false", &name]);
             assert_eq!(tools.image_id(&name), id, "{tool}");
             tools.podman(&["rmi", &name]);

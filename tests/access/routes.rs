@@ -23,6 +23,15 @@ const TABLE: &str = "
     POST    /token                                               .  400
     GET     /.well-known/jwks.json                               .  200
     HEAD    /.well-known/jwks.json                               .  200
+    GET     /login                                               .  200
+    POST    /login                                               .  403
+    POST    /logout                                              .  303
+    GET     /login/none                                          .  404
+    GET     /login/none/callback                                 .  404
+    GET     /device                                              .  303
+    POST    /device                                              .  303
+    POST    /oauth2/device                                       .  400
+    POST    /oauth2/token                                        .  400
     GET     /v2/                                                 t  200
     HEAD    /v2/                                                 t  200
     GET     /v2/{name}/_oci/ext/discover                         t  200

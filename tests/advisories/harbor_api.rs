@@ -2,9 +2,11 @@
 
 use ureq::http::Method;
 
+use crate::browser::{Browser, encoded, parameter};
+use crate::due;
+use crate::fake::{Fake, Login};
 use crate::house::{House, bearer, content, granted};
 use crate::support::registry::digest;
-use crate::{due, due_with_settings};
 
 /// Whoever signed up could say `has_admin_role` in the request that made their account. Here a request with a field that its
 /// end-point does not know is refused, and who makes administrators is one.
@@ -62,8 +64,9 @@ fn cve_2019_19023_nobody_changes_the_account_of_another() {
     due(&["/api/v1/users/ada/email", "/api/v1/password-reset", "/reset"], then);
 }
 
-/// A page of another site could send requests with the cookie of who was logged in. Here nothing is allowed by a
-/// cookie, and none is ever set: a browser sends no `Authorization` by itself.
+/// A page of another site could send requests with the cookie of who was logged in. Here a cookie allows nothing of a
+/// registry: a browser sends no `Authorization` by itself. What changes something by a session needs its token beside the
+/// cookie, which no other site knows.
 #[test]
 fn cve_2019_19025_a_cookie_opens_nothing() {
     let house = House::start();
@@ -83,9 +86,31 @@ fn cve_2019_19025_a_cookie_opens_nothing() {
         assert!(reply.header("Set-Cookie").is_none());
         assert!(reply.header("Access-Control-Allow-Origin").is_none());
     }
-    let then =
-        "a write by a session's cookie without its CSRF token, or from another origin, is refused";
-    due(&["/login", "/logout", "/session", "/api/v1/session"], then);
+    let url = |path: &str| format!("http://{}{path}", house.server.address());
+    let mut browser = Browser::new();
+    let form = browser.open(&url("/login"));
+    let fields = [("name", "ada"), ("password", crate::house::PASSWORD)];
+    assert!(browser.submit(&form, &fields).is_redirect());
+    let csrf = browser.open(&url("/login")).field("token");
+    let session = browser.cookie("wharf-session").unwrap();
+    let cookie = format!("wharf-session={}", session.value);
+    let (session, token) = (("Cookie", cookie.as_str()), ("X-CSRF-Token", csrf.as_str()));
+    assert_eq!(house.send(Method::GET, target, &[session, token]).status, 401);
+    assert_eq!(house.send(Method::GET, "/api/v1/users/ada", &[session]).status, 200);
+    let make = |headers: &[(&str, &str)]| {
+        let headers = [&[("Content-Type", "application/json")], headers].concat();
+        let body = Some(&b"{\"name\":\"evil\"}"[..]);
+        let target = "/api/v1/namespaces/team/teams";
+        house.registry.send(Method::POST, target, &headers, body).unwrap().status
+    };
+    let evil = ("Origin", "https://evil.example");
+    assert_eq!(make(&[session]), 403);
+    assert_eq!(make(&[session, ("X-CSRF-Token", "0")]), 403);
+    assert_eq!(make(&[session, token, evil]), 403);
+    assert_eq!(make(&[session, token, ("Sec-Fetch-Site", "cross-site")]), 403);
+    assert_eq!(make(&[token]), 401);
+    assert_eq!(make(&[session, token]), 201);
+    due(&["/session", "/sso"], "what else a session's cookie opens needs its token too");
 }
 
 /// The policy of another project was changed by its number, as only the project in the path was checked. Here what stands in
@@ -278,12 +303,17 @@ fn cve_2024_22244_no_reply_leads_elsewhere() {
     let opened = house.ask(Method::POST, "/v2/team/private/blobs/uploads/", &token);
     let place = opened.header("Location").unwrap();
     assert!(place.starts_with("/v2/team/private/blobs/uploads/"), "{place}");
-    due_with_settings(
-        &["oidc"],
-        "the way back from a login is a path of this registry, without a host",
-    );
-    due(
-        &["/login", "/oidc/login", "/c/oidc/login"],
-        "the way back from a login is a path of this registry",
-    );
+    // The way back from a login is a path of this registry.
+    let fake = Fake::start();
+    let server = fake.registry();
+    for elsewhere in
+        ["https://evil.example/", "//evil.example/", "/%5Cevil.example/", "/%0a/evil.example/"]
+    {
+        let mut login = Login::begin_with(&server, &format!("?return_to={elsewhere}"));
+        let own = encoded(&format!("http://{}/login/fake/callback", server.address()));
+        assert_eq!(parameter(&login.asked, "redirect_uri").unwrap(), own);
+        fake.gives(&fake.sign(&fake.claims(&login.asked)));
+        let on = login.end(&format!("&return_to={elsewhere}&redirect_url={elsewhere}"));
+        assert_eq!(on.header("Location"), "/login", "{elsewhere}");
+    }
 }

@@ -88,6 +88,8 @@ fn a_list_shows_what_may_be_seen() {
     // A token that is good for one repository shows no other.
     let narrowed = api.login_for("ada", &["--on", "team/private"]);
     assert_eq!(seen(&narrowed), ["team/private"]);
+    let page = api.get(&narrowed, "/repositories?limit=1").json();
+    assert_eq!(page["next"], Value::Null, "no name that it must not see is a place either");
 }
 
 #[test]
@@ -114,6 +116,8 @@ fn only_what_is_known_can_be_asked_for() {
         assert_eq!(problem(&reply).0, 400, "{path}");
         assert_eq!(reply.json()["field"], field, "{path}: {}", reply.text());
     }
+    let long = "/counts/repositories?from=1970-01-01T00:00:00Z";
+    assert_eq!(problem(&api.get(root, long)).0, 422);
     let backwards =
         "/repositories/team%2Fprivate/counts?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z";
     assert_eq!(problem(&api.get(root, backwards)).0, 422);

@@ -49,6 +49,9 @@ const TABLE: &str = "
     GET    /users/reader/tokens                                    ? 0 + 0 0 0 + 0 0 0
     POST   /users/reader/tokens                                    ? 0 + 0 0 0 + 0 0 0
     DELETE /users/reader/tokens/{token}                            ? 0 + 0 0 0 + 0 0 0
+    GET    /users/reader/identities                                ? 0 + 0 0 0 + 0 0 0
+    PUT    /users/{user}/identities/sso                            ? - - - - - + - - -
+    DELETE /users/{linked}/identities/sso                          ? 0 0 0 0 0 + 0 0 0
     POST   /sign-up                                                + + + + + + + + + +
     POST   /invitations                                            ? - - - - - + - - -
 
@@ -64,6 +67,9 @@ const TABLE: &str = "
     GET    /namespaces/team/teams/{team}/members                   ? 0 + + + + + + + 0
     PUT    /namespaces/team/teams/{team}/members/bob               ? 0 - - - + + - - 0
     DELETE /namespaces/team/teams/{full-team}/members/bob          ? 0 - - - + + - - 0
+    GET    /namespaces/team/teams/{team}/groups                    ? 0 + + + + + + + 0
+    PUT    /namespaces/team/teams/{team}/groups                    ? 0 - - - + + - - 0
+    GET    /namespaces/team/teams/{team}/groups/members            ? 0 + + + + + + + 0
     GET    /namespaces/team/grants                                 ? 0 - - - + + - - 0
     PUT    /namespaces/team/grants                                 ? 0 - - - + + - - 0
     DELETE /namespaces/team/grants?{grant}                         ? 0 - - - + + - - 0
@@ -141,6 +147,12 @@ impl Making<'_> {
             "user" => {
                 let name = self.name("user");
                 post("/users", json!({ "name": name }));
+                name
+            }
+            "linked" => {
+                let name = self.make("user");
+                let identity = format!("/users/{name}/identities/sso");
+                api.root(Method::PUT, &identity, Some(&json!({ "subject": name })));
                 name
             }
             "token" => {
@@ -226,6 +238,10 @@ impl Making<'_> {
             ("PATCH", "/users/reader") => json!({ "email": "reader@example.com" }),
             ("PATCH", "/users/{user}!disabled") => json!({ "disabled": true }),
             ("PUT", "/users/{user}/password") => json!({ "password": password }),
+            ("PUT", "/users/{user}/identities/sso") => json!({ "subject": self.name("subject") }),
+            ("PUT", "/namespaces/team/teams/{team}/groups") => {
+                json!({ "groups": [{ "provider": "sso", "group": "/devs" }] })
+            }
             ("POST", "/users/reader/tokens") => json!({ "name": "one", "role": "read" }),
             ("POST", "/sign-up") => json!({ "name": self.name("self"), "password": password }),
             ("POST", "/invitations") => json!({ "days": 1 }),

@@ -34,6 +34,51 @@ fn a_repository_goes_where_its_administrator_may_put_it() {
     assert_eq!(api.get(&api.login("reader"), "/repositories/ada%2Fown").status, 404);
 }
 
+/// Neither by grant nor by token.
+#[test]
+fn who_administers_a_part_takes_nothing_out_and_puts_nothing_elsewhere() {
+    let api = Api::start();
+    api.house.admin(&["grant", "team", "admin", "--to", "user:bob", "--on", "team/sandbox-*"]);
+    api.house.push("bob", "team/sandbox-x");
+    let bob = api.login("bob");
+    let ada = api.login_for("ada", &["--role", "admin", "--on", "team/sandbox-*"]);
+    for login in [&bob, &ada] {
+        for (to, status) in [("team/prod", 404), ("team/private", 404), ("bob/x", 403)] {
+            let path = "/repositories/team%2Fsandbox-x/rename";
+            let reply = api.ask(login, Method::POST, path, Some(&json!({ "to": to })));
+            let expected = if login == &ada && to == "bob/x" { 404 } else { status };
+            assert_eq!(problem(&reply).0, expected, "{to}: {}", reply.text());
+        }
+    }
+    let path = "/repositories/team%2Fsandbox-x/rename";
+    let within = api.ask(&bob, Method::POST, path, Some(&json!({ "to": "team/sandbox-y" })));
+    assert_eq!(within.status, 201, "{}", within.text());
+}
+
+/// Whatever was cached under a name is not what has it now.
+#[test]
+fn what_was_pulled_by_a_name_is_not_served_by_what_gets_it() {
+    let api = Api::start();
+    api.house.push("ada", "ada/secret");
+    api.house.push("ada", "ada/demo");
+    let pull = |repository: &str| {
+        let token = bearer(&api.house.token("ada", &format!("repository:{repository}:pull")));
+        api.house.ask(Method::GET, &format!("/v2/{repository}/manifests/v1"), &token)
+    };
+    let (secret, demo) = (pull("ada/secret").body, pull("ada/demo").body);
+    assert_ne!(secret, demo);
+    assert_eq!(pull("ada/other").status, 404);
+    let ada = api.login("ada");
+    for (from, to) in [("ada%2Fsecret", "ada/other"), ("ada%2Fdemo", "ada/secret")] {
+        let path = format!("/repositories/{from}/rename");
+        let moved = api.ask(&ada, Method::POST, &path, Some(&json!({ "to": to })));
+        assert_eq!(moved.status, 201, "{}", moved.text());
+    }
+    assert_eq!(pull("ada/secret").body, demo);
+    assert_eq!(pull("ada/other").body, secret);
+    assert_eq!(pull("ada/demo").status, 404);
+}
+
 /// By every word of the reply but the name that was asked for.
 #[test]
 fn private_and_absent_look_the_same() {
@@ -132,5 +177,16 @@ fn a_decision_is_explained_by_the_grant_that_made_it() {
     );
     assert_eq!(said["delete"]["allowed"], false);
     assert_eq!(explain("team/other")["pull"]["allowed"], false);
+    // Whose account can do everything, or is disabled, or there at all, is not theirs to know.
+    api.house.admin(&["disable", "reader"]);
+    let of = |login: &str, principal: &str| {
+        api.get(login, &format!("/access/explain?principal={principal}&repository=team/other"))
+            .json()
+    };
+    let nothing = of(&ada, "user:unknown");
+    assert_eq!(of(&ada, "user:root"), nothing);
+    assert_eq!(nothing["pull"]["reason"], "denied: no grant gives it");
+    let root = of(api.as_root(), "user:root");
+    assert_eq!(root["pull"]["reason"], "allowed: an administrator of the whole registry");
     assert_eq!(explain("team/public")["pull"]["reason"], "allowed: the repository is public");
 }

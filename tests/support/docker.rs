@@ -61,11 +61,16 @@ impl Docker {
         self.client = client.to_owned();
     }
 
+    /// Where the client keeps its logins.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.client);
         command
             .env("DOCKER_HOST", format!("unix://{}", self.folder.path().join("socket").display()))
-            .env("DOCKER_CONFIG", self.folder.path().join("config"))
+            .env("DOCKER_CONFIG", self.config())
             // The builder that the daemon brings; the other one is a plugin that Debian lacks.
             .env("DOCKER_BUILDKIT", "0")
             .args(arguments);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::access::Role;
 use wharf_core::metadata::Accounts;
-use wharf_core::operation::{Action, Requirement};
+use wharf_core::operation::Requirement;
 use wharf_core::permissions::{
     AccountName, Caller, Decided, Decisions, Permissions, Principal, Sources,
 };
@@ -49,11 +49,7 @@ impl Decisions for AsRecorded {
         repository: RepositoryName,
     ) -> Result<Vec<Decided>, StoreError> {
         let facts = self.accounts.access_facts(principal.clone(), repository.clone()).await?;
-        let decide = |action| {
-            let reason = decision::decide(&principal, &repository, action, &facts);
-            Decided { action, allowed: reason.allows(), reason: reason.to_string() }
-        };
-        Ok(Action::ALL.into_iter().map(decide).collect())
+        Ok(decision::explain(&principal, &repository, &facts))
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use wharf_core::StoreError;
 use wharf_core::cache::{Cache, Kind};
 use wharf_core::metadata::{EventLog, Position};
+use wharf_oci::RepositoryName;
 
 /// How long it rests when there is nothing new.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -107,7 +108,20 @@ async fn look(
         if event.kind.starts_with("tag.") || event.kind == "manifest.deleted" {
             cache.forget(&event.repository, Kind::Manifest);
         }
+        if event.kind == "repository.renamed" {
+            for name in names(&event.payload) {
+                cache.forget(&name, Kind::Manifest);
+                cache.forget(&name, Kind::Blob);
+            }
+        }
         *position = Some(event.position);
     }
     Ok(page.len())
+}
+
+/// What a repository was called, and what it is called now.
+fn names(payload: &str) -> Vec<RepositoryName> {
+    let said: serde_json::Value = serde_json::from_str(payload).unwrap_or_default();
+    let named = |name: &str| said[name].as_str()?.parse().ok();
+    ["from", "to"].into_iter().filter_map(named).collect()
 }

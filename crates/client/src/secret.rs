@@ -12,8 +12,8 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for the one place that sends it.
-    pub(crate) fn expose(&self) -> &str {
+    /// The text, for the one place that sends it, or shows it once to whom it was made for.
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -11,6 +11,7 @@ pub mod browser;
 pub mod cache;
 pub mod clock;
 pub mod delivery;
+pub mod devices;
 pub mod direct;
 mod error;
 mod intake;

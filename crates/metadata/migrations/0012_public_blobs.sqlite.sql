@@ -31,3 +31,7 @@ END;
 INSERT INTO public_blobs (blob_digest, repository_id)
 SELECT b.blob_digest, b.repository_id FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
 WHERE r.visibility = 'public';
+
+-- By which lists are walked that have no other.
+CREATE INDEX repositories_public_names ON repositories (name) WHERE visibility = 'public';
+CREATE INDEX repositories_internal_names ON repositories (name) WHERE visibility = 'internal';

@@ -8,16 +8,13 @@ mod telemetry;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use command::CommandLine;
 use config::Problems;
 
 /// The exit code for settings that are wrong, which is also clap's for a wrong command line.
 const BAD_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
-    match command::run(CommandLine::parse()) {
+    match command::run(command::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(report(&error)),
     }

@@ -58,6 +58,72 @@ fn a_file_holds_numbers_truths_and_lists_as_toml_has_them() {
 }
 
 #[test]
+fn each_identity_provider_has_a_section_of_its_own() {
+    let file = "[access]\ncontrol = true\n[oidc.dex]\nissuer = 'https://dex.example'\nclient_id = 'wharf'\n\
+                client_secret = 'hidden'\ncreate_users = true\n[oidc.sso]\n\
+                issuer = 'https://sso.example/realms/a'\nclient_id = 'wharf'\nrequired_groups = ['/a', '/b']\n";
+    let (code, out, err) = show(file, &[], &[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    for line in [
+        "issuer = \"dex=https://dex.example,sso=https://sso.example/realms/a\" # wharf.toml:9",
+        "client_id = \"dex=wharf,sso=wharf\" # wharf.toml:10",
+        "client_secret = \"dex=***\" # wharf.toml:6",
+        "required_groups = \"sso=/a,sso=/b\" # wharf.toml:11",
+        "create_users = \"dex=true\" # wharf.toml:7",
+    ] {
+        assert!(out.lines().any(|found| found == line), "{line} in {out}");
+    }
+    assert!(!out.contains("hidden"));
+}
+
+#[test]
+fn what_is_wrong_with_an_identity_provider_is_told() {
+    let about = |provider: &str| {
+        let file = format!("[access]\ncontrol = true\n[oidc.sso]\n{provider}");
+        let (code, _, err) = show(&file, &[], &[]);
+        (code, err)
+    };
+    let sound = "issuer = 'https://sso.example'\nclient_id = 'wharf'\n";
+    assert_eq!(about(sound).0, 0);
+    for (provider, told) in [
+        (
+            "client_id = 'wharf'",
+            "oidc.client_id names the provider sso, of which oidc.issuer says nothing",
+        ),
+        ("issuer = 'https://sso.example'", "the identity provider sso: it has no oidc.client_id"),
+        (
+            "issuer = 'http://sso.example'\nclient_id = 'wharf'",
+            "oidc.issuer = \"sso=http://sso.example\"",
+        ),
+        (&format!("{sound}client_secret = 'hidden'\nclient_secret_file = '/x'"), "one is enough"),
+        (&format!("{sound}scopes = 'profile'"), "its oidc.scopes have no openid"),
+        (
+            &format!("{sound}label = 'a, b'"),
+            "wharf.toml:6: label of oidc.sso is no text, or one with a comma",
+        ),
+        (
+            &format!("{sound}lable = 'x'"),
+            "there is no setting oidc.lable; did you mean oidc.label?",
+        ),
+        (
+            "issuer = 'https://accounts.google.com'\nclient_id = 'w'\ncreate_users = true",
+            "everyone in the world has an account there",
+        ),
+    ] {
+        let (code, err) = about(provider);
+        assert_eq!(code, 2, "{provider}: {err}");
+        assert!(err.contains(told), "{told} in {err}");
+        assert!(!err.contains("hidden"), "{err}");
+    }
+    let (code, _, err) =
+        show("[oidc.ldap]\nissuer = 'https://sso.example'\nclient_id = 'w'", &[], &[]);
+    assert_eq!(code, 2);
+    for told in ["choose another one", "oidc.issuer is set and access.control is not"] {
+        assert!(err.contains(told), "{told} in {err}");
+    }
+}
+
+#[test]
 fn a_bad_value_is_one_line_that_says_what_it_may_be() {
     let (code, out, err) = show("", &[("WHARF_HTTP_LISTEN", "abc")], &[]);
     assert_eq!((code, out.as_str()), (2, ""));

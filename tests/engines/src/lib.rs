@@ -45,6 +45,20 @@ pub fn azure() -> String {
     find("WHARF_TEST_AZURE")
 }
 
+/// The issuer of an OpenID provider, `http://…`. Its clients are called `basic`, `post` and `public`, after how they say who
+/// they are; each may come back to `/login/CLIENT/callback` on any port. Whoever logs in there says who they are: the login
+/// `ada:/devs,/staff` is `ada` of two groups, with any password.
+#[must_use]
+pub fn oidc() -> String {
+    find("WHARF_TEST_OIDC")
+}
+
+/// The secret of the client `basic`, of which a part would be another one if it was not encoded.
+pub const OIDC_BASIC_SECRET: &str = "a secret: 100% + \"safe\"";
+
+/// The secret of the client `post`.
+pub const OIDC_POST_SECRET: &str = "another secret";
+
 /// A role of PostgreSQL, once a test has made it, that must know its password; all others are trusted.
 pub const POSTGRES_PASSWORD_ROLE: &str = "with_password";
 

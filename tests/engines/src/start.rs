@@ -21,6 +21,7 @@ pub enum Engine {
     Redis,
     Seaweedfs,
     Azurite,
+    Oidc,
 }
 
 /// An engine at work, until this is dropped.
@@ -33,7 +34,7 @@ pub struct Started {
 }
 
 impl Engine {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Postgres,
         Self::Pgbouncer,
         Self::Replica,
@@ -41,6 +42,7 @@ impl Engine {
         Self::Redis,
         Self::Seaweedfs,
         Self::Azurite,
+        Self::Oidc,
     ];
 
     pub fn named(name: &str) -> Result<Self> {
@@ -57,6 +59,7 @@ impl Engine {
             Self::Redis => "redis",
             Self::Seaweedfs => "seaweedfs",
             Self::Azurite => "azurite",
+            Self::Oidc => "oidc",
         }
     }
 }
@@ -94,6 +97,7 @@ pub fn all(
             Engine::Azurite => {
                 azurite(&own, &installed.join("azurite/node_modules/.bin/azurite-blob"))?
             }
+            Engine::Oidc => oidc(&own, &installed.join("oidc/provider.mjs"))?,
         });
     }
     Ok(started)
@@ -284,4 +288,13 @@ fn set_mode(folder: &Path, mode: u32) -> Result<()> {
 
 fn text(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// An OpenID provider.
+fn oidc(folder: &Path, program: &Path) -> Result<Started> {
+    let port = free_port()?;
+    let arguments = [text(program), port.to_string()];
+    let process = Process::start("oidc", folder, None, "node", &arguments)?.listens(port)?;
+    let address = format!("http://127.0.0.1:{port}");
+    Ok(Started { variable: "WHARF_TEST_OIDC", address, _process: process })
 }

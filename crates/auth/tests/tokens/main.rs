@@ -3,6 +3,7 @@
 
 mod forged;
 mod guard;
+mod oidc;
 mod recorded;
 mod rotation;
 mod sign_in;

@@ -12,9 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use wharf_auth::workload::documents::{Documents, NoDocument};
-use wharf_auth::workload::issuer_keys::{IssuerKeys, read_keys};
-use wharf_auth::workload::verification::{LONGEST, WorkloadError, Workloads};
+use wharf_auth::issuer::documents::{Documents, NoDocument};
+use wharf_auth::issuer::keys::{IssuerKeys, read_keys};
+use wharf_auth::issuer::signed::TokenError;
+use wharf_auth::workload::verification::{LONGEST, Workloads};
 
 use crate::stand::HandClock;
 
@@ -94,11 +95,11 @@ impl Stand {
         Self { published, clock, workloads, key }
     }
 
-    async fn refused(&self, token: &str) -> Option<WorkloadError> {
+    async fn refused(&self, token: &str) -> Option<TokenError> {
         self.workloads.verify(token).await.err()
     }
 
-    async fn refused_with(&self, name: &str, value: Value) -> Option<WorkloadError> {
+    async fn refused_with(&self, name: &str, value: Value) -> Option<TokenError> {
         let mut claims = claims();
         claims[name] = value;
         self.refused(&self.key.sign(&header("first"), &claims)).await
@@ -119,26 +120,26 @@ async fn times_and_names_are_checked() {
     let stand = Stand::new();
     for (name, value, expected) in [
         ("exp", json!(NOW - 29), None),
-        ("exp", json!(NOW - 30), Some(WorkloadError::Expired)),
-        ("exp", json!(null), Some(WorkloadError::Form)),
-        ("exp", json!("never"), Some(WorkloadError::Form)),
-        ("exp", json!(-1), Some(WorkloadError::Form)),
+        ("exp", json!(NOW - 30), Some(TokenError::Expired)),
+        ("exp", json!(null), Some(TokenError::Form)),
+        ("exp", json!("never"), Some(TokenError::Form)),
+        ("exp", json!(-1), Some(TokenError::Form)),
         ("nbf", json!(NOW + 30), None),
-        ("nbf", json!(NOW + 31), Some(WorkloadError::Early)),
-        ("nbf", json!("now"), Some(WorkloadError::Form)),
-        ("sub", json!(""), Some(WorkloadError::Form)),
-        ("sub", json!(7), Some(WorkloadError::Form)),
-        ("sub", json!("a".repeat(3000)), Some(WorkloadError::Form)),
-        ("iss", json!("https://ci.example/"), Some(WorkloadError::UnknownIssuer)),
-        ("iss", json!("https://other.example"), Some(WorkloadError::UnknownKey)),
-        ("iss", json!([ISSUER]), Some(WorkloadError::Form)),
+        ("nbf", json!(NOW + 31), Some(TokenError::Early)),
+        ("nbf", json!("now"), Some(TokenError::Form)),
+        ("sub", json!(""), Some(TokenError::Form)),
+        ("sub", json!(7), Some(TokenError::Form)),
+        ("sub", json!("a".repeat(3000)), Some(TokenError::Form)),
+        ("iss", json!("https://ci.example/"), Some(TokenError::UnknownIssuer)),
+        ("iss", json!("https://other.example"), Some(TokenError::UnknownKey)),
+        ("iss", json!([ISSUER]), Some(TokenError::Form)),
     ] {
         assert_eq!(stand.refused_with(name, value.clone()).await, expected, "{name} {value}");
     }
     let huge = stand.refused_with("padding", json!("a".repeat(LONGEST))).await;
-    assert_eq!(huge, Some(WorkloadError::Form));
+    assert_eq!(huge, Some(TokenError::Form));
     for text in ["", ".", "..", "a.b.c", "password"] {
-        assert_eq!(stand.refused(text).await, Some(WorkloadError::Form), "{text:?}");
+        assert_eq!(stand.refused(text).await, Some(TokenError::Form), "{text:?}");
     }
 }
 
@@ -147,7 +148,7 @@ async fn times_and_names_are_checked() {
 async fn nothing_that_a_header_says_makes_a_key_the_issuers() {
     let (stand, thief) = (Stand::new(), Key::new());
     let by_thief = |header: &Value| thief.sign(header, &claims());
-    assert_eq!(stand.refused(&by_thief(&header("first"))).await, Some(WorkloadError::NotSigned));
+    assert_eq!(stand.refused(&by_thief(&header("first"))).await, Some(TokenError::NotSigned));
     for (name, value) in [
         ("jwk", thief.public("first")),
         ("jku", json!("https://thief.example/keys")),
@@ -160,17 +161,17 @@ async fn nothing_that_a_header_says_makes_a_key_the_issuers() {
         assert!(refused.is_some(), "{name}");
     }
     for (algorithm, expected) in [
-        ("none", WorkloadError::Form),
-        ("HS256", WorkloadError::UnknownKey),
-        ("RS256", WorkloadError::UnknownKey),
-        ("ES384", WorkloadError::UnknownKey),
+        ("none", TokenError::Form),
+        ("HS256", TokenError::UnknownKey),
+        ("RS256", TokenError::UnknownKey),
+        ("ES384", TokenError::UnknownKey),
     ] {
         let header = json!({ "alg": algorithm, "kid": "first" });
         let refused = stand.refused(&stand.key.sign(&header, &claims())).await;
         assert_eq!(refused, Some(expected), "{algorithm}");
     }
     let others = stand.refused(&stand.key.sign(&header("others"), &claims())).await;
-    assert_eq!(others, Some(WorkloadError::UnknownKey));
+    assert_eq!(others, Some(TokenError::UnknownKey));
     let good = stand.key.sign(&header("first"), &claims());
     let (unsigned, _) = good.rsplit_once('.').unwrap();
     assert!(stand.refused(&format!("{unsigned}.")).await.is_some());
@@ -195,7 +196,7 @@ async fn a_new_key_is_asked_for_once_a_minute_and_by_all_together() {
     stand.published.keys.lock().unwrap().push(second.public("second"));
     let second = second.sign(&header("second"), &claims());
     for _ in 0..3 {
-        assert_eq!(stand.refused(&second).await, Some(WorkloadError::UnknownKey));
+        assert_eq!(stand.refused(&second).await, Some(TokenError::UnknownKey));
     }
     assert_eq!(asked(), 2);
     stand.clock.advance(Duration::from_secs(60));

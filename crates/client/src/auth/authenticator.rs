@@ -59,12 +59,11 @@ impl Authenticator {
         Ok(self.credentials(registry, &mut way).await?.is_some())
     }
 
-    /// `Basic` with what is known for a registry, whether it asked for it or not.
-    pub(crate) async fn basic(&self, registry: &Origin) -> Result<Option<HeaderValue>, Error> {
+    /// The credentials that are known for a registry.
+    pub(crate) async fn known(&self, registry: &Origin) -> Result<Option<Credentials>, Error> {
         let way = self.way(registry);
         let mut way = way.lock().await;
-        let credentials = self.credentials(registry, &mut way).await?;
-        Ok(credentials.as_ref().and_then(Credentials::header))
+        self.credentials(registry, &mut way).await
     }
 
     /// The credentials for a registry. A credential helper is asked for them once.

@@ -134,11 +134,6 @@ impl Members {
         }
     }
 
-    /// The text that is the value of a member.
-    pub(super) fn string(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.get(name)?.get()).ok()
-    }
-
     /// Sets a member where it stands, or behind the others.
     pub(super) fn set(&mut self, name: &str, text: String) -> Result<(), String> {
         let value = RawValue::from_string(text).map_err(|error| error.to_string())?;
@@ -152,11 +147,6 @@ impl Members {
     /// Removes the members whose names are meant.
     pub(super) fn remove(&mut self, mut is_meant: impl FnMut(&str) -> bool) {
         self.0.retain(|(key, _)| !is_meant(key));
-    }
-
-    /// The names.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(key, _)| key.as_str())
     }
 
     /// The object's text, indented by tabs, as Docker writes it.

@@ -21,9 +21,6 @@ const MAX_ANSWER: u64 = 1 << 20;
 /// What a helper says where it has nothing for a registry. It is a part of the protocol.
 const NOT_FOUND: &str = "credentials not found";
 
-/// The name that says that a secret is a refresh token and no password.
-const IDENTITY_TOKEN: &str = "<token>";
-
 /// Why a credential helper was of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialHelperError {
@@ -91,7 +88,7 @@ impl CredentialHelper {
         &self.program
     }
 
-    /// What it has for a registry. Refresh tokens are not used here, and so are nothing.
+    /// What it has for a registry.
     pub(super) async fn get(
         &self,
         server: &str,
@@ -107,8 +104,8 @@ impl CredentialHelper {
         let entry: Entry = serde_json::from_str(&said)
             .map_err(|_| self.failed("get", "its answer is not what the protocol wants"))?;
         let password = Secret::new(entry.secret);
-        let is_password = !entry.username.is_empty() && entry.username != IDENTITY_TOKEN;
-        Ok(is_password.then_some(Credentials { username: entry.username, password }))
+        let is_login = !entry.username.is_empty();
+        Ok(is_login.then_some(Credentials { username: entry.username, password }))
     }
 
     /// Gives it the credentials for a registry to keep.
@@ -217,7 +214,7 @@ mod tests {
         assert_eq!(none.get("a.example").await.unwrap(), None);
         none.erase("a.example").await.unwrap();
         let (_folder, token) = helper(r#"echo '{"Username":"<token>","Secret":"x"}'"#);
-        assert_eq!(token.get("a.example").await.unwrap(), None);
+        assert!(token.get("a.example").await.unwrap().unwrap().is_identity_token());
     }
 
     #[tokio::test]

@@ -12,7 +12,12 @@ use super::config_file::{self, DockerConfigError};
 use super::credential_helper::{CredentialHelper, CredentialHelperError};
 use crate::{HostName, Secret};
 
-/// A user and a password.
+/// The name that says that a secret is an identity token, in place of a name and a password (docker's "Credential helper
+/// protocol").
+const IDENTITY_TOKEN: &str = "<token>";
+
+/// A user and a password; or an identity token, by which tokens for images are got and nothing else: what `docker login`
+/// keeps where a registry gives one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The name.
@@ -22,13 +27,26 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// An identity token.
+    fn identity_token(token: String) -> Self {
+        Self { username: IDENTITY_TOKEN.to_owned(), password: Secret::new(token) }
+    }
+
+    /// Whether it is an identity token.
+    pub(crate) fn is_identity_token(&self) -> bool {
+        self.username == IDENTITY_TOKEN
+    }
+
     /// `base64(name:password)`, as it stands in Docker's configuration and behind `Basic`.
     pub(super) fn encoded(&self) -> String {
         STANDARD.encode(format!("{}:{}", self.username, self.password.expose()))
     }
 
-    /// `Basic` with name and password (RFC 7617).
-    pub(super) fn header(&self) -> Option<HeaderValue> {
+    /// `Basic` with name and password (RFC 7617); none with an identity token.
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        if self.is_identity_token() {
+            return None;
+        }
         let mut value = HeaderValue::try_from(format!("Basic {}", self.encoded())).ok()?;
         value.set_sensitive(true);
         Some(value)
@@ -49,9 +67,6 @@ pub(super) struct DockerConfig {
     auths: BTreeMap<String, DockerAuth>,
     #[serde(flatten)]
     pub(super) helpers: Helpers,
-    /// Of no form that matters here but for one entry.
-    #[serde(default)]
-    plugins: serde_json::Value,
 }
 
 /// Which credential helper keeps what.
@@ -77,6 +92,17 @@ impl Helpers {
 struct DockerAuth {
     #[serde(default)]
     auth: Secret64,
+    #[serde(default, rename = "identitytoken")]
+    identity_token: String,
+}
+
+impl DockerAuth {
+    fn credentials(self) -> Option<Credentials> {
+        if self.identity_token.is_empty() {
+            return self.auth.credentials();
+        }
+        Some(Credentials::identity_token(self.identity_token))
+    }
 }
 
 /// A base64 text that holds a password; it must not be printed with an error.
@@ -118,7 +144,7 @@ impl KnownCredentials {
         let by_host = config
             .auths
             .into_iter()
-            .filter_map(|(key, auth)| Some((host_of_key(&key), auth.auth.credentials()?)))
+            .filter_map(|(key, auth)| Some((host_of_key(&key), auth.credentials()?)))
             .collect();
         Ok(Self { by_host, helpers: config.helpers })
     }
@@ -137,11 +163,6 @@ impl DockerConfig {
     /// The hosts of registries that somebody is logged in to.
     pub(super) fn hosts(&self) -> impl Iterator<Item = String> {
         self.auths.keys().map(|key| host_of_key(key))
-    }
-
-    /// The registry that was last logged in to, as `wharf login` notes it among Docker's plugins.
-    pub(super) fn last_registry(&self) -> Option<&str> {
-        self.plugins.get("wharf")?.get("registry")?.as_str()
     }
 }
 
@@ -172,6 +193,7 @@ mod tests {
         let config = r#"{"auths": {
             "https://Registry.example/v1/": {"auth": "YW5uOnM6M2NyZXQ="},
             "localhost:5000": {"auth": "Ym9iOnB3"},
+            "token.example": {"auth": "Ym9iOg==", "identitytoken": "abc"},
             "helper.example": {}
         }, "credsStore": "desktop"}"#;
         std::fs::write(folder.path().join("config.json"), config).unwrap();
@@ -180,6 +202,9 @@ mod tests {
         assert_eq!((ann.username.as_str(), ann.password.expose()), ("ann", "s:3cret"));
         assert_eq!(known.get("registry.example:443"), Some(ann));
         assert_eq!(known.get("localhost:5000").unwrap().username, "bob");
+        let token = known.get("token.example").unwrap();
+        assert!(token.is_identity_token() && token.header().is_none());
+        assert_eq!(token.password.expose(), "abc");
         assert_eq!(known.get("helper.example"), None);
         assert_eq!(known.get("other.example"), None);
     }

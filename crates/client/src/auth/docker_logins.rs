@@ -8,9 +8,6 @@ use super::credentials::{DockerConfig, host_of_key};
 use super::{CredentialHelperError, Credentials};
 use crate::{Error, HostName};
 
-/// Where Docker's configuration keeps options of other programs, by their names.
-const PLUGINS: &str = "plugins";
-
 /// Docker's own registry, which is none that is managed here.
 const DOCKER_HUB: &str = "index.docker.io";
 
@@ -36,18 +33,20 @@ impl DockerLogins {
         Self { folder: folder.to_owned() }
     }
 
-    /// The registry that is meant where none is named: the one that [`DockerLogins::store`] was last asked to keep a
-    /// login of, else the only one that somebody is logged in to.
+    /// The registries that somebody is logged in to, Docker's own left out.
     ///
     /// # Errors
     /// When the file is there but cannot be read.
-    pub fn registry(&self) -> Result<Option<HostName>, DockerConfigError> {
+    pub fn registries(&self) -> Result<Vec<HostName>, DockerConfigError> {
         let config = DockerConfig::read(&self.folder)?;
-        let mut hosts: Vec<String> = config.hosts().filter(|host| host != DOCKER_HUB).collect();
+        let mut hosts: Vec<HostName> = config
+            .hosts()
+            .filter(|host| host != DOCKER_HUB)
+            .filter_map(|host| host.parse().ok())
+            .collect();
+        hosts.sort_unstable();
         hosts.dedup();
-        let last = config.last_registry().filter(|last| hosts.iter().any(|host| host == last));
-        let only = (hosts.len() == 1).then(|| hosts[0].as_str());
-        Ok(last.or(only).and_then(|host| host.parse().ok()))
+        Ok(hosts)
     }
 
     /// Keeps credentials for a registry, in place of those that were kept.
@@ -73,12 +72,7 @@ impl DockerLogins {
         let edit = move |members: &mut Members| {
             let mut auths = members.object("auths")?;
             auths.set(&host, entry.text(2))?;
-            members.set("auths", auths.text(1))?;
-            let mut plugins = members.object(PLUGINS)?;
-            let mut own = plugins.object("wharf")?;
-            own.set("registry", serde_json::Value::from(host.as_str()).to_string())?;
-            plugins.set("wharf", own.text(2))?;
-            members.set(PLUGINS, plugins.text(1))
+            members.set("auths", auths.text(1))
         };
         self.change(edit).await?;
         Ok(kept)
@@ -101,8 +95,7 @@ impl DockerLogins {
         self.change(move |members| {
             let mut auths = members.object("auths")?;
             auths.remove(|key| host_of_key(key) == host);
-            members.set("auths", auths.text(1))?;
-            forget_last(members, &host)
+            members.set("auths", auths.text(1))
         })
         .await?;
         Ok(true)
@@ -123,21 +116,6 @@ impl DockerLogins {
         let changed = tokio::task::spawn_blocking(move || config_file::change(&folder, edit)).await;
         Ok(changed.map_err(|error| Error::Setup(error.to_string()))??)
     }
-}
-
-/// Takes away what says that `host` was the last one, and what is empty then.
-fn forget_last(members: &mut Members, host: &str) -> Result<(), String> {
-    let mut plugins = members.object(PLUGINS)?;
-    let mut own = plugins.object("wharf")?;
-    if own.string("registry").as_deref() != Some(host) {
-        return Ok(());
-    }
-    own.remove(|key| key == "registry");
-    plugins.set("wharf", own.text(2))?;
-    plugins.remove(|key| key == "wharf" && own.names().next().is_none());
-    members.set(PLUGINS, plugins.text(1))?;
-    members.remove(|key| key == PLUGINS && plugins.names().next().is_none());
-    Ok(())
 }
 
 #[cfg(test)]
@@ -164,7 +142,7 @@ mod tests {
         logins.store(&host("a.example"), &ann()).await.unwrap();
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&inner), mode(&inner.join("config.json"))), (0o700, 0o600));
-        assert_eq!(logins.registry().unwrap(), Some(host("a.example")));
+        assert_eq!(logins.registries().unwrap(), [host("a.example")]);
         let known = KnownCredentials::from_docker(&inner).unwrap();
         assert_eq!(known.find("a.example").await.unwrap(), Some(ann()));
         assert!(logins.erase(&host("a.example")).await.unwrap());
@@ -181,9 +159,9 @@ mod tests {
         std::fs::write(&path, before).unwrap();
         std::os::unix::fs::symlink(&path, folder.path().join("config.json")).unwrap();
         let logins = DockerLogins::new(folder.path());
-        assert_eq!(logins.registry().unwrap(), Some(host("b.example")), "it is the only one");
+        assert_eq!(logins.registries().unwrap(), [host("b.example")]);
         logins.store(&host("a.example"), &ann()).await.unwrap();
-        assert_eq!(logins.registry().unwrap(), Some(host("a.example")), "it was the last one");
+        assert_eq!(logins.registries().unwrap(), [host("a.example"), host("b.example")]);
         logins.erase(&host("a.example")).await.unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
         assert!(folder.path().join("config.json").is_symlink());

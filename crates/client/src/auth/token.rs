@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Uri};
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{Credentials, Scope};
-use crate::connection::{Call, Client, Origin, encode};
+use crate::connection::{Call, Client, Origin, Payload, encode};
 use crate::{Error, Secret};
 
 /// The largest answer with a token, in bytes.
@@ -67,8 +68,15 @@ impl TokenServer {
     ) -> Result<Token, Error> {
         let origin = Origin::of(&self.realm)
             .ok_or_else(|| Error::protocol(registry, "a realm that is no address"))?;
-        let mut call = Call::new(Method::GET, self.address(scopes, &origin)?, origin, Vec::new());
-        call.credentials = Some(credentials.and_then(Credentials::header));
+        let call = match credentials.filter(|credentials| credentials.is_identity_token()) {
+            Some(credentials) => self.by_identity_token(scopes, origin, credentials),
+            None => {
+                let address = self.address(scopes, &origin)?;
+                let mut call = Call::new(Method::GET, address, origin, Vec::new());
+                call.credentials = Some(credentials.and_then(Credentials::header));
+                call
+            }
+        };
         let asked = Instant::now();
         // The boxing ends the circle of a request that needs a token that needs a request.
         let reply = Box::pin(client.call(call)).await?;
@@ -96,6 +104,22 @@ impl TokenServer {
         // A token shorter than the margin must still be good for the request it was fetched for.
         let good = life.saturating_sub(MARGIN).max(life / 2);
         Ok(Token { header, good_until: asked + good })
+    }
+
+    /// The form of OAuth 2 (distribution, "Docker Registry v2 authentication using OAuth2"), which alone takes such a token.
+    fn by_identity_token(&self, scopes: &[Scope], origin: Origin, token: &Credentials) -> Call {
+        let scopes: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+        let service = self.service.as_deref().unwrap_or_default();
+        let form = format!(
+            "grant_type=refresh_token&client_id=wharf&service={}&scope={}&refresh_token={}",
+            encode(service),
+            encode(&scopes.join(" ")),
+            encode(token.password.expose())
+        );
+        let mut call = Call::new(Method::POST, self.realm.clone(), origin, Vec::new());
+        call.credentials = Some(None);
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        call.body(kind, Payload::Bytes(Bytes::from(form)))
     }
 
     fn address(&self, scopes: &[Scope], origin: &Origin) -> Result<Uri, Error> {

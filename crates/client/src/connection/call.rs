@@ -76,6 +76,14 @@ impl Call {
     }
 }
 
+/// Whether a request without a good reply may have been received, and done, all the same.
+fn may_have_arrived(result: &Result<Reply, Error>) -> bool {
+    match result {
+        Ok(reply) => matches!(reply.status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT),
+        Err(error) => matches!(error, Error::Broken { .. } | Error::Silent { .. }),
+    }
+}
+
 impl Client {
     /// Sends a request until it has a reply that is neither a redirect, a question for credentials, nor "busy".
     ///
@@ -84,9 +92,14 @@ impl Client {
     pub(crate) async fn call(&self, mut call: Call) -> Result<Reply, Error> {
         let retries = self.options().retries;
         let mut failures = 0;
+        let mut may_be_done = false;
         loop {
             let can_repeat = call.is_worth_retrying && matches!(call.body, Payload::Bytes(_));
-            let result = self.authorized(&mut call).await;
+            let mut result = self.authorized(&mut call).await;
+            if let Ok(reply) = &mut result {
+                reply.may_be_done_before = may_be_done;
+            }
+            may_be_done |= may_have_arrived(&result);
             failures += 1;
             let last = !can_repeat || failures >= retries.attempts;
             let wait = match &result {
@@ -202,6 +215,7 @@ impl Client {
             body: ReplyBody::new(incoming, uri, patience),
             method: method.clone(),
             path: uri.path().to_owned(),
+            may_be_done_before: false,
         })
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Reply {
     pub(super) method: Method,
     /// The path first asked, for messages.
     pub(super) path: String,
+    /// Whether an earlier try, whose reply was lost, may have done what was asked.
+    pub(crate) may_be_done_before: bool,
 }
 
 /// A reply's body.

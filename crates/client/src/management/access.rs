@@ -29,17 +29,17 @@ pub struct Explanation {
 }
 
 impl Management {
-    /// What a principal may do with a repository, and which grant decided it.
+    /// What a principal may do with a repository, and which grant decided it. Without one, who asks is meant.
     ///
     /// # Errors
     /// When the registry refuses: only administrators of a namespace may ask about others.
     pub async fn explain(
         &self,
-        principal: &str,
+        principal: Option<&str>,
         repository: &RepositoryName,
     ) -> Result<Answer<Explanation>, Error> {
         let parameters = [
-            ("principal", Some(principal.to_owned())),
+            ("principal", principal.map(str::to_owned)),
             ("repository", Some(repository.as_str().to_owned())),
         ];
         self.get(&with_parameters(path(&["access", "explain"]), &parameters)).await

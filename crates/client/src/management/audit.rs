@@ -20,10 +20,17 @@ pub struct AuditEntry {
     pub action: String,
     /// To whom or what.
     pub target: Option<String>,
+    /// The namespace that it was in.
+    pub namespace: Option<String>,
     /// What came of it.
     pub outcome: Option<String>,
+    /// What else matters.
+    #[serde(default)]
+    pub detail: String,
     /// Where they were.
     pub address: Option<String>,
+    /// What the registry's log calls the request.
+    pub request_id: Option<String>,
 }
 
 /// Which entries are listed; all where nothing is said.
@@ -41,12 +48,14 @@ pub struct AuditFilter {
     pub from: Option<String>,
     /// Before this time (RFC 3339).
     pub before: Option<String>,
+    /// Whether the oldest come first.
+    pub oldest_first: bool,
 }
 
 impl Management {
-    /// The audit log, the newest first.
+    /// The audit log, the newest first unless the filter says otherwise.
     pub fn audit(&self, filter: AuditFilter) -> Pages<AuditEntry> {
-        let AuditFilter { namespace, by, action, target, from, before } = filter;
+        let AuditFilter { namespace, by, action, target, from, before, oldest_first } = filter;
         let parameters = [
             ("namespace", namespace),
             ("by", by),
@@ -54,6 +63,7 @@ impl Management {
             ("target", target),
             ("from", from),
             ("before", before),
+            ("order", oldest_first.then(|| "oldest".to_owned())),
         ];
         Pages::new(self, with_parameters(path(&["audit"]), &parameters))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::Management;
@@ -28,7 +28,8 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// A login that waits for its person.
 #[derive(Debug, Deserialize)]
 pub struct DeviceCode {
-    device_code: String,
+    #[serde(deserialize_with = "secret")]
+    device_code: Secret,
     /// What the person types there.
     pub user_code: String,
     /// Where.
@@ -37,6 +38,10 @@ pub struct DeviceCode {
     pub verification_uri_complete: Option<String>,
     expires_in: u64,
     interval: Option<u64>,
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
 }
 
 /// What came of it: a personal token.
@@ -89,7 +94,7 @@ impl Management {
     /// [`Error::Refused`] with 404 where the registry has no such way.
     pub async fn begin_device_login(&self, client: &str) -> Result<DeviceCode, Error> {
         let form = format!("client_id={}", encode(client));
-        let reply = self.send_form("/login/device", form).await?;
+        let reply = self.send_form("/oauth2/device", form).await?;
         if !reply.status.is_success() {
             return Err(reply.refusal().await);
         }
@@ -105,14 +110,14 @@ impl Management {
         client: &str,
         code: &DeviceCode,
     ) -> Result<DeviceToken, DeviceError> {
-        let (device, client) = (encode(&code.device_code), encode(client));
+        let (device, client) = (encode(code.device_code.expose()), encode(client));
         let form = format!("grant_type={}&device_code={device}&client_id={client}", encode(GRANT));
         let life = Duration::from_secs(code.expires_in.min(LONGEST_LIFE));
         let ends = Instant::now() + life;
         let mut interval = Duration::from_secs(code.interval.unwrap_or(DEFAULT_INTERVAL));
         while Instant::now() + interval < ends {
             tokio::time::sleep(interval).await;
-            let reply = self.send_form("/login/device/token", form.clone()).await?;
+            let reply = self.send_form("/oauth2/token", form.clone()).await?;
             if reply.status.is_success() {
                 let granted: Granted = self.json(reply).await?;
                 let token = Secret::new(granted.access_token);

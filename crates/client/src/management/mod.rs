@@ -4,6 +4,7 @@
 mod access;
 mod answer;
 mod audit;
+mod counts;
 mod device;
 mod grants;
 mod organizations;
@@ -13,30 +14,36 @@ mod query;
 mod repositories;
 mod request;
 mod robots;
+mod sign_up;
 mod teams;
 mod tokens;
+mod trust;
 mod users;
 mod whoami;
 
 pub use access::{Decision, Explanation};
 pub use answer::Answer;
 pub use audit::{AuditEntry, AuditFilter};
+pub use counts::{Count, CountFilter, TopManifest, TopRepository};
 pub use device::{DeviceCode, DeviceError, DeviceToken};
 pub use grants::{Grant, NewGrant};
-pub use organizations::{NewOrganization, Organization};
+pub use organizations::{NamespaceChange, NewOrganization, Organization};
 pub use pages::Pages;
 pub use problem::Problem;
-pub use repositories::{Repository, RepositoryFilter, Tag};
-pub use robots::{NewRobot, Robot};
+pub use repositories::{Manifest, Repository, RepositoryFilter, Tag};
+pub use robots::{NewRobot, Robot, RobotChange};
+pub use sign_up::{Invitation, NewAccount};
 pub use teams::Named;
 pub use tokens::{NewToken, Token};
+pub use trust::{NewTrustRule, TrustRule};
 pub use users::{NewUser, User, UserChange, UserFilter};
 pub use whoami::WhoAmI;
 
 use crate::connection::{Client, Origin};
 use crate::{HostName, Registry};
 
-/// The management API of one registry. Requests go out with what is known of the user there, as `Basic`.
+/// The management API of one registry. Requests go out with what is known of the user there, as `Basic`; an identity
+/// token is for images alone.
 #[derive(Clone)]
 pub struct Management {
     client: Client,

@@ -22,6 +22,17 @@ pub struct Organization {
     pub created_at: String,
 }
 
+/// What becomes different of a namespace, be it an organization's or a user's.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct NamespaceChange<'a> {
+    /// Who may read its new repositories without a grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_visibility: Option<&'a str>,
+    /// Whether a push makes a repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_on_push: Option<bool>,
+}
+
 /// An organization to be made.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewOrganization<'a> {
@@ -36,6 +47,26 @@ impl Management {
     /// The organizations that the user belongs to; all, for an administrator of the whole registry.
     pub fn organizations(&self) -> Pages<Organization> {
         Pages::new(self, path(&["organizations"]))
+    }
+
+    /// An organization.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn organization(&self, name: &str) -> Result<Answer<Organization>, Error> {
+        self.get(&path(&["organizations", name])).await
+    }
+
+    /// Changes what holds for all repositories of a namespace.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn change_namespace(
+        &self,
+        name: &str,
+        change: NamespaceChange<'_>,
+    ) -> Result<Answer<Organization>, Error> {
+        self.patch(&path(&["namespaces", name]), &change).await
     }
 
     /// Makes an organization.

@@ -19,7 +19,8 @@ pub struct Pages<T> {
     path: String,
     after: Option<String>,
     is_done: bool,
-    page: usize,
+    /// How many things a page has; `None` where the list comes whole.
+    page: Option<usize>,
     kind: PhantomData<fn() -> T>,
 }
 
@@ -27,13 +28,18 @@ impl<T: DeserializeOwned> Pages<T> {
     /// The list at a path, which may have parameters.
     pub(super) fn new(management: &Management, path: String) -> Self {
         let management = management.clone();
-        Self { management, path, after: None, is_done: false, page: PAGE, kind: PhantomData }
+        Self { management, path, after: None, is_done: false, page: Some(PAGE), kind: PhantomData }
+    }
+
+    /// The list at a path, of which there is one page.
+    pub(super) fn whole(management: &Management, path: String) -> Self {
+        Self { page: None, ..Self::new(management, path) }
     }
 
     /// Pages of at most so many things, for who wants no more than those.
     #[must_use]
     pub fn of(mut self, things: usize) -> Self {
-        self.page = things.clamp(1, PAGE);
+        self.page = self.page.map(|_| things.clamp(1, PAGE));
         self
     }
 
@@ -45,7 +51,8 @@ impl<T: DeserializeOwned> Pages<T> {
         if self.is_done {
             return Ok(None);
         }
-        let parameters = [("limit", Some(self.page.to_string())), ("after", self.after.clone())];
+        let parameters =
+            [("limit", self.page.map(|page| page.to_string())), ("after", self.after.clone())];
         let path = with_parameters(self.path.clone(), &parameters);
         let call = self.management.request(Method::GET, &path)?;
         let reply = self.management.send(call).await?;

@@ -1,7 +1,7 @@
 //! Repositories, as those see them who manage them.
 
 use serde::{Deserialize, Serialize};
-use wharf_oci::RepositoryName;
+use wharf_oci::{Digest, RepositoryName};
 
 use super::query::{path, with_parameters};
 use super::{Answer, Management, Pages};
@@ -31,6 +31,24 @@ pub struct Tag {
     /// When (RFC 3339).
     #[serde(default)]
     pub updated_at: String,
+}
+
+/// A manifest of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Manifest {
+    /// Its digest.
+    pub digest: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its type, where it is no image.
+    pub artifact_type: Option<String>,
+    /// Its own size in bytes.
+    pub size: u64,
+    /// Who pushed it.
+    pub pushed_by: Option<String>,
+    /// When (RFC 3339).
+    #[serde(default)]
+    pub pushed_at: String,
 }
 
 /// Which repositories are listed; all that may be seen, where nothing is said.
@@ -98,5 +116,35 @@ impl Management {
     /// The tags of a repository.
     pub fn repository_tags(&self, name: &RepositoryName) -> Pages<Tag> {
         Pages::new(self, path(&["repositories", name.as_str(), "tags"]))
+    }
+
+    /// The manifests of a repository.
+    pub fn repository_manifests(&self, name: &RepositoryName) -> Pages<Manifest> {
+        Pages::new(self, path(&["repositories", name.as_str(), "manifests"]))
+    }
+
+    /// Deletes a tag. Its manifest stays.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn delete_tag(
+        &self,
+        name: &RepositoryName,
+        tag: &wharf_oci::Tag,
+    ) -> Result<(), Error> {
+        self.delete(&path(&["repositories", name.as_str(), "tags", tag.as_str()])).await
+    }
+
+    /// Deletes a manifest, with all tags on it.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn delete_manifest(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let digest = digest.to_string();
+        self.delete(&path(&["repositories", name.as_str(), "manifests", &digest])).await
     }
 }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{Answer, Management, Problem};
 use crate::connection::{Call, Payload, Reply};
-use crate::{ApiError, Error, Refusal};
+use crate::{ApiError, Credentials, Error, Refusal};
 
 /// The largest reply, in bytes: a page of a thousand things.
 pub(super) const MAX_REPLY: usize = 8 << 20;
@@ -34,6 +34,17 @@ impl Management {
         self.read(reply).await
     }
 
+    /// The same without saying who asks.
+    pub(super) async fn post_as_nobody<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer<T>, Error> {
+        let call = self.request(Method::POST, path)?.header(IDEMPOTENCY_KEY, idempotency_key()?);
+        let reply = self.send_as(None, with_json(call, body)?).await?;
+        self.read(reply).await
+    }
+
     pub(super) async fn patch<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -52,21 +63,22 @@ impl Management {
         self.read(reply).await
     }
 
-    /// Puts what is answered by nothing.
-    pub(super) async fn put_away(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
-        self.send(with_json(self.request(Method::PUT, path)?, body)?).await?;
-        Ok(())
-    }
-
     /// Puts what says everything by its address.
     pub(super) async fn put_empty(&self, path: &str) -> Result<(), Error> {
         self.send(self.request(Method::PUT, path)?).await?;
         Ok(())
     }
 
+    /// Deletes something. What is gone after a try whose reply was lost is deleted.
     pub(super) async fn delete(&self, path: &str) -> Result<(), Error> {
-        self.send(self.request(Method::DELETE, path)?).await?;
-        Ok(())
+        let credentials = self.authorization().await?;
+        let mut call = self.request(Method::DELETE, path)?;
+        call.credentials = Some(credentials.clone());
+        let reply = self.client.call(call).await?;
+        if reply.may_be_done_before && reply.status == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        self.accepted(reply, credentials.is_some()).await.map(drop)
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> Result<Call, Error> {
@@ -74,24 +86,50 @@ impl Management {
     }
 
     /// Sends a request in the name of the user. Returns a reply that is no error.
-    pub(super) async fn send(&self, mut call: Call) -> Result<Reply, Error> {
-        let credentials = self.client.authenticator().basic(&self.origin).await?;
+    pub(super) async fn send(&self, call: Call) -> Result<Reply, Error> {
+        let credentials = self.authorization().await?;
+        self.send_as(credentials, call).await
+    }
+
+    /// `Basic` with the login that is known.
+    async fn authorization(&self) -> Result<Option<HeaderValue>, Error> {
+        match self.login().await? {
+            Some(login) if login.is_identity_token() => Err(Error::Unauthorized {
+                host: self.origin.to_string(),
+                had_credentials: false,
+                reason: "what `docker login` keeps for it is a token for images alone".to_owned(),
+            }),
+            login => Ok(login.as_ref().and_then(Credentials::header)),
+        }
+    }
+
+    /// The same with this `Authorization`, or none.
+    pub(super) async fn send_as(
+        &self,
+        credentials: Option<HeaderValue>,
+        mut call: Call,
+    ) -> Result<Reply, Error> {
         let had_credentials = credentials.is_some();
         call.credentials = Some(credentials);
         let reply = self.client.call(call).await?;
+        self.accepted(reply, had_credentials).await
+    }
+
+    /// The reply, where it is no error.
+    async fn accepted(&self, reply: Reply, had_credentials: bool) -> Result<Reply, Error> {
         if reply.status.is_success() {
             return Ok(reply);
         }
         let status = reply.status;
         let refusal = refusal(reply).await;
-        match status {
-            StatusCode::UNAUTHORIZED => Err(Error::Unauthorized {
-                host: self.origin.to_string(),
-                had_credentials,
-                reason: refusal.to_string(),
-            }),
-            _ => Err(refusal),
+        if status != StatusCode::UNAUTHORIZED {
+            return Err(refusal);
         }
+        let reason = match refusal {
+            Error::Problem(problem) => problem.detail,
+            other => other.to_string(),
+        };
+        Err(Error::Unauthorized { host: self.origin.to_string(), had_credentials, reason })
     }
 
     pub(super) async fn read<T: DeserializeOwned>(&self, reply: Reply) -> Result<Answer<T>, Error> {

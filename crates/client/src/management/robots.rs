@@ -43,9 +43,15 @@ struct NewSecret {
     days: Option<u16>,
 }
 
-#[derive(Serialize)]
-struct RobotChange {
-    disabled: bool,
+/// What becomes different of a robot.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct RobotChange {
+    /// Whether all rights are taken from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+    /// After how many days from now it stops working; `Some(None)` for never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<Option<u16>>,
 }
 
 impl Management {
@@ -80,18 +86,25 @@ impl Management {
         self.post(&path, &NewSecret { days }).await
     }
 
-    /// Takes all rights from a robot, or gives them back.
+    /// A robot.
     ///
     /// # Errors
     /// When the registry refuses.
-    pub async fn disable_robot(
+    pub async fn robot(&self, namespace: &str, name: &str) -> Result<Answer<Robot>, Error> {
+        self.get(&path(&["namespaces", namespace, "robots", name])).await
+    }
+
+    /// Changes a robot.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn change_robot(
         &self,
         namespace: &str,
         name: &str,
-        disabled: bool,
+        change: RobotChange,
     ) -> Result<Answer<Robot>, Error> {
-        self.patch(&path(&["namespaces", namespace, "robots", name]), &RobotChange { disabled })
-            .await
+        self.patch(&path(&["namespaces", namespace, "robots", name]), &change).await
     }
 
     /// Deletes a robot.

@@ -25,6 +25,9 @@ pub struct Token {
     pub expires_at: Option<String>,
     /// When it was last used.
     pub last_used_at: Option<String>,
+    /// Since when there is such a token (RFC 3339).
+    #[serde(default)]
+    pub created_at: String,
     /// The secret, in the reply to who made it, once.
     #[serde(default, deserialize_with = "secret")]
     pub secret: Option<Secret>,
@@ -48,7 +51,7 @@ pub struct NewToken<'a> {
 impl Management {
     /// The tokens of a user.
     pub fn tokens(&self, user: &str) -> Pages<Token> {
-        Pages::new(self, path(&["users", user, "tokens"]))
+        Pages::whole(self, path(&["users", user, "tokens"]))
     }
 
     /// Makes a token of a user.

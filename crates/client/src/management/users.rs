@@ -1,8 +1,10 @@
 //! Users.
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::query::{path, with_parameters};
+use super::request::with_json;
 use super::{Answer, Management, Pages};
 use crate::{Error, Secret};
 
@@ -50,9 +52,9 @@ pub struct NewUser<'a> {
 /// What becomes different of a user.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UserChange<'a> {
-    /// The address of e-mail.
+    /// The address of e-mail; `Some(None)` takes it away.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<&'a str>,
+    pub email: Option<Option<&'a str>>,
     /// Whether all rights are taken from them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
@@ -70,7 +72,10 @@ struct NewPassword {
 }
 
 /// A secret in the one request that sends it.
-fn exposed<S: serde::Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn exposed<S: serde::Serializer>(
+    secret: &Option<Secret>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(Secret::expose).serialize(to)
 }
 
@@ -123,7 +128,7 @@ impl Management {
     /// Gives a user another password. Who does it for themselves proves it by the current one.
     ///
     /// # Errors
-    /// When the registry refuses.
+    /// When the registry refuses. It is asked once: a second request could not prove who one is by what is changed.
     pub async fn set_password(
         &self,
         name: &str,
@@ -131,6 +136,8 @@ impl Management {
         current: Option<Secret>,
     ) -> Result<(), Error> {
         let password = NewPassword { password: Some(password), current };
-        self.put_away(&path(&["users", name, "password"]), &password).await
+        let mut call = self.request(Method::PUT, &path(&["users", name, "password"]))?;
+        call.is_worth_retrying = false;
+        self.send(with_json(call, &password)?).await.map(drop)
     }
 }

@@ -1,10 +1,11 @@
 //! Who the user is to the registry.
 
+use http::{HeaderValue, Method};
 use serde::Deserialize;
 
 use super::query::path;
 use super::{Answer, Management};
-use crate::Error;
+use crate::{Credentials, Error, Secret};
 
 /// Somebody, and the most that the secret is good for with which they came.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -25,6 +26,11 @@ impl WhoAmI {
     pub fn user(&self) -> Option<&str> {
         self.principal.strip_prefix("user:")
     }
+
+    /// The name by which they log in.
+    pub fn login_name(&self) -> &str {
+        self.principal.split_once(':').map_or(&self.principal, |(_, name)| name)
+    }
 }
 
 impl Management {
@@ -34,5 +40,28 @@ impl Management {
     /// [`Error::Unauthorized`] where nobody is logged in, or the password is wrong.
     pub async fn whoami(&self) -> Result<Answer<WhoAmI>, Error> {
         self.get(&path(&["whoami"])).await
+    }
+
+    /// Whose a personal token or a robot's secret is.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] where it is nobody's.
+    pub async fn whose(&self, token: &Secret) -> Result<Answer<WhoAmI>, Error> {
+        let header = HeaderValue::try_from(format!("Bearer {}", token.expose()));
+        let mut header = header.map_err(|_| {
+            Error::Setup("the token has characters that no token has, such as a space".into())
+        })?;
+        header.set_sensitive(true);
+        let call = self.request(Method::GET, &path(&["whoami"]))?;
+        let reply = self.send_as(Some(header), call).await?;
+        self.read(reply).await
+    }
+
+    /// The login that requests go out with.
+    ///
+    /// # Errors
+    /// When a credential helper fails.
+    pub async fn login(&self) -> Result<Option<Credentials>, Error> {
+        self.client.authenticator().known(&self.origin).await
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use async_trait::async_trait;
 use wharf_oci::{Algorithm, Hasher};
 
-use super::Change;
 use crate::StoreError;
 use crate::permissions::AccountName;
 
@@ -71,6 +71,12 @@ impl ExternalName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text as one word of the audit log: what would end a word or a list there is written `%XX`.
+    #[must_use]
+    pub fn in_a_word(&self) -> String {
+        self.0.replace('%', "%25").replace(' ', "%20").replace(',', "%2C")
     }
 }
 
@@ -185,50 +191,37 @@ pub struct ProviderGroup {
     pub group: ExternalName,
 }
 
+/// Groups as the audit log says them: `dex:/devs,dex:/staff`.
+#[must_use]
+pub fn in_words(groups: impl IntoIterator<Item = ProviderGroup>) -> String {
+    let word = |it: ProviderGroup| format!("{}:{}", it.provider, it.group.in_a_word());
+    groups.into_iter().map(word).collect::<Vec<_>>().join(",")
+}
+
 /// Who somebody is by the word of a provider. A user is found by provider and subject, never by a name or an address:
 /// whoever chooses those elsewhere would choose whose account they get.
 ///
 /// A user is in a team by hand (`Accounts::set_member`), or by a group that fills it. The groups of a user are those that
-/// the provider named when they last signed in there; which groups fill a team may change at any time.
+/// the provider named when they last signed in there; which groups fill a team may change at any time. Both of it changes by
+/// `Accounts::change` as well: [`LinkIdentity`](super::LinkIdentity), [`UnlinkIdentity`](super::UnlinkIdentity),
+/// [`SetTeamGroups`](super::SetTeamGroups).
 #[async_trait]
 pub trait Identities: Send + Sync + 'static {
     /// Finds the user of an identity, or makes one where `may_create`, and replaces the groups that this provider gave
-    /// with those of now. A sign-in that tells nothing new writes nothing.
+    /// with those of now. A sign-in that tells nothing new writes nothing; a new user and other groups are in the audit
+    /// log, as of somebody at `address`.
     async fn sign_in(
         &self,
         identity: ExternalIdentity,
         may_create: bool,
+        address: Option<IpAddr>,
     ) -> Result<SignInOutcome, StoreError>;
-
-    /// Gives an identity to a user who is there. [`Change::Taken`] where it is another's, or the user has another one of
-    /// that provider.
-    async fn link_identity(
-        &self,
-        user: AccountName,
-        provider: ProviderName,
-        subject: ExternalName,
-    ) -> Result<Change, StoreError>;
-
-    /// Takes a provider's identity from a user, and the groups that came with it.
-    async fn unlink_identity(
-        &self,
-        user: AccountName,
-        provider: ProviderName,
-    ) -> Result<Change, StoreError>;
 
     /// The identities of a user, in their order; `None` where there is no such user.
     async fn list_identities(
         &self,
         user: AccountName,
     ) -> Result<Option<Vec<LinkedIdentity>>, StoreError>;
-
-    /// Says which groups fill a team, all of them: [`MOST_TEAM_GROUPS`] at most.
-    async fn set_team_groups(
-        &self,
-        namespace: AccountName,
-        team: AccountName,
-        groups: BTreeSet<ProviderGroup>,
-    ) -> Result<Change, StoreError>;
 
     /// The groups that fill a team; `None` where there is no such team.
     async fn team_groups(

@@ -18,15 +18,18 @@ mod uploads;
 
 pub use accounts::{
     AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
-    DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, MOST_GRANTS,
-    MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS, MOST_TEAMS, MOST_TOKENS, ManifestRecord,
-    Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser, Once, Page,
-    Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
+    DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, LinkIdentity,
+    MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS, MOST_TEAMS, MOST_TOKENS,
+    ManifestRecord, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
+    Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
     RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
-    SetPassword, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind, TokenRecord,
-    UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter, Viewer,
+    SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind,
+    TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
+    Viewer,
 };
-pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditRecord};
+pub use audit::{
+    AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,
+};
 pub use counts::{
     CountAt, CountBatch, CountKind, Counts, CountsOf, ManifestTally, Span, Step, TopList,
     TopManifest, TopRepository, Trend, Within,
@@ -40,7 +43,7 @@ pub use event_log::{
 };
 pub use identities::{
     ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,
-    NoExternalName, ProviderGroup, ProviderName, SignInOutcome,
+    NoExternalName, ProviderGroup, ProviderName, SignInOutcome, in_words,
 };
 pub use jobs::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use last_known::LastKnown;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::{Change, ProviderName};
 use crate::StoreError;
+use crate::actor::Actor;
 use crate::clock::Timestamp;
 use crate::permissions::AccountName;
 
@@ -25,6 +26,8 @@ pub struct NewSession {
     pub life: Duration,
     /// How long it lasts without being used, to a few minutes.
     pub idle: Duration,
+    /// Who logs in, from where, for the audit log.
+    pub by: Actor,
 }
 
 /// A session that goes on.
@@ -46,7 +49,8 @@ pub struct Session {
 /// its identity is taken from them (`Identities`).
 #[async_trait]
 pub trait Sessions: Send + Sync + 'static {
-    /// Starts a session. [`Change::NotFound`] where there is no such user, or they are disabled.
+    /// Starts a session, and says so in the audit log. [`Change::NotFound`] where there is no such user, or they are
+    /// disabled.
     async fn start_session(&self, session: NewSession) -> Result<Change, StoreError>;
 
     /// The session of a secret, by its hash, if it goes on.

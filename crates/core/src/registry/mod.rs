@@ -195,6 +195,16 @@ impl Registry {
         outcome
     }
 
+    /// Has nothing answered under a repository's name by what had that name before. Called after it was renamed, by its old
+    /// and its new name, and before that is acknowledged.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when others may still serve what was there.
+    pub async fn renamed(&self, name: &RepositoryName) -> Result<(), StoreError> {
+        self.invalidated(name, Kind::Manifest, Ok(())).await?;
+        self.invalidated(name, Kind::Blob, Ok(())).await
+    }
+
     fn allow_delete(&self) -> Result<(), Error> {
         if self.rules.allow_delete {
             Ok(())

@@ -10,6 +10,7 @@ use wharf_core::operation::{Action, Requirement};
 use wharf_core::permissions::{Caller, Principal};
 use wharf_oci::ErrorCode;
 
+use crate::api::browser::Browsers;
 use crate::api::call::Call;
 use crate::api::failure::Failure;
 use crate::api::management::Management;
@@ -23,6 +24,8 @@ pub struct Access {
     pub issuer: Option<Arc<dyn TokenIssuer>>,
     /// The management API, where this node issues tokens.
     pub management: Option<Management>,
+    /// Who serves people with a browser, where this node issues tokens.
+    pub browsers: Option<Browsers>,
     /// What the registry calls itself in challenges and tokens.
     pub service: String,
     /// Where tokens are issued; on this node where nothing is said.

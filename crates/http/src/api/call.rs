@@ -13,6 +13,7 @@ use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 use tokio::sync::OwnedSemaphorePermit;
 use wharf_core::authority::BadToken;
+use wharf_core::browser::Visit;
 use wharf_core::direct::PartNumber;
 use wharf_core::operation::Operation;
 use wharf_core::permissions::{Caller, Permitted, Principal};
@@ -147,6 +148,16 @@ impl Call {
             caller.request_id = Some(self.id.to_string());
         }
         caller
+    }
+
+    /// Where a browser's request comes from.
+    pub(super) fn visit(&self) -> Visit {
+        Visit { address: Some(self.client_address()), request_id: Some(self.id.to_string()) }
+    }
+
+    /// What ends the path, not decoded.
+    pub(super) fn place_text(&self) -> &str {
+        &self.head.uri.path()[self.place.last.clone()]
     }
 
     /// Takes so many of what somebody may do with images of a repository's namespace.

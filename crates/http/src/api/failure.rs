@@ -111,6 +111,12 @@ impl From<BothConditions> for Failure {
     }
 }
 
+impl From<StoreError> for Failure {
+    fn from(fault: StoreError) -> Self {
+        Error::from(fault).into()
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let message = error.to_string();

@@ -5,6 +5,7 @@
 
 mod access;
 mod blobs;
+pub mod browser;
 mod call;
 pub mod conditions;
 mod delivery;
@@ -37,6 +38,7 @@ use tracing::Instrument;
 use wharf_core::{Error, Registry};
 
 pub use access::Access;
+pub use browser::Browsers;
 pub use delivery::{Carrier, Delivery};
 pub use image_limits::{ImageLimits, ImageRates};
 pub use routes::{Endpoint, ROUTES, Resource, Route};
@@ -287,6 +289,9 @@ impl Api {
         asker: Asker,
     ) -> Result<Response<Body>, Problem> {
         let inner = &self.0;
+        // Also where nothing of it is looked at: it is read away, so that the answer arrives.
+        let lingers = head.version < Version::HTTP_2 && !head.headers.contains_key(EXPECT);
+        let body = Unread::new(body, lingers.then(|| Arc::clone(&inner.unread)));
         if !names_one_host(&head) {
             return Err(Problem::invalid(
                 "Host",
@@ -304,8 +309,6 @@ impl Api {
             }
             _ => return Err(Problem::no_such_path(head.uri.path())),
         };
-        let lingers = head.version < Version::HTTP_2 && !head.headers.contains_key(EXPECT);
-        let body = Unread::new(body, lingers.then(|| Arc::clone(&inner.unread)));
         let span = inner.settings.make_span.as_ref().map(|make| make(&head, endpoint.operation));
         let call = Call::new(self.clone(), head, body, *connection, Place::default(), id, asker);
         let work = endpoint.answer(call, params, management);
@@ -313,9 +316,7 @@ impl Api {
             return within(span, work).await;
         }
         let ended = self.to_the_end(span, work).await;
-        ended.unwrap_or_else(|_| {
-            Err(Problem::internal("a request's task died, or too many changes run"))
-        })
+        ended.unwrap_or_else(|_| Err(Error::Busy("too many changes are under way").into()))
     }
 
     /// Does work that changes something. A client that goes away makes the server drop its request; this is not dropped
@@ -349,6 +350,15 @@ async fn dispatch(endpoint: Endpoint, call: Call) -> Result<Response<Body>, Fail
         Endpoint::Ready => health::ready(call).await,
         Endpoint::IssueToken => token::issue(call).await,
         Endpoint::TokenKeys => token::keys(&call),
+        Endpoint::ShowLogin => browser::show_login(call).await,
+        Endpoint::LogIn => browser::log_in(call).await,
+        Endpoint::LogOut => browser::log_out(call).await,
+        Endpoint::BeginLogin => browser::begin_login(call).await,
+        Endpoint::FinishLogin => browser::finish_login(call).await,
+        Endpoint::ShowDevice => browser::show_device(call).await,
+        Endpoint::DecideDevice => browser::decide_device(call).await,
+        Endpoint::BeginDevice => browser::begin_device(call).await,
+        Endpoint::DeviceToken => browser::device_token(call).await,
         Endpoint::CheckSupport => support::check(call).await,
         Endpoint::DiscoverExtensions => support::discover(call).await,
         Endpoint::ListRepositories => tags::list_repositories(call).await,

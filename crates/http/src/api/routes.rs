@@ -24,6 +24,20 @@ pub enum Resource {
     Token,
     /// `/.well-known/jwks.json`
     TokenKeys,
+    /// `/login`
+    Login,
+    /// `/login/{provider}`
+    ProviderLogin,
+    /// `/login/{provider}/callback`
+    ProviderCallback,
+    /// `/logout`
+    Logout,
+    /// `/device`
+    Device,
+    /// `/oauth2/device`
+    DeviceGrant,
+    /// `/oauth2/token`
+    DeviceToken,
     /// `/v2/`
     Root,
     /// `/v2/_catalog`
@@ -63,6 +77,15 @@ pub enum Endpoint {
     Ready,
     IssueToken,
     TokenKeys,
+    ShowLogin,
+    LogIn,
+    LogOut,
+    BeginLogin,
+    FinishLogin,
+    ShowDevice,
+    DecideDevice,
+    BeginDevice,
+    DeviceToken,
     CheckSupport,
     DiscoverExtensions,
     ListRepositories,
@@ -114,9 +137,14 @@ const fn door(method: Method, resource: Resource, endpoint: Endpoint) -> Route {
     Route { method, resource, endpoint, operation: "token", mutates: false }
 }
 
+/// What people with a browser ask for, to be let in or to let something in.
+const fn page(method: Method, resource: Resource, endpoint: Endpoint) -> Route {
+    Route { method, resource, endpoint, operation: "login", mutates: false }
+}
+
 /// The whole API.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 38] = [
+pub static ROUTES: [Route; 47] = [
     probe(Method::GET, Resource::Health, Endpoint::Alive),
     probe(Method::HEAD, Resource::Health, Endpoint::Alive),
     probe(Method::GET, Resource::Readiness, Endpoint::Ready),
@@ -125,6 +153,15 @@ pub static ROUTES: [Route; 38] = [
     door(Method::POST, Resource::Token, Endpoint::IssueToken),
     door(Method::GET, Resource::TokenKeys, Endpoint::TokenKeys),
     door(Method::HEAD, Resource::TokenKeys, Endpoint::TokenKeys),
+    page(Method::GET, Resource::Login, Endpoint::ShowLogin),
+    page(Method::POST, Resource::Login, Endpoint::LogIn),
+    page(Method::POST, Resource::Logout, Endpoint::LogOut),
+    page(Method::GET, Resource::ProviderLogin, Endpoint::BeginLogin),
+    page(Method::GET, Resource::ProviderCallback, Endpoint::FinishLogin),
+    page(Method::GET, Resource::Device, Endpoint::ShowDevice),
+    page(Method::POST, Resource::Device, Endpoint::DecideDevice),
+    page(Method::POST, Resource::DeviceGrant, Endpoint::BeginDevice),
+    page(Method::POST, Resource::DeviceToken, Endpoint::DeviceToken),
     route::<CheckSupport>(Method::GET, Resource::Root, Endpoint::CheckSupport),
     route::<CheckSupport>(Method::HEAD, Resource::Root, Endpoint::CheckSupport),
     route::<ListRepositories>(Method::GET, Resource::Catalog, Endpoint::ListRepositories),
@@ -198,10 +235,18 @@ fn resource(path: &str) -> Option<(Resource, Place)> {
         "/readyz" => return alone(Resource::Readiness),
         "/token" => return alone(Resource::Token),
         "/.well-known/jwks.json" => return alone(Resource::TokenKeys),
+        "/login" => return alone(Resource::Login),
+        "/logout" => return alone(Resource::Logout),
+        "/device" => return alone(Resource::Device),
+        "/oauth2/device" => return alone(Resource::DeviceGrant),
+        "/oauth2/token" => return alone(Resource::DeviceToken),
         "/v2/" | "/v2" => return alone(Resource::Root),
         "/v2/_catalog" => return alone(Resource::Catalog),
         "/v2/_oci/ext/discover" => return alone(Resource::Extensions),
         _ => {}
+    }
+    if let Some(below) = path.strip_prefix(LOGIN) {
+        return provider(below);
     }
     const START: usize = "/v2/".len();
     path.strip_prefix("/v2/")?;
@@ -231,6 +276,20 @@ fn resource(path: &str) -> Option<(Resource, Place)> {
         }
         _ => None,
     }
+}
+
+/// What stands before the name of an identity provider.
+const LOGIN: &str = "/login/";
+
+/// The resource of an identity provider, by what stands behind [`LOGIN`].
+fn provider(below: &str) -> Option<(Resource, Place)> {
+    let (resource, name) = match below.split_once('/') {
+        None => (Resource::ProviderLogin, below),
+        Some((name, "callback")) => (Resource::ProviderCallback, name),
+        Some(_) => return None,
+    };
+    let last = LOGIN.len()..LOGIN.len() + name.len();
+    (!name.is_empty()).then_some((resource, Place { last, ..Place::default() }))
 }
 
 /// What stands between a repository's name and its direct uploads. No name has a segment that begins so.

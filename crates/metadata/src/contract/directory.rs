@@ -50,7 +50,8 @@ async fn set_visibility(stand: &Stand, repository: &str, visibility: Visibility)
 }
 
 async fn visible(stand: &Stand, viewer: Viewer, namespace: Option<&str>) -> Vec<String> {
-    let filter = RepositoryFilter { namespace: namespace.map(account), visibility: None };
+    let filter =
+        RepositoryFilter { namespace: namespace.map(account), ..RepositoryFilter::default() };
     let found = stand.directory.list_visible(viewer, filter, page(None, 100)).await.unwrap();
     found.into_iter().map(|found| found.name.to_string()).collect()
 }
@@ -94,6 +95,25 @@ pub async fn a_list_of_repositories_has_what_its_viewer_may_pull(stand: &Stand) 
     assert_eq!(visible(stand, robot("team+other"), None).await, ["team/open"]);
     assert_eq!(visible(stand, Viewer::All, None).await.len(), 7);
     assert_eq!(visible(stand, Viewer::All, Some("a_b")).await, ["a_b/own"]);
+    // What is granted in several ways is one, on whatever page.
+    for pattern in ["team/x/*", "team/x*", "team/*"] {
+        assert_eq!(grant(stand, "user:cy", Role::Read, Some(pattern)).await, Change::Done);
+    }
+    let (mut walked, mut after) = (Vec::new(), None);
+    loop {
+        let filter = RepositoryFilter::default();
+        let page = page(after.as_deref(), 1);
+        let found = stand.directory.list_visible(of("cy"), filter, page).await.unwrap();
+        let Some(found) = found.into_iter().next() else { break };
+        after = Some(found.name.to_string());
+        walked.push(found.name.to_string());
+    }
+    assert_eq!(walked, all);
+    let pattern = Some("team/a*".parse().unwrap());
+    let filter = RepositoryFilter { pattern, ..RepositoryFilter::default() };
+    let found = stand.directory.list_visible(of("ada"), filter, page(None, 9)).await.unwrap();
+    let found: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
+    assert_eq!(found, ["team/a_1", "team/ax1"]);
 }
 
 /// Each once, in the order of bytes.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use wharf_core::access::Role;
 use wharf_core::metadata::{
-    AddMember, Change, CreateOrganization, CreateTeam, ExternalIdentity, NewGrant, NewUser,
-    ProviderGroup, RemoveMember, SignInOutcome, Subject,
+    AddMember, AuditFilter, AuditOrder, Change, CreateOrganization, CreateTeam, ExternalIdentity,
+    LinkIdentity, MOST_TEAM_GROUPS, NewGrant, NewUser, ProviderGroup, Refusal, RemoveMember,
+    SetTeamGroups, SignInOutcome, Subject, UnlinkIdentity,
 };
 use wharf_core::permissions::AccountName;
 
@@ -30,7 +31,7 @@ fn identity(provider: &str, subject: &str, preferred: &str, groups: &[&str]) -> 
 }
 
 async fn sign_in(stand: &Stand, identity: ExternalIdentity) -> SignInOutcome {
-    stand.identities.sign_in(identity, true).await.unwrap()
+    stand.identities.sign_in(identity, true, None).await.unwrap()
 }
 
 fn created(text: &str) -> SignInOutcome {
@@ -73,7 +74,12 @@ async fn fill(stand: &Stand, groups: &[(&str, &str)]) -> Change {
         group: group.parse().unwrap(),
     };
     let groups = groups.iter().map(group).collect();
-    stand.identities.set_team_groups(account("team"), account("devs"), groups).await.unwrap()
+    stand.change(SetTeamGroups { namespace: account("team"), team: account("devs"), groups }).await
+}
+
+async fn link(stand: &Stand, user: &str, provider: &str, subject: &str) -> Change {
+    let (provider, subject) = (provider.parse().unwrap(), subject.parse().unwrap());
+    stand.change(LinkIdentity { user: account(user), provider, subject }).await
 }
 
 /// Through how many grants somebody has a role in `team`.
@@ -130,7 +136,7 @@ pub async fn nobody_is_called_like_repositories_without_an_owner(stand: &Stand) 
 
 /// Where the name of everyone who comes is taken, neither.
 pub async fn an_unknown_identity_makes_nobody_where_none_may_be_made(stand: &Stand) {
-    let refused = stand.identities.sign_in(identity("dex", "42", "ada", &[]), false).await;
+    let refused = stand.identities.sign_in(identity("dex", "42", "ada", &[]), false, None).await;
     assert_eq!(refused.unwrap(), SignInOutcome::Unknown);
     assert_eq!(stand.accounts.find_user(account("ada")).await.unwrap(), None);
     let nameless = identity("dex", "42", "", &[]);
@@ -153,12 +159,7 @@ pub async fn a_disabled_user_signs_in_nowhere(stand: &Stand) {
 /// What another provider gave stays.
 pub async fn a_sign_in_replaces_the_groups_of_its_provider_alone(stand: &Stand) {
     sign_in(stand, identity("dex", "42", "ada", &["a", "b"])).await;
-    let ldap = stand.identities.link_identity(
-        account("ada"),
-        "ldap".parse().unwrap(),
-        "7".parse().unwrap(),
-    );
-    assert_eq!(ldap.await.unwrap(), Change::Done);
+    assert_eq!(link(stand, "ada", "ldap", "7").await, Change::Done);
     assert_eq!(sign_in(stand, identity("ldap", "7", "x", &["a", "c"])).await, known("ada"));
     assert_eq!(sign_in(stand, identity("dex", "42", "ada", &["b", "d"])).await, known("ada"));
     let identities = stand.identities.list_identities(account("ada")).await.unwrap().unwrap();
@@ -198,9 +199,13 @@ pub async fn a_team_has_the_members_of_its_groups(stand: &Stand) {
     assert_eq!((grants(stand, "ada").await, grants(stand, "bob").await), (0, 0));
     let none = stand.identities.team_groups(account("team"), account("ops")).await.unwrap();
     assert_eq!(none, None);
-    let (ops, nothing) = (account("ops"), BTreeSet::new());
-    let set = stand.identities.set_team_groups(account("team"), ops, nothing).await.unwrap();
-    assert_eq!(set, Change::NotFound);
+    let (namespace, team, groups) = (account("team"), account("ops"), BTreeSet::new());
+    assert_eq!(stand.change(SetTeamGroups { namespace, team, groups }).await, Change::NotFound);
+    let many: Vec<_> = (0..=MOST_TEAM_GROUPS).map(|number| format!("/{number}")).collect();
+    let many: Vec<_> = many.iter().map(|group| ("dex", group.as_str())).collect();
+    let refused = Change::Refused(Refusal::TooManyGroups);
+    assert_eq!(fill(stand, &many).await, refused);
+    assert_eq!(fill(stand, &many[1..]).await, Change::Done);
 }
 
 /// And leaves when they are taken out by hand, if no group has them.
@@ -231,10 +236,7 @@ pub async fn an_identity_is_linked_to_one_user_and_unlinked_with_its_groups(stan
     team(stand).await;
     fill(stand, &[("dex", "/devs")]).await;
     user(stand, "bob").await;
-    let link = async |user: &str, subject: &str| {
-        let (provider, subject) = ("dex".parse().unwrap(), subject.parse().unwrap());
-        stand.identities.link_identity(account(user), provider, subject).await.unwrap()
-    };
+    let link = async |user: &str, subject: &str| link(stand, user, "dex", subject).await;
     assert_eq!(link("nobody", "1").await, Change::NotFound);
     assert_eq!(link("bob", "1").await, Change::Done);
     assert_eq!(link("bob", "1").await, Change::Done);
@@ -243,14 +245,56 @@ pub async fn an_identity_is_linked_to_one_user_and_unlinked_with_its_groups(stan
     assert_eq!(sign_in(stand, identity("dex", "1", "ada", &["/devs"])).await, known("bob"));
     assert_eq!(grants(stand, "bob").await, 1);
     let unlink = async |user: &str| {
-        let provider = "dex".parse().unwrap();
-        stand.identities.unlink_identity(account(user), provider).await.unwrap()
+        let (user, provider) = (account(user), "dex".parse().unwrap());
+        stand.change(UnlinkIdentity { user, provider }).await
     };
     assert_eq!(unlink("root").await, Change::NotFound);
     assert_eq!(unlink("bob").await, Change::Done);
     assert_eq!(unlink("bob").await, Change::NotFound);
     assert_eq!(grants(stand, "bob").await, 0);
     assert_eq!(sign_in(stand, identity("dex", "1", "ada", &[])).await, created("ada"));
+}
+
+/// With a new user, who made themselves; a sign-in that changes nothing is not.
+pub async fn what_a_sign_in_changes_is_in_the_audit_log(stand: &Stand) {
+    let address = Some("192.0.2.7".parse().unwrap());
+    let come = async |groups: &[&str]| {
+        let ada = identity("dex", "1", "ada", groups);
+        stand.identities.sign_in(ada, true, address).await.unwrap()
+    };
+    come(&["/a b", "/c,d"]).await;
+    for groups in [&["/a b", "/c,d"][..], &["/c,d"], &[]] {
+        assert_eq!(come(groups).await, known("ada"));
+    }
+    team(stand).await;
+    fill(stand, &[("dex", "/a b"), ("ldap", "x")]).await;
+    link(stand, "root", "dex", "7 %").await;
+    assert_eq!(link(stand, "root", "dex", "1").await, Change::Taken);
+    let (user, provider) = (account("root"), "dex".parse().unwrap());
+    stand.change(UnlinkIdentity { user, provider }).await;
+    let all = stand.audit.list_audit(AuditFilter::default(), AuditOrder::OldestFirst, None, 100);
+    let of_identities = |action: &str| {
+        action.starts_with("identity.") || ["user.create", "team.groups"].contains(&action)
+    };
+    let written = all.await.unwrap().into_iter().map(|record| record.entry);
+    let written = written.filter(|entry| of_identities(&entry.action)).map(|entry| {
+        let at = entry.by.address.map_or("-".into(), |address| address.to_string());
+        let (outcome, detail) = (entry.outcome.name(), entry.detail);
+        format!("{at} {} {} {} {outcome} {detail}", entry.by.by, entry.action, entry.target)
+    });
+    assert_eq!(
+        written.collect::<Vec<_>>(),
+        [
+            "192.0.2.7 user:ada user.create user:ada done provider=dex groups=dex:/a%20b,dex:/c%2Cd",
+            "192.0.2.7 user:ada identity.groups user:ada done provider=dex groups=dex:/c%2Cd",
+            "192.0.2.7 user:ada identity.groups user:ada done provider=dex groups=",
+            "- user:ada user.create user:root done ",
+            "- user:ada team.groups team:team/devs done groups=dex:/a%20b,ldap:x",
+            "- user:ada identity.link user:root done provider=dex subject=7%20%25",
+            "- user:ada identity.link user:root refused provider=dex subject=1",
+            "- user:ada identity.unlink user:root done provider=dex",
+        ]
+    );
 }
 
 /// But that they still come, once an hour.

@@ -107,6 +107,8 @@ macro_rules! metadata_contract {
             a_change_of_a_repository_is_in_the_audit_log
             the_audit_log_is_found_by_what_it_says
             the_audit_log_is_only_added_to_until_it_is_old
+            the_audit_log_is_followed_in_the_order_of_commits
+            a_reader_of_the_audit_log_goes_on_where_it_stood
             a_change_under_a_key_happens_once
             // Trust.
             a_rule_is_in_force_for_its_robot_and_issuer_alone
@@ -125,12 +127,15 @@ macro_rules! metadata_contract {
             an_identity_is_linked_to_one_user_and_unlinked_with_its_groups
             a_sign_in_that_tells_nothing_new_writes_nothing
             many_first_sign_ins_at_once_make_one_user
+            what_a_sign_in_changes_is_in_the_audit_log
             // Sessions and device logins.
             a_session_is_found_by_its_secret_alone
             a_session_ends_unused_or_old
             sessions_end_with_a_logout_a_disabling_or_another_password
             sessions_by_a_provider_end_with_its_identity
             a_user_has_a_bounded_number_of_sessions
+            a_login_is_in_the_audit_log
+            what_has_ended_of_browsers_and_devices_is_forgotten
             a_device_gets_a_token_once_its_person_lets_it_in
             a_device_that_was_not_let_in_gets_nothing
             a_device_of_somebody_with_all_the_tokens_there_may_be_gets_none

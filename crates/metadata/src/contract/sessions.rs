@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use wharf_core::access::Narrowing;
+use wharf_core::actor::Actor;
 use wharf_core::clock::{Clock, SystemRandom};
 use wharf_core::metadata::{
-    Change, DeviceAnswer, DeviceFind, DevicePoll, DeviceStart, ExternalIdentity, MOST_OF_ADDRESS,
-    MOST_SESSIONS, MOST_TOKENS, MOST_TRIES, NewDeviceLogin, NewSession, NewToken, NewUser,
-    SetPassword, SignInOutcome, TokenKind, UserCode,
+    AuditFilter, AuditOrder, Change, DeleteUser, DeviceAnswer, DeviceFind, DevicePoll, DeviceStart,
+    ExternalIdentity, MOST_OF_ADDRESS, MOST_SESSIONS, MOST_TOKENS, MOST_TRIES, NewDeviceLogin,
+    NewSession, NewToken, NewUser, SetPassword, SignInOutcome, TokenKind, UnlinkIdentity, UserCode,
 };
 use wharf_core::permissions::AccountName;
 
@@ -32,6 +33,7 @@ fn session(secret: u8) -> NewSession {
         provider: None,
         life: 24 * HOUR,
         idle: HOUR,
+        by: Actor { address: Some("192.0.2.7".parse().unwrap()), ..Actor::from("user:ada") },
     }
 }
 
@@ -107,13 +109,13 @@ pub async fn sessions_by_a_provider_end_with_its_identity(stand: &Stand) {
         email: None,
         groups: Default::default(),
     };
-    let outcome = stand.identities.sign_in(identity.clone(), true).await.unwrap();
+    let outcome = stand.identities.sign_in(identity.clone(), true, None).await.unwrap();
     assert_eq!(outcome, SignInOutcome::Created(ada()));
     start(stand, 1).await;
     let by_dex = NewSession { provider: Some(identity.provider.clone()), ..session(2) };
     assert_eq!(stand.sessions.start_session(by_dex).await.unwrap(), Change::Done);
     assert!(lives(stand, 2).await);
-    stand.identities.unlink_identity(ada(), identity.provider).await.unwrap();
+    stand.change(UnlinkIdentity { user: ada(), provider: identity.provider }).await;
     assert!(lives(stand, 1).await && !lives(stand, 2).await);
 }
 
@@ -131,6 +133,50 @@ pub async fn a_user_has_a_bounded_number_of_sessions(stand: &Stand) {
     stand.clock.advance(24 * HOUR);
     start(stand, 200).await;
     assert_eq!(stand.rows("SELECT count(*) FROM sessions", &[]).await, ["1"]);
+}
+
+/// Who comes back or not.
+pub async fn what_has_ended_of_browsers_and_devices_is_forgotten(stand: &Stand) {
+    user(stand).await;
+    start(stand, 1).await;
+    device(stand, 7, "192.0.2.1").await.unwrap();
+    assert_eq!(stand.accounts.forget_expired(10).await.unwrap(), 0);
+    stand.clock.advance(12 * HOUR);
+    start(stand, 2).await;
+    assert_eq!(stand.accounts.forget_expired(10).await.unwrap(), 1);
+    assert_eq!(stand.rows("SELECT count(*) FROM device_logins", &[]).await, ["0"]);
+    stand.clock.advance(12 * HOUR);
+    assert_eq!(stand.accounts.forget_expired(10).await.unwrap(), 1);
+    assert_eq!(stand.rows("SELECT count(*) FROM sessions", &[]).await, ["1"]);
+    // Whoever is taken away has none.
+    start(stand, 3).await;
+    assert_eq!(stand.change(DeleteUser { name: ada() }).await, Change::Done);
+    assert!(!lives(stand, 3).await);
+    assert_eq!(stand.rows("SELECT count(*) FROM sessions", &[]).await, ["0"]);
+}
+
+/// Also one that a disabled user tried.
+pub async fn a_login_is_in_the_audit_log(stand: &Stand) {
+    user(stand).await;
+    let by_dex = NewSession { provider: Some("dex".parse().unwrap()), ..session(1) };
+    stand.sessions.start_session(by_dex).await.unwrap();
+    start(stand, 2).await;
+    stand.set_disabled("ada", true).await;
+    start(stand, 3).await;
+    let logins = AuditFilter { action: Some("login".into()), ..AuditFilter::default() };
+    let written = stand.audit.list_audit(logins, AuditOrder::OldestFirst, None, 100).await.unwrap();
+    let written = written.into_iter().map(|record| record.entry).map(|entry| {
+        let at = entry.by.address.unwrap();
+        format!("{} {at} {} {} {}", entry.by.by, entry.target, entry.outcome.name(), entry.detail)
+    });
+    assert_eq!(
+        written.collect::<Vec<_>>(),
+        [
+            "user:ada 192.0.2.7 user:ada done provider=dex",
+            "user:ada 192.0.2.7 user:ada done ",
+            "user:ada 192.0.2.7 user:ada denied ",
+        ]
+    );
 }
 
 async fn device(stand: &Stand, secret: u8, address: &str) -> Option<UserCode> {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
-    Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditRecord, Change, ChangeRequest,
-    Directory, GrantRecord, ManifestRecord, Namespace, Page, RepositoryFilter, RepositoryRecord,
-    RobotRecord, SecretHolder, Subject, TagRecord, TokenId, TokenRecord, User, UserFilter, Viewer,
+    Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
+    ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page, Position,
+    RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenId,
+    TokenRecord, User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
@@ -205,5 +206,24 @@ impl<E: Engine> AuditLog for Database<E> {
 
     async fn expire_audit(&self, age: Duration, limit: usize) -> Result<u64> {
         self.engine.write(audit::Expire { age, limit }).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> AuditReaders for Database<E> {
+    async fn follow_audit(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, AuditRecord)>> {
+        self.engine.read(audit::Follow { after, limit }).await
+    }
+
+    async fn audit_reader(&self, reader: String) -> Result<Position> {
+        self.engine.read(audit::Standing(reader)).await
+    }
+
+    async fn advance_audit_reader(&self, reader: String, to: Position) -> Result<bool> {
+        self.engine.write(audit::Advance { reader, to }).await
     }
 }

@@ -1,55 +1,36 @@
 //! The trait of external identities on any engine.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use wharf_core::metadata::{
-    Change, ExternalIdentity, ExternalName, Identities, LinkedIdentity, ProviderGroup,
-    ProviderName, SignInOutcome,
+    ExternalIdentity, Identities, LinkedIdentity, ProviderGroup, SignInOutcome,
 };
 use wharf_core::permissions::AccountName;
 
 use super::{Database, Result};
 use crate::engine::Engine;
-use crate::transactions::accounts::identities::{
-    Link, List, ListGroupMembers, SetTeamGroups, TeamGroups, Unlink,
-};
+use crate::transactions::accounts::identities::{List, ListGroupMembers, TeamGroups};
 use crate::transactions::accounts::sign_in::{Recognise, SignIn};
 
 #[async_trait]
 impl<E: Engine> Identities for Database<E> {
-    async fn sign_in(&self, identity: ExternalIdentity, may_create: bool) -> Result<SignInOutcome> {
+    async fn sign_in(
+        &self,
+        identity: ExternalIdentity,
+        may_create: bool,
+        address: Option<IpAddr>,
+    ) -> Result<SignInOutcome> {
         // Machines sign in by passwords of a directory many times an hour, and bring nothing new.
         if let Some(outcome) = self.engine.read(Recognise(identity.clone())).await? {
             return Ok(outcome);
         }
-        self.engine.write(SignIn { identity, may_create }).await
-    }
-
-    async fn link_identity(
-        &self,
-        user: AccountName,
-        provider: ProviderName,
-        subject: ExternalName,
-    ) -> Result<Change> {
-        self.engine.write(Link { user, provider, subject }).await
-    }
-
-    async fn unlink_identity(&self, user: AccountName, provider: ProviderName) -> Result<Change> {
-        self.engine.write(Unlink { user, provider }).await
+        self.engine.write(SignIn { identity, may_create, address }).await
     }
 
     async fn list_identities(&self, user: AccountName) -> Result<Option<Vec<LinkedIdentity>>> {
         self.engine.read(List(user)).await
-    }
-
-    async fn set_team_groups(
-        &self,
-        namespace: AccountName,
-        team: AccountName,
-        groups: BTreeSet<ProviderGroup>,
-    ) -> Result<Change> {
-        self.engine.write(SetTeamGroups { namespace, team, groups }).await
     }
 
     async fn team_groups(

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use wharf_core::clock::Timestamp;
-use wharf_oci::{Digest, Tag};
+use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::engine::{Json, Result, Statements, arguments};
 
@@ -12,6 +12,8 @@ pub(crate) enum Event<'a> {
     ManifestPushed(&'a Digest),
     /// The repository does not hold a manifest any more.
     ManifestDeleted(&'a Digest),
+    /// The repository has another name.
+    Renamed { from: &'a RepositoryName, to: &'a RepositoryName },
     /// A tag was made, moved or deleted; `version` is the one that this gave it.
     TagChanged { tag: &'a Tag, version: i64, from: Option<&'a Digest>, to: Option<&'a Digest> },
 }
@@ -21,6 +23,7 @@ impl Event<'_> {
         match self {
             Self::ManifestPushed(_) => "manifest.pushed",
             Self::ManifestDeleted(_) => "manifest.deleted",
+            Self::Renamed { .. } => "repository.renamed",
             Self::TagChanged { from: None, .. } => "tag.created",
             Self::TagChanged { to: None, .. } => "tag.deleted",
             Self::TagChanged { .. } => "tag.moved",
@@ -31,6 +34,9 @@ impl Event<'_> {
         match self {
             Self::ManifestPushed(digest) | Self::ManifestDeleted(digest) => {
                 json!({ "digest": digest.to_string(), "by": by })
+            }
+            Self::Renamed { from, to } => {
+                json!({ "from": from.as_str(), "to": to.as_str(), "by": by })
             }
             Self::TagChanged { tag, version, from, to } => json!({
                 "tag": tag.as_str(),

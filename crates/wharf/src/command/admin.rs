@@ -2,6 +2,8 @@
 //! nobody who is asking.
 
 mod audit;
+mod identities;
+mod ldap;
 mod trust;
 
 use std::io::{Read, Write, stdin, stdout};
@@ -73,6 +75,8 @@ enum AdminCommand {
         #[arg(long, conflicts_with = "add")]
         remove: Option<AccountName>,
     },
+    /// Show how somebody stands in the directory: what a login would know of them, their groups above all
+    Ldap(ldap::Ldap),
     /// Grant a role
     Grant(Granting),
     /// Take a grant away
@@ -90,6 +94,10 @@ enum AdminCommand {
     },
     /// Have tokens of a CI system or cluster stand for a robot; without --issuer or --remove, list what does
     Trust(trust::Trust),
+    /// Say which groups of identity providers fill a team; without --add or --remove, list those that do
+    Groups(identities::Groups),
+    /// Say who a user is at an identity provider; without --link or --unlink, list who they are
+    Identity(identities::Identity),
     /// Show who did what
     Audit(audit::Audit),
     /// Make a personal token of a user
@@ -157,12 +165,12 @@ struct Reach {
     on: Option<NamePattern>,
 }
 
-fn roles() -> impl TypedValueParser<Value = Role> {
+pub(super) fn roles() -> impl TypedValueParser<Value = Role> {
     let names = PossibleValuesParser::new(Role::ALL.map(Role::name));
     names.try_map(|name| Role::named(&name).ok_or("it is no role"))
 }
 
-fn visibilities() -> impl TypedValueParser<Value = Visibility> {
+pub(super) fn visibilities() -> impl TypedValueParser<Value = Visibility> {
     let names = PossibleValuesParser::new(Visibility::ALL.map(Visibility::name));
     names.try_map(|name| Visibility::named(&name).ok_or("it is no visibility"))
 }
@@ -173,9 +181,14 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
     warn(&loaded);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        if let AdminCommand::Ldap(ldap) = &admin.command {
+            return ldap.run(&loaded.config).await;
+        }
         let stores = wiring::metadata::for_accounts(&loaded.config).await?;
         match &admin.command {
             AdminCommand::Trust(trust) => trust.run(&stores, &loaded.config).await,
+            AdminCommand::Groups(groups) => groups.run(&stores).await,
+            AdminCommand::Identity(identity) => identity.run(&stores).await,
             AdminCommand::Audit(audit) => audit.run(&stores).await,
             command => run(&stores.accounts, command).await,
         }
@@ -237,7 +250,11 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
             }
             print_password((!no_secret).then_some(secret.expose()))
         }
-        AdminCommand::Trust(_) | AdminCommand::Audit(_) => Ok(()),
+        AdminCommand::Trust(_)
+        | AdminCommand::Groups(_)
+        | AdminCommand::Identity(_)
+        | AdminCommand::Ldap(_)
+        | AdminCommand::Audit(_) => Ok(()),
         AdminCommand::Token { user, role, on, days } => {
             let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
             let token = NewToken {
@@ -286,9 +303,7 @@ async fn create(
 /// The password, and its text where it was made up.
 fn password(account: &NewAccount) -> anyhow::Result<(Password, Option<String>)> {
     if !account.password_stdin {
-        let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
-        let prefix = SecretKind::PersonalToken.prefix().len();
-        let text = secret.expose()[prefix..prefix + 24].to_owned();
+        let text = made_up_password();
         return Ok((Password::new(&text), Some(text)));
     }
     let mut text = String::new();
@@ -296,6 +311,13 @@ fn password(account: &NewAccount) -> anyhow::Result<(Password, Option<String>)> 
     let password = Password::new(text.trim_end_matches(['\r', '\n']));
     password.check(account.name.as_str())?;
     Ok((password, None))
+}
+
+/// A password that nobody can guess, of 24 letters and digits.
+pub(super) fn made_up_password() -> String {
+    let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);
+    let prefix = SecretKind::PersonalToken.prefix().len();
+    secret.expose()[prefix..prefix + 24].to_owned()
 }
 
 fn print_password(made_up: Option<&str>) -> anyhow::Result<()> {

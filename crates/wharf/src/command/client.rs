@@ -56,12 +56,13 @@ impl Connection {
 }
 
 /// Where `docker login` keeps its configuration.
-fn docker_folder() -> Option<PathBuf> {
+pub(super) fn docker_folder() -> Option<PathBuf> {
     let named = std::env::var_os("DOCKER_CONFIG").filter(|folder| !folder.is_empty());
     named.map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".docker")))
 }
 
-fn password() -> anyhow::Result<Secret> {
+/// A password on the standard input.
+pub(super) fn password() -> anyhow::Result<Secret> {
     if stdin().is_terminal() {
         bail!("--password-stdin reads a pipe or a file; for example: pass show registry | wharf …");
     }
@@ -77,32 +78,43 @@ fn password() -> anyhow::Result<Secret> {
 
 /// Runs a command of the client, tells the registry's warnings, and adds to an error what can be done about it.
 pub fn run<T>(client: &Client, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let interrupted = "interrupted; what was copied stays, and the same command goes on from there";
+    let result = until_interrupted(work, interrupted);
+    for warning in client.take_warnings() {
+        eprintln!("wharf: the registry warns: {warning}");
+    }
+    result.map_err(|error| match error.downcast_ref().and_then(advice) {
+        Some(advice) => anyhow::anyhow!("{error:#}; {advice}"),
+        None => error,
+    })
+}
+
+/// Does something until it is done or somebody interrupts it; `said` is what they are told then.
+pub(super) fn until_interrupted<T>(
+    work: impl Future<Output = anyhow::Result<T>>,
+    said: &'static str,
+) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         tokio::select! {
             result = work => result,
             interrupt = tokio::signal::ctrl_c() => {
                 interrupt?;
-                bail!("interrupted; what was copied stays, and the same command goes on from there")
+                bail!(said)
             }
         }
     });
-    // A thread may still wait for a slow disk; nobody needs what it does.
+    // A thread may still wait for a slow disk or for somebody to type; nobody needs what it does.
     runtime.shutdown_background();
-    for warning in client.take_warnings() {
-        eprintln!("wharf: the registry warns: {warning}");
-    }
-    result.map_err(|error| match advice(&error) {
-        Some(advice) => anyhow::anyhow!("{error:#}; {advice}"),
-        None => error,
-    })
+    result
 }
 
-fn advice(error: &anyhow::Error) -> Option<&'static str> {
-    match error.downcast_ref::<Error>()? {
-        Error::Unauthorized { had_credentials: false, .. } => {
-            Some("log in with `docker login`, or give --username and --password-stdin")
-        }
+/// What can be done about an error.
+pub(super) fn advice(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Unauthorized { had_credentials: false, .. } => Some(
+            "log in with `wharf login` or `docker login`, or give --username and --password-stdin",
+        ),
         Error::Unauthorized { had_credentials: true, .. } => {
             Some("check the name and password, and what the user may do there")
         }

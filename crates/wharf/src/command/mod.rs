@@ -5,9 +5,11 @@ mod announce;
 mod client;
 mod config;
 mod copy;
+mod groups;
 mod inspect;
 mod jobs;
 mod ls;
+mod manage;
 mod migrate;
 mod open_files;
 mod progress;
@@ -20,7 +22,7 @@ mod signals;
 mod version;
 mod wiring;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// A container registry.
 #[derive(Debug, Parser)]
@@ -30,14 +32,14 @@ pub struct CommandLine {
     command: Command,
 }
 
-/// What to do. The commands of the client stand below those of the server.
+/// What to do; `groups.rs` says what stands where in the help.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve a registry.
     Serve(serve::Serve),
     /// Bring the database's schema up to date.
     Migrate(migrate::Migrate),
-    /// Make accounts and grants, in the database itself.
+    /// Make accounts and grants in the database itself, for operators.
     Admin(admin::Admin),
     /// Look at background work.
     #[command(subcommand)]
@@ -57,6 +59,39 @@ enum Command {
     Ls(ls::Ls),
     /// Show what an image is made of.
     Inspect(inspect::Inspect),
+    /// Log in to a registry.
+    Login(manage::login::Login),
+    /// Forget a login.
+    Logout(manage::logout::Logout),
+    /// Tell who the registry takes you for.
+    #[command(name = "whoami")]
+    WhoAmI(manage::whoami::WhoAmI),
+    /// Make an account for yourself, be it the first one.
+    SignUp(manage::sign_up::SignUp),
+    /// Let somebody sign up.
+    Invite(manage::invite::Invite),
+    /// Users.
+    User(manage::user::User),
+    /// Organizations, and what holds in a namespace.
+    Org(manage::org::Org),
+    /// Teams, and who is in them.
+    Team(manage::team::Team),
+    /// Accounts of machines.
+    Robot(manage::robot::Robot),
+    /// Personal tokens.
+    Token(manage::token::Token),
+    /// Repositories, their tags and manifests, and how often they were pulled.
+    Repo(manage::repo::Repo),
+    /// Grants of roles, and why somebody may do something.
+    Access(manage::access::Access),
+    /// Who did what.
+    Audit(manage::audit::Audit),
+}
+
+/// Reads the command line. Where it is wrong or asks for help, the process ends here.
+pub fn parse() -> CommandLine {
+    let matches = groups::in_help(CommandLine::command()).get_matches();
+    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// Runs the command to its end.
@@ -73,5 +108,18 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Copy(command) => copy::execute(&command),
         Command::Ls(command) => ls::execute(&command),
         Command::Inspect(command) => inspect::execute(&command),
+        Command::Login(command) => manage::login::execute(&command),
+        Command::Logout(command) => manage::logout::execute(&command),
+        Command::WhoAmI(command) => manage::whoami::execute(&command),
+        Command::SignUp(command) => manage::sign_up::execute(&command),
+        Command::Invite(command) => manage::invite::execute(&command),
+        Command::User(command) => manage::user::execute(&command),
+        Command::Org(command) => manage::org::execute(&command),
+        Command::Team(command) => manage::team::execute(&command),
+        Command::Robot(command) => manage::robot::execute(&command),
+        Command::Token(command) => manage::token::execute(&command),
+        Command::Repo(command) => manage::repo::execute(&command),
+        Command::Access(command) => manage::access::execute(&command),
+        Command::Audit(command) => manage::audit::execute(&command),
     }
 }

@@ -10,6 +10,9 @@ use super::nearest::{exact, nearest};
 use super::problem::{Origin, Problem};
 use super::table::SECTIONS;
 
+/// The section whose settings are given for each of several things, each of which may have a section below it.
+const OF_EACH: &str = "oidc";
+
 /// Reads the file and puts its settings. `origin` says who named the file, for messages.
 pub fn put(path: &Path, origin: &Origin, layers: &mut Layers, problems: &mut Vec<Problem>) {
     match std::fs::read_to_string(path) {
@@ -58,6 +61,10 @@ impl File<'_> {
     fn section(&mut self, section: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let key = format!("{section}.{}", name.get_ref());
+            if let (OF_EACH, Some(of_one)) = (section, value.get_ref().as_table()) {
+                self.section_of_one(section, name.get_ref(), of_one);
+                continue;
+            }
             match exact(&key) {
                 Some(setting) => match text_of(value) {
                     Some(text) => {
@@ -73,6 +80,36 @@ impl File<'_> {
                 },
                 None => self.unknown(name.span().start, &key),
             }
+        }
+    }
+
+    /// Settings of one of several things: `issuer` in `[oidc.dex]` is `dex=…` of `oidc.issuer`.
+    fn section_of_one(&mut self, section: &str, thing: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let (key, at) = (format!("{section}.{}", name.get_ref()), value.span().start);
+            let Some(setting) = exact(&key) else {
+                self.unknown(name.span().start, &key);
+                continue;
+            };
+            let values = match value.get_ref() {
+                DeValue::Array(items) => items.iter().map(text_of).collect(),
+                _ => text_of(value).map(|text| vec![text]),
+            };
+            let values: Vec<String> = values.unwrap_or_default();
+            if values.is_empty() || values.iter().any(|value| value.contains(',')) {
+                let message = format!(
+                    "{} of {section}.{thing} is no text, or one with a comma, which stands between values",
+                    name.get_ref()
+                );
+                self.problem(at, &message);
+                continue;
+            }
+            let before = self.layers.get(setting).text;
+            let before = (!before.is_empty()).then_some(before);
+            let values = values.iter().map(|value| format!("{thing}={value}"));
+            let text = before.into_iter().chain(values).collect::<Vec<_>>().join(",");
+            let origin = Origin::File(self.path.into(), self.line(at));
+            self.layers.put(setting, text, origin);
         }
     }
 

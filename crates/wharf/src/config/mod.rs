@@ -7,9 +7,11 @@ mod document;
 mod environment;
 mod file;
 mod layers;
+mod ldap;
 mod logging;
 mod nearest;
 mod network;
+mod oidc;
 mod place;
 mod problem;
 mod quantity;
@@ -28,12 +30,15 @@ pub use declare::Setting;
 pub use delivery::{CdnSignature, DeliveryMode};
 pub use document::document;
 pub use layers::Layers;
+pub use ldap::clear as sends_passwords_in_the_clear;
 pub use logging::{AccessLog, LogFormat};
+pub use oidc::Text;
 pub use place::{BlobsUrl, CacheUrl, DatabaseUrl};
 pub use problem::{Origin, Problems};
 pub use role::Role;
 pub use rules::{is_wide, keeps_data_folder};
-pub use table::{Config, SETTINGS, Traces};
+pub use table::{Config, Ldap, SETTINGS, Traces};
+pub use workloads::IssuerUrl;
 
 use environment::CONFIG_VARIABLE;
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::delivery::DeliveryMode;
 use super::layers::Layers;
+use super::ldap;
 use super::nearest::exact;
 use super::place::{BlobsUrl, DatabaseUrl};
 use super::problem::Problem;
@@ -45,6 +46,14 @@ pub fn broken(config: &Config) -> Vec<Problem> {
             "access.control is set and access.keys is not: nodes without a data folder share keys that you give them",
         ));
     }
+    problems.extend(ldap::broken(config));
+    if config.access.decision_listen.is_some() && config.access.decision_secret_file.is_none() {
+        problems.push(Problem::new(
+            "access.decision_listen is set and access.decision_secret_file is not: whoever can connect could ask who may do what; \
+             make a secret by `openssl rand -hex 32`",
+        ));
+    }
+    problems.extend(super::oidc::broken(config).into_iter().map(Problem::new));
     if config.node.roles.is_empty() {
         problems.push(Problem::new("node.roles is empty: this process would do nothing"));
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use wharf_auth::workload::documents::is_safe;
+use wharf_auth::issuer::documents::is_safe;
 
 use super::place::FilePath;
 use super::problem::Refusal;

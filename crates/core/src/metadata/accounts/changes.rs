@@ -1,13 +1,14 @@
 //! Changes of accounts, as values that say what the audit log is told of them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use wharf_oci::{NamePattern, RepositoryName};
 
 use crate::access::{Narrowing, Role, Visibility};
 use crate::clock::Timestamp;
-use crate::metadata::{Conditions, TokenId};
+use crate::metadata::{Conditions, ExternalName, ProviderGroup, ProviderName, TokenId, in_words};
 use crate::operation::{Operation, Requirement};
 use crate::permissions::{AccountName, RobotName};
 
@@ -267,6 +268,38 @@ changes! {
         team: AccountName,
         /// The user.
         user: AccountName,
+    }
+    /// Says which groups of identity providers fill a team, all of them: [`MOST_TEAM_GROUPS`](crate::metadata::MOST_TEAM_GROUPS) at most.
+    SetTeamGroups, "set_team_groups", "team.groups", |it| format!("team:{}/{}", it.namespace, it.team),
+    Some(it.namespace.to_string()), words!("groups" = Some(in_words(it.groups.iter().cloned()))),
+    requires Requirement::Namespace(&it.namespace, Role::Admin); {
+        /// Of which namespace the team is.
+        namespace: AccountName,
+        /// The team.
+        team: AccountName,
+        /// The groups.
+        groups: BTreeSet<ProviderGroup>,
+    }
+    /// Gives an identity of a provider to a user: who is called so there logs in as them from now on. [`Change::Taken`]
+    /// where it is another's, or the user has another one of that provider.
+    ///
+    /// [`Change::Taken`]: crate::metadata::Change::Taken
+    LinkIdentity, "link_identity", "identity.link", |it| format!("user:{}", it.user), Some(it.user.to_string()),
+    words!("provider" = Some(&it.provider), "subject" = Some(it.subject.in_a_word())), requires Requirement::Site; {
+        /// Whose it becomes.
+        user: AccountName,
+        /// Who says so.
+        provider: ProviderName,
+        /// Who it is there.
+        subject: ExternalName,
+    }
+    /// Takes a provider's identity from a user, and the groups and sessions that came with it.
+    UnlinkIdentity, "unlink_identity", "identity.unlink", |it| format!("user:{}", it.user), Some(it.user.to_string()),
+    words!("provider" = Some(&it.provider)), requires Requirement::Own(&it.user, Role::Admin); {
+        /// Whose.
+        user: AccountName,
+        /// Of which provider.
+        provider: ProviderName,
     }
     /// Grants a role; a grant for the same subject and pattern is replaced.
     NewGrant, "put_grant", "grant.put", |it| format!("namespace:{}", it.namespace), Some(it.namespace.to_string()),

@@ -141,6 +141,8 @@ pub struct RepositoryFilter {
     pub namespace: Option<AccountName>,
     /// Of this visibility.
     pub visibility: Option<Visibility>,
+    /// Of a name that this covers.
+    pub pattern: Option<NamePattern>,
 }
 
 /// A repository.

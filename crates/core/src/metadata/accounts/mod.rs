@@ -9,14 +9,15 @@ use wharf_oci::RepositoryName;
 use crate::StoreError;
 use crate::access::{Facts, Narrowing};
 use crate::actor::Actor;
+use crate::clock::Timestamp;
 use crate::permissions::{AccountName, Principal};
 
 pub use changes::{
     AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
-    DeleteUser, Invite, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser, RemoveGrant,
-    RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository, RotateRobot,
-    SetPassword, SetVisibility, SignUp, Subject, TokenKind, UpdateNamespace, UpdateRobot,
-    UpdateUser,
+    DeleteUser, Invite, LinkIdentity, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
+    RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository,
+    RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind,
+    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
@@ -35,6 +36,8 @@ pub struct SecretHolder {
     pub kind: Option<TokenKind>,
     /// The most that it gives.
     pub most: Narrowing,
+    /// Until when it works, where it ends.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What became of a change.
@@ -86,6 +89,9 @@ pub enum Refusal {
     /// The robot has as many trust rules as it may have.
     #[error("the robot has 50 trust rules already")]
     TooManyRules,
+    /// More groups than may fill one team.
+    #[error("a team is filled by 100 groups at most")]
+    TooManyGroups,
     /// The user administers as many organizations as they may have made.
     #[error("the user administers {} organizations already", MOST_ORGANIZATIONS)]
     TooManyOrganizations,
@@ -161,7 +167,8 @@ pub trait Accounts: Send + Sync + 'static {
     /// Whether an invitation to sign up works, by the hash of its secret: to be asked before a password is hashed.
     async fn find_invitation(&self, hash: [u8; 32]) -> Result<bool, StoreError>;
 
-    /// Forgets up to `limit` each of what has expired: tokens that refresh, personal ones a week after their end,
-    /// invitations, marks of changes that were to happen once. Returns how many; 0 when nothing is left to forget.
+    /// Forgets up to `limit` each of what has expired: tokens that refresh, personal ones a week after their end, sessions,
+    /// device logins, invitations, marks of changes that were to happen once. Returns how many; 0 when nothing is left to
+    /// forget.
     async fn forget_expired(&self, limit: usize) -> Result<u64, StoreError>;
 }

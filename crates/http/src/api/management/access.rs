@@ -47,10 +47,16 @@ pub(super) async fn explain(ask: Ask<ExplainQuery>) -> Result<Plain<Explanation>
     if principal != caller.principal || !caller.most.covers(&repository, Role::Read) {
         ask.may(Requirement::Role(&repository, Role::Admin)).await?;
     }
+    // Who administers a repository learns what it gives to whom, and not whose account can do or is what.
+    let whole = principal == caller.principal || ask.has(Requirement::Site).await?;
     let decided = ask.management().parts().decisions.decide(principal, repository).await?;
     let mut explanation = Explanation::default();
     for decided in decided {
-        let decision = Decision { allowed: decided.allowed, reason: decided.reason };
+        let decision = if decided.of_account && !whole {
+            Decision { allowed: false, reason: "denied: no grant gives it".to_owned() }
+        } else {
+            Decision { allowed: decided.allowed, reason: decided.reason }
+        };
         match decided.action {
             Action::Pull => explanation.pull = decision,
             Action::Push => explanation.push = decision,

@@ -5,6 +5,7 @@ use http::{HeaderValue, Response, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
+use super::ask::Version;
 use super::problem::Problem;
 use crate::api::reply::{self, JSON};
 use crate::body::Body;
@@ -49,7 +50,7 @@ impl<T: Serialize + JsonSchema + Send> Answer for Plain<T> {
 /// A value of a version, which its ETag tells.
 pub(in crate::api) struct Versioned<T> {
     pub(super) value: T,
-    pub(super) version: i64,
+    pub(super) version: Version,
     /// Whether who asks has it already.
     pub(super) known: bool,
 }
@@ -67,7 +68,7 @@ impl<T: Serialize + JsonSchema + Send> Answer for Versioned<T> {
         } else {
             json(StatusCode::OK, &self.value)?
         };
-        response.headers_mut().insert(ETAG, reply::value(format!("\"{}\"", self.version)));
+        response.headers_mut().insert(ETAG, reply::value(self.version.to_string()));
         if self.known {
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }

@@ -1,5 +1,7 @@
 //! A request of the API: who asks, what the path, the query and the body say, and the one way to the stores.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
@@ -12,6 +14,8 @@ use wharf_core::Registry;
 use wharf_core::access::Role;
 use wharf_core::actor::Actor;
 use wharf_core::authority::{Login, Secret};
+use wharf_core::clock::Timestamp;
+use wharf_core::limits::{Take, client_of};
 use wharf_core::metadata::{AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once};
 use wharf_core::operation::{Action, Operation, Requirement};
 use wharf_core::permissions::{Caller, Permitted, Principal, permit};
@@ -20,6 +24,7 @@ use wharf_oci::{Algorithm, Hasher};
 use super::problem::Problem;
 use super::values::Textual;
 use super::{Management, Stores, denials};
+use crate::api::browser::{self, NotOfBrowser};
 use crate::api::call::Call;
 use crate::api::token::basic;
 
@@ -98,13 +103,22 @@ impl<T: DeserializeOwned + JsonSchema + Send> RequestBody for Json<T> {
         })?;
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let read: T = serde_path_to_error::deserialize(&mut json)
-            .map_err(|error| Problem::invalid(field(error.path()), error.inner().to_string()))?;
+            .map_err(|error| Problem::invalid(field(error.path()), reason(error.inner())))?;
         json.end().map_err(|error| Problem::invalid("body", error.to_string()))?;
         let mut said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if let Some(fields) = said.as_object_mut() {
             fields.retain(|name, _| !SECRETS.contains(&name.as_str()));
         }
         Ok((Self(read), said.to_string()))
+    }
+}
+
+/// What is wrong, without the place in the text: the field says where.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((reason, _)) if error.is_data() => reason.to_owned(),
+        _ => text,
     }
 }
 
@@ -154,7 +168,7 @@ fn read_query<Q: DeserializeOwned>(query: &str) -> Result<Q, Problem> {
             path if path == "." => "query".to_owned(),
             path => path,
         };
-        Problem::invalid(name, error.inner().to_string())
+        Problem::invalid(name, reason(error.inner()))
     })
 }
 
@@ -218,9 +232,36 @@ impl<Q, B> Ask<Q, B> {
     ) -> Result<Permitted<O>, Problem> {
         let permissions = &*self.management.parts().permissions;
         match permit(permissions, self.caller.clone(), operation.clone()).await {
-            Err(wharf_core::Error::Denied) => Err(self.refusal(operation.requirement()).await?),
+            Err(wharf_core::Error::Denied) => {
+                if let (true, Requirement::Repository(name, _)) =
+                    (O::MUTATES, operation.requirement())
+                {
+                    let target = format!("repository:{name}");
+                    let namespace = Some(name.namespace().to_owned());
+                    self.write_down(O::NAME, target, namespace, String::new()).await;
+                }
+                Err(self.refusal(operation.requirement()).await?)
+            }
             other => Ok(other?),
         }
+    }
+
+    /// What a change needs, its own requirement or another one: whoever lacks it is written down.
+    pub(super) async fn may_change<C>(
+        &self,
+        change: &C,
+        requirement: Requirement<'_>,
+    ) -> Result<&Stores, Problem>
+    where
+        C: Clone + Into<AccountChange>,
+    {
+        if self.has(requirement).await? {
+            return Ok(&self.management.parts().stores);
+        }
+        let described: AccountChange = change.clone().into();
+        let (target, namespace) = (described.target(), described.namespace());
+        self.write_down(described.action(), target, namespace, described.detail()).await;
+        Err(self.refusal(requirement).await?)
     }
 
     /// Changes accounts, and writes down who tried to and may not.
@@ -231,10 +272,7 @@ impl<Q, B> Ask<Q, B> {
         let parts = self.management.parts();
         let described: AccountChange = change.clone().into();
         let what = described.target().replacen(':', " ", 1);
-        if !self.has(change.requirement()).await? {
-            self.write_down(&described).await;
-            return Err(self.refusal(change.requirement()).await?);
-        }
+        self.may_change(&change, change.requirement()).await?;
         let once = self.once()?;
         let by = Actor::from(&self.caller);
         let request = ChangeRequest { change: described, by, once };
@@ -246,7 +284,13 @@ impl<Q, B> Ask<Q, B> {
     }
 
     /// Writes down a change that was denied: of people who are known, and only so often, so that nobody fills the log.
-    async fn write_down(&self, change: &AccountChange) {
+    async fn write_down(
+        &self,
+        action: &str,
+        target: String,
+        namespace: Option<String>,
+        detail: String,
+    ) {
         let parts = self.management.parts();
         if self.caller.principal == Principal::Anonymous {
             return;
@@ -257,11 +301,11 @@ impl<Q, B> Ask<Q, B> {
         }
         let entry = AuditEntry {
             by: Actor::from(&self.caller),
-            action: change.action().to_owned(),
-            target: change.target(),
-            namespace: change.namespace(),
+            action: action.to_owned(),
+            target,
+            namespace,
             outcome: AuditOutcome::Denied,
-            detail: change.detail(),
+            detail,
         };
         if let Err(error) = parts.stores.audit.append_audit(entry).await {
             tracing::error!(%error, "a denied change could not be written into the audit log");
@@ -306,9 +350,10 @@ impl<Q, B> Ask<Q, B> {
         Problem::unauthorized(&self.management.parts().service, detail)
     }
 
-    /// Whether a change is to happen once. Only a POST would happen twice.
+    /// Whether a change is to happen once. Only a POST would happen twice; and strangers have no keys of their own.
     fn once(&self) -> Result<Option<Once>, Problem> {
-        if self.call.head.method != Method::POST {
+        let is_strangers = self.caller.principal == Principal::Anonymous;
+        if self.call.head.method != Method::POST || is_strangers {
             return Ok(None);
         }
         let Some(key) = self.call.head.headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
@@ -331,24 +376,56 @@ impl<Q, B> Ask<Q, B> {
     }
 
     /// The version that a change expects (RFC 9110, section 13.1.1); any where the request says none.
-    pub(super) fn expected(&self) -> Result<Option<i64>, Problem> {
-        let Some(text) = self.call.header(IF_MATCH) else { return Ok(None) };
-        if text.trim() == "*" {
+    pub(super) fn expected(&self) -> Result<Option<Version>, Problem> {
+        let mut all = self.call.head.headers.get_all(IF_MATCH).iter();
+        let Some(header) = all.next() else { return Ok(None) };
+        if header.as_bytes() == b"*" && all.next().is_none() {
             return Ok(None);
         }
-        let version = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let version = version.and_then(|text| text.parse().ok());
-        version.map(Some).ok_or_else(|| {
-            let detail = "what If-Match names is no ETag of this: read it again, and decide again";
-            Problem::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
-        })
+        let version = header.to_str().ok().and_then(Version::read).filter(|_| all.next().is_none());
+        version.map(Some).ok_or_else(stale)
+    }
+
+    /// The number that a change expects of something that was made then: another one of the same name is not that.
+    pub(super) fn expected_of(&self, created_at: Timestamp) -> Result<Option<i64>, Problem> {
+        match self.expected()? {
+            Some(version) if version.created_at != created_at => Err(stale()),
+            version => Ok(version.map(|version| version.number)),
+        }
     }
 
     /// Whether who asks has this version already (RFC 9110, section 13.1.2).
-    pub(super) fn has_version(&self, version: i64) -> bool {
-        let tag = format!("\"{version}\"");
+    pub(super) fn has_version(&self, version: Version) -> bool {
         let known = self.call.header(IF_NONE_MATCH).unwrap_or_default();
-        known.split(',').any(|known| matches!(known.trim(), "*") || known.trim() == tag)
+        known.split(',').any(|known| known.trim() == "*" || Version::read(known) == Some(version))
+    }
+}
+
+fn stale() -> Problem {
+    let detail = "what If-Match names is no ETag of this: read it again, and decide again";
+    Problem::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
+}
+
+/// Which state of something is meant: what an ETag says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) struct Version {
+    /// Counts the changes.
+    pub(super) number: i64,
+    /// When it was made: the counts of another one of the same name begin anew.
+    pub(super) created_at: Timestamp,
+}
+
+impl Version {
+    fn read(text: &str) -> Option<Self> {
+        let (number, made) = text.trim().strip_prefix('"')?.strip_suffix('"')?.split_once('.')?;
+        let created_at = Timestamp(i64::from_str_radix(made, 16).ok()?);
+        Some(Self { number: number.parse().ok()?, created_at })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "\"{}.{:x}\"", self.number, self.created_at.0)
     }
 }
 
@@ -360,12 +437,31 @@ pub(super) struct Changed<'a> {
 }
 
 impl Management {
+    /// Those who say nothing of themselves ask as often as others log in: what they may see costs as much.
+    async fn strangers_ask(&self, address: IpAddr) -> Result<(), Problem> {
+        let parts = self.parts();
+        let exempt = parts.exempt.iter().any(|network| network.contains(&address.to_canonical()));
+        let Some(rate) = parts.requests.filter(|_| !exempt) else { return Ok(()) };
+        let take = Take::one(format!("token {}", client_of(address)), rate);
+        match parts.limiter.take(&[take]).await.wait {
+            None => Ok(()),
+            Some(wait) => {
+                let detail = "too many requests from there: wait, and try again";
+                Err(Problem::too_many(detail, wait.as_secs().saturating_add(1)))
+            }
+        }
+    }
+
     /// Who asks.
     async fn caller(&self, call: &Call) -> Result<Caller, Problem> {
         let parts = self.parts();
         let headers = &call.head.headers;
         let mut all = headers.get_all(AUTHORIZATION).iter();
-        let Some(header) = all.next() else { return Ok(Caller::new(Principal::Anonymous)) };
+        let Some(header) = all.next() else {
+            // A cookie that nobody has costs as much as no cookie.
+            self.strangers_ask(call.client_address()).await?;
+            return by_browser(call).await;
+        };
         let wrong = || {
             let detail = "the Authorization header must be one: Basic with a name and a password or token, or Bearer \
                           with a token";
@@ -385,5 +481,15 @@ impl Management {
         let address = Some(call.client_address());
         let known = parts.authenticator.authenticate(login, address).await;
         known.map_err(|refusal| Problem::of_login(refusal, &parts.service))
+    }
+}
+
+/// Who asks without saying so: who is logged in by the browser that asks, or nobody in particular.
+async fn by_browser(call: &Call) -> Result<Caller, Problem> {
+    match browser::of_call(call).await {
+        Ok(Some(browsing)) => Ok(Caller::new(Principal::User(browsing.session.user))),
+        Ok(None) => Ok(Caller::new(Principal::Anonymous)),
+        Err(NotOfBrowser::Store(fault)) => Err(fault.into()),
+        Err(forged @ NotOfBrowser::Forged) => Err(Problem::forbidden(forged.to_string())),
     }
 }

@@ -22,6 +22,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The span where nothing is said.
 const USUAL: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// The longest time that a list of places looks at: it sums all that is counted in it.
+const LONGEST_TOP: Duration = Duration::from_secs(31 * 24 * 3600);
+
 /// The most buckets in an answer: 41 days of hours.
 const MOST_BUCKETS: usize = 1000;
 
@@ -123,6 +126,15 @@ fn span(from: Option<&Text<Timestamp>>, to: Option<&Text<Timestamp>>) -> Result<
     }
 }
 
+/// The span of a list of places.
+fn top_span(from: Option<&Text<Timestamp>>, to: Option<&Text<Timestamp>>) -> Result<Span, Problem> {
+    let span = span(from, to)?;
+    if span.from.after(LONGEST_TOP) < span.to {
+        return Err(Problem::unfit("from", "it must be at most 31 days before `to`"));
+    }
+    Ok(span)
+}
+
 fn of(
     repository: &RepositoryName,
     manifest: Option<&Text<Digest>>,
@@ -179,7 +191,7 @@ pub(super) async fn top_manifests(ask: Ask<TopQuery>) -> Result<PageOf<TopManife
         within: Within::Repository(name),
         public_only: false,
         kind: kind_of(query.kind.as_ref()),
-        span: span(query.from.as_ref(), query.to.as_ref())?,
+        span: top_span(query.from.as_ref(), query.to.as_ref())?,
         limit: limit(query.limit.as_ref()),
     };
     let top = stores.counts.top_manifests(list).await?.into_iter();
@@ -203,7 +215,7 @@ pub(super) async fn top_repositories(
         within: namespace.map_or(Within::Everywhere, Within::Namespace),
         public_only,
         kind: kind_of(query.kind.as_ref()),
-        span: span(query.from.as_ref(), query.to.as_ref())?,
+        span: top_span(query.from.as_ref(), query.to.as_ref())?,
         limit: limit(query.limit.as_ref()),
     };
     let top = stores.counts.top_repositories(list).await?.into_iter();

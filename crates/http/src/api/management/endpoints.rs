@@ -4,8 +4,8 @@ use http::Method;
 
 use super::table::{Endpoint, endpoint};
 use super::{
-    access, audit, counts, grants, invitations, namespaces, open_api, organizations, readable,
-    repositories, robots, tags, teams, tokens, trust, users, whoami,
+    access, audit, counts, grants, identities, invitations, namespaces, open_api, organizations,
+    readable, repositories, robots, tags, teams, tokens, trust, users, whoami,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -29,6 +29,9 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/users/{user}/tokens", "list_tokens", "The personal tokens of a user.", tokens::list),
         endpoint(post.clone(), "/users/{user}/tokens", "create_token", "Makes a personal token, and shows its secret once.", tokens::create),
         endpoint(delete.clone(), "/users/{user}/tokens/{token}", "delete_token", "Ends a personal token.", tokens::delete),
+        endpoint(get.clone(), "/users/{user}/identities", "list_identities", "Who a user is at identity providers.", identities::list),
+        endpoint(put.clone(), "/users/{user}/identities/{provider}", "link_identity", "Says who a user is at an identity provider.", identities::link),
+        endpoint(delete.clone(), "/users/{user}/identities/{provider}", "unlink_identity", "Ends that, with the groups and sessions that came with it.", identities::unlink),
         endpoint(post.clone(), "/sign-up", "sign_up", "Makes an account for who asks.", invitations::sign_up),
         endpoint(post.clone(), "/invitations", "create_invitation", "Invites somebody to sign up.", invitations::create),
 
@@ -44,6 +47,9 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/namespaces/{namespace}/teams/{team}/members", "list_members", "Who is in a team.", teams::members),
         endpoint(put.clone(), "/namespaces/{namespace}/teams/{team}/members/{user}", "add_member", "Puts a user into a team.", teams::add_member),
         endpoint(delete.clone(), "/namespaces/{namespace}/teams/{team}/members/{user}", "remove_member", "Takes a user out of a team.", teams::remove_member),
+        endpoint(get.clone(), "/namespaces/{namespace}/teams/{team}/groups", "get_team_groups", "Which groups of identity providers fill a team.", identities::groups),
+        endpoint(put.clone(), "/namespaces/{namespace}/teams/{team}/groups", "set_team_groups", "Says which groups fill a team, in place of those before.", identities::set_groups),
+        endpoint(get.clone(), "/namespaces/{namespace}/teams/{team}/groups/members", "list_group_members", "Who is in a team by such a group.", identities::group_members),
         endpoint(get.clone(), "/namespaces/{namespace}/grants", "list_grants", "Who was given which role.", grants::list),
         endpoint(put.clone(), "/namespaces/{namespace}/grants", "put_grant", "Gives a role, in place of the subject's on the same pattern.", grants::put),
         endpoint(delete.clone(), "/namespaces/{namespace}/grants", "remove_grant", "Takes a grant away.", grants::remove),

@@ -1,7 +1,7 @@
 //! The management API, `/api/v1`: accounts, grants, repositories, and the records of what was done, over HTTP.
 //!
 //! One noun a file; all end-points are in the table of `endpoints.rs`, from which the description is made. Who may do
-//! what is asked of what is recorded now, and [`Ask::may`](ask::Ask) is the only way to the stores.
+//! what is asked of what is recorded now, and `Ask::may` is the only way to the stores.
 
 mod access;
 mod answer;
@@ -10,6 +10,7 @@ mod audit;
 mod counts;
 mod endpoints;
 mod grants;
+mod identities;
 mod invitations;
 mod namespaces;
 mod open_api;
@@ -31,9 +32,10 @@ mod whoami;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
-use wharf_core::metadata::{Accounts, AuditLog, Counts, Directory, TrustRules};
+use wharf_core::metadata::{Accounts, AuditLog, Counts, Directory, Identities, TrustRules};
 use wharf_core::permissions::{Decisions, Permissions, Principal};
 
 pub use open_api::document;
@@ -67,6 +69,10 @@ pub struct ManagementParts {
     pub secrets: Arc<dyn Secrets>,
     /// Keeps count of what is written down of those who are denied.
     pub limiter: Arc<dyn Limiter>,
+    /// How often one client may ask without saying who it is.
+    pub requests: Option<Rate>,
+    /// Whose clients may as often as they like.
+    pub exempt: Vec<IpNet>,
     /// Who may sign up.
     pub sign_up: SignUpRule,
     /// What the registry calls itself to those who log in.
@@ -81,6 +87,8 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     /// Lists it.
     pub directory: Arc<dyn Directory>,
+    /// Who users are elsewhere, and the groups of teams.
+    pub identities: Arc<dyn Identities>,
     /// The trust rules of robots.
     pub trust: Arc<dyn TrustRules>,
     /// Who did what.

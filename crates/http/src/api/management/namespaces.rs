@@ -9,7 +9,7 @@ use wharf_core::operation::Requirement;
 use wharf_core::permissions::AccountName;
 
 use super::answer::Versioned;
-use super::ask::{Ask, Json, Nothing};
+use super::ask::{Ask, Json, Nothing, Version};
 use super::problem::Problem;
 use super::values::Text;
 
@@ -70,7 +70,7 @@ async fn current<Q, B>(
     let stores = ask.may(Requirement::Namespace(&name, Role::Read)).await?;
     let found = stores.directory.find_namespace(name.clone()).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("namespace {name}")))?;
-    let version = found.version;
+    let version = Version { number: found.version, created_at: found.created_at };
     Ok(Versioned { value: found.into(), version, known: ask.has_version(version) })
 }
 
@@ -80,7 +80,11 @@ pub(super) async fn update(
     let name: AccountName = ask.named("namespace")?;
     let Json(change) = &ask.body;
     let default_visibility = change.default_visibility.as_ref().map(|Text(it)| *it);
-    let (create_on_push, expected) = (change.create_on_push, ask.expected()?);
+    let create_on_push = change.create_on_push;
+    let expected = match ask.expected()? {
+        None => None,
+        Some(_) => ask.expected_of(current(&ask, name.clone()).await?.version.created_at)?,
+    };
     let change =
         UpdateNamespace { name: name.clone(), default_visibility, create_on_push, expected };
     ask.change(change).await?;

@@ -8,7 +8,7 @@ use wharf_core::operation::Requirement;
 use wharf_core::permissions::{AccountName, Principal};
 
 use super::answer::{Created, Done, Versioned};
-use super::ask::{Ask, Json, Nothing};
+use super::ask::{Ask, Json, Nothing, Version};
 use super::namespaces::Namespace;
 use super::pages::{PageOf, PageQuery, limit, page, shown};
 use super::problem::Problem;
@@ -43,7 +43,7 @@ pub(super) async fn get(ask: Ask) -> Result<Versioned<Namespace>, Problem> {
     let found = stores.directory.find_namespace(name.clone()).await?;
     let found = found.filter(|found| found.kind == NamespaceKind::Organization);
     let found = found.ok_or_else(|| Problem::not_found(format!("organization {name}")))?;
-    let version = found.version;
+    let version = Version { number: found.version, created_at: found.created_at };
     Ok(Versioned { value: found.into(), version, known: ask.has_version(version) })
 }
 

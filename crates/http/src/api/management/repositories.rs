@@ -11,9 +11,9 @@ use wharf_core::operation::{Action, Requirement};
 use wharf_core::permissions::{AccountName, Principal};
 use wharf_oci::RepositoryName;
 
-use super::answer::{Created, Plain, Versioned};
-use super::ask::{Ask, Json, Nothing};
-use super::pages::{Items, PageOf, limit, page};
+use super::answer::{Created, Versioned};
+use super::ask::{Ask, Json, Nothing, Version};
+use super::pages::{PageOf, limit, page, shown};
 use super::problem::Problem;
 use super::values::{Text, Words};
 
@@ -44,7 +44,7 @@ pub(super) struct RepositoryQuery {
     namespace: Option<Text<AccountName>>,
     /// Those of this visibility.
     visibility: Option<Text<Visibility>>,
-    /// How many at most: 100 where nothing is said, and never more than 1000. A page may have fewer.
+    /// How many at most: 100 where nothing is said, and never more than 1000.
     limit: Option<Text<u32>>,
     /// Goes on behind this: the `next` of the page before.
     after: Option<Text<Words>>,
@@ -78,17 +78,13 @@ pub(super) async fn list(ask: Ask<RepositoryQuery>) -> Result<PageOf<Repository>
     let filter = RepositoryFilter {
         namespace: query.namespace.clone().map(|Text(it)| it),
         visibility: query.visibility.as_ref().map(|Text(it)| *it),
+        // A secret that is good for some repositories shows no others.
+        pattern: ask.caller().most.pattern.clone(),
     };
     let limit = limit(query.limit.as_ref());
     let page = page(limit, query.after.as_ref());
-    let mut found = stores.directory.list_visible(viewer, filter, page).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|found| found.name.to_string());
-    // A secret that is good for some repositories shows no others.
-    let most = &ask.caller().most;
-    let shown = found.into_iter().filter(|found| most.covers(&found.name, Role::Read));
-    Ok(Plain(Items { items: shown.map(Repository::from).collect(), next }))
+    let found = stores.directory.list_visible(viewer, filter, page).await?;
+    Ok(shown(found, limit, |found| found.name.to_string(), Repository::from))
 }
 
 pub(super) async fn get(ask: Ask) -> Result<Versioned<Repository>, Problem> {
@@ -102,7 +98,7 @@ async fn current<Q, B>(
     let stores = ask.may(Requirement::Repository(&name, Action::Pull)).await?;
     let found = stores.directory.find_repository(name.clone()).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("repository {name}")))?;
-    let version = found.version;
+    let version = Version { number: found.version, created_at: found.created_at };
     Ok(Versioned { value: found.into(), version, known: ask.has_version(version) })
 }
 
@@ -110,7 +106,10 @@ pub(super) async fn update(
     ask: Ask<Nothing, Json<RepositoryChange>>,
 ) -> Result<Versioned<Repository>, Problem> {
     let repository: RepositoryName = ask.named("repository")?;
-    let expected = ask.expected()?;
+    let stores = ask.may(Requirement::Repository(&repository, Action::Pull)).await?;
+    let found = stores.directory.find_repository(repository.clone()).await?;
+    let found = found.ok_or_else(|| Problem::not_found(format!("repository {repository}")))?;
+    let expected = ask.expected_of(found.created_at)?;
     if let Some(Text(visibility)) = ask.body.0.visibility {
         ask.change(SetVisibility { repository: repository.clone(), visibility, expected }).await?;
     } else {
@@ -124,16 +123,27 @@ pub(super) async fn rename(
 ) -> Result<Created<Repository>, Problem> {
     let from: RepositoryName = ask.named("repository")?;
     let Json(NewName { to: Text(to) }) = &ask.body;
-    // First where it comes from, so that the other question tells nothing to strangers.
-    ask.may(Requirement::Role(&from, Role::Admin)).await?;
-    let namespace = to
-        .namespace()
-        .parse::<AccountName>()
-        .map_err(|error| Problem::unfit("to", format!("its namespace is nobody's: {error}")))?;
+    let namespace = |name: &RepositoryName| {
+        name.namespace().parse::<AccountName>().map_err(|error| {
+            Problem::unfit("to", format!("the namespace of {name} is nobody's: {error}"))
+        })
+    };
+    let change = RenameRepository { from: from.clone(), to: to.clone() };
+    // First what is asked of where it comes from, so that the other questions tell nothing to strangers.
+    ask.may_change(&change, Requirement::Role(&from, Role::Admin)).await?;
+    ask.may_change(&change, Requirement::Role(to, Role::Admin)).await?;
+    // Who administers a part of a namespace takes nothing out of it, nor puts anything into another.
     if from.namespace() != to.namespace() {
-        ask.may(Requirement::Namespace(&namespace, Role::Admin)).await?;
+        for namespace in [namespace(&from)?, namespace(to)?] {
+            ask.may_change(&change, Requirement::Namespace(&namespace, Role::Admin)).await?;
+        }
     }
-    let again = ask.change(RenameRepository { from, to: to.clone() }).await?.again;
+    let changed = ask.change(change).await;
+    // Also where it is not certain that it was done.
+    for name in [&from, to] {
+        ask.registry().renamed(name).await?;
+    }
+    let again = changed?.again;
     let value = current(&ask, to.clone()).await?.value;
     let location = ask.location(&format!("/repositories/{}", to.as_str().replace('/', "%2F")));
     Ok(Created { value, location, again })

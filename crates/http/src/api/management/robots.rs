@@ -11,7 +11,7 @@ use wharf_core::permissions::{AccountName, RobotName};
 
 use super::Stores;
 use super::answer::{Created, Done, Versioned};
-use super::ask::{Ask, Json, Nothing};
+use super::ask::{Ask, Json, Nothing, Version};
 use super::pages::{PageOf, PageQuery, limit, page, shown};
 use super::problem::Problem;
 use super::values::{Days, Text, present};
@@ -98,7 +98,7 @@ pub(super) async fn get(ask: Ask) -> Result<Versioned<Robot>, Problem> {
     let name = robot(&ask)?;
     let stores = ask.may(Requirement::Namespace(&name.namespace, Role::Admin)).await?;
     let found = find(stores, &name).await?;
-    let version = found.version;
+    let version = Version { number: found.version, created_at: found.created_at };
     Ok(Versioned { value: found.into(), version, known: ask.has_version(version) })
 }
 
@@ -134,12 +134,19 @@ pub(super) async fn rotate(
 pub(super) async fn update(
     ask: Ask<Nothing, Json<RobotChange>>,
 ) -> Result<Versioned<Robot>, Problem> {
-    let (name, expected) = (robot(&ask)?, ask.expected()?);
+    let name = robot(&ask)?;
+    let expected = match ask.expected()? {
+        None => None,
+        Some(_) => {
+            let stores = ask.may(Requirement::Namespace(&name.namespace, Role::Admin)).await?;
+            ask.expected_of(find(stores, &name).await?.created_at)?
+        }
+    };
     let Json(RobotChange { disabled, days }) = ask.body;
     let expires_at = days.map(|days| days.map(Days::ahead));
     let change = UpdateRobot { name: name.clone(), disabled, expires_at, expected };
     let found = find(ask.change(change).await?.stores, &name).await?;
-    let version = found.version;
+    let version = Version { number: found.version, created_at: found.created_at };
     Ok(Versioned { value: found.into(), version, known: false })
 }
 

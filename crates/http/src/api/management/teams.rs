@@ -19,6 +19,12 @@ pub(super) struct Named {
     name: Text<AccountName>,
 }
 
+impl From<AccountName> for Named {
+    fn from(name: AccountName) -> Self {
+        Self { name: Text(name) }
+    }
+}
+
 /// A team to be made.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

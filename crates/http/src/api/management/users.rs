@@ -11,7 +11,7 @@ use wharf_core::operation::Requirement;
 use wharf_core::permissions::{AccountName, Principal};
 
 use super::answer::{Created, Done, Versioned};
-use super::ask::{Ask, Json, Nothing};
+use super::ask::{Ask, Json, Nothing, Version};
 use super::pages::{PageOf, limit, page, shown};
 use super::problem::Problem;
 use super::values::{Email, SecretText, Text, Words, present};
@@ -111,7 +111,7 @@ async fn current<Q, B>(ask: &Ask<Q, B>, name: AccountName) -> Result<Versioned<U
     let stores = ask.may(Requirement::Own(&name, Role::Read)).await?;
     let user = stores.accounts.find_user(name.clone()).await?;
     let user = user.ok_or_else(|| Problem::not_found(format!("user {name}")))?;
-    let version = user.version;
+    let version = Version { number: user.version, created_at: user.created_at };
     Ok(Versioned { value: user.into(), version, known: ask.has_version(version) })
 }
 
@@ -142,7 +142,10 @@ pub(super) async fn update(
     let Json(change) = &ask.body;
     let email = change.email.clone().map(|email| email.map(|Text(Email(text))| text));
     let UserChange { disabled, site_admin, .. } = *change;
-    let expected = ask.expected()?;
+    let expected = match ask.expected()? {
+        None => None,
+        Some(_) => ask.expected_of(current(&ask, name.clone()).await?.version.created_at)?,
+    };
     ask.change(UpdateUser { name: name.clone(), email, disabled, site_admin, expected }).await?;
     let known = current(&ask, name).await?;
     Ok(Versioned { known: false, ..known })
@@ -155,7 +158,8 @@ pub(super) async fn delete(ask: Ask) -> Result<Done, Problem> {
 
 pub(super) async fn set_password(ask: Ask<Nothing, Json<NewPassword>>) -> Result<Done, Problem> {
     let name: AccountName = ask.named("user")?;
-    ask.may(Requirement::Own(&name, Role::Admin)).await?;
+    let asked = SetPassword { name: name.clone(), hash: String::new() };
+    ask.may_change(&asked, Requirement::Own(&name, Role::Admin)).await?;
     let Json(NewPassword { password: SecretText(password), current }) = &ask.body;
     if ask.caller().principal == Principal::User(name.clone()) {
         prove(&ask, &name, current.as_ref().map(|SecretText(current)| current)).await?;

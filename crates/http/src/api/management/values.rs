@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wharf_core::access::{Role, Visibility};
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{CountKind, Step, Subject, TokenId};
+use wharf_core::metadata::{CountKind, ExternalName, ProviderName, Step, Subject, TokenId};
 use wharf_core::permissions::{AccountName, Principal};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
 
@@ -104,6 +104,10 @@ textual! {
         "type": "string", "pattern": "^[a-z0-9._/*-]{1,256}$",
         "description": "Names of repositories in which * stands for any text: team/app-*."
     };
+    ProviderName, "ProviderName", {
+        "type": "string", "pattern": "^[a-z0-9-]{1,32}$",
+        "description": "What this registry calls an identity provider."
+    };
     Subject, "Subject", {
         "type": "string",
         "pattern": "^(user|team|robot):[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+$", "maxLength": 69,
@@ -123,6 +127,39 @@ textual! {
         ],
         "description": "Who does something: anonymous, user:NAME or robot:NAMESPACE+NAME."
     };
+}
+
+/// What a provider calls somebody or a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::api) struct There(pub(in crate::api) ExternalName);
+
+/// The most characters that may be any: in UTF-8 each has four bytes at most.
+const LONGEST_THERE: usize = 63;
+
+impl Textual for There {
+    const NAME: &'static str = "NameThere";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let name = parsed(text)?;
+        if text.is_ascii() || text.chars().count() <= LONGEST_THERE {
+            return Ok(Self(name));
+        }
+        Err(format!("a name that is not all ASCII has at most {LONGEST_THERE} characters"))
+    }
+
+    fn write(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn form() -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "string", "pattern": "^[ -~]{1,255}$" },
+                { "type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,63}$" },
+            ],
+            "description": "What an identity provider calls somebody, or a group of people."
+        })
+    }
 }
 
 macro_rules! named {

@@ -132,7 +132,7 @@ impl Transaction for DevicePoll {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<DeviceAnswer> {
         let now = on.now().await?;
-        let sql = "SELECT d.state, d.client, d.poll_interval, d.polled_at, u.name
+        let sql = "SELECT d.state, d.client, d.poll_interval, d.polled_at, u.name, d.address
                    FROM device_logins d LEFT JOIN users u ON u.id = d.user_id AND u.disabled_at IS NULL
                    WHERE d.device_hash = $1 AND d.expires_at > $2";
         let rows = on.query(sql, arguments![self.device_hash.as_slice(), now]).await?;
@@ -151,7 +151,8 @@ impl Transaction for DevicePoll {
                     expires_at: Some(expires_at),
                 };
                 forget(on, &self.device_hash).await?;
-                let by = Actor::from(&Principal::User(user.clone()));
+                let address = row.text(5)?.parse().ok();
+                let by = Actor { address, ..Actor::from(&Principal::User(user.clone())) };
                 match make(on, &token.into(), &by).await? {
                     Change::Done => Ok(DeviceAnswer::Approved { user, expires_at }),
                     // They have as many tokens as they may have, as the audit log says.

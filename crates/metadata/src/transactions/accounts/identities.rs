@@ -3,24 +3,19 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use wharf_core::metadata::{Change, ExternalName, LinkedIdentity, ProviderGroup, ProviderName};
+use wharf_core::actor::Actor;
+use wharf_core::metadata::{
+    Change, LinkIdentity, LinkedIdentity, MOST_TEAM_GROUPS, ProviderGroup, ProviderName, Refusal,
+    SetTeamGroups, UnlinkIdentity,
+};
 use wharf_core::permissions::AccountName;
 
-use super::{changed, team_of, user};
+use super::{Apply, changed, team_of, user};
 use crate::engine::{Result, Statements, Transaction, Value, arguments};
 
-/// `Identities::link_identity`
-pub(crate) struct Link {
-    pub(crate) user: AccountName,
-    pub(crate) provider: ProviderName,
-    pub(crate) subject: ExternalName,
-}
-
 #[async_trait]
-impl Transaction for Link {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+impl Apply for LinkIdentity {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
         let Some(user) = user(on, &self.user).await? else { return Ok(Change::NotFound) };
         let (provider, subject) = (self.provider.as_str(), self.subject.as_str());
         let now = on.now().await?;
@@ -36,17 +31,9 @@ impl Transaction for Link {
     }
 }
 
-/// `Identities::unlink_identity`
-pub(crate) struct Unlink {
-    pub(crate) user: AccountName,
-    pub(crate) provider: ProviderName,
-}
-
 #[async_trait]
-impl Transaction for Unlink {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+impl Apply for UnlinkIdentity {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
         let Some(user) = user(on, &self.user).await? else { return Ok(Change::NotFound) };
         let provider = self.provider.as_str();
         let sql = "DELETE FROM identities WHERE user_id = $1 AND provider = $2";
@@ -85,20 +72,14 @@ impl Transaction for List {
     }
 }
 
-/// `Identities::set_team_groups`
-pub(crate) struct SetTeamGroups {
-    pub(crate) namespace: AccountName,
-    pub(crate) team: AccountName,
-    pub(crate) groups: BTreeSet<ProviderGroup>,
-}
-
 #[async_trait]
-impl Transaction for SetTeamGroups {
-    type Output = Change;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
+impl Apply for SetTeamGroups {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
         let team = team_of(on, &self.namespace, &self.team).await?;
         let Some(team) = team else { return Ok(Change::NotFound) };
+        if self.groups.len() > MOST_TEAM_GROUPS {
+            return Ok(Change::Refused(Refusal::TooManyGroups));
+        }
         // Whoever sets them at the same time changes this row too, and so comes before or after, not in between.
         on.execute("UPDATE teams SET name = name WHERE id = $1", arguments![team]).await?;
         on.execute("DELETE FROM team_groups WHERE team_id = $1", arguments![team]).await?;

@@ -6,6 +6,7 @@ use wharf_core::metadata::{Change, RenameRepository, SetVisibility};
 
 use super::{Apply, fresh};
 use crate::engine::{Result, Statements, arguments};
+use crate::transactions::events::{self, Event};
 use crate::transactions::repositories::find;
 
 #[async_trait]
@@ -26,7 +27,7 @@ impl Apply for SetVisibility {
 
 #[async_trait]
 impl Apply for RenameRepository {
-    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
         let Some(repository) = find(on, &self.from).await? else { return Ok(Change::NotFound) };
         let sql = "SELECT 1 FROM namespaces WHERE name = $1";
         if on.query(sql, arguments![self.to.namespace()]).await?.is_empty() {
@@ -39,6 +40,9 @@ impl Apply for RenameRepository {
         let sql = "UPDATE repositories SET name = $1, settings_version = settings_version + 1
                    WHERE id = $2";
         on.execute(sql, arguments![self.to.as_str(), repository]).await?;
+        let now = on.now().await?;
+        let renamed = Event::Renamed { from: &self.from, to: &self.to };
+        events::record(on, repository, renamed, &by.by, now).await?;
         Ok(Change::Done)
     }
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{Change, MOST_SESSIONS, NewSession, Session};
+use wharf_core::metadata::{AuditEntry, AuditOutcome, Change, MOST_SESSIONS, NewSession, Session};
 use wharf_core::permissions::AccountName;
 
 use super::changed;
 use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::transactions::audit;
 
 /// How old the time of a last use must be to be written again.
 const USE_STEP: Duration = Duration::from_secs(300);
@@ -22,9 +23,15 @@ impl Transaction for NewSession {
     type Output = Change;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        let sql = "SELECT id FROM users WHERE name = $1 AND disabled_at IS NULL";
+        let sql =
+            "SELECT id, CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END FROM users WHERE name = $1";
         let rows = on.query(sql, arguments![self.user.as_str()]).await?;
         let Some(user) = rows.first() else { return Ok(Change::NotFound) };
+        if user.int(1)? != 0 {
+            write_down(on, self, AuditOutcome::Denied).await?;
+            return Ok(Change::NotFound);
+        }
+        write_down(on, self, AuditOutcome::Done).await?;
         let (user, now) = (user.int(0)?, on.now().await?);
         // What has expired, and the oldest where there are too many: nobody else's, so that logins do not meet.
         on.execute(
@@ -50,6 +57,24 @@ impl Transaction for NewSession {
         .await?;
         Ok(Change::Done)
     }
+}
+
+/// Says in the audit log that somebody logged in, or might not.
+async fn write_down(
+    on: &mut dyn Statements,
+    session: &NewSession,
+    outcome: AuditOutcome,
+) -> Result<()> {
+    let provider = session.provider.as_ref().map(|provider| format!("provider={provider}"));
+    let entry = AuditEntry {
+        by: session.by.clone(),
+        action: "login".to_owned(),
+        target: format!("user:{}", session.user),
+        namespace: Some(session.user.to_string()),
+        outcome,
+        detail: provider.unwrap_or_default(),
+    };
+    audit::write(on, &entry).await
 }
 
 /// A session that goes on, with its user's row.

@@ -1,19 +1,28 @@
 //! Signing in by an identity provider: whose identity it is, a user for who is new, and the groups of now.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use wharf_core::actor::Actor;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{ExternalIdentity, ExternalName, SignInOutcome};
-use wharf_core::permissions::AccountName;
+use wharf_core::metadata::{
+    AuditEntry, AuditOutcome, ExternalIdentity, ExternalName, ProviderGroup, SignInOutcome,
+    in_words,
+};
+use wharf_core::permissions::{AccountName, Principal};
 
 use super::names_repositories;
 use super::users::new_namespace;
 use crate::engine::{Result, Statements, Transaction, Value, arguments};
+use crate::transactions::audit;
 
 /// How old the time of a last sign-in must be to be written again.
 const SIGN_IN_STEP: Duration = Duration::from_secs(3600);
+
+/// How many groups of one person an entry of the audit log names.
+const MOST_IN_LOG: usize = 50;
 
 /// `Identities::sign_in` where nothing is new: what came of it. `None` where something is to be written.
 pub(crate) struct Recognise(pub(crate) ExternalIdentity);
@@ -38,6 +47,8 @@ impl Transaction for Recognise {
 pub(crate) struct SignIn {
     pub(crate) identity: ExternalIdentity,
     pub(crate) may_create: bool,
+    /// Where they are.
+    pub(crate) address: Option<IpAddr>,
 }
 
 #[async_trait]
@@ -54,7 +65,9 @@ impl Transaction for SignIn {
                     "UPDATE identities SET signed_in_at = $1 WHERE provider = $2 AND subject = $3";
                 let ExternalIdentity { provider, subject, .. } = &self.identity;
                 on.execute(sql, arguments![now, provider.as_str(), subject.as_str()]).await?;
-                replace_groups(on, &self.identity, holder.id).await?;
+                if replace_groups(on, &self.identity, holder.id).await? {
+                    self.write_down(on, "identity.groups", &holder.name).await?;
+                }
                 Ok(SignInOutcome::Known(holder.name))
             }
             None if !self.may_create => Ok(SignInOutcome::Unknown),
@@ -84,9 +97,33 @@ impl SignIn {
             let arguments = arguments![provider.as_str(), subject.as_str(), user, now];
             on.execute(sql, arguments).await?;
             replace_groups(on, &self.identity, user).await?;
+            self.write_down(on, "user.create", &name).await?;
             return Ok(SignInOutcome::Created(name));
         }
         Ok(SignInOutcome::NamesTaken)
+    }
+
+    /// What the audit log says: which groups of now, where there are any, as one would say it of a team.
+    async fn write_down(
+        &self,
+        on: &mut dyn Statements,
+        action: &str,
+        user: &AccountName,
+    ) -> Result<()> {
+        let provider = &self.identity.provider;
+        let groups = self.identity.groups.iter().take(MOST_IN_LOG).cloned();
+        let groups = groups.map(|group| ProviderGroup { provider: provider.clone(), group });
+        let more = if self.identity.groups.len() > MOST_IN_LOG { ",…" } else { "" };
+        let by = Actor { address: self.address, ..Actor::from(&Principal::User(user.clone())) };
+        let entry = AuditEntry {
+            by,
+            action: action.to_owned(),
+            target: format!("user:{user}"),
+            namespace: Some(user.to_string()),
+            outcome: AuditOutcome::Done,
+            detail: format!("provider={provider} groups={}{more}", in_words(groups)),
+        };
+        audit::write(on, &entry).await
     }
 }
 
@@ -125,12 +162,12 @@ async fn groups(
     rows.iter().map(|row| row.parsed(0)).collect()
 }
 
-/// Makes them those of now; what stays the same is not written.
+/// Makes them those of now; what stays the same is not written. Whether they were others.
 async fn replace_groups(
     on: &mut dyn Statements,
     identity: &ExternalIdentity,
     user: i64,
-) -> Result<()> {
+) -> Result<bool> {
     let before = groups(on, identity, user).await?;
     let rows = |names: &mut dyn Iterator<Item = &ExternalName>| -> Vec<Vec<Value>> {
         names
@@ -143,5 +180,6 @@ async fn replace_groups(
     let new = rows(&mut identity.groups.difference(&before));
     let sql = "INSERT INTO user_groups (user_id, provider, group_name) VALUES ($1, $2, $3)
                ON CONFLICT (user_id, provider, group_name) DO NOTHING";
-    on.execute_each(sql, &new).await.map(drop)
+    on.execute_each(sql, &new).await?;
+    Ok(!gone.is_empty() || !new.is_empty())
 }

@@ -41,6 +41,16 @@ impl Transaction for Forget {
                 now,
             ),
             (
+                "DELETE FROM sessions WHERE secret_hash IN
+                     (SELECT secret_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)",
+                now,
+            ),
+            (
+                "DELETE FROM device_logins WHERE device_hash IN
+                     (SELECT device_hash FROM device_logins WHERE expires_at <= $1 LIMIT $2)",
+                now,
+            ),
+            (
                 "DELETE FROM invitations WHERE secret_hash IN
                      (SELECT secret_hash FROM invitations WHERE expires_at <= $1 LIMIT $2)",
                 now,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use wharf_auth::fact_cache::FactCache;
 use wharf_auth::key_store::KeyStore;
 use wharf_auth::keys::make_first;
 use wharf_auth::login_guard::{GuardParts, LoginGuard};
@@ -15,7 +16,7 @@ use wharf_core::clock::{SystemClock, SystemRandom};
 use wharf_core::permissions::{AsGranted, Everyone, Permissions};
 use wharf_http::api::Access;
 
-use super::{Node, limits, management, workloads};
+use super::{Node, browser, ldap, limits, management, workloads};
 use crate::config::{Config, Role};
 
 /// How often the folder of keys is looked at.
@@ -54,32 +55,38 @@ pub fn open(config: &Config, node: &Node) -> anyhow::Result<Option<Access>> {
     };
     let clock = Arc::new(SystemClock);
     let verifier = Arc::new(Tokens::new(Arc::clone(&keys), authority.clone(), clock));
-    let (issuer, management) = if issues {
+    let (issuer, management, browsers) = if issues {
         let (accounts, audit) = (Arc::clone(&node.accounts), Arc::clone(&node.audit));
         let passwords = Passwords::new(HASHES_AT_ONCE)?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let (keys, workloads) =
             (Arc::clone(&keys), workloads::open(config, Arc::clone(&node.trust))?);
+        let directory =
+            ldap::open(config, Arc::clone(&node.people.identities), Arc::clone(&accounts))?;
+        let facts = FactCache::new(Arc::clone(&accounts), config.access.token_cache.get());
         let sign_in = SignIn {
             accounts: Arc::clone(&accounts),
+            facts,
             keys,
             authority,
             passwords: passwords.clone(),
             clock,
             random,
             workloads,
+            directory,
         };
         let (limiter, rules) = (Arc::clone(&node.limiter), limits::of_logins(config));
         let parts = GuardParts { issuer: sign_in, limiter, rules, accounts, audit };
         let guard = Arc::new(LoginGuard::new(parts));
         let management = management::open(config, node, passwords, Arc::clone(&guard) as _);
-        (Some(guard as _), Some(management))
+        let browsers = browser::open(config, node, Arc::clone(&guard) as _)?;
+        (Some(guard as _), Some(management), Some(browsers))
     } else {
-        (None, None)
+        (None, None, None)
     };
     tokio::spawn(look_for_keys(keys));
     let realm = config.access.token_url.as_ref().map(|url| format!("{}/token", url.as_str()));
-    Ok(Some(Access { verifier, issuer, management, service, realm }))
+    Ok(Some(Access { verifier, issuer, management, browsers, service, realm }))
 }
 
 fn keys_folder(config: &Config) -> PathBuf {

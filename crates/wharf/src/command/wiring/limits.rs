@@ -51,6 +51,7 @@ pub fn of_images(config: &Config, limiter: Arc<dyn Limiter>) -> Option<ImageLimi
     })
 }
 
-fn exempt_networks(config: &Config) -> Vec<IpNet> {
+/// Whose clients are not limited.
+pub fn exempt_networks(config: &Config) -> Vec<IpNet> {
     config.limits.exempt_networks.iter().map(|network| network.get()).collect()
 }

@@ -9,7 +9,7 @@ use wharf_core::authority::Authenticator;
 use wharf_core::clock::SystemRandom;
 use wharf_http::api::management::{Management, ManagementParts, SignUpRule, Stores};
 
-use super::Node;
+use super::{Node, limits};
 use crate::config::{Config, SignUp};
 
 /// The API on what a node works on.
@@ -23,8 +23,9 @@ pub fn open(
     let stores = Stores {
         accounts: Arc::clone(&node.accounts),
         directory: Arc::clone(&node.directory),
+        identities: Arc::clone(&node.people.identities),
         trust: Arc::clone(&node.trust),
-        audit: Arc::clone(&node.audit),
+        audit: node.audit.clone(),
         counts: Arc::clone(&node.counts),
     };
     Management::new(ManagementParts {
@@ -33,6 +34,8 @@ pub fn open(
         decisions: recorded,
         secrets: Arc::new(SecretMaker { passwords, random: Arc::new(SystemRandom) }),
         limiter: Arc::clone(&node.limiter),
+        requests: config.limits.token_requests.0,
+        exempt: limits::exempt_networks(config),
         sign_up: match config.access.sign_up {
             SignUp::Open => SignUpRule::Open,
             SignUp::Invited => SignUpRule::Invited,

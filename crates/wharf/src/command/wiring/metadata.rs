@@ -10,12 +10,14 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, Directory, EventLog, Jobs, LastKnown, Metadata, TrustRules,
+    Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Identities, Jobs, LastKnown,
+    Metadata, Sessions, TrustRules,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
 };
 
+use super::browser::People;
 use crate::config::{Config, DatabaseUrl};
 use crate::data_folder::DataFolder;
 
@@ -36,7 +38,9 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
-    pub audit: Arc<dyn AuditLog>,
+    pub audit: Arc<dyn AuditReaders>,
+    /// What browsers and devices work on.
+    pub people: People,
     pub counts: Arc<dyn Counts>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
@@ -45,17 +49,16 @@ pub struct Stores {
 impl Stores {
     fn of<D>(database: Arc<D>) -> Stores
     where
-        D: Metadata
-            + Jobs
-            + EventLog
-            + Epochs
-            + Accounts
-            + Directory
-            + TrustRules
-            + AuditLog
-            + Counts,
+        D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
+        D: AuditReaders + Counts + Identities + Sessions + DeviceLogins,
     {
+        let people = People {
+            identities: Arc::clone(&database) as _,
+            sessions: Arc::clone(&database) as _,
+            devices: Arc::clone(&database) as _,
+        };
         Stores {
+            people,
             metadata: Arc::clone(&database) as _,
             last_known: None,
             jobs: Arc::clone(&database) as _,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use wharf_auth::workload::documents::{Documents, HttpDocuments};
-use wharf_auth::workload::issuer_keys::{IssuerKeys, read_keys};
+use wharf_auth::issuer::documents::{Documents, HttpDocuments};
+use wharf_auth::issuer::keys::{IssuerKeys, read_keys};
 use wharf_auth::workload::login::WorkloadLogins;
 use wharf_auth::workload::verification::Workloads;
 use wharf_core::clock::{Clock, SystemClock};

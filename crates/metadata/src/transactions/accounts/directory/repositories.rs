@@ -11,6 +11,7 @@ use wharf_oci::{Digest, MediaType, RepositoryName, Tag};
 
 use super::namespaces::visibility;
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::transactions::accounts::grants::stored;
 use crate::transactions::repositories;
 
 /// `Directory::list_visible`
@@ -20,70 +21,101 @@ pub(crate) struct ListVisible {
     pub(crate) page: Page,
 }
 
-/// The repositories `r` of names from `$1` to before `$2`, of the visibility `$3` if any, which `$seen` lets through.
-macro_rules! visible {
-    ($seen:expr, $limit:literal) => {
+/// Repositories `r` behind the name `$1` and before `$2`, of the visibility `$3` if any, covered by the pattern `$4` if any,
+/// of which `$which` tells those of this branch; `$5` at most. Each branch is walked by an index and ends at its limit, so that
+/// what a viewer may not see costs nothing.
+macro_rules! branch {
+    ($from:expr, $which:expr) => {
         concat!(
-            "SELECT r.name, r.visibility, r.settings_version, r.created_at FROM repositories r
-             WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)",
-            $seen,
-            " ORDER BY r.name LIMIT ",
-            $limit
+            "SELECT * FROM (SELECT DISTINCT r.name, r.visibility, r.settings_version, r.created_at FROM ",
+            $from,
+            " WHERE r.name > $1 AND r.name < $2 AND ($3 IS NULL OR r.visibility = $3)
+                 AND ($4 = '' OR ",
+            covers!("$4"),
+            ") AND ",
+            $which,
+            " ORDER BY r.name LIMIT $5) AS seen"
         )
     };
 }
 
-/// Whether `r` is of a namespace, and below what a grant `g` covers there. A pattern's `*` is any text, and nothing else
-/// in it or in a name means anything to LIKE once `_` is escaped.
+/// Whether a pattern covers the name of `r`. Its `*` is any text, and nothing else in it or in a name means anything to LIKE
+/// once `_` is escaped.
+macro_rules! covers {
+    ($pattern:literal) => {
+        concat!(r"r.name LIKE replace(replace(", $pattern, r", '_', '\_'), '*', '%') ESCAPE '\'")
+    };
+}
+
+/// Whether `r` is of the namespace `n`: it, or below it.
 macro_rules! is_of {
     ($namespace:literal) => {
-        concat!("r.name || '/' LIKE replace(", $namespace, r", '_', '\_') || '/%' ESCAPE '\'")
-    };
-}
-macro_rules! is_granted {
-    () => {
         concat!(
-            is_of!("n.name"),
-            r" AND (g.pattern = ''
-                   OR r.name LIKE replace(replace(g.pattern, '_', '\_'), '*', '%') ESCAPE '\')"
+            "(r.name = ",
+            $namespace,
+            " OR (r.name >= ",
+            $namespace,
+            " || '/' AND r.name < ",
+            $namespace,
+            " || '0'))"
         )
     };
 }
 
-const OF_ALL: &str = visible!("", "$4");
+/// Whether `r` is of the namespace `n`, and covered by the grant `g` there.
+macro_rules! is_granted {
+    () => {
+        concat!(is_of!("n.name"), " AND (g.pattern = '' OR ", covers!("g.pattern"), ")")
+    };
+}
 
-const OF_ANYONE: &str = visible!(" AND r.visibility = 'public'", "$4");
+const PUBLIC: &str = branch!("repositories r", "r.visibility = 'public'");
 
-/// $4 is the user.
-const OF_USER: &str = visible!(
-    concat!(
-        " AND (r.visibility <> 'private' OR ",
-        is_of!("$4"),
-        " OR EXISTS (
-              SELECT 1 FROM users u JOIN grants g ON g.subject_kind = 'user' AND g.subject_id = u.id
-              JOIN namespaces n ON n.id = g.namespace_id WHERE u.name = $4 AND ",
-        is_granted!(),
-        ") OR EXISTS (
-              SELECT 1 FROM users u JOIN team_members m ON m.user_id = u.id
-              JOIN grants g ON g.subject_kind = 'team' AND g.subject_id = m.team_id
-              JOIN namespaces n ON n.id = g.namespace_id WHERE u.name = $4 AND ",
-        is_granted!(),
-        "))"
+const OF_ALL: &str = branch!("repositories r", "1 = 1");
+
+/// $6 is the user.
+const OF_USER: &str = concat!(
+    "SELECT * FROM (",
+    branch!("repositories r", "r.visibility = 'public'"),
+    " UNION ",
+    branch!("repositories r", "r.visibility = 'internal'"),
+    " UNION ",
+    branch!("repositories r", is_of!("$6")),
+    " UNION ",
+    branch!(
+        "users u JOIN grants g ON g.subject_kind = 'user' AND g.subject_id = u.id
+         JOIN namespaces n ON n.id = g.namespace_id CROSS JOIN repositories r",
+        concat!("u.name = $6 AND ", is_granted!())
     ),
-    "$5"
+    " UNION ",
+    branch!(
+        "users u JOIN team_members m ON m.user_id = u.id
+         JOIN grants g ON g.subject_kind = 'team' AND g.subject_id = m.team_id
+         JOIN namespaces n ON n.id = g.namespace_id CROSS JOIN repositories r",
+        concat!("u.name = $6 AND ", is_granted!())
+    ),
+    " UNION ",
+    branch!(
+        "users u JOIN user_groups m ON m.user_id = u.id
+         JOIN team_groups f ON f.provider = m.provider AND f.group_name = m.group_name
+         JOIN grants g ON g.subject_kind = 'team' AND g.subject_id = f.team_id
+         JOIN namespaces n ON n.id = g.namespace_id CROSS JOIN repositories r",
+        concat!("u.name = $6 AND ", is_granted!())
+    ),
+    ") AS visible ORDER BY name LIMIT $5"
 );
 
-/// $4 is the robot, $5 its namespace.
-const OF_ROBOT: &str = visible!(
-    concat!(
-        " AND (r.visibility = 'public' OR EXISTS (
-              SELECT 1 FROM robots b JOIN namespaces n ON n.id = b.namespace_id
-              JOIN grants g ON g.subject_kind = 'robot' AND g.subject_id = b.id
-              WHERE b.name = $4 AND n.name = $5 AND ",
-        is_granted!(),
-        "))"
+/// $6 is the robot, $7 its namespace.
+const OF_ROBOT: &str = concat!(
+    "SELECT * FROM (",
+    branch!("repositories r", "r.visibility = 'public'"),
+    " UNION ",
+    branch!(
+        "robots b JOIN namespaces n ON n.id = b.namespace_id
+         JOIN grants g ON g.subject_kind = 'robot' AND g.subject_id = b.id CROSS JOIN repositories r",
+        concat!("b.name = $6 AND n.name = $7 AND ", is_granted!())
     ),
-    "$6"
+    ") AS visible ORDER BY name LIMIT $5"
 );
 
 #[async_trait]
@@ -98,16 +130,20 @@ impl Transaction for ListVisible {
         };
         let after = self.page.after.clone().filter(|after| *after > first).unwrap_or(first);
         let (kept, limit) = (self.filter.visibility.map(Visibility::name), self.page.limit);
+        let pattern = stored(self.filter.pattern.as_ref());
         let rows = match &self.viewer {
-            Viewer::All => on.query(OF_ALL, arguments![after, past, kept, limit]).await?,
-            Viewer::Anyone => on.query(OF_ANYONE, arguments![after, past, kept, limit]).await?,
+            Viewer::All => on.query(OF_ALL, arguments![after, past, kept, pattern, limit]).await?,
+            Viewer::Anyone => {
+                on.query(PUBLIC, arguments![after, past, kept, pattern, limit]).await?
+            }
             Viewer::User(user) => {
-                let arguments = arguments![after, past, kept, user.as_str(), limit];
+                let arguments = arguments![after, past, kept, pattern, limit, user.as_str()];
                 on.query(OF_USER, arguments).await?
             }
             Viewer::Robot(robot) => {
                 let (name, of) = (robot.name.as_str(), robot.namespace.as_str());
-                on.query(OF_ROBOT, arguments![after, past, kept, name, of, limit]).await?
+                let arguments = arguments![after, past, kept, pattern, limit, name, of];
+                on.query(OF_ROBOT, arguments).await?
             }
         };
         rows.iter().map(found).collect()

@@ -1,18 +1,19 @@
-//! Documents that issuers publish, fetched within limits: over TLS, and in the clear from this machine alone.
+//! What issuers publish and answer, fetched within limits: over TLS, and in the clear from this machine alone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::ACCEPT;
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
+use wharf_core::authority::Secret;
 
 /// The longest document, in bytes.
 const LONGEST: usize = 256 << 10;
@@ -35,6 +36,27 @@ pub trait Documents: Send + Sync + 'static {
     async fn fetch(&self, url: &str) -> Result<Bytes, NoDocument>;
 }
 
+/// A request that somebody must be to make: with a secret in it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Where.
+    pub url: String,
+    /// The `Authorization` header, where there is one.
+    pub authorization: Option<Secret>,
+    /// A form to post; without one it is a `GET`.
+    pub form: Option<Secret>,
+}
+
+/// Asks end-points of an issuer.
+#[async_trait]
+pub trait Endpoints: Send + Sync + 'static {
+    /// The status and the body of an answer.
+    ///
+    /// # Errors
+    /// [`NoDocument`] where there is none.
+    async fn ask(&self, asked: Asked) -> Result<(StatusCode, Bytes), NoDocument>;
+}
+
 /// Whether documents of keys may be fetched from a URL: over TLS, or in the clear where nobody is in between.
 #[must_use]
 pub fn is_safe(url: &str) -> bool {
@@ -48,7 +70,7 @@ pub fn is_safe(url: &str) -> bool {
 }
 
 /// Fetches over HTTP. Redirects are not followed: they would lead to where nobody said.
-pub struct HttpDocuments(Client<HttpsConnector<HttpConnector>, Empty<Bytes>>);
+pub struct HttpDocuments(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl HttpDocuments {
     /// One that trusts the certificates of the system.
@@ -75,27 +97,55 @@ impl HttpDocuments {
         Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector))
     }
 
-    async fn whole(&self, url: &str) -> Result<Bytes, NoDocument> {
-        let request = Request::get(url).header(ACCEPT, "application/json").body(Empty::new());
+    async fn answer(&self, asked: &Asked) -> Result<(StatusCode, Bytes), NoDocument> {
+        let url = &asked.url;
+        if !is_safe(url) {
+            return Err(NoDocument(format!("{url} is neither https nor of this machine")));
+        }
+        let answered = tokio::time::timeout(PATIENCE, self.whole(asked)).await;
+        answered.map_err(|_| NoDocument(format!("{url} does not answer within {PATIENCE:?}")))?
+    }
+
+    async fn whole(&self, asked: &Asked) -> Result<(StatusCode, Bytes), NoDocument> {
+        let url = &asked.url;
+        let mut request = match &asked.form {
+            Some(_) => Request::post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded"),
+            None => Request::get(url),
+        };
+        request = request.header(ACCEPT, "application/json");
+        if let Some(authorization) = &asked.authorization {
+            let value = HeaderValue::try_from(authorization.expose());
+            // The error would not say more, and the text is a secret.
+            let mut value = value.map_err(|_| NoDocument("a secret is no header".into()))?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        let form = asked.form.as_ref().map(|form| Bytes::from(form.expose().to_owned()));
+        let request = request.body(Full::new(form.unwrap_or_default()));
         let request = request.map_err(|error| NoDocument(error.to_string()))?;
         let reply = self.0.request(request).await;
         let reply = reply.map_err(|error| NoDocument(format!("{url}: {error}")))?;
-        if reply.status() != StatusCode::OK {
-            return Err(NoDocument(format!("{url} answers {}", reply.status())));
-        }
+        let status = reply.status();
         let body = Limited::new(reply.into_body(), LONGEST).collect().await;
-        Ok(body.map_err(|error| NoDocument(format!("{url}: {error}")))?.to_bytes())
+        Ok((status, body.map_err(|error| NoDocument(format!("{url}: {error}")))?.to_bytes()))
     }
 }
 
 #[async_trait]
 impl Documents for HttpDocuments {
     async fn fetch(&self, url: &str) -> Result<Bytes, NoDocument> {
-        if !is_safe(url) {
-            return Err(NoDocument(format!("{url} is neither https nor of this machine")));
+        let asked = Asked { url: url.to_owned(), authorization: None, form: None };
+        match self.answer(&asked).await? {
+            (StatusCode::OK, body) => Ok(body),
+            (status, _) => Err(NoDocument(format!("{url} answers {status}"))),
         }
-        let whole = tokio::time::timeout(PATIENCE, self.whole(url)).await;
-        whole.map_err(|_| NoDocument(format!("{url} does not answer within {PATIENCE:?}")))?
+    }
+}
+
+#[async_trait]
+impl Endpoints for HttpDocuments {
+    async fn ask(&self, asked: Asked) -> Result<(StatusCode, Bytes), NoDocument> {
+        self.answer(&asked).await
     }
 }
 

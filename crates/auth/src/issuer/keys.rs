@@ -1,5 +1,5 @@
-//! The keys of one issuer: found by discovery (OpenID Connect Discovery 1.0, section 4) or read from a file, fetched
-//! again when a token names one that is not known, and seldom.
+//! The keys of one issuer, and its configuration: found by discovery (OpenID Connect Discovery 1.0, section 4) or read
+//! from a file, fetched again when a token names a key that is not known, and seldom.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +21,11 @@ const FRESH: Duration = Duration::from_secs(600);
 /// How long they are used while the issuer does not answer: a key that it withdrew ends no later.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// The pause between two tries.
+/// The pause before keys are fetched again.
 const PAUSE: Duration = Duration::from_secs(60);
+
+/// The pause after a try that brought nothing.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// The most keys of an issuer.
 const MOST_KEYS: usize = 100;
@@ -91,9 +94,31 @@ fn usable(jwk: &Jwk) -> Option<(String, IssuerKey)> {
     (!algorithms.is_empty()).then_some((id, IssuerKey { key, algorithms }))
 }
 
-/// What is known of an issuer's keys.
+/// What an issuer publishes of itself (OpenID Connect Discovery 1.0, section 3; RFC 8414). What is not said is `None`, or
+/// empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Configuration {
+    /// Who it is.
+    pub issuer: String,
+    /// Where its keys are.
+    pub jwks_uri: String,
+    /// Where it sees to who somebody is.
+    pub authorization_endpoint: Option<String>,
+    /// Where it exchanges codes for tokens.
+    pub token_endpoint: Option<String>,
+    /// Where it says more of who somebody is.
+    pub userinfo_endpoint: Option<String>,
+    /// How clients say who they are there.
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// Whether its answers say whose they are (RFC 9207, section 3).
+    pub authorization_response_iss_parameter_supported: bool,
+}
+
+/// What is known of an issuer.
 #[derive(Default)]
 struct Known {
+    configuration: Arc<Configuration>,
     keys: Arc<KeySet>,
     fetched_at: Option<Timestamp>,
     tried_at: Option<Timestamp>,
@@ -129,7 +154,9 @@ impl IssuerKeys {
 
     /// The key of that name. One without a name is found where the issuer has no other.
     pub async fn find(self: &Arc<Self>, id: &str) -> Option<IssuerKey> {
-        if let Some(running) = self.needed(id) {
+        let is_known =
+            |known: &Known| known.keys.contains_key(id) || (id.is_empty() && known.keys.len() == 1);
+        if let Some(running) = self.needed(is_known) {
             running.await;
         }
         let known = self.known();
@@ -138,23 +165,38 @@ impl IssuerKeys {
         if in_time { known.keys.get(id).or_else(only).cloned() } else { None }
     }
 
+    /// What the issuer publishes of itself; `None` where it has not answered for long.
+    pub async fn configuration(self: &Arc<Self>) -> Option<Arc<Configuration>> {
+        if let Some(running) = self.needed(|_| true) {
+            running.await;
+        }
+        let known = self.known();
+        let in_time = known.fetched_at.is_some_and(|at| at.after(KEPT) > self.clock.now());
+        in_time.then(|| Arc::clone(&known.configuration))
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The fetch to wait for: one that runs, or one that is due.
-    fn needed(self: &Arc<Self>, id: &str) -> Option<Shared<BoxFuture<'static, ()>>> {
+    fn needed(
+        self: &Arc<Self>,
+        is_known: impl Fn(&Known) -> bool,
+    ) -> Option<Shared<BoxFuture<'static, ()>>> {
         self.documents.as_ref()?;
         let now = self.clock.now();
         let mut known = self.known();
         let is_fresh = known.fetched_at.is_some_and(|at| at.after(FRESH) > now);
-        if is_fresh && (known.keys.contains_key(id) || (id.is_empty() && known.keys.len() == 1)) {
+        if is_fresh && is_known(&known) {
             return None;
         }
         if known.running.as_ref().is_some_and(|running| running.peek().is_none()) {
             return known.running.clone();
         }
-        if known.tried_at.is_some_and(|at| at.after(PAUSE) > now) {
+        let failed = known.fetched_at < known.tried_at;
+        let pause = if failed { PAUSE_AFTER_FAILURE } else { PAUSE };
+        if known.tried_at.is_some_and(|at| at.after(pause) > now) {
             return None;
         }
         known.tried_at = Some(now);
@@ -167,25 +209,21 @@ impl IssuerKeys {
 
     async fn fetch_again(&self) {
         match self.fetch().await {
-            Ok(keys) => {
+            Ok((configuration, keys)) => {
                 let now = self.clock.now();
                 let mut known = self.known();
+                known.configuration = Arc::new(configuration);
                 (known.keys, known.fetched_at) = (Arc::new(keys), Some(now));
             }
             Err(error) => tracing::warn!(issuer = self.issuer, %error, "no keys of the issuer"),
         }
     }
 
-    async fn fetch(&self) -> Result<KeySet, NoDocument> {
-        #[derive(Deserialize)]
-        struct Discovered {
-            issuer: String,
-            jwks_uri: String,
-        }
-        let Some(documents) = &self.documents else { return Ok(KeySet::new()) };
+    async fn fetch(&self) -> Result<(Configuration, KeySet), NoDocument> {
+        let Some(documents) = &self.documents else { return Ok(Default::default()) };
         let base = self.issuer.trim_end_matches('/');
         let found = documents.fetch(&format!("{base}/.well-known/openid-configuration")).await?;
-        let found: Discovered = serde_json::from_slice(&found)
+        let found: Configuration = serde_json::from_slice(&found)
             .map_err(|error| NoDocument(format!("the configuration cannot be read: {error}")))?;
         if found.issuer != self.issuer {
             let issuer: String = found.issuer.chars().take(200).collect();
@@ -194,6 +232,7 @@ impl IssuerKeys {
         if !is_safe(&found.jwks_uri) {
             return Err(NoDocument("its jwks_uri is not https".into()));
         }
-        read_keys(&documents.fetch(&found.jwks_uri).await?)
+        let keys = read_keys(&documents.fetch(&found.jwks_uri).await?)?;
+        Ok((found, keys))
     }
 }

@@ -1,0 +1,120 @@
+//! Who users are at identity providers, and which of the providers' groups fill which teams.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use wharf_core::access::Role;
+use wharf_core::metadata::{
+    LinkIdentity, LinkedIdentity, ProviderGroup, ProviderName, SetTeamGroups, UnlinkIdentity,
+};
+use wharf_core::operation::Requirement;
+use wharf_core::permissions::AccountName;
+
+use super::answer::{Done, Plain};
+use super::ask::{Ask, Json, Nothing};
+use super::pages::{Items, PageOf, PageQuery, limit, shown};
+use super::problem::Problem;
+use super::teams::Named;
+use super::values::{Text, There, Words};
+
+/// A group of a provider.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    provider: Text<ProviderName>,
+    /// What it is called there.
+    group: Text<There>,
+}
+
+impl From<ProviderGroup> for Group {
+    fn from(group: ProviderGroup) -> Self {
+        Self { provider: Text(group.provider), group: Text(There(group.group)) }
+    }
+}
+
+/// All the groups that fill a team.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Groups {
+    groups: Vec<Group>,
+}
+
+/// Who a user is at a provider.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Identity {
+    provider: Text<ProviderName>,
+    /// What they are called by there, for ever.
+    subject: Text<There>,
+    /// In which groups they were there at their last login.
+    groups: Vec<Text<There>>,
+}
+
+impl From<LinkedIdentity> for Identity {
+    fn from(identity: LinkedIdentity) -> Self {
+        Self {
+            provider: Text(identity.provider),
+            subject: Text(There(identity.subject)),
+            groups: identity.groups.into_iter().map(|group| Text(There(group))).collect(),
+        }
+    }
+}
+
+/// Who a user is at the provider that the path names.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewIdentity {
+    subject: Text<There>,
+}
+
+pub(super) async fn groups(ask: Ask) -> Result<Plain<Groups>, Problem> {
+    let (namespace, team): (AccountName, AccountName) =
+        (ask.named("namespace")?, ask.named("team")?);
+    let stores = ask.may(Requirement::Namespace(&namespace, Role::Read)).await?;
+    let groups = stores.identities.team_groups(namespace.clone(), team.clone()).await?;
+    let groups = groups.ok_or_else(|| Problem::not_found(format!("team {namespace}/{team}")))?;
+    Ok(Plain(Groups { groups: groups.into_iter().map(Group::from).collect() }))
+}
+
+pub(super) async fn set_groups(ask: Ask<Nothing, Json<Groups>>) -> Result<Plain<Groups>, Problem> {
+    let Json(Groups { groups }) = &ask.body;
+    let group = |Group { provider: Text(provider), group: Text(There(group)) }: &Group| {
+        ProviderGroup { provider: provider.clone(), group: group.clone() }
+    };
+    let groups: std::collections::BTreeSet<_> = groups.iter().map(group).collect();
+    let (namespace, team) = (ask.named("namespace")?, ask.named("team")?);
+    ask.change(SetTeamGroups { namespace, team, groups: groups.clone() }).await?;
+    Ok(Plain(Groups { groups: groups.into_iter().map(Group::from).collect() }))
+}
+
+pub(super) async fn group_members(ask: Ask<PageQuery>) -> Result<PageOf<Named>, Problem> {
+    let (namespace, team): (AccountName, AccountName) =
+        (ask.named("namespace")?, ask.named("team")?);
+    let stores = ask.may(Requirement::Namespace(&namespace, Role::Read)).await?;
+    let identities = &stores.identities;
+    let known = identities.team_groups(namespace.clone(), team.clone()).await?;
+    known.ok_or_else(|| Problem::not_found(format!("team {namespace}/{team}")))?;
+    let limit = limit(ask.query.limit.as_ref());
+    let after = ask.query.after.as_ref().map(|Text(Words(text))| text.clone());
+    let members = identities.list_group_members(namespace, team, after, limit + 1).await?;
+    Ok(shown(members, limit, ToString::to_string, Named::from))
+}
+
+pub(super) async fn list(ask: Ask) -> Result<PageOf<Identity>, Problem> {
+    let user: AccountName = ask.named("user")?;
+    let stores = ask.may(Requirement::Own(&user, Role::Read)).await?;
+    let listed = stores.identities.list_identities(user.clone()).await?;
+    let listed = listed.ok_or_else(|| Problem::not_found(format!("user {user}")))?;
+    Ok(Plain(Items { items: listed.into_iter().map(Identity::from).collect(), next: None }))
+}
+
+pub(super) async fn link(ask: Ask<Nothing, Json<NewIdentity>>) -> Result<Done, Problem> {
+    let Json(NewIdentity { subject: Text(There(subject)) }) = &ask.body;
+    let (user, provider) = (ask.named("user")?, ask.named("provider")?);
+    ask.change(LinkIdentity { user, provider, subject: subject.clone() }).await?;
+    Ok(Done)
+}
+
+pub(super) async fn unlink(ask: Ask) -> Result<Done, Problem> {
+    ask.change(UnlinkIdentity { user: ask.named("user")?, provider: ask.named("provider")? })
+        .await?;
+    Ok(Done)
+}

@@ -1,0 +1,19 @@
+//! The commands of people who manage a registry, over its management API: each noun has a file.
+
+pub mod access;
+mod at;
+pub mod audit;
+pub mod invite;
+pub mod login;
+pub mod logout;
+pub mod org;
+mod output;
+pub mod repo;
+pub mod robot;
+mod secrets;
+pub mod sign_up;
+pub mod team;
+mod terminal;
+pub mod token;
+pub mod user;
+pub mod whoami;

@@ -1,0 +1,30 @@
+//! The commands of people who manage a registry: the program against a server, as eyes, pipes and programs see them.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+#[path = "access/house.rs"]
+mod house;
+
+#[path = "commands/accounts.rs"]
+mod accounts;
+#[path = "commands/desk.rs"]
+mod desk;
+#[path = "commands/grants.rs"]
+mod grants;
+#[path = "commands/helper.rs"]
+mod helper;
+#[path = "commands/logins.rs"]
+mod logins;
+#[path = "commands/lossy.rs"]
+mod lossy;
+#[path = "commands/machines.rs"]
+mod machines;
+#[path = "commands/prompts.rs"]
+mod prompts;
+#[path = "commands/records.rs"]
+mod records;
+#[path = "commands/repositories.rs"]
+mod repositories;
+#[path = "commands/walk.rs"]
+mod walk;
