@@ -100,6 +100,15 @@ fn a_token_makes_no_stronger_one_and_no_password() {
         let made = api.ask(&login, Method::POST, "/users/ada/tokens", Some(&token));
         assert_eq!(problem(&made).0, 403, "{narrowed:?}");
     }
+    // And none that outlives it.
+    let ends = api.login_for("ada", &["--role", "admin", "--days", "1"]);
+    for days in [None, Some(30)] {
+        let token = json!({ "name": "longer", "role": "read", "days": days });
+        let made = api.ask(&ends, Method::POST, "/users/ada/tokens", Some(&token)).json();
+        let until: jiff::Timestamp = made["expires_at"].as_str().unwrap().parse().unwrap();
+        let left = until.duration_since(jiff::Timestamp::now()).as_hours();
+        assert!((22..=24).contains(&left), "{made}");
+    }
     let whole = api.login("ada");
     let another = "another long horse battery";
     let set = |current: Option<&str>| {

@@ -12,7 +12,7 @@ use wharf_core::authority::{
     Authenticator, BadToken, IssuedToken, Login, Secret, TokenIssuer, TokenRefusal, TokenRequest,
     TokenVerifier,
 };
-use wharf_core::clock::{Clock, Random};
+use wharf_core::clock::{Clock, Random, Timestamp};
 use wharf_core::metadata::{Accounts, Change, ChangeRequest, NewToken, SecretHolder, TokenKind};
 use wharf_core::permissions::{AccountName, Actions, Caller, Principal, Rights, RobotName};
 use wharf_oci::RepositoryName;
@@ -76,13 +76,15 @@ pub struct SignIn {
 struct SignedIn {
     principal: Principal,
     most: Option<Narrowing>,
+    /// Until when that works, where it ends.
+    expires_at: Option<Timestamp>,
     /// The workload that stands for the robot, where one does.
     workload: Option<Trusted>,
 }
 
 impl SignedIn {
     const fn fully(principal: Principal) -> Self {
-        Self { principal, most: None, workload: None }
+        Self { principal, most: None, expires_at: None, workload: None }
     }
 
     /// Whether the secret narrows nothing.
@@ -100,7 +102,12 @@ impl SignedIn {
 
 impl From<SecretHolder> for SignedIn {
     fn from(holder: SecretHolder) -> Self {
-        Self { principal: holder.principal, most: Some(holder.most), workload: None }
+        Self {
+            principal: holder.principal,
+            most: Some(holder.most),
+            expires_at: holder.expires_at,
+            workload: None,
+        }
     }
 }
 
@@ -155,8 +162,9 @@ impl TokenIssuer for SignIn {
 #[async_trait]
 impl Authenticator for SignIn {
     async fn authenticate(&self, login: Login, _: Option<IpAddr>) -> Result<Caller, TokenRefusal> {
-        let SignedIn { principal, most, .. } = self.sign_in(&login).await?;
-        Ok(Caller { most: most.unwrap_or(Narrowing::WHOLE), ..Caller::new(principal) })
+        let SignedIn { principal, most, expires_at, .. } = self.sign_in(&login).await?;
+        let most = most.unwrap_or(Narrowing::WHOLE);
+        Ok(Caller { most, expires_at, ..Caller::new(principal) })
     }
 }
 
@@ -227,7 +235,7 @@ impl SignIn {
         let robot: RobotName = name.parse().map_err(|_| TokenRefusal::Login)?;
         let trusted = workloads.log_in(&robot, token).await?.ok_or(TokenRefusal::Login)?;
         let principal = Principal::Robot(robot);
-        Ok(SignedIn { principal, most: None, workload: Some(trusted) })
+        Ok(SignedIn { principal, most: None, expires_at: None, workload: Some(trusted) })
     }
 
     async fn workload_refresh_token(

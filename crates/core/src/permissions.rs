@@ -8,6 +8,7 @@ use wharf_oci::RepositoryName;
 
 use crate::access::Narrowing;
 use crate::actor::Actor;
+use crate::clock::Timestamp;
 use crate::operation::{Action, Operation, Requirement};
 pub use crate::principal::{AccountName, NoAccountName, Principal, RobotName};
 use crate::{Error, StoreError};
@@ -103,6 +104,8 @@ pub struct Caller {
     pub rights: Option<Rights>,
     /// The most that the secret is good for with which they came.
     pub most: Narrowing,
+    /// Until when that secret works, where it ends: what is made by it lives no longer.
+    pub expires_at: Option<Timestamp>,
     /// Where the request came from, for what is recorded of a change.
     pub address: Option<IpAddr>,
     /// The request's id, for the same.
@@ -114,14 +117,15 @@ impl Caller {
     #[must_use]
     pub const fn new(principal: Principal) -> Self {
         let most = Narrowing::WHOLE;
-        Self { principal, rights: None, most, address: None, request_id: None }
+        Self { principal, rights: None, most, expires_at: None, address: None, request_id: None }
     }
 
     /// Somebody with what their token states.
     #[must_use]
     pub const fn with_rights(principal: Principal, rights: Rights) -> Self {
         let most = Narrowing::WHOLE;
-        Self { principal, rights: Some(rights), most, address: None, request_id: None }
+        let rights = Some(rights);
+        Self { principal, rights, most, expires_at: None, address: None, request_id: None }
     }
 }
 

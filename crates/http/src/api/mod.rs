@@ -289,6 +289,9 @@ impl Api {
         asker: Asker,
     ) -> Result<Response<Body>, Problem> {
         let inner = &self.0;
+        // Also where nothing of it is looked at: it is read away, so that the answer arrives.
+        let lingers = head.version < Version::HTTP_2 && !head.headers.contains_key(EXPECT);
+        let body = Unread::new(body, lingers.then(|| Arc::clone(&inner.unread)));
         if !names_one_host(&head) {
             return Err(Problem::invalid(
                 "Host",
@@ -306,8 +309,6 @@ impl Api {
             }
             _ => return Err(Problem::no_such_path(head.uri.path())),
         };
-        let lingers = head.version < Version::HTTP_2 && !head.headers.contains_key(EXPECT);
-        let body = Unread::new(body, lingers.then(|| Arc::clone(&inner.unread)));
         let span = inner.settings.make_span.as_ref().map(|make| make(&head, endpoint.operation));
         let call = Call::new(self.clone(), head, body, *connection, Place::default(), id, asker);
         let work = endpoint.answer(call, params, management);
@@ -315,9 +316,7 @@ impl Api {
             return within(span, work).await;
         }
         let ended = self.to_the_end(span, work).await;
-        ended.unwrap_or_else(|_| {
-            Err(Problem::internal("a request's task died, or too many changes run"))
-        })
+        ended.unwrap_or_else(|_| Err(Error::Busy("too many changes are under way").into()))
     }
 
     /// Does work that changes something. A client that goes away makes the server drop its request; this is not dropped

@@ -267,6 +267,7 @@ pub async fn a_secret_is_found_until_it_expires(stand: &Stand) {
         principal: "user:bob".parse().unwrap(),
         kind: Some(TokenKind::Personal),
         most: most(),
+        expires_at: Some(stand.clock.now().after(HOUR)),
     };
     assert_eq!(holder(stand, 1).await, Some(expected.clone()));
     assert_eq!(holder(stand, 9).await, None);

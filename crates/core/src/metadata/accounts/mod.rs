@@ -9,6 +9,7 @@ use wharf_oci::RepositoryName;
 use crate::StoreError;
 use crate::access::{Facts, Narrowing};
 use crate::actor::Actor;
+use crate::clock::Timestamp;
 use crate::permissions::{AccountName, Principal};
 
 pub use changes::{
@@ -35,6 +36,8 @@ pub struct SecretHolder {
     pub kind: Option<TokenKind>,
     /// The most that it gives.
     pub most: Narrowing,
+    /// Until when it works, where it ends.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What became of a change.

@@ -1,7 +1,7 @@
 //! The management API, `/api/v1`: accounts, grants, repositories, and the records of what was done, over HTTP.
 //!
 //! One noun a file; all end-points are in the table of `endpoints.rs`, from which the description is made. Who may do
-//! what is asked of what is recorded now, and [`Ask::may`](ask::Ask) is the only way to the stores.
+//! what is asked of what is recorded now, and `Ask::may` is the only way to the stores.
 
 mod access;
 mod answer;

@@ -83,7 +83,11 @@ pub(super) async fn create(ask: Ask<Nothing, Json<NewToken>>) -> Result<Created<
         name: new.name.0.0.clone(),
         secret_hash: made.hash,
         most: Narrowing { role: new.role.0, pattern: new.pattern.clone().map(|Text(it)| it) },
-        expires_at: new.days.map(Days::ahead),
+        // What is made by something that ends is gone with it: else whoever found it would have it for ever.
+        expires_at: match (new.days.map(Days::ahead), ask.caller().expires_at) {
+            (Some(asked), Some(own)) => Some(asked.min(own)),
+            (asked, own) => asked.or(own),
+        },
     };
     let changed = ask.change(change).await?;
     let mut id = [0; 8];

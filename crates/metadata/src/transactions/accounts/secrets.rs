@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::access::{Narrowing, Role};
 use wharf_core::actor::Actor;
+use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
     Change, NewRobot, NewToken, RemoveRobot, RemoveToken, RotateRobot, SecretHolder, TokenKind,
     UpdateRobot,
@@ -144,7 +145,7 @@ impl Transaction for Find {
         let now = on.now().await?;
         let rows = on
             .query(
-                "SELECT t.id, u.name, t.kind, t.role, t.pattern, coalesce(t.last_used_at, 0)
+                "SELECT t.id, u.name, t.kind, t.role, t.pattern, coalesce(t.last_used_at, 0), t.expires_at
                  FROM user_tokens t JOIN users u ON u.id = t.user_id
                  WHERE t.secret_hash = $1 AND u.disabled_at IS NULL
                      AND (t.expires_at IS NULL OR t.expires_at > $2)",
@@ -167,7 +168,8 @@ impl Transaction for Find {
         let Some(row) = rows.first() else { return Ok(None) };
         let name = RobotName { namespace: row.parsed(0)?, name: row.parsed(1)? };
         let principal = Principal::Robot(name);
-        let holder = SecretHolder { principal, kind: None, most: Narrowing::WHOLE };
+        let holder =
+            SecretHolder { principal, kind: None, most: Narrowing::WHOLE, expires_at: None };
         Ok(Some((holder, None)))
     }
 }
@@ -195,6 +197,7 @@ fn token(row: &Row) -> Result<SecretHolder> {
         principal: Principal::User(row.parsed(1)?),
         kind: Some(kind),
         most: narrowing(row, 3, 4)?,
+        expires_at: row.optional_int(6)?.map(Timestamp),
     })
 }
 
