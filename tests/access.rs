@@ -9,6 +9,8 @@ mod attacks;
 mod audit;
 #[path = "access/credentials.rs"]
 mod credentials;
+#[path = "access/decision.rs"]
+mod decision;
 #[path = "access/expiry.rs"]
 mod expiry;
 #[path = "access/forging.rs"]

@@ -16,6 +16,8 @@ mod forging;
 mod house;
 #[path = "identity/provider.rs"]
 mod provider;
+#[path = "audit_export/receiver.rs"]
+mod receiver;
 #[path = "access/rotation.rs"]
 mod rotation;
 #[path = "access/shared_limits.rs"]
@@ -186,6 +188,21 @@ fn a_login_that_one_node_began_goes_on_at_any_other() {
     for index in 0..NODES {
         assert_eq!(ask_for_token(&cluster.node(index), &eve, &token, PULL).status, 401);
     }
+}
+
+/// Any of them, and another one when that is gone; each record comes, and in a run without failures once.
+#[test]
+fn one_of_several_nodes_sends_the_audit_log() {
+    let receiver = receiver::Receiver::start();
+    let url = receiver.url();
+    let cluster = Cluster::start(&[("WHARF_AUDIT_SYSLOG", url.as_str())]);
+    for number in 0..10 {
+        cluster.admin(&["team", "team", &format!("team-{number}")]);
+    }
+    receiver.received.wait_for(&cluster.admin(&["audit", "--all", "--json"]));
+    let ids = receiver.received.ids();
+    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), ids.len(), "none came twice: {ids:?}");
 }
 
 /// Whatever one node was told the others know at once; a change under a key is made once, whoever is asked again.

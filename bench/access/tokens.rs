@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use wharf_auth::fact_cache::FactCache;
 use wharf_auth::key_store::KeyStore;
 use wharf_auth::keys;
 use wharf_auth::password::Passwords;
@@ -91,7 +92,18 @@ async fn house(folder: &Path) -> Result<(SignIn, Tokens, MachineSecret)> {
     };
     let tokens = Tokens::new(Arc::clone(&keys), authority.clone(), clock.clone());
     let (passwords, random) = (Passwords::new(1)?, Arc::new(SystemRandom));
-    let sign_in = SignIn { accounts, keys, authority, passwords, workloads: None, clock, random };
+    let facts = FactCache::new(Arc::clone(&accounts), Duration::ZERO);
+    let sign_in = SignIn {
+        accounts,
+        facts,
+        keys,
+        authority,
+        passwords,
+        workloads: None,
+        directory: None,
+        clock,
+        random,
+    };
     Ok((sign_in, tokens, secret))
 }
 

@@ -17,5 +17,6 @@ pub mod proxy;
 pub mod random;
 pub mod registry;
 pub mod server;
+pub mod slapd;
 pub mod terminal;
 pub mod writer;

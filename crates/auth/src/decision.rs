@@ -4,7 +4,7 @@ use std::fmt;
 
 use wharf_core::access::{Facts, Grant, Role, Through, Visibility};
 use wharf_core::operation::Action;
-use wharf_core::permissions::{Actions, Principal};
+use wharf_core::permissions::{Actions, Decided, Principal};
 use wharf_oci::RepositoryName;
 
 /// Why an action is allowed or not.
@@ -154,6 +154,17 @@ pub fn allowed(
     facts: &Facts,
 ) -> Actions {
     wanted.iter().filter(|action| decide(principal, repository, *action, facts).allows()).collect()
+}
+
+/// What is decided of each action, and why.
+#[must_use]
+pub fn explain(principal: &Principal, repository: &RepositoryName, facts: &Facts) -> Vec<Decided> {
+    let decide = |action| {
+        let reason = decide(principal, repository, action, facts);
+        let of_account = matches!(reason, Reason::SiteAdmin | Reason::Inactive);
+        Decided { action, allowed: reason.allows(), reason: reason.to_string(), of_account }
+    };
+    Action::ALL.into_iter().map(decide).collect()
 }
 
 #[cfg(test)]

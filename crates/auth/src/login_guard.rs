@@ -215,7 +215,8 @@ impl<I: Send + Sync> Guard<I> {
             let entry = AuditEntry {
                 by,
                 action: "login".to_owned(),
-                namespace: target.as_ref().map(ToString::to_string),
+                // Nobody who administers their namespace needs to know from where they log in.
+                namespace: None,
                 target: target.map_or_else(|| "unknown".to_owned(), |name| format!("user:{name}")),
                 outcome: AuditOutcome::Denied,
                 detail: String::new(),

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::access::Role;
 use wharf_core::metadata::Accounts;
-use wharf_core::operation::{Action, Requirement};
+use wharf_core::operation::Requirement;
 use wharf_core::permissions::{
     AccountName, Caller, Decided, Decisions, Permissions, Principal, Sources,
 };
 use wharf_oci::RepositoryName;
 
-use crate::decision::{self, Reason};
+use crate::decision;
 
 /// Everyone may do what the accounts say at this moment, as far as the secret is good for it with which they came.
 pub struct AsRecorded {
@@ -49,12 +49,7 @@ impl Decisions for AsRecorded {
         repository: RepositoryName,
     ) -> Result<Vec<Decided>, StoreError> {
         let facts = self.accounts.access_facts(principal.clone(), repository.clone()).await?;
-        let decide = |action| {
-            let reason = decision::decide(&principal, &repository, action, &facts);
-            let of_account = matches!(reason, Reason::SiteAdmin | Reason::Inactive);
-            Decided { action, allowed: reason.allows(), reason: reason.to_string(), of_account }
-        };
-        Ok(Action::ALL.into_iter().map(decide).collect())
+        Ok(decision::explain(&principal, &repository, &facts))
     }
 }
 

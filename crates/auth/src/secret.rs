@@ -77,6 +77,12 @@ impl MachineSecret {
         (check(chance) == sum).then(|| (kind, Self(text.to_owned())))
     }
 
+    /// Whether a text begins as secrets do. Cut short or mistyped, it is none, and yet nothing to be shown to anybody else.
+    #[must_use]
+    pub fn is_meant(text: &str) -> bool {
+        SecretKind::ALL.into_iter().any(|kind| text.starts_with(kind.prefix()))
+    }
+
     /// The text, for the one reply that shows it.
     #[must_use]
     pub fn expose(&self) -> &str {

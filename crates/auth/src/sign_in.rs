@@ -13,12 +13,16 @@ use wharf_core::authority::{
     TokenVerifier,
 };
 use wharf_core::clock::{Clock, Random, Timestamp};
-use wharf_core::metadata::{Accounts, Change, ChangeRequest, NewToken, SecretHolder, TokenKind};
+use wharf_core::metadata::{
+    Accounts, Change, ChangeRequest, NewToken, SecretHolder, TokenKind, User,
+};
 use wharf_core::permissions::{AccountName, Actions, Caller, Principal, Rights, RobotName};
 use wharf_oci::RepositoryName;
 
 use crate::decision;
+use crate::fact_cache::FactCache;
 use crate::key_store::KeyStore;
+use crate::ldap::login::DirectoryLogins;
 use crate::password::{HashError, Password, Passwords};
 use crate::scope;
 use crate::secret::{MachineSecret, SecretKind};
@@ -56,8 +60,10 @@ impl TokenVerifier for Tokens {
 
 /// Issues tokens.
 pub struct SignIn {
-    /// Who there is, and what they may do.
+    /// Who there is.
     pub accounts: Arc<dyn Accounts>,
+    /// What they may do, by facts that may be a little old where that is wanted.
+    pub facts: FactCache,
     /// What signs.
     pub keys: Arc<KeyStore>,
     /// Whose tokens they are.
@@ -70,6 +76,8 @@ pub struct SignIn {
     pub random: Arc<dyn Random>,
     /// Logs workloads in, where issuers are trusted.
     pub workloads: Option<WorkloadLogins>,
+    /// Logs people in by a directory, where there is one.
+    pub directory: Option<DirectoryLogins>,
 }
 
 /// Who signed in, and what their secret narrows that to.
@@ -80,11 +88,13 @@ struct SignedIn {
     expires_at: Option<Timestamp>,
     /// The workload that stands for the robot, where one does.
     workload: Option<Trusted>,
+    /// Whether a directory said so. It does not tell when somebody leaves: they come back with their password.
+    by_directory: bool,
 }
 
 impl SignedIn {
     const fn fully(principal: Principal) -> Self {
-        Self { principal, most: None, expires_at: None, workload: None }
+        Self { principal, most: None, expires_at: None, workload: None, by_directory: false }
     }
 
     /// Whether the secret narrows nothing.
@@ -102,12 +112,8 @@ impl SignedIn {
 
 impl From<SecretHolder> for SignedIn {
     fn from(holder: SecretHolder) -> Self {
-        Self {
-            principal: holder.principal,
-            most: Some(holder.most),
-            expires_at: holder.expires_at,
-            workload: None,
-        }
+        let (most, expires_at) = (Some(holder.most), holder.expires_at);
+        Self { most, expires_at, ..Self::fully(holder.principal) }
     }
 }
 
@@ -117,14 +123,14 @@ impl TokenIssuer for SignIn {
         let wanted = scope::parse(request.scopes.iter().map(String::as_str));
         let wanted = wanted.map_err(|error| TokenRefusal::Scope(error.to_string()))?;
         let signed_in = match &request.login {
-            Some(login) => self.sign_in(login).await?,
+            Some(login) => self.sign_in(login, request.address).await?,
             None => SignedIn::fully(Principal::Anonymous),
         };
-        let rights = self.granted(&signed_in, wanted).await?;
+        let (rights, age) = self.granted(&signed_in, wanted).await?;
         let keys = self.keys.current();
         let issued = token::issue(
             &keys,
-            &self.authority_for(&signed_in)?,
+            &self.authority_for(&signed_in, age)?,
             &signed_in.principal,
             &rights,
             &*self.clock,
@@ -132,11 +138,12 @@ impl TokenIssuer for SignIn {
         );
         let issued = issued.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let refresh = match (&signed_in, &request.login) {
-            (SignedIn { principal: Principal::User(user), most: None, .. }, _)
-                if request.offline =>
-            {
-                Some(self.refresh_token(user, &request.client).await?)
-            }
+            (
+                SignedIn {
+                    principal: Principal::User(user), most: None, by_directory: false, ..
+                },
+                _,
+            ) if request.offline => Some(self.refresh_token(user, &request.client).await?),
             (SignedIn { workload: Some(workload), .. }, _) if request.offline => {
                 self.workload_refresh_token(workload).await?
             }
@@ -161,15 +168,23 @@ impl TokenIssuer for SignIn {
 
 #[async_trait]
 impl Authenticator for SignIn {
-    async fn authenticate(&self, login: Login, _: Option<IpAddr>) -> Result<Caller, TokenRefusal> {
-        let SignedIn { principal, most, expires_at, .. } = self.sign_in(&login).await?;
+    async fn authenticate(
+        &self,
+        login: Login,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, TokenRefusal> {
+        let SignedIn { principal, most, expires_at, .. } = self.sign_in(&login, address).await?;
         let most = most.unwrap_or(Narrowing::WHOLE);
         Ok(Caller { most, expires_at, ..Caller::new(principal) })
     }
 }
 
 impl SignIn {
-    async fn sign_in(&self, login: &Login) -> Result<SignedIn, TokenRefusal> {
+    async fn sign_in(
+        &self,
+        login: &Login,
+        address: Option<IpAddr>,
+    ) -> Result<SignedIn, TokenRefusal> {
         let (name, secret) = match login {
             Login::Name { name, secret } => (name, secret),
             Login::Workload { robot, token } => return self.workload(robot, token).await,
@@ -183,18 +198,37 @@ impl SignIn {
         if name.parse::<RobotName>().is_ok() && Workloads::recognises(secret.expose()) {
             return self.workload(name, secret).await;
         }
-        let known = name.parse::<AccountName>().ok();
-        let user = match known {
-            Some(known) => self.accounts.find_user(known).await?,
-            None => None,
-        };
+        let user = self.user(name).await?;
         // Hashed also where there is nobody, so that the time tells no names.
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        if let (Some(directory), None) = (&self.directory, &stored)
+            && self.is_for_a_directory(name, secret).await?
+        {
+            let user = directory.log_in(name, secret, address).await?.ok_or(TokenRefusal::Login)?;
+            return Ok(SignedIn { by_directory: true, ..SignedIn::fully(Principal::User(user)) });
+        }
         let same = self.passwords.verify(&Password::new(secret.expose()), stored).await;
         match (same.map_err(refusal)?, user) {
             (true, Some(user)) if !user.disabled => Ok(SignedIn::fully(Principal::User(user.name))),
             _ => Err(TokenRefusal::Login),
         }
+    }
+
+    async fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
+        match name.parse::<AccountName>() {
+            Ok(name) => self.accounts.find_user(name).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Whether a directory may be shown a name and a secret: none that is meant for this registry.
+    async fn is_for_a_directory(&self, name: &str, secret: &Secret) -> Result<bool, StoreError> {
+        if name.parse::<RobotName>().is_ok() || MachineSecret::is_meant(secret.expose()) {
+            return Ok(false);
+        }
+        // Directories look past case and spaces: somebody who has a password here mistyped their name.
+        let meant = self.user(&name.trim().to_lowercase()).await?;
+        Ok(meant.is_none_or(|user| user.password_hash.is_none()))
     }
 
     /// By a personal token or a robot's secret, of somebody who is as `is_who` says.
@@ -235,7 +269,7 @@ impl SignIn {
         let robot: RobotName = name.parse().map_err(|_| TokenRefusal::Login)?;
         let trusted = workloads.log_in(&robot, token).await?.ok_or(TokenRefusal::Login)?;
         let principal = Principal::Robot(robot);
-        Ok(SignedIn { principal, most: None, expires_at: None, workload: Some(trusted) })
+        Ok(SignedIn { workload: Some(trusted), ..SignedIn::fully(principal) })
     }
 
     async fn workload_refresh_token(
@@ -246,9 +280,16 @@ impl SignIn {
         Ok(workloads.refresh_token(trusted, &*self.random).await?)
     }
 
-    /// What is signed for somebody lives no longer than what they logged in by.
-    fn authority_for(&self, signed_in: &SignedIn) -> Result<Authority, TokenRefusal> {
+    /// What is signed for somebody lives no longer than what they logged in by, and as much shorter as what is known of their
+    /// rights is old: one that was taken away ends within one life of a token.
+    fn authority_for(
+        &self,
+        signed_in: &SignedIn,
+        age: Duration,
+    ) -> Result<Authority, TokenRefusal> {
         let mut authority = self.authority.clone();
+        let whole = Duration::from_secs(age.as_secs() + u64::from(age.subsec_nanos() > 0));
+        authority.life = authority.life.saturating_sub(whole);
         if let Some(workload) = &signed_in.workload {
             let now = u64::try_from(self.clock.now().0 / 1_000_000).unwrap_or_default();
             let left = Duration::from_secs(workload.expires_at.saturating_sub(now));
@@ -260,12 +301,16 @@ impl SignIn {
         Ok(authority)
     }
 
-    /// Of what is wanted, what may be had. What is left out looks like what is not there.
-    async fn granted(&self, signed_in: &SignedIn, wanted: Rights) -> Result<Rights, TokenRefusal> {
-        let mut rights = Rights::default();
+    /// Of what is wanted, what may be had, and how old the oldest of the facts may be. What is left out looks like what is not there.
+    async fn granted(
+        &self,
+        signed_in: &SignedIn,
+        wanted: Rights,
+    ) -> Result<(Rights, Duration), TokenRefusal> {
+        let (mut rights, mut oldest) = (Rights::default(), Duration::ZERO);
         for (repository, actions) in wanted.repositories {
-            let principal = signed_in.principal.clone();
-            let facts = self.accounts.access_facts(principal, repository.clone()).await?;
+            let (facts, age) = self.facts.facts(&signed_in.principal, &repository).await?;
+            oldest = oldest.max(age);
             let allowed = decision::allowed(&signed_in.principal, &repository, actions, &facts);
             let allowed = signed_in.narrowed(&repository, allowed);
             if !allowed.is_empty() {
@@ -278,7 +323,7 @@ impl SignIn {
             let user = self.accounts.find_user(name.clone()).await?;
             rights.catalog = user.is_some_and(|user| user.site_admin && !user.disabled);
         }
-        Ok(rights)
+        Ok((rights, oldest))
     }
 
     async fn refresh_token(

@@ -165,7 +165,7 @@ pub struct Decided {
     pub of_account: bool,
 }
 
-/// Decides of each action, by what is recorded now, and says why.
+/// Decides of each action, by what is recorded, and says why.
 #[async_trait]
 pub trait Decisions: Send + Sync + 'static {
     /// What `principal` may do with a repository.

@@ -3,6 +3,7 @@
 pub mod access_log;
 pub mod api;
 pub mod body;
+pub mod decision;
 pub mod metrics;
 pub mod origin;
 pub mod serve;

@@ -4,6 +4,7 @@
 //! does, it does in a way that may be done again.
 
 mod account_upkeep;
+mod audit_export;
 mod backoff;
 mod count_upkeep;
 mod counters;
@@ -21,9 +22,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{Accounts, AuditLog, Counts, EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents};
 
 pub use account_upkeep::AccountUpkeep;
+pub use audit_export::{
+    AuditExport, BadReceiver, SyslogReceiver, SyslogSettings, document as audit_document,
+};
 pub use backoff::Backoff;
 pub use count_upkeep::CountUpkeep;
 pub use counters::{RunCounters, RunEnd, Runs};
@@ -45,7 +49,7 @@ pub struct Parts {
     /// The accounts.
     pub accounts: Arc<dyn Accounts>,
     /// The audit log.
-    pub audit: Arc<dyn AuditLog>,
+    pub audit: Arc<dyn AuditReaders>,
     /// The counts of pulls and pushes.
     pub counts: Arc<dyn Counts>,
     /// Where runs are counted.
@@ -65,6 +69,8 @@ pub struct Rules {
     pub keep_audit: Duration,
     /// How long counts of pulls and pushes are kept.
     pub keep_counts: Duration,
+    /// Where the audit log is sent, if it is.
+    pub export_audit: Option<SyslogSettings>,
 }
 
 impl Default for Rules {
@@ -78,6 +84,7 @@ impl Default for Rules {
             keep_tag_history: None,
             keep_audit: DAY * 400,
             keep_counts: DAY * 400,
+            export_audit: None,
         }
     }
 }
@@ -92,7 +99,8 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
         count_upkeep::KIND,
     ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
-    always.into_iter().chain(history).collect()
+    let export = rules.export_audit.as_ref().map(|_| audit_export::KIND);
+    always.into_iter().chain(history).chain(export).collect()
 }
 
 /// Works off the queue until `stop`; on any number of nodes at once. Returns when no job runs here any more, which
@@ -103,10 +111,13 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
         .recurring(Leftovers::new(parts.registry))
         .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
-        .recurring(AccountUpkeep::new(parts.accounts, parts.audit, rules.keep_audit))
+        .recurring(AccountUpkeep::new(parts.accounts, parts.audit.clone(), rules.keep_audit))
         .recurring(CountUpkeep::new(parts.counts, rules.keep_counts));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));
+    }
+    if let Some(settings) = rules.export_audit {
+        runner = runner.recurring(AuditExport::new(parts.audit, settings));
     }
     runner.run(stop).await;
 }

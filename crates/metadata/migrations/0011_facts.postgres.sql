@@ -51,6 +51,8 @@ BEGIN
     SELECT 'principal', 0, 0, '', '', '' FROM robots r JOIN namespaces n ON n.id = r.namespace_id
     WHERE r.name = of_robot AND n.name = of_namespace AND r.disabled_at IS NULL
         AND (r.expires_at IS NULL OR r.expires_at > of_now)
+        AND (n.kind = 'organization' OR EXISTS (
+            SELECT 1 FROM users o WHERE o.namespace_id = n.id AND o.disabled_at IS NULL))
     UNION ALL
     SELECT 'namespace', create_on_push, 0, '', '', '' FROM namespaces WHERE name = of_namespace
     UNION ALL
@@ -60,3 +62,6 @@ BEGIN
     WHERE r.name = of_robot AND n.name = of_namespace;
 END
 $$;
+
+-- Personal tokens that expired long ago are found to be forgotten.
+CREATE INDEX user_tokens_end ON user_tokens (expires_at) WHERE kind = 'personal' AND expires_at IS NOT NULL;

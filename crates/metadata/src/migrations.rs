@@ -71,6 +71,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0009_sessions.postgres.sql"),
     },
     Migration {
+        version: 10,
+        name: "audit_readers",
+        sqlite: include_str!("../migrations/0010_audit_readers.sqlite.sql"),
+        postgres: include_str!("../migrations/0010_audit_readers.postgres.sql"),
+    },
+    Migration {
         version: 11,
         name: "facts",
         sqlite: include_str!("../migrations/0011_facts.sqlite.sql"),

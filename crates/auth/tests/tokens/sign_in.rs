@@ -1,8 +1,10 @@
 //! Logins: by password, personal token, robot secret and refresh token, and what each grants.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
+use wharf_auth::fact_cache::FactCache;
 use wharf_auth::key_store::KeyStore;
 use wharf_auth::password::{Password, Passwords};
 use wharf_auth::secret::{MachineSecret, SecretKind};
@@ -47,12 +49,14 @@ impl House {
         let tokens = Tokens::new(Arc::clone(&store), authority(), clock.clone());
         let sign_in = SignIn {
             accounts: Arc::clone(&accounts),
+            facts: FactCache::new(Arc::clone(&accounts), Duration::ZERO),
             keys: store,
             authority: authority(),
             passwords,
             clock,
             random: Arc::new(SystemRandom),
             workloads: None,
+            directory: None,
         };
         let house = Self { accounts, sign_in, tokens, _folders: (data, keys) };
         house.change(user).await;

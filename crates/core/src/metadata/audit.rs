@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::Position;
 use crate::StoreError;
 use crate::actor::Actor;
 use crate::clock::Timestamp;
@@ -49,11 +50,11 @@ pub struct AuditEntry {
     pub action: String,
     /// With what: `robot:team+ci`.
     pub target: String,
-    /// In which namespace.
+    /// In which namespace, if it is not about an account itself.
     pub namespace: Option<String>,
     /// What became of it.
     pub outcome: AuditOutcome,
-    /// What else matters, as words `name=value`; no secret.
+    /// What else matters, as words `name=value`, in which a value may be in quotes as in JSON; no secret.
     pub detail: String,
 }
 
@@ -115,4 +116,22 @@ pub trait AuditLog: Send + Sync + 'static {
     /// Forgets a bounded part of what is older than `age`: up to `limit` records, or one partition. Returns how many
     /// of either; 0 when nothing is left to forget.
     async fn expire_audit(&self, age: Duration, limit: usize) -> Result<u64, StoreError>;
+}
+
+/// The audit log as those see it who export it: in the order of commits, each at its own pace.
+#[async_trait]
+pub trait AuditReaders: AuditLog {
+    /// Records behind `after` in the order of commits, each with its place. One that is missing here commits later, and will
+    /// lie behind everything that was returned.
+    async fn follow_audit(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, AuditRecord)>, StoreError>;
+
+    /// Where a reader of that name stands; at the beginning if it never said.
+    async fn audit_reader(&self, reader: String) -> Result<Position, StoreError>;
+
+    /// Remembers where a reader stands, unless it stands further already. `false` then.
+    async fn advance_audit_reader(&self, reader: String, to: Position) -> Result<bool, StoreError>;
 }

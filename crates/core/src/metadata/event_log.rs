@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 pub struct Position {
     /// The transaction, where the database numbers them; else 0.
     pub transaction: i64,
-    /// The event's number.
+    /// The number of the event, or of the record of the audit log.
     pub event: i64,
 }
 

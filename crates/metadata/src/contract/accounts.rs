@@ -5,9 +5,9 @@ use std::time::Duration;
 use wharf_core::access::{Facts, Grant, NamespaceFacts, Narrowing, Role, Through, Visibility};
 use wharf_core::clock::Clock;
 use wharf_core::metadata::{
-    AddMember, Change, CreateOrganization, CreateTeam, NewGrant, NewRobot, NewToken, NewUser, Page,
-    RemoveGrant, RemoveMember, RemoveToken, SecretHolder, SetPassword, SetVisibility, Subject,
-    TokenKind, UpdateNamespace, UserFilter,
+    AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam, NewGrant, NewRobot, NewToken,
+    NewUser, Page, RemoveGrant, RemoveMember, RemoveToken, SecretHolder, SetPassword,
+    SetVisibility, Subject, TokenKind, UpdateNamespace, UserFilter,
 };
 use wharf_core::permissions::{AccountName, Principal};
 
@@ -290,18 +290,24 @@ pub async fn a_secret_is_found_until_it_expires(stand: &Stand) {
     assert_eq!(holder(stand, 1).await, None);
 }
 
-/// Disabling does too; personal tokens stay.
+/// Disabling does too; personal tokens stay, unless somebody else sets the password.
 pub async fn another_password_ends_what_refreshes(stand: &Stand) {
     people(stand).await;
     for (secret, kind) in [(1, TokenKind::Refresh), (2, TokenKind::Personal)] {
         assert_eq!(token(stand, "bob", kind, secret).await, Change::Done);
     }
-    let another = SetPassword { name: account("bob"), hash: "another".into() };
-    assert_eq!(stand.change(another).await, Change::Done);
+    let set_by = async |by: &str| {
+        let another = SetPassword { name: account("bob"), hash: "another".into() };
+        let request = ChangeRequest { change: another.into(), by: by.into(), once: None };
+        assert_eq!(stand.accounts.change(request).await.unwrap(), Change::Done);
+    };
+    set_by("user:bob").await;
     let bob = stand.accounts.find_user(account("bob")).await.unwrap().unwrap();
     assert_eq!(bob.password_hash.as_deref(), Some("another"));
     assert_eq!(holder(stand, 1).await, None);
     assert!(holder(stand, 2).await.is_some());
+    set_by("system").await;
+    assert_eq!(holder(stand, 2).await, None);
     assert_eq!(token(stand, "bob", TokenKind::Refresh, 3).await, Change::Done);
     for disabled in [true, false] {
         stand.set_disabled("bob", disabled).await;

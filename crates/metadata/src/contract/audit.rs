@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use wharf_core::actor::Actor;
 use wharf_core::metadata::{
     AuditEntry, AuditFilter, AuditOrder, AuditOutcome, AuditRecord, Change, ChangeRequest,
-    CreateOrganization, NewUser, Once, Precondition, Refusal, RemoveBlob,
+    CreateOrganization, NewUser, Once, Position, Precondition, Refusal, RemoveBlob,
 };
 use wharf_core::permissions::AccountName;
 
@@ -145,6 +146,61 @@ pub async fn the_audit_log_is_only_added_to_until_it_is_old(stand: &Stand) {
     let expected = &kept[usize::try_from(forgotten).unwrap()..];
     assert_eq!(all(stand).await, expected);
     stand.audit.make_room_for_audit().await.unwrap();
+}
+
+/// Follows on behind `after`, `limit` at a time, until `count` records are there: an engine may hold back what was
+/// committed while something older is under way.
+pub async fn follow(
+    stand: &Stand,
+    after: Position,
+    count: usize,
+    limit: usize,
+) -> Vec<(Position, AuditRecord)> {
+    let (begin, mut all): (_, Vec<(Position, AuditRecord)>) = (Instant::now(), Vec::new());
+    while all.len() < count {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{} of {count}", all.len());
+        let at = all.last().map_or(after, |(place, _)| *place);
+        let page = stand.audit.follow_audit(at, limit).await.unwrap();
+        assert!(page.len() <= limit);
+        if page.is_empty() {
+            sleep(Duration::from_millis(5)).await;
+        }
+        all.extend(page);
+    }
+    assert_eq!(all.len(), count);
+    assert!(all.is_sorted_by(|(one, _), (next, _)| one < next));
+    all
+}
+
+/// With all that they say.
+pub async fn the_audit_log_is_followed_in_the_order_of_commits(stand: &Stand) {
+    for name in ["ada", "bob", "cy"] {
+        stand.change(user(name)).await;
+        stand.clock.advance(DAY / 24);
+    }
+    let followed = follow(stand, Position::default(), 3, 100).await;
+    let records: Vec<_> = followed.iter().map(|(_, record)| record.clone()).collect();
+    assert_eq!(records, list(stand, AuditFilter::default()).await);
+    assert!(followed.iter().all(|(place, record)| place.event == record.id));
+    assert_eq!(follow(stand, Position::default(), 3, 1).await, followed);
+    assert_eq!(follow(stand, followed[0].0, 2, 100).await, followed[1..]);
+    assert!(stand.audit.follow_audit(followed[2].0, 100).await.unwrap().is_empty());
+}
+
+/// And never back: one that was too slow changes nothing.
+pub async fn a_reader_of_the_audit_log_goes_on_where_it_stood(stand: &Stand) {
+    let place = |event| Position { transaction: 0, event };
+    let standing = |name: &str| stand.audit.audit_reader(name.to_owned());
+    let advance = |name: &str, to| stand.audit.advance_audit_reader(name.to_owned(), to);
+    assert_eq!(standing("syslog").await.unwrap(), Position::default());
+    assert!(advance("syslog", place(5)).await.unwrap());
+    assert!(advance("other", place(2)).await.unwrap());
+    assert!(!advance("syslog", place(4)).await.unwrap());
+    assert_eq!(standing("syslog").await.unwrap(), place(5));
+    assert_eq!(standing("other").await.unwrap(), place(2));
+    let next = Position { transaction: 1, event: 1 };
+    assert!(advance("syslog", next).await.unwrap());
+    assert_eq!(standing("syslog").await.unwrap(), next);
 }
 
 /// However often it is asked for. Another request under the same key is refused, and somebody else has other keys.

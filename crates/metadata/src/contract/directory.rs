@@ -282,21 +282,31 @@ pub async fn an_invitation_lets_in_one(stand: &Stand) {
         let password_hash = "hash".to_owned();
         stand.change(SignUp { name: account(text), email: None, password_hash, invitation }).await
     };
+    let works = async |secret| stand.accounts.find_invitation([secret; 32]).await.unwrap();
     let refused = Change::Refused(Refusal::NoInvitation);
     for secret in [1, 2] {
         invite(secret, true).await;
+        assert!(works(secret).await);
     }
     assert_eq!(sign_up("nobody", 9).await, refused);
     assert_eq!(sign_up("root", 1).await, Change::Done);
     assert!(stand.accounts.find_user(account("root")).await.unwrap().unwrap().site_admin);
     assert_eq!(sign_up("other", 2).await, refused);
+    // Those of other nodes end with it.
+    assert!(stand.rows("SELECT 1 FROM invitations", &[]).await.is_empty());
     invite(3, false).await;
+    assert!(works(3).await && !works(9).await);
     assert_eq!(sign_up("root", 3).await, Change::Taken);
     let both = join_all([sign_up("one", 3), sign_up("two", 3)]).await;
     assert_eq!(both.iter().filter(|it| **it == Change::Done).count(), 1, "{both:?}");
     assert_eq!(both.iter().filter(|it| **it == refused).count(), 1, "{both:?}");
     invite(4, false).await;
+    // Where somebody without one asks for a name, no answer tells what repositories there are.
+    stand.start("old/app").await;
+    assert_eq!(sign_up("old", 9).await, refused);
+    assert_eq!(sign_up("old", 4).await, Change::Taken);
     stand.clock.advance(DAY);
+    assert!(!works(4).await);
     assert_eq!(sign_up("late", 4).await, refused);
     assert!(stand.accounts.forget_expired(10).await.unwrap() >= 1);
 }
@@ -315,6 +325,13 @@ pub async fn a_robot_is_made_once_and_then_given_another_secret(stand: &Stand) {
     assert!(works(1).await && !works(2).await);
     assert_eq!(stand.change(rotate(3)).await, Change::Done);
     assert!(works(3).await && !works(1).await);
+    // What was disabled in an incident stays so.
+    let disabled = Some(true);
+    let update = UpdateRobot { name: name(), disabled, expires_at: None, expected: None };
+    assert_eq!(stand.change(update).await, Change::Done);
+    assert_eq!(stand.change(rotate(4)).await, Change::Done);
+    assert!(!works(4).await);
+    assert!(stand.directory.find_robot(name()).await.unwrap().unwrap().disabled);
 }
 
 /// One by one, as they stand in the lists.

@@ -10,6 +10,8 @@ mod event_log;
 mod histories;
 mod identities;
 mod jobs;
+mod leaving;
+mod limits;
 mod linearizability;
 mod memberships;
 mod operating;
@@ -35,6 +37,8 @@ pub use event_log::*;
 pub use histories::*;
 pub use identities::*;
 pub use jobs::*;
+pub use leaving::*;
+pub use limits::*;
 pub use memberships::*;
 pub use operating::*;
 pub use preconditions::*;
@@ -87,11 +91,24 @@ macro_rules! metadata_contract {
             a_user_who_goes_leaves_nothing_but_the_name
             a_repository_takes_all_along_to_another_name
             an_invitation_lets_in_one
+            // Who leaves, and what stays.
+            robots_of_a_user_who_is_disabled_or_gone_are_let_in_nowhere
+            nothing_is_left_in_the_namespace_of_a_user_who_goes
+            an_organization_keeps_somebody_who_can_administer_it
+            a_grant_of_nobody_is_passed_over
+            // Limits of what one account makes.
+            organizations_are_limited_for_each_user
+            teams_members_and_grants_are_limited
+            robots_are_limited_for_each_namespace
+            tokens_are_limited_for_each_user
+            personal_tokens_are_found_and_forgotten_after_their_end
             // The audit log.
             a_change_of_accounts_is_in_the_audit_log
             a_change_of_a_repository_is_in_the_audit_log
             the_audit_log_is_found_by_what_it_says
             the_audit_log_is_only_added_to_until_it_is_old
+            the_audit_log_is_followed_in_the_order_of_commits
+            a_reader_of_the_audit_log_goes_on_where_it_stood
             a_change_under_a_key_happens_once
             // Trust.
             a_rule_is_in_force_for_its_robot_and_issuer_alone

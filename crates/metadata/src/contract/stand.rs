@@ -11,7 +11,7 @@ use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
-    AccountChange, Accounts, AuditLog, Change, ChangeRequest, CommitManifest, CommitOutcome,
+    AccountChange, Accounts, AuditReaders, Change, ChangeRequest, CommitManifest, CommitOutcome,
     Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
     FinishOutcome, FinishUpload, Identities, Jobs, Metadata, Precondition, ReserveBlob,
     ReserveOutcome, Sessions, StartUpload, TrustRules, UpdateUser,
@@ -68,7 +68,7 @@ pub struct Stand {
     pub(crate) epochs: Arc<dyn Epochs>,
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) audit: Arc<dyn AuditLog>,
+    pub(crate) audit: Arc<dyn AuditReaders>,
     pub(crate) trust: Arc<dyn TrustRules>,
     pub(crate) identities: Arc<dyn Identities>,
     pub(crate) sessions: Arc<dyn Sessions>,
@@ -87,7 +87,7 @@ impl Stand {
         + Epochs
         + Accounts
         + Directory
-        + AuditLog
+        + AuditReaders
         + TrustRules
         + Identities
         + Sessions

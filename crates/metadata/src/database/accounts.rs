@@ -5,9 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
-    Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditRecord, Change, ChangeRequest,
-    Directory, GrantRecord, ManifestRecord, Namespace, Page, RepositoryFilter, RepositoryRecord,
-    RobotRecord, SecretHolder, Subject, TagRecord, TokenRecord, User, UserFilter, Viewer,
+    Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
+    ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page, Position,
+    RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenId,
+    TokenRecord, User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
@@ -15,7 +16,7 @@ use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
 use super::{Database, Result};
 use crate::engine::Engine;
 use crate::transactions::accounts::directory::{namespaces, repositories, secrets as machines};
-use crate::transactions::accounts::{directory, facts, secrets, upkeep, users};
+use crate::transactions::accounts::{directory, facts, secrets, sign_up, upkeep, users};
 use crate::transactions::audit;
 
 #[async_trait]
@@ -49,6 +50,10 @@ impl<E: Engine> Accounts for Database<E> {
     async fn namespace_facts(&self, principal: Principal, namespace: AccountName) -> Result<Facts> {
         let namespace = namespace.to_string();
         self.engine.read(facts::Find { principal, namespace, repository: None }).await
+    }
+
+    async fn find_invitation(&self, hash: [u8; 32]) -> Result<bool> {
+        self.engine.read(sign_up::Find(hash)).await
     }
 
     async fn forget_expired(&self, limit: usize) -> Result<u64> {
@@ -124,6 +129,10 @@ impl<E: Engine> Directory for Database<E> {
         self.engine.read(machines::ListTokens(user)).await
     }
 
+    async fn find_token(&self, user: AccountName, id: TokenId) -> Result<Option<TokenRecord>> {
+        self.engine.read(machines::FindToken { user, id }).await
+    }
+
     async fn list_visible(
         &self,
         viewer: Viewer,
@@ -197,5 +206,24 @@ impl<E: Engine> AuditLog for Database<E> {
 
     async fn expire_audit(&self, age: Duration, limit: usize) -> Result<u64> {
         self.engine.write(audit::Expire { age, limit }).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> AuditReaders for Database<E> {
+    async fn follow_audit(
+        &self,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<(Position, AuditRecord)>> {
+        self.engine.read(audit::Follow { after, limit }).await
+    }
+
+    async fn audit_reader(&self, reader: String) -> Result<Position> {
+        self.engine.read(audit::Standing(reader)).await
+    }
+
+    async fn advance_audit_reader(&self, reader: String, to: Position) -> Result<bool> {
+        self.engine.write(audit::Advance { reader, to }).await
     }
 }

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::actor::Actor;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{AuditEntry, AuditFilter, AuditOrder, AuditOutcome, AuditRecord};
+use wharf_core::metadata::{
+    AuditEntry, AuditFilter, AuditOrder, AuditOutcome, AuditRecord, Position,
+};
 
 use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
 use crate::transactions::expiry::partitions;
@@ -139,6 +141,84 @@ fn read(row: &Row) -> Result<AuditRecord> {
         detail: row.text(9)?.to_owned(),
     };
     Ok(AuditRecord { id: row.int(0)?, at: Timestamp(row.int(1)?), entry })
+}
+
+/// `AuditLog::follow_audit`
+pub(crate) struct Follow {
+    pub(crate) after: Position,
+    pub(crate) limit: usize,
+}
+
+/// Up to `$3` records behind the place (`$1`, `$2`) that nothing can come before any more: see `event_log`.
+const fn settled_records(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail, 0
+             FROM audit_log
+             WHERE id > CASE WHEN $1 > 0 THEN 9223372036854775807 ELSE $2 END ORDER BY id LIMIT $3"
+        }
+        Dialect::Postgres => {
+            "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail,
+                    transaction_id
+             FROM audit_log
+             WHERE (transaction_id, id) > ($1, $2)
+               AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+             ORDER BY transaction_id, id LIMIT $3"
+        }
+    }
+}
+
+#[async_trait]
+impl Transaction for Follow {
+    type Output = Vec<(Position, AuditRecord)>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let Position { transaction, event } = self.after;
+        let sql = settled_records(on.dialect());
+        let rows = on.query(sql, arguments![transaction, event, self.limit]).await?;
+        let placed = |row: &Row| {
+            let place = Position { transaction: row.int(10)?, event: row.int(0)? };
+            Ok((place, read(row)?))
+        };
+        rows.iter().map(placed).collect()
+    }
+}
+
+/// `AuditLog::audit_reader`
+pub(crate) struct Standing(pub(crate) String);
+
+#[async_trait]
+impl Transaction for Standing {
+    type Output = Position;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Position> {
+        let sql = "SELECT transaction_id, record_id FROM audit_readers WHERE name = $1";
+        let rows = on.query(sql, arguments![self.0.as_str()]).await?;
+        let Some(row) = rows.first() else { return Ok(Position::default()) };
+        Ok(Position { transaction: row.int(0)?, event: row.int(1)? })
+    }
+}
+
+/// `AuditLog::advance_audit_reader`
+pub(crate) struct Advance {
+    pub(crate) reader: String,
+    pub(crate) to: Position,
+}
+
+#[async_trait]
+impl Transaction for Advance {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        let sql = "INSERT INTO audit_readers (name, transaction_id, record_id) VALUES ($1, $2, $3)
+             ON CONFLICT (name) DO UPDATE SET
+                 transaction_id = excluded.transaction_id, record_id = excluded.record_id
+             WHERE (audit_readers.transaction_id, audit_readers.record_id)
+                 <= (excluded.transaction_id, excluded.record_id)";
+        let Position { transaction, event } = self.to;
+        let arguments = arguments![self.reader.as_str(), transaction, event];
+        Ok(on.execute(sql, arguments).await? > 0)
+    }
 }
 
 /// `AuditLog::make_room_for_audit`: partitions of ten million records, two ahead.

@@ -3,6 +3,7 @@
 
 mod audit;
 mod identities;
+mod ldap;
 mod trust;
 
 use std::io::{Read, Write, stdin, stdout};
@@ -74,6 +75,8 @@ enum AdminCommand {
         #[arg(long, conflicts_with = "add")]
         remove: Option<AccountName>,
     },
+    /// Show how somebody stands in the directory: what a login would know of them, their groups above all
+    Ldap(ldap::Ldap),
     /// Grant a role
     Grant(Granting),
     /// Take a grant away
@@ -178,6 +181,9 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
     warn(&loaded);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        if let AdminCommand::Ldap(ldap) = &admin.command {
+            return ldap.run(&loaded.config).await;
+        }
         let stores = wiring::metadata::for_accounts(&loaded.config).await?;
         match &admin.command {
             AdminCommand::Trust(trust) => trust.run(&stores, &loaded.config).await,
@@ -247,6 +253,7 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
         AdminCommand::Trust(_)
         | AdminCommand::Groups(_)
         | AdminCommand::Identity(_)
+        | AdminCommand::Ldap(_)
         | AdminCommand::Audit(_) => Ok(()),
         AdminCommand::Token { user, role, on, days } => {
             let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);

@@ -97,7 +97,7 @@ pub fn execute(command: &Jobs) -> anyhow::Result<()> {
 async fn run_now(run: &Run) -> anyhow::Result<()> {
     let Run { settings, kind, json } = run;
     let loaded = settings.load()?;
-    let known = wharf_jobs::kinds(&wiring::jobs(&loaded.config));
+    let known = wharf_jobs::kinds(&wiring::jobs(&loaded.config)?);
     if !known.contains(&kind.as_str()) {
         bail!(
             "with these settings no node runs jobs of the kind {kind:?}; there are {}",

@@ -88,6 +88,7 @@ async fn run(
     let (log, log_thread) = access_log(config, &metrics)?;
     let access = wiring::access::open(config, &node)?;
     let settings = wiring::api(config, access, Arc::clone(&node.limiter))?;
+    let rules = wiring::jobs(config)?;
     let api = Api::new(Arc::clone(&node.registry), settings, Arc::clone(&metrics), log);
     let address = config.http.listen;
     let max_connections = open_files::connections(config.http.max_connections.get());
@@ -99,10 +100,14 @@ async fn run(
     announce(config, server.local_addr().unwrap_or(address), data_folder)?;
     set_up_code::offer(config, &node).await?;
 
+    let asked = shutdown.clone();
+    let stopped = async move { asked.requested().await };
+    wiring::decision::begin(config, Arc::clone(&node.accounts), stopped).await?;
+
     let tallying = Tallying::begin(&node);
     let counting = wiring::metrics::count(Arc::clone(&node.jobs), Arc::clone(&node.watched.queue));
     let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, counting, shutdown.clone()));
-    let jobs = tokio::spawn(background_work(config.clone(), node, shutdown.clone()));
+    let jobs = tokio::spawn(background_work(config.clone(), rules, node, shutdown.clone()));
     let draining = api.clone();
     let stop_delay = config.http.stop_delay.get();
     let stop = async move {
@@ -167,12 +172,17 @@ impl Tallying {
 }
 
 /// Does jobs until a stop is asked for, where that is this process's part.
-async fn background_work(config: Config, node: wiring::Node, shutdown: Shutdown) {
+async fn background_work(
+    config: Config,
+    rules: wharf_jobs::Rules,
+    node: wiring::Node,
+    shutdown: Shutdown,
+) {
     if config.node.roles.contains(&Role::Jobs) {
         let wiring::Node { registry, jobs, events, accounts, audit, counts, watched, .. } = node;
         let counters = watched.runs;
         let parts = wharf_jobs::Parts { registry, jobs, events, accounts, audit, counts, counters };
-        wharf_jobs::run(parts, wiring::jobs(&config), shutdown.requested()).await;
+        wharf_jobs::run(parts, rules, shutdown.requested()).await;
     }
 }
 

@@ -4,11 +4,14 @@ pub mod access;
 mod blobs;
 mod browser;
 mod cache;
+pub mod decision;
 mod delivery;
+pub mod ldap;
 pub mod limits;
 mod management;
 pub mod metadata;
 pub mod metrics;
+mod syslog;
 pub mod workloads;
 
 use std::sync::Arc;
@@ -16,7 +19,7 @@ use std::sync::Arc;
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
+    Accounts, AuditReaders, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
 };
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
@@ -36,7 +39,7 @@ pub struct Node {
     pub accounts: Arc<dyn Accounts>,
     pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
-    pub audit: Arc<dyn AuditLog>,
+    pub audit: Arc<dyn AuditReaders>,
     pub people: browser::People,
     pub counts: Arc<dyn Counts>,
     /// Who keeps count of what is limited.
@@ -125,19 +128,20 @@ fn tally(config: &Config) -> TallyRules {
 }
 
 /// The settings of background work.
-pub fn jobs(config: &Config) -> wharf_jobs::Rules {
+pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
     let keep_events = KeepEvents {
         at_least: config.events.keep.get(),
         at_most: config.events.keep_at_most.get(),
     };
     let keep_tag_history = config.tags.keep_history.map(|age| age.get());
-    wharf_jobs::Rules {
+    Ok(wharf_jobs::Rules {
         keep_events,
         keep_tag_history,
         keep_audit: config.audit.keep.get(),
         keep_counts: config.counts.keep.get(),
+        export_audit: syslog::settings(config)?,
         ..wharf_jobs::Rules::default()
-    }
+    })
 }
 
 /// The settings of the API.

@@ -10,6 +10,7 @@ use wharf_blobs::NoCdnUrl;
 use wharf_core::limits::NoRate;
 use wharf_core::permissions::NoAccountName;
 use wharf_http::origin::ExternalUrlError;
+use wharf_jobs::BadReceiver;
 use wharf_oci::NamePatternError;
 
 use super::declare::Setting;
@@ -79,6 +80,12 @@ impl From<NoAccountName> for Refusal {
 impl From<NoCdnUrl> for Refusal {
     fn from(_: NoCdnUrl) -> Refusal {
         Refusal::Malformed
+    }
+}
+
+impl From<BadReceiver> for Refusal {
+    fn from(error: BadReceiver) -> Refusal {
+        Refusal::Because(error.to_string())
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::delivery::DeliveryMode;
 use super::layers::Layers;
+use super::ldap;
 use super::nearest::exact;
 use super::place::{BlobsUrl, DatabaseUrl};
 use super::problem::Problem;
@@ -43,6 +44,13 @@ pub fn broken(config: &Config) -> Vec<Problem> {
     if config.access.control && config.access.keys.is_none() && !keeps_data_folder(config) {
         problems.push(Problem::new(
             "access.control is set and access.keys is not: nodes without a data folder share keys that you give them",
+        ));
+    }
+    problems.extend(ldap::broken(config));
+    if config.access.decision_listen.is_some() && config.access.decision_secret_file.is_none() {
+        problems.push(Problem::new(
+            "access.decision_listen is set and access.decision_secret_file is not: whoever can connect could ask who may do what; \
+             make a secret by `openssl rand -hex 32`",
         ));
     }
     problems.extend(super::oidc::broken(config).into_iter().map(Problem::new));

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 
+use wharf_auth::ldap::{Filter, ServerUrl};
 use wharf_blobs::CdnUrl;
 use wharf_core::limits::Rate;
-use wharf_core::metadata::ExternalName;
+use wharf_core::metadata::{ExternalName, ProviderName};
 use wharf_core::permissions::Principal;
 use wharf_http::origin::ExternalUrl;
+use wharf_jobs::SyslogReceiver;
 use wharf_metadata::PostgresUrl;
 use wharf_oci::NamePattern;
 
@@ -14,6 +16,7 @@ use super::access::{ServiceName, SignUp};
 use super::declare::{Setting, read, settings, shown};
 use super::delivery::{CdnSignature, DeliveryMode, PathPrefix};
 use super::layers::Layers;
+use super::ldap::{AttributeName, HiddenText};
 use super::logging::{AccessLog, LogFilter, LogFormat};
 use super::network::{Network, TraceEndpoint};
 use super::oidc::{ClaimValue, Each, Hidden, Text};
@@ -148,6 +151,15 @@ settings! {
         service: ServiceName = "wharf" => "letters, digits, - . _ : and /, such as registry.example.com";
         /// How long an access token is good for: a right that was taken away ends no later.
         token_life: Period<30_000, HOUR> = "5m" => "a time from 30s to 1h, such as 5m";
+        /// How old what is known of somebody's rights may be when a token is issued; the token lives so much shorter. `0s` asks the
+        /// database for each.
+        token_cache: Period<0, 10_000> = "0s" => "a time from 0s to 10s, such as 5s";
+        /// The address and port, in a private network, that tell other services who may do what; empty tells nobody.
+        decision_listen: Optional<SocketAddr> = "" => "empty, or an address and port, such as 10.0.0.5:5100";
+        /// The file of the secret that those services show.
+        decision_secret_file: Optional<FilePath> = "" => "empty, or the path of a file";
+        /// How old what they are told may be.
+        decision_cache: Period<0, MINUTE> = "5s" => "a time from 0s to 1m, such as 5s";
         /// Who may make an account for themselves: everyone, who has an invitation, or nobody.
         sign_up: SignUp = "invited" => "open, invited or closed";
         /// Where other nodes issue tokens, if this one does not: what stands before `/token`.
@@ -165,6 +177,56 @@ settings! {
             => "ISSUER=FILE, or several with commas between them, such as https://k8s.example.com=/etc/wharf/k8s.json";
         /// How long a workload goes on after one login: what it refreshes by ends then.
         token_life: Period<60_000, { 24 * HOUR }> = "1h" => "a time from 1m to 24h, such as 1h";
+    }
+
+    /// A directory (LDAP, Active Directory) whose people log in by their names and passwords there.
+    ldap: Ldap {
+        /// Its servers: one that does not answer is followed by the next. Empty is no directory.
+        urls: List<ServerUrl> = ""
+            => "ldaps://HOST or ldap://HOST, or several with commas between them, such as ldaps://dc1.example.com,ldaps://dc2.example.com";
+        /// What the directory is called where users and groups of it are named.
+        provider: ProviderName = "ldap" => "1 to 32 lower-case letters, digits and -";
+        /// Whether servers of `ldap://` are asked for TLS before anything else is said (StartTLS).
+        start_tls: bool = "false" => "true or false";
+        /// Whether passwords may be sent IN THE CLEAR to servers of `ldap://`, readable by everyone on the way.
+        plaintext: bool = "false" => "true or false";
+        /// Certificates to verify the servers' by, a PEM file; empty is the system's.
+        ca_file: Optional<FilePath> = "" => "empty, or the path of a PEM file";
+        /// How long one server may take for a login, and a login may wait for its turn.
+        timeout: Period<100, MINUTE> = "5s" => "a time from 100ms to 1m, such as 5s";
+        /// How many logins the directory is asked about at once; each has a connection of its own.
+        at_once: Count<1, 1000> = "16" => "a number from 1 to 1000";
+        /// The distinguished name of the account that searches; empty searches as nobody.
+        bind_dn: Optional<String> = "" => "empty, or a name such as cn=wharf,ou=services,dc=example,dc=com";
+        /// The file of its password.
+        bind_password_file: Optional<FilePath> = "" => "empty, or the path of a file";
+        /// Its password, if that is not in a file.
+        bind_password: Optional<HiddenText> = "" (secret) => "empty, or a password";
+        /// Where people are: the entry that all of them are below.
+        base: Optional<String> = "" => "empty, or a name such as ou=people,dc=example,dc=com";
+        /// Which entry a name is; exactly one may be found.
+        filter: Filter = "(uid={name})" => "a filter with {name} in it, such as (&(objectClass=user)(sAMAccountName={name}))";
+        /// The attribute by which somebody is known again, whatever else changes.
+        subject_attribute: AttributeName = "entryUUID" => "an attribute, such as entryUUID, objectGUID or ipaUniqueID";
+        /// The attribute that a new user is called by.
+        name_attribute: AttributeName = "uid" => "an attribute, such as uid or sAMAccountName";
+        /// The attribute of an address.
+        mail_attribute: AttributeName = "mail" => "an attribute, such as mail";
+        /// The attribute that lists somebody's groups.
+        member_of_attribute: AttributeName = "memberOf" => "an attribute, such as memberOf";
+        /// Where groups are searched, in place of reading them from the entry.
+        group_base: Optional<String> = "" => "empty, or a name such as ou=groups,dc=example,dc=com";
+        /// Which groups somebody is in: `{dn}` is the name of their entry, `{name}` their value of `ldap.name_attribute`.
+        group_filter: Filter = "(member={dn})"
+            => "a filter with {dn} or {name} in it, such as (member:1.2.840.113556.1.4.1941:={dn})";
+        /// The attribute that groups are named by, where they are searched; empty is their distinguished name.
+        group_attribute: Optional<AttributeName> = "" => "empty, or an attribute such as cn";
+        /// The group that everyone who logs in must be in; empty lets in all.
+        required_group: Optional<String> = "" => "empty, or a group as the directory names it";
+        /// Whether somebody who logs in for the first time becomes a user.
+        create_users: bool = "true" => "true or false";
+        /// How long a password that was right is right without the directory being asked again; 0s asks each time.
+        remember: Period<0, { 10 * MINUTE }> = "1m" => "a time from 0s to 10m, such as 1m";
     }
 
     /// Identity providers at which people log in, by OpenID Connect: each has a name here, and each setting is given for each,
@@ -309,6 +371,11 @@ settings! {
     audit: Audit {
         /// How long it is kept.
         keep: Period<HOUR, { 10 * YEAR }> = "400d" => "a time from 1h to 3650d, such as 400d";
+        /// The syslog receiver that each record is sent to; empty sends none.
+        syslog: Optional<SyslogReceiver> = ""
+            => "empty, tls://HOST:PORT, tcp://HOST:PORT, udp://HOST:PORT, or unix:///dev/log";
+        /// Certificates to verify a `tls://` receiver's by, a PEM file; empty is the system's.
+        syslog_ca_file: Optional<FilePath> = "" => "empty, or the path of a PEM file";
     }
 
     /// Tags, and where they stood before.

@@ -1,5 +1,6 @@
 //! Changes of accounts, as values that say what the audit log is told of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -69,9 +70,9 @@ struct About {
     action: &'static str,
     /// With what: `robot:team+ci`.
     target: String,
-    /// In which namespace.
+    /// In which namespace: in none what is about an account itself, as others may administer a user's namespace, too.
     namespace: Option<String>,
-    /// What else matters, as words `name=value`; no secret.
+    /// What else matters, as words `name=value`; no secret. A value of other characters than most is in quotes, as in JSON.
     detail: String,
 }
 
@@ -127,13 +128,22 @@ macro_rules! changes {
     };
 }
 
+/// A value as a word: in quotes, as in JSON, where it has characters by which it could be taken for several, or for none.
+fn word(value: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@,*+=-".contains(&byte);
+    if !value.is_empty() && value.bytes().all(is_plain) {
+        return Cow::Borrowed(value);
+    }
+    Cow::Owned(serde_json::Value::from(value).to_string())
+}
+
 /// Words for the audit log.
 macro_rules! words {
     ($($name:literal = $value:expr),* $(,)?) => {{
         let mut text = String::new();
         $(if let Some(value) = $value {
             let space = if text.is_empty() { "" } else { " " };
-            let _ = write!(text, "{space}{}={value}", $name);
+            let _ = write!(text, "{space}{}={}", $name, word(&value.to_string()));
         })*
         text
     }};
@@ -145,7 +155,7 @@ fn role_and_pattern(most: &Narrowing) -> String {
 
 changes! {
     /// Makes a user, with the namespace of the same name.
-    NewUser, "create_user", "user.create", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    NewUser, "create_user", "user.create", |it| format!("user:{}", it.name), None,
     words!("site_admin" = it.site_admin.then_some(true)), requires Requirement::Site; {
         /// The name.
         name: AccountName,
@@ -157,7 +167,7 @@ changes! {
         site_admin: bool,
     }
     /// Changes what is known of a user. Disabling ends all that gets new access tokens without a login.
-    UpdateUser, "update_user", "user.update", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    UpdateUser, "update_user", "user.update", |it| format!("user:{}", it.name), None,
     words!(
         "email" = it.email.as_ref().map(|_| "changed"), "disabled" = it.disabled, "site_admin" = it.site_admin,
     ), requires match it {
@@ -175,16 +185,19 @@ changes! {
         /// The version that it changes; any without it.
         expected: Option<i64>,
     }
-    /// Gives a user another password, and ends what was got with the old one.
-    SetPassword, "set_password", "user.password", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    /// Gives a user another password, and ends the sessions and refresh tokens that were got with the old one. Personal tokens
+    /// stay, as they are not the password's: they are in the list of `Directory::list_tokens`. Where somebody else than the
+    /// user makes the change, they end too.
+    SetPassword, "set_password", "user.password", |it| format!("user:{}", it.name), None,
     String::new(), requires Requirement::Own(&it.name, Role::Admin); {
         /// Whose.
         name: AccountName,
         /// The hash of it.
         hash: String,
     }
-    /// Takes a user away, with all that is theirs alone. Their namespace must be empty; its name stays theirs.
-    DeleteUser, "delete_user", "user.delete", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    /// Takes a user away, with all that is theirs alone: tokens, grants, and the teams, robots and grants of their namespace,
+    /// which must have no repositories. Its name stays theirs. Organizations must keep somebody who administers them.
+    DeleteUser, "delete_user", "user.delete", |it| format!("user:{}", it.name), None,
     String::new(), requires Requirement::Site; {
         /// Who.
         name: AccountName,
@@ -226,7 +239,7 @@ changes! {
         /// Its name.
         team: AccountName,
     }
-    /// Takes a team away, with what was granted to it.
+    /// Takes a team away, with what was granted to it. An organization must keep somebody who administers it.
     DeleteTeam, "delete_team", "team.delete", |it| format!("team:{}/{}", it.namespace, it.team),
     Some(it.namespace.to_string()), String::new(), requires Requirement::Namespace(&it.namespace, Role::Admin); {
         /// Of which namespace.
@@ -245,7 +258,7 @@ changes! {
         /// The user.
         user: AccountName,
     }
-    /// Takes a user out of a team.
+    /// Takes a user out of a team. An organization must keep somebody who administers it.
     RemoveMember, "remove_member", "team.remove", |it| format!("team:{}/{}", it.namespace, it.team),
     Some(it.namespace.to_string()), words!("user" = Some(&it.user)),
     requires Requirement::Namespace(&it.namespace, Role::Admin); {
@@ -324,7 +337,7 @@ changes! {
         /// Until when it works; for ever where there is none.
         expires_at: Option<Timestamp>,
     }
-    /// Gives a robot a new secret, and the old one works no more.
+    /// Gives a robot a new secret, and the old one works no more. One that is disabled stays so.
     RotateRobot, "rotate_robot", "robot.rotate", |it| format!("robot:{}", it.name),
     Some(it.name.namespace.to_string()), words!("expires_at" = it.expires_at.map(|at| at.0)),
     requires Requirement::Namespace(&it.name.namespace, Role::Admin); {
@@ -381,7 +394,7 @@ changes! {
         id: i64,
     }
     /// Makes a user's token.
-    NewToken, "create_token", "token.create", |it| format!("user:{}", it.user), Some(it.user.to_string()),
+    NewToken, "create_token", "token.create", |it| format!("user:{}", it.user), None,
     format!("{} kind={}", role_and_pattern(&it.most), match it.kind {
         TokenKind::Personal => "personal",
         TokenKind::Refresh => "refresh",
@@ -400,7 +413,7 @@ changes! {
         expires_at: Option<Timestamp>,
     }
     /// Takes a user's token away.
-    RemoveToken, "delete_token", "token.delete", |it| format!("user:{}", it.user), Some(it.user.to_string()),
+    RemoveToken, "delete_token", "token.delete", |it| format!("user:{}", it.user), None,
     String::new(), requires Requirement::Own(&it.user, Role::Admin); {
         /// Whose.
         user: AccountName,
@@ -439,7 +452,7 @@ changes! {
         site_admin: bool,
     }
     /// Makes a user who signs up, by an invitation where one is needed.
-    SignUp, "sign_up", "user.sign_up", |it| format!("user:{}", it.name), Some(it.name.to_string()),
+    SignUp, "sign_up", "user.sign_up", |it| format!("user:{}", it.name), None,
     words!("invited" = Some(it.invitation.is_some())), requires Requirement::Access; {
         /// The name.
         name: AccountName,
@@ -465,7 +478,7 @@ impl AccountChange {
         self.about().target
     }
 
-    /// In which namespace.
+    /// In which namespace, if it is not about an account itself.
     #[must_use]
     pub fn namespace(&self) -> Option<String> {
         self.about().namespace
@@ -475,5 +488,52 @@ impl AccountChange {
     #[must_use]
     pub fn detail(&self) -> String {
         self.about().detail
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_taken_for_words() {
+        let rule = |issuer: &str| NewTrustRule {
+            robot: "team+ci".parse().unwrap(),
+            issuer: issuer.to_owned(),
+            audience: "wharf".to_owned(),
+            conditions: Conditions::parse(["sub=a b\" to=user:eve", "repository=team/app"])
+                .unwrap(),
+        };
+        let detail = |issuer: &str| AccountChange::from(rule(issuer)).detail();
+        assert_eq!(
+            detail("https://ci.example"),
+            r#"issuer=https://ci.example audience=wharf conditions="repository=team/app,sub=a b\" to=user:eve""#
+        );
+        let forged = detail("x role=admin");
+        assert!(forged.starts_with(r#"issuer="x role=admin" audience=wharf"#), "{forged}");
+        assert!(detail("").starts_with(r#"issuer="" audience"#));
+        let grant = NewGrant {
+            namespace: "team".parse().unwrap(),
+            subject: "robot:ci".parse().unwrap(),
+            role: Role::Write,
+            pattern: Some("team/app-*".parse().unwrap()),
+        };
+        assert_eq!(AccountChange::from(grant).detail(), "role=write to=robot:ci on=team/app-*");
+    }
+
+    #[test]
+    fn what_is_about_an_account_is_of_no_namespace() {
+        let name: AccountName = "ada".parse().unwrap();
+        let changes: [AccountChange; 3] = [
+            SetPassword { name: name.clone(), hash: String::new() }.into(),
+            RemoveToken { user: name.clone(), id: [0; 8] }.into(),
+            DeleteUser { name: name.clone() }.into(),
+        ];
+        for change in changes {
+            assert_eq!(change.namespace(), None, "{change:?}");
+        }
+        let team = CreateTeam { namespace: name.clone(), team: name };
+        assert_eq!(AccountChange::from(team).namespace().as_deref(), Some("ada"));
     }
 }

@@ -196,7 +196,7 @@ pub trait Directory: Send + Sync + 'static {
     /// Users, by name.
     async fn list_users(&self, filter: UserFilter, page: Page) -> Result<Vec<User>, StoreError>;
 
-    /// Finds a namespace; an organization that was deleted is none.
+    /// Finds a namespace; that of a user or an organization that was deleted is none.
     async fn find_namespace(&self, name: AccountName) -> Result<Option<Namespace>, StoreError>;
 
     /// Organizations, by name: those in which a user has a grant or is in a team, or all.
@@ -246,8 +246,16 @@ pub trait Directory: Send + Sync + 'static {
     /// Finds a robot.
     async fn find_robot(&self, name: RobotName) -> Result<Option<RobotRecord>, StoreError>;
 
-    /// The personal tokens of a user, the oldest first; at most a thousand.
+    /// The personal tokens of a user, the oldest first: all of them, which are no more than
+    /// [`MOST_TOKENS`](crate::metadata::MOST_TOKENS).
     async fn list_tokens(&self, user: AccountName) -> Result<Option<Vec<TokenRecord>>, StoreError>;
+
+    /// Finds a personal token of a user.
+    async fn find_token(
+        &self,
+        user: AccountName,
+        id: TokenId,
+    ) -> Result<Option<TokenRecord>, StoreError>;
 
     /// The repositories that somebody may pull from, by name: of one namespace, or of those that they have rights in.
     async fn list_visible(

@@ -58,6 +58,19 @@ pub enum Change {
     Refused(Refusal),
 }
 
+/// The most organizations that a user may make, while they administer them by grants of their own.
+pub const MOST_ORGANIZATIONS: usize = 100;
+/// The most teams of a namespace.
+pub const MOST_TEAMS: usize = 500;
+/// The most members of a team, not counting those by groups.
+pub const MOST_MEMBERS: usize = 5000;
+/// The most grants of a namespace.
+pub const MOST_GRANTS: usize = 5000;
+/// The most robots of a namespace.
+pub const MOST_ROBOTS: usize = 500;
+/// The most personal tokens of a user that have not expired.
+pub const MOST_TOKENS: usize = 200;
+
 /// Why a change is refused by those who keep the accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -79,6 +92,27 @@ pub enum Refusal {
     /// More groups than may fill one team.
     #[error("a team is filled by 100 groups at most")]
     TooManyGroups,
+    /// The user administers as many organizations as they may have made.
+    #[error("the user administers {} organizations already", MOST_ORGANIZATIONS)]
+    TooManyOrganizations,
+    /// The namespace has as many teams as it may have.
+    #[error("the namespace has {} teams already", MOST_TEAMS)]
+    TooManyTeams,
+    /// The team has as many members as it may have.
+    #[error("the team has {} members already", MOST_MEMBERS)]
+    TooManyMembers,
+    /// The namespace has as many grants as it may have.
+    #[error(
+        "the namespace has {} grants already; grant to teams, or with wider patterns",
+        MOST_GRANTS
+    )]
+    TooManyGrants,
+    /// The namespace has as many robots as it may have.
+    #[error("the namespace has {} robots already", MOST_ROBOTS)]
+    TooManyRobots,
+    /// The user has as many personal tokens as they may have.
+    #[error("the user has {} personal tokens already; delete one first", MOST_TOKENS)]
+    TooManyTokens,
     /// The same key came with another request before.
     #[error("the Idempotency-Key was used with another request before")]
     KeyReused,
@@ -130,7 +164,11 @@ pub trait Accounts: Send + Sync + 'static {
         namespace: AccountName,
     ) -> Result<Facts, StoreError>;
 
-    /// Forgets up to `limit` each of what has expired: tokens that refresh, sessions, device logins, invitations, marks
-    /// of changes that were to happen once. Returns how many; 0 when nothing is left to forget.
+    /// Whether an invitation to sign up works, by the hash of its secret: to be asked before a password is hashed.
+    async fn find_invitation(&self, hash: [u8; 32]) -> Result<bool, StoreError>;
+
+    /// Forgets up to `limit` each of what has expired: tokens that refresh, personal ones a week after their end, sessions,
+    /// device logins, invitations, marks of changes that were to happen once. Returns how many; 0 when nothing is left to
+    /// forget.
     async fn forget_expired(&self, limit: usize) -> Result<u64, StoreError>;
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wharf_core::authority::SecretUse;
 use wharf_core::clock::Timestamp;
 use wharf_core::limits::{Rate, Take, client_of};
-use wharf_core::metadata::{self, Invite};
+use wharf_core::metadata::{self, Change, Invite, Refusal};
 use wharf_core::operation::Requirement;
 use wharf_core::permissions::AccountName;
 
@@ -77,6 +77,13 @@ pub(super) async fn sign_up(ask: Ask<Nothing, Json<NewAccount>>) -> Result<Creat
             return Err(Problem::forbidden("who signs up here needs an invitation"));
         }
     };
+    // Hashing takes long: not for whom it leads nowhere.
+    if let Some(hash) = invitation
+        && !ask.may(Requirement::Access).await?.accounts.find_invitation(hash).await?
+    {
+        let refused = Change::Refused(Refusal::NoInvitation);
+        return Err(Problem::of_change(refused, "invitation"));
+    }
     let SecretText(password) = password;
     let password_hash = parts.secrets.hash_password(name, password).await?;
     let email = email.clone().map(|Text(Email(text))| text);

@@ -92,13 +92,13 @@ pub(super) async fn create(ask: Ask<Nothing, Json<NewToken>>) -> Result<Created<
     let changed = ask.change(change).await?;
     let mut id = [0; 8];
     id.copy_from_slice(&made.hash[..8]);
-    let tokens = changed.stores.directory.list_tokens(user.clone()).await?.unwrap_or_default();
-    let mut found = tokens.into_iter();
+    let directory = &changed.stores.directory;
     let token = if changed.again {
         // Which it was its name says; its secret was shown, and is not known here.
-        found.rfind(|token| token.name == new.name.0.0)
+        let tokens = directory.list_tokens(user.clone()).await?.unwrap_or_default();
+        tokens.into_iter().rfind(|token| token.name == new.name.0.0)
     } else {
-        found.find(|token| token.id == id)
+        directory.find_token(user.clone(), id).await?
     };
     let token = token.ok_or_else(|| Problem::not_found(format!("such token of user {user}")))?;
     let secret = (!changed.again).then(|| made.secret.expose().to_owned());

@@ -1,6 +1,8 @@
 //! Two transactions that overlap, in each of the ways they can: what one of them read, the other changes. The
 //! result must be that of one after the other.
 
+mod accounts;
+mod audit;
 mod blobs;
 mod event_log;
 mod jobs;

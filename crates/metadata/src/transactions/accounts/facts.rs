@@ -6,7 +6,7 @@ use wharf_core::access::{Facts, Grant, NamespaceFacts, Through, Visibility};
 use wharf_core::permissions::Principal;
 use wharf_oci::RepositoryName;
 
-use super::secrets::narrowing;
+use super::secrets::{is_let_in, narrowing};
 use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
 
 /// `Accounts::access_facts`, and those of a namespace where no repository is asked for.
@@ -55,20 +55,22 @@ const OF_USER: &str =
      WHERE u.name = $2";
 
 /// The same, and those of a robot ($2, of the namespace $3), which has grants in its own namespace alone; $4 is now.
-const OF_ROBOT: &str =
+const OF_ROBOT: &str = concat!(
     "SELECT 'repository', CAST(0 AS bigint), CAST(0 AS bigint), visibility, '', ''
      FROM repositories WHERE name = $1
      UNION ALL
      SELECT 'principal', 0, 0, '', '', '' FROM robots r JOIN namespaces n ON n.id = r.namespace_id
-     WHERE r.name = $2 AND n.name = $3 AND r.disabled_at IS NULL
-         AND (r.expires_at IS NULL OR r.expires_at > $4)
+     WHERE r.name = $2 AND n.name = $3 AND ",
+    is_let_in!("$4"),
+    "
      UNION ALL
      SELECT 'namespace', create_on_push, 0, '', '', '' FROM namespaces WHERE name = $3
      UNION ALL
      SELECT 'grant', g.id, 0, g.role, g.pattern, '' FROM robots r
      JOIN namespaces n ON n.id = r.namespace_id
      JOIN grants g ON g.namespace_id = n.id AND g.subject_kind = 'robot' AND g.subject_id = r.id
-     WHERE r.name = $2 AND n.name = $3";
+     WHERE r.name = $2 AND n.name = $3"
+);
 
 /// The facts of a user. On PostgreSQL the statement stands in a function, where the server keeps its plan.
 const fn of_user(dialect: Dialect) -> &'static str {

@@ -8,30 +8,40 @@ use wharf_core::metadata::{
 };
 use wharf_core::permissions::Principal;
 
+use super::grants::{held_subject, put};
+use super::holding::clear;
+use super::limits::{Limited, is_full};
 use super::users::new_namespace;
-use super::{Apply, fresh, has_repositories, names_repositories, user};
+use super::{Apply, fresh, has_repositories, names_repositories};
 use crate::engine::{Result, Statements, arguments};
 
 #[async_trait]
 impl Apply for CreateOrganization {
     async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
-        if user(on, &self.owner).await?.is_none() {
+        let owner = Subject::User(self.owner.clone());
+        let Some((_, owner)) = held_subject(on, 0, &owner).await? else {
             return Ok(Change::NotFound);
-        }
-        if names_repositories(on, &self.name).await? && !may_adopt(on, by).await? {
-            return Ok(Change::Taken);
+        };
+        if !may_adopt(on, by).await? {
+            if names_repositories(on, &self.name).await? {
+                return Ok(Change::Taken);
+            }
+            if is_full(on, Limited::Organizations, owner).await? {
+                return Ok(Change::Refused(Refusal::TooManyOrganizations));
+            }
         }
         let now = on.now().await?;
-        if new_namespace(on, &self.name, "organization", now).await?.is_none() {
+        let Some(id) = new_namespace(on, &self.name, "organization", now).await? else {
             return Ok(Change::Taken);
-        }
+        };
         let grant = NewGrant {
             namespace: self.name.clone(),
             subject: Subject::User(self.owner.clone()),
             role: Role::Admin,
             pattern: None,
         };
-        grant.apply(on, by).await
+        put(on, id, &grant, ("user", owner), by).await?;
+        Ok(Change::Done)
     }
 }
 
@@ -57,17 +67,7 @@ impl Apply for DeleteOrganization {
         if has_repositories(on, &self.name).await? {
             return Ok(Change::Refused(Refusal::NotEmpty));
         }
-        let id = row.int(0)?;
-        for sql in [
-            "DELETE FROM grants WHERE namespace_id = $1",
-            "DELETE FROM team_members WHERE team_id IN (SELECT id FROM teams WHERE namespace_id = $1)",
-            "DELETE FROM teams WHERE namespace_id = $1",
-            "DELETE FROM robots WHERE namespace_id = $1",
-            // The name stays taken, and no push makes anything under it.
-            "UPDATE namespaces SET create_on_push = 0, version = version + 1 WHERE id = $1",
-        ] {
-            on.execute(sql, arguments![id]).await?;
-        }
+        clear(on, row.int(0)?).await?;
         Ok(Change::Done)
     }
 }

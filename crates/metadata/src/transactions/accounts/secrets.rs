@@ -8,17 +8,33 @@ use wharf_core::access::{Narrowing, Role};
 use wharf_core::actor::Actor;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    Change, NewRobot, NewToken, RemoveRobot, RemoveToken, RotateRobot, SecretHolder, TokenKind,
-    UpdateRobot,
+    Change, NewRobot, NewToken, Refusal, RemoveRobot, RemoveToken, RotateRobot, SecretHolder,
+    TokenKind, UpdateRobot,
 };
 use wharf_core::permissions::{Principal, RobotName};
 use wharf_oci::NamePattern;
 
-use super::{Apply, changed, fresh, grants::stored, namespace, robot_named, user};
+use super::grants::stored;
+use super::holding::hold_in_use;
+use super::limits::{Limited, is_full};
+use super::{Apply, changed, fresh, namespace, robot, robot_named, user};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 /// How old the time of a last use must be to be written again.
 const USE_STEP: Duration = Duration::from_secs(3600);
+
+/// Whether a robot `r` of the namespace `n` may do anything at a moment: not one of a user who is disabled or gone.
+macro_rules! is_let_in {
+    ($now:literal) => {
+        concat!(
+            "r.disabled_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ",
+            $now,
+            ") AND (n.kind = 'organization' OR EXISTS (
+                 SELECT 1 FROM users o WHERE o.namespace_id = n.id AND o.disabled_at IS NULL))"
+        )
+    };
+}
+pub(super) use is_let_in;
 
 const fn kind_name(kind: TokenKind) -> &'static str {
     match kind {
@@ -30,15 +46,21 @@ const fn kind_name(kind: TokenKind) -> &'static str {
 #[async_trait]
 impl Apply for NewRobot {
     async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
-        let Some(namespace) = namespace(on, &self.name.namespace).await? else {
+        let Some(namespace) = hold_in_use(on, &self.name.namespace).await? else {
             return Ok(Change::NotFound);
         };
+        if robot(on, namespace.id, &self.name.name).await?.is_some() {
+            return Ok(Change::Taken);
+        }
+        if is_full(on, Limited::Robots, namespace.id).await? {
+            return Ok(Change::Refused(Refusal::TooManyRobots));
+        }
         let now = on.now().await?;
-        let made = on.execute(
+        on.execute(
             "INSERT INTO robots (namespace_id, name, secret_hash, expires_at, created_by, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (namespace_id, name) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6)",
             arguments![
-                namespace,
+                namespace.id,
                 self.name.name.as_str(),
                 self.secret_hash.as_slice(),
                 self.expires_at,
@@ -47,7 +69,7 @@ impl Apply for NewRobot {
             ],
         )
         .await?;
-        Ok(if made > 0 { Change::Done } else { Change::Taken })
+        Ok(Change::Done)
     }
 }
 
@@ -59,7 +81,7 @@ impl Apply for RotateRobot {
         let rotated = on
             .execute(
                 "UPDATE robots SET secret_hash = $1, expires_at = $2, created_by = $3, created_at = $4,
-                     disabled_at = NULL, version = version + 1 WHERE id = $5",
+                     version = version + 1 WHERE id = $5",
                 arguments![
                     self.secret_hash.as_slice(),
                     self.expires_at,
@@ -114,6 +136,15 @@ impl Apply for NewToken {
     async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
         let Some(user) = user(on, &self.user).await? else { return Ok(Change::NotFound) };
         let now = on.now().await?;
+        if self.kind == TokenKind::Personal && is_full(on, Limited::Tokens, user).await? {
+            // Those that have expired make room.
+            let sql = "DELETE FROM user_tokens
+                       WHERE user_id = $1 AND kind = 'personal' AND expires_at <= $2";
+            on.execute(sql, arguments![user, now]).await?;
+            if is_full(on, Limited::Tokens, user).await? {
+                return Ok(Change::Refused(Refusal::TooManyTokens));
+            }
+        }
         on.execute(
             "INSERT INTO user_tokens
                  (user_id, kind, name, secret_hash, role, pattern, expires_at, created_at)
@@ -159,9 +190,11 @@ impl Transaction for Find {
         }
         let rows = on
             .query(
-                "SELECT n.name, r.name FROM robots r JOIN namespaces n ON n.id = r.namespace_id
-                 WHERE r.secret_hash = $1 AND r.disabled_at IS NULL
-                     AND (r.expires_at IS NULL OR r.expires_at > $2)",
+                concat!(
+                    "SELECT n.name, r.name FROM robots r JOIN namespaces n ON n.id = r.namespace_id
+                     WHERE r.secret_hash = $1 AND ",
+                    is_let_in!("$2")
+                ),
                 arguments![self.0.as_slice(), now],
             )
             .await?;

@@ -5,7 +5,7 @@ use wharf_core::actor::Actor;
 use wharf_core::metadata::{Change, Invite, NewUser, Refusal, SignUp};
 
 use super::{Apply, names_repositories};
-use crate::engine::{Result, Statements, arguments};
+use crate::engine::{Result, Statements, Transaction, arguments};
 
 #[async_trait]
 impl Apply for Invite {
@@ -30,16 +30,18 @@ impl Apply for Invite {
 #[async_trait]
 impl Apply for SignUp {
     async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
+        // Before anything of the name is told: a stranger without an invitation learns nothing.
+        let mut invitation = None;
+        if let Some(hash) = &self.invitation {
+            invitation = invited(on, hash).await?;
+            if invitation.is_none() {
+                return Ok(Change::Refused(Refusal::NoInvitation));
+            }
+        }
         if names_repositories(on, &self.name).await? {
             return Ok(Change::Taken);
         }
-        let mut site_admin = false;
-        if let Some(hash) = &self.invitation {
-            match invited(on, hash).await? {
-                Some(administrator) => site_admin = administrator,
-                None => return Ok(Change::Refused(Refusal::NoInvitation)),
-            }
-        }
+        let site_admin = invitation.is_some_and(|invitation| invitation.site_admin);
         let user = NewUser {
             name: self.name.clone(),
             email: self.email.clone(),
@@ -51,21 +53,51 @@ impl Apply for SignUp {
             let sql = "DELETE FROM invitations WHERE secret_hash = $1";
             on.execute(sql, arguments![hash.as_slice()]).await?;
         }
+        if made == Change::Done && site_admin {
+            // Each node prints a code of its own: the first that is used ends them all.
+            on.execute("DELETE FROM invitations WHERE site_admin = 1", &[]).await?;
+        }
         Ok(made)
     }
 }
 
-/// Whether an invitation is one, and whether it makes an administrator: that only while there is no user.
-async fn invited(on: &mut dyn Statements, hash: &[u8; 32]) -> Result<Option<bool>> {
-    let now = on.now().await?;
-    // Locked, so that of two who use it at once one comes too late.
-    let sql = "SELECT site_admin, expires_at FROM invitations WHERE secret_hash = $1";
-    let rows = on.query_locked(sql, arguments![hash.as_slice()]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    if row.int(1)? <= now.0 {
-        return Ok(None);
+/// An invitation that works.
+struct Invitation {
+    site_admin: bool,
+}
+
+/// Finds an invitation that works and keeps others from using it, or, where it makes an administrator, any that does: of
+/// two who come at once one comes too late.
+async fn invited(on: &mut dyn Statements, hash: &[u8; 32]) -> Result<Option<Invitation>> {
+    let sql = "SELECT secret_hash FROM invitations WHERE secret_hash = $1";
+    on.query_locked(sql, arguments![hash.as_slice()]).await?;
+    let invitation = invitation(on, hash).await?;
+    if invitation.as_ref().is_some_and(|invitation| invitation.site_admin) {
+        let sql = "SELECT secret_hash FROM invitations WHERE site_admin = 1 ORDER BY secret_hash";
+        on.query_locked(sql, &[]).await?;
     }
+    Ok(invitation)
+}
+
+/// Finds an invitation that works: one that makes an administrator, only while there is no user.
+async fn invitation(on: &mut dyn Statements, hash: &[u8; 32]) -> Result<Option<Invitation>> {
+    let now = on.now().await?;
+    let sql = "SELECT site_admin FROM invitations WHERE secret_hash = $1 AND expires_at > $2";
+    let rows = on.query(sql, arguments![hash.as_slice(), now]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
     let site_admin = row.int(0)? != 0;
     let is_late = site_admin && !on.query("SELECT 1 FROM users LIMIT 1", &[]).await?.is_empty();
-    Ok((!is_late).then_some(site_admin))
+    Ok((!is_late).then_some(Invitation { site_admin }))
+}
+
+/// `Accounts::find_invitation`
+pub(crate) struct Find(pub(crate) [u8; 32]);
+
+#[async_trait]
+impl Transaction for Find {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        Ok(invitation(on, &self.0).await?.is_some())
+    }
 }

@@ -8,6 +8,7 @@ use wharf_core::metadata::{
 };
 use wharf_core::permissions::RobotName;
 
+use super::secrets::is_let_in;
 use super::{Apply, changed, robot_named};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
@@ -78,12 +79,14 @@ impl Transaction for InForce {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let now = on.now().await?;
-        let sql = "SELECT t.id, t.issuer, t.audience, t.conditions, t.created_by, t.created_at
-                   FROM namespaces n JOIN robots r ON r.namespace_id = n.id
-                   JOIN trust_rules t ON t.robot_id = r.id
-                   WHERE n.name = $1 AND r.name = $2 AND t.issuer = $3 AND r.disabled_at IS NULL
-                       AND (r.expires_at IS NULL OR r.expires_at > $4)
-                   ORDER BY t.id";
+        let sql = concat!(
+            "SELECT t.id, t.issuer, t.audience, t.conditions, t.created_by, t.created_at
+             FROM namespaces n JOIN robots r ON r.namespace_id = n.id
+             JOIN trust_rules t ON t.robot_id = r.id
+             WHERE n.name = $1 AND r.name = $2 AND t.issuer = $3 AND ",
+            is_let_in!("$4"),
+            " ORDER BY t.id"
+        );
         let RobotName { namespace, name } = &self.robot;
         let arguments = arguments![namespace.as_str(), name.as_str(), self.issuer.as_str(), now];
         on.query(sql, arguments).await?.iter().map(rule).collect()
@@ -129,11 +132,13 @@ impl Transaction for FindToken {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let now = on.now().await?;
-        let sql = "SELECT n.name, r.name FROM workload_tokens w
-                   JOIN trust_rules t ON t.id = w.rule_id JOIN robots r ON r.id = t.robot_id
-                   JOIN namespaces n ON n.id = r.namespace_id
-                   WHERE w.secret_hash = $1 AND w.expires_at > $2 AND r.disabled_at IS NULL
-                       AND (r.expires_at IS NULL OR r.expires_at > $2)";
+        let sql = concat!(
+            "SELECT n.name, r.name FROM workload_tokens w
+             JOIN trust_rules t ON t.id = w.rule_id JOIN robots r ON r.id = t.robot_id
+             JOIN namespaces n ON n.id = r.namespace_id
+             WHERE w.secret_hash = $1 AND w.expires_at > $2 AND ",
+            is_let_in!("$2")
+        );
         let rows = on.query(sql, arguments![self.0.as_slice(), now]).await?;
         let name = |row: &Row| Ok(RobotName { namespace: row.parsed(0)?, name: row.parsed(1)? });
         rows.first().map(name).transpose()

@@ -9,6 +9,9 @@ use crate::engine::{Result, Statements, Transaction, arguments};
 /// How long a change is known that was to happen once.
 const ONCE: Duration = Duration::from_secs(24 * 3600);
 
+/// How long a personal token is in the list after its end, so that its user sees why it works no more.
+const SEEN: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// `Accounts::forget_expired`
 pub(crate) struct Forget {
     pub(crate) limit: usize,
@@ -26,6 +29,11 @@ impl Transaction for Forget {
                 "DELETE FROM user_tokens WHERE id IN (SELECT id FROM user_tokens
                      WHERE kind = 'refresh' AND expires_at <= $1 LIMIT $2)",
                 now,
+            ),
+            (
+                "DELETE FROM user_tokens WHERE id IN (SELECT id FROM user_tokens
+                     WHERE kind = 'personal' AND expires_at <= $1 LIMIT $2)",
+                now.before(SEEN),
             ),
             (
                 "DELETE FROM workload_tokens WHERE secret_hash IN

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{Change, DeleteUser, NewUser, Refusal, SetPassword, UpdateUser, User};
-use wharf_core::permissions::AccountName;
+use wharf_core::permissions::{AccountName, Principal};
 
 use super::device_logins::refuse_devices;
+use super::holding::{all_keep_administrators, clear};
 use super::{Apply, changed, fresh, has_repositories};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
@@ -50,18 +51,21 @@ impl Apply for NewUser {
 /// A user as far as changes need to know.
 struct Standing {
     id: i64,
+    namespace: i64,
     version: i64,
     governs: bool,
 }
 
 /// Finds a user and keeps others from changing the row.
 async fn standing(on: &mut dyn Statements, name: &AccountName) -> Result<Option<Standing>> {
-    let sql = "SELECT id, version, site_admin, CASE WHEN disabled_at IS NULL THEN 1 ELSE 0 END
+    let sql = "SELECT id, version, site_admin, CASE WHEN disabled_at IS NULL THEN 1 ELSE 0 END,
+                   namespace_id
                FROM users WHERE name = $1";
     let rows = on.query_locked(sql, arguments![name.as_str()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let governs = row.int(2)? != 0 && row.int(3)? != 0;
-    Ok(Some(Standing { id: row.int(0)?, version: row.int(1)?, governs }))
+    let (id, namespace) = (row.int(0)?, row.int(4)?);
+    Ok(Some(Standing { id, namespace, version: row.int(1)?, governs }))
 }
 
 /// Whether somebody but `user` may do everything. All who may are locked, so that of two who go at once one stays.
@@ -118,12 +122,17 @@ async fn end_logins(on: &mut dyn Statements, user: i64) -> Result<()> {
 
 #[async_trait]
 impl Apply for SetPassword {
-    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
         let Some(user) = standing(on, &self.name).await? else { return Ok(Change::NotFound) };
         let sql = "UPDATE users SET password_hash = $1, version = version + 1 WHERE id = $2";
         on.execute(sql, arguments![self.hash.as_str(), user.id]).await?;
         // Whoever knew the old password may have got these with it.
         end_logins(on, user.id).await?;
+        // Their user sees the list of these, and knows which are theirs. Who helps somebody whose password others know does not.
+        if by.by != Principal::User(self.name.clone()).to_string() {
+            let sql = "DELETE FROM user_tokens WHERE user_id = $1";
+            on.execute(sql, arguments![user.id]).await?;
+        }
         Ok(Change::Done)
     }
 }
@@ -138,11 +147,15 @@ impl Apply for DeleteUser {
         if has_repositories(on, &self.name).await? {
             return Ok(Change::Refused(Refusal::NotEmpty));
         }
+        if !all_keep_administrators(on, user.id).await? {
+            return Ok(Change::Refused(Refusal::LastOwner));
+        }
+        // The namespace stays, so that nobody else is taken for them, and nothing in it does.
+        clear(on, user.namespace).await?;
         for sql in [
             "DELETE FROM user_tokens WHERE user_id = $1",
             "DELETE FROM team_members WHERE user_id = $1",
             "DELETE FROM grants WHERE subject_kind = 'user' AND subject_id = $1",
-            // The namespace stays, so that nobody else is taken for them.
             "DELETE FROM users WHERE id = $1",
         ] {
             on.execute(sql, arguments![user.id]).await?;

@@ -4,9 +4,9 @@ use std::io::{Write, stdout};
 
 use clap::Args;
 use jiff::Timestamp as Moment;
-use serde_json::json;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{AuditEntry, AuditFilter, AuditOrder, AuditRecord};
+use wharf_jobs::audit_document;
 
 use crate::command::wiring::metadata::Stores;
 
@@ -82,17 +82,12 @@ impl Audit {
     }
 
     fn print(&self, record: &AuditRecord) -> anyhow::Result<()> {
-        let AuditEntry { by, action, target, namespace, outcome, detail } = &record.entry;
+        if self.json {
+            return Ok(writeln!(stdout(), "{}", audit_document(record))?);
+        }
+        let AuditEntry { by, action, target, outcome, detail, .. } = &record.entry;
         let at = Moment::from_microsecond(record.at.0)?;
         let address = by.address.map(|address| address.to_string());
-        if self.json {
-            let line = json!({
-                "id": record.id, "at": at.to_string(), "by": by.by, "action": action, "target": target,
-                "namespace": namespace, "outcome": outcome.name(), "address": address,
-                "request_id": by.request_id, "detail": detail,
-            });
-            return Ok(writeln!(stdout(), "{line}")?);
-        }
         let address = address.as_deref().unwrap_or("-");
         let words = [&by.by, action, target, outcome.name(), address, detail];
         Ok(writeln!(stdout(), "{at}\t{}", words.join("\t"))?)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use wharf_auth::fact_cache::FactCache;
 use wharf_auth::key_store::KeyStore;
 use wharf_auth::keys::make_first;
 use wharf_auth::login_guard::{GuardParts, LoginGuard};
@@ -15,7 +16,7 @@ use wharf_core::clock::{SystemClock, SystemRandom};
 use wharf_core::permissions::{AsGranted, Everyone, Permissions};
 use wharf_http::api::Access;
 
-use super::{Node, browser, limits, management, workloads};
+use super::{Node, browser, ldap, limits, management, workloads};
 use crate::config::{Config, Role};
 
 /// How often the folder of keys is looked at.
@@ -60,14 +61,19 @@ pub fn open(config: &Config, node: &Node) -> anyhow::Result<Option<Access>> {
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let (keys, workloads) =
             (Arc::clone(&keys), workloads::open(config, Arc::clone(&node.trust))?);
+        let directory =
+            ldap::open(config, Arc::clone(&node.people.identities), Arc::clone(&accounts))?;
+        let facts = FactCache::new(Arc::clone(&accounts), config.access.token_cache.get());
         let sign_in = SignIn {
             accounts: Arc::clone(&accounts),
+            facts,
             keys,
             authority,
             passwords: passwords.clone(),
             clock,
             random,
             workloads,
+            directory,
         };
         let (limiter, rules) = (Arc::clone(&node.limiter), limits::of_logins(config));
         let parts = GuardParts { issuer: sign_in, limiter, rules, accounts, audit };

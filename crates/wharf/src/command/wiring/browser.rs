@@ -53,7 +53,7 @@ pub fn open(
         providers: providers(config, &clock)?,
         identities: people.identities,
         sessions: people.sessions,
-        audit: Arc::clone(&node.audit),
+        audit: node.audit.clone(),
         admission: Arc::clone(&admission),
         failures,
         asked: Semaphore::new(MOST_ASKED),

@@ -25,7 +25,7 @@ pub fn open(
         directory: Arc::clone(&node.directory),
         identities: Arc::clone(&node.people.identities),
         trust: Arc::clone(&node.trust),
-        audit: Arc::clone(&node.audit),
+        audit: node.audit.clone(),
         counts: Arc::clone(&node.counts),
     };
     Management::new(ManagementParts {

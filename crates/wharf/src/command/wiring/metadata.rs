@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, DeviceLogins, Directory, EventLog, Identities, Jobs, LastKnown,
+    Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Identities, Jobs, LastKnown,
     Metadata, Sessions, TrustRules,
 };
 use wharf_metadata::{
@@ -38,7 +38,7 @@ pub struct Stores {
     pub accounts: Arc<dyn Accounts>,
     pub directory: Arc<dyn Directory>,
     pub trust: Arc<dyn TrustRules>,
-    pub audit: Arc<dyn AuditLog>,
+    pub audit: Arc<dyn AuditReaders>,
     /// What browsers and devices work on.
     pub people: People,
     pub counts: Arc<dyn Counts>,
@@ -50,7 +50,7 @@ impl Stores {
     fn of<D>(database: Arc<D>) -> Stores
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
-        D: AuditLog + Counts + Identities + Sessions + DeviceLogins,
+        D: AuditReaders + Counts + Identities + Sessions + DeviceLogins,
     {
         let people = People {
             identities: Arc::clone(&database) as _,

@@ -14,7 +14,7 @@ use crate::transactions::accounts::secrets::narrowing;
 use crate::transactions::accounts::{namespace, team};
 
 /// `Directory::find_namespace`. An organization without any grant was deleted: of each that is there somebody is an
-/// administrator.
+/// administrator. So was the user of a namespace that is no user's.
 pub(crate) struct Find(pub(crate) AccountName);
 
 #[async_trait]
@@ -23,8 +23,10 @@ impl Transaction for Find {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let sql = "SELECT name, kind, default_visibility, create_on_push, version, created_at
-                   FROM namespaces n WHERE name = $1 AND (kind = 'user' OR EXISTS (
-                       SELECT 1 FROM grants WHERE namespace_id = n.id))";
+                   FROM namespaces n WHERE name = $1 AND (
+                       EXISTS (SELECT 1 FROM users WHERE namespace_id = n.id) OR
+                       kind = 'organization' AND
+                           EXISTS (SELECT 1 FROM grants WHERE namespace_id = n.id))";
         let rows = on.query(sql, arguments![self.0.as_str()]).await?;
         rows.first().map(found).transpose()
     }
@@ -149,7 +151,9 @@ impl Transaction for ListGrants {
                    LEFT JOIN users u ON g.subject_kind = 'user' AND u.id = g.subject_id
                    LEFT JOIN teams t ON g.subject_kind = 'team' AND t.id = g.subject_id
                    LEFT JOIN robots r ON g.subject_kind = 'robot' AND r.id = g.subject_id
-                   WHERE g.namespace_id = $1 AND g.id > $2 ORDER BY g.id LIMIT $3";
+                   WHERE g.namespace_id = $1 AND g.id > $2
+                       AND coalesce(u.name, t.name, r.name) IS NOT NULL
+                   ORDER BY g.id LIMIT $3";
         let after = self.page.after.as_deref().and_then(|after| after.parse::<i64>().ok());
         let arguments = arguments![namespace, after.unwrap_or_default(), self.page.limit];
         on.query(sql, arguments).await?.iter().map(grant).collect::<Result<_>>().map(Some)

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{Page, RobotRecord, TokenRecord};
+use wharf_core::metadata::{Page, RobotRecord, TokenId, TokenRecord};
 use wharf_core::permissions::{AccountName, RobotName};
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
@@ -60,9 +60,6 @@ fn robot(namespace: &AccountName, row: &Row) -> Result<RobotRecord> {
     })
 }
 
-/// The most tokens that are listed.
-const MOST_TOKENS: i64 = 1000;
-
 /// `Directory::list_tokens`
 pub(crate) struct ListTokens(pub(crate) AccountName);
 
@@ -74,9 +71,30 @@ impl Transaction for ListTokens {
         let Some(user) = user(on, &self.0).await? else { return Ok(None) };
         let sql = "SELECT substr(secret_hash, 1, 8), name, role, pattern, expires_at, last_used_at,
                        created_at
-                   FROM user_tokens WHERE user_id = $1 AND kind = 'personal' ORDER BY id LIMIT $2";
-        let rows = on.query(sql, arguments![user, MOST_TOKENS]).await?;
+                   FROM user_tokens WHERE user_id = $1 AND kind = 'personal' ORDER BY id";
+        let rows = on.query(sql, arguments![user]).await?;
         rows.iter().map(token).collect::<Result<_>>().map(Some)
+    }
+}
+
+/// `Directory::find_token`
+pub(crate) struct FindToken {
+    pub(crate) user: AccountName,
+    pub(crate) id: TokenId,
+}
+
+#[async_trait]
+impl Transaction for FindToken {
+    type Output = Option<TokenRecord>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let Some(user) = user(on, &self.user).await? else { return Ok(None) };
+        let sql = "SELECT substr(secret_hash, 1, 8), name, role, pattern, expires_at, last_used_at,
+                       created_at
+                   FROM user_tokens WHERE user_id = $1 AND kind = 'personal'
+                       AND substr(secret_hash, 1, 8) = $2";
+        let rows = on.query(sql, arguments![user, self.id.as_slice()]).await?;
+        rows.first().map(token).transpose()
     }
 }
 
