@@ -25,16 +25,24 @@ fn answer(house: &House, terminal: &mut Terminal, answer: &str) {
 fn a_person_lets_the_command_line_in() {
     let house = House::start();
     let desk = Desk::new(&house.server.address());
-    let mut terminal = desk.at_terminal("login HOST --device");
-    answer(&house, &mut terminal, "allow");
-    let (code, shown) = terminal.ends();
-    assert_eq!(code, 0, "{shown}");
-    assert!(shown.contains(" as ada\n"), "{shown}");
+    let let_in = |flags: &str| {
+        let mut terminal = desk.at_terminal(&format!("login HOST --device{flags}"));
+        answer(&house, &mut terminal, "allow");
+        let (code, shown) = terminal.ends();
+        assert_eq!(code, 0, "{shown}");
+        assert!(shown.contains(" as ada\n"), "{shown}");
+    };
+    let_in("");
     assert_eq!(desk.json("whoami")["principal"], "user:ada");
     assert_eq!(desk.done("ls HOST/team/private"), "v1\n");
+    // It is good to push and pull, and for more only where that was asked for.
+    assert_eq!(desk.json("token list")[0]["role"], "write");
+    desk.refused("token create another");
+    let_in(" --role admin");
     // It is a token like others, and ends like one.
     let tokens = desk.json("token list");
-    let id = tokens[0]["id"].as_str().unwrap();
+    let ours = tokens.as_array().unwrap().iter().find(|token| token["role"] == "admin").unwrap();
+    let id = ours["id"].as_str().unwrap();
     desk.done(&format!("token delete {id}"));
     desk.refused("whoami");
 }
