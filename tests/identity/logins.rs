@@ -110,7 +110,7 @@ fn an_organizations_administrator_says_which_groups_fill_its_teams() {
     let tried = stand.audited("team.groups");
     assert_eq!(
         tried.last().unwrap(),
-        "user:ada 127.0.0.1 team:team/devs denied groups=basic:/Größe%201,basic:/devs"
+        "user:ada 127.0.0.1 team:team/devs denied groups=\"basic:/Größe%201,basic:/devs\""
     );
     stand.logged_in("basic", "ada:/devs,/Größe 1");
     let set = ask("ada", Method::PUT, "", Some(groups));
