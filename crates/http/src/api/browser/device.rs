@@ -144,8 +144,8 @@ fn warning(browsing: &Browsing, role: Role) -> String {
 fn in_words(time: Duration) -> String {
     let minutes = time.as_secs() / 60;
     let (count, unit) = match minutes {
-        _ if minutes % (24 * 60) == 0 => (minutes / (24 * 60), "day"),
-        _ if minutes % 60 == 0 => (minutes / 60, "hour"),
+        _ if minutes.is_multiple_of(24 * 60) => (minutes / (24 * 60), "day"),
+        _ if minutes.is_multiple_of(60) => (minutes / 60, "hour"),
         _ => (minutes, "minute"),
     };
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
