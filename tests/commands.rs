@@ -8,8 +8,12 @@ mod house;
 
 #[path = "commands/accounts.rs"]
 mod accounts;
+#[path = "identity/browser.rs"]
+mod browser;
 #[path = "commands/desk.rs"]
 mod desk;
+#[path = "commands/devices.rs"]
+mod devices;
 #[path = "commands/grants.rs"]
 mod grants;
 #[path = "commands/helper.rs"]

@@ -9,7 +9,7 @@ use wharf_client::{Client, ClientOptions, Credentials, KnownCredentials};
 use wharf_oci::Reference;
 
 use crate::browser::{Browser, Page};
-use crate::house::PASSWORD;
+use crate::house::{PASSWORD, basic};
 use crate::stand::Stand;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -23,13 +23,23 @@ struct Device {
 
 impl Device {
     fn begin(stand: &Stand, client: &str) -> Device {
-        let form = [("client_id".to_owned(), client.to_owned())];
-        let page = Browser::new().post(&stand.url("/oauth2/device"), &[], &form);
+        Device::begin_for(stand, client, "")
+    }
+
+    /// One that asks to be good for something.
+    fn begin_for(stand: &Stand, client: &str, scope: &str) -> Device {
+        let page = Device::ask_to_begin(stand, client, scope);
         assert_eq!(page.status, 200, "{}", page.text);
         assert_eq!(page.header("Cache-Control"), "no-store");
         let begun: Value = serde_json::from_str(&page.text).unwrap();
         let text = |name: &str| begun[name].as_str().unwrap().to_owned();
         Device { code: text("device_code"), user_code: text("user_code"), begun }
+    }
+
+    fn ask_to_begin(stand: &Stand, client: &str, scope: &str) -> Page {
+        let form = [("client_id", client), ("scope", scope)];
+        let form = form.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Browser::new().post(&stand.url("/oauth2/device"), &[], &form)
     }
 
     /// What it is told: the status, and the error or the token.
@@ -92,7 +102,11 @@ fn a_device_that_is_let_in_pulls_what_its_person_may() {
     let form = browser.open(&back);
     assert_eq!(form.field("user_code"), device.user_code);
     let asked = browser.submit(&form, &[("user_code", &device.user_code)]);
-    for shown in ["wharf login (eve@laptop)", "127.0.0.1", "<strong>eve</strong>"] {
+    for shown in [
+        "wharf login (eve@laptop)",
+        "127.0.0.1",
+        "wants to pull and push as <strong>eve</strong>, for 90 days.",
+    ] {
         assert!(asked.text.contains(shown), "{}", asked.text);
     }
     let done = browser.submit(&asked, &[("answer", "allow")]);
@@ -111,7 +125,9 @@ fn a_device_that_is_let_in_pulls_what_its_person_may() {
     // Shown once.
     assert_eq!(device.error(&stand), "expired_token");
     let made = stand.audited("token.create");
-    assert_eq!(made, ["user:eve 127.0.0.1 user:eve done role=admin kind=personal"]);
+    assert_eq!(made, ["user:eve 127.0.0.1 user:eve done role=write kind=personal"]);
+    let allowed = "user:eve 127.0.0.1 user:eve done role=write address=127.0.0.1 client=wharf_login_(eve@laptop)";
+    assert_eq!(stand.audited("device.allow"), [allowed]);
     assert!(
         !stand.server.log().contains(secret) && !stand.server.log().contains(&device.user_code)
     );
@@ -127,6 +143,9 @@ fn a_device_that_is_refused_or_hurries_gets_nothing() {
     let asked = device.typed(&stand, &mut browser);
     let done = browser.submit(&asked, &[("answer", "refuse")]);
     assert!(done.text.contains("was not let in"), "{}", done.text);
+    let refused = "user:ada 127.0.0.1 user:ada done role=write address=127.0.0.1 client=test";
+    assert_eq!(stand.audited("device.refuse"), [refused]);
+    assert_eq!(stand.audited("device.allow"), [""; 0]);
     assert_eq!(device.error(&stand), "access_denied");
     assert_eq!(device.error(&stand), "expired_token");
     // Nobody decides twice, or for what is over.
@@ -158,6 +177,57 @@ fn a_device_is_let_in_by_its_person_alone() {
     stand.admin(&["disable", "ada"]);
     assert_eq!(device.error(&stand), "access_denied");
     assert_eq!(stand.who(&mut browser), None);
+}
+
+/// And an administrator is told what that would be.
+#[test]
+fn a_device_gets_what_its_person_was_shown_and_no_more() {
+    let stand = Stand::start_with(&[("WHARF_BROWSER_DEVICE_TOKEN_LIFE", "36h")]);
+    let mut browser = Browser::new();
+    assert!(stand.by_password(&mut browser, "root", PASSWORD).is_redirect());
+    for (scope, wants, warning, manages) in [
+        ("read", "wants to pull as", "do so in every repository", 403),
+        ("", "wants to pull and push as", "do so in every repository", 403),
+        ("maintain", "wants to pull, push and delete as", "do so in every repository", 403),
+        (
+            "admin",
+            "wants to do all that you may, and change who else may what, as",
+            "of every account",
+            200,
+        ),
+    ] {
+        let device = Device::begin_for(&stand, "test", scope);
+        let asked = device.typed(&stand, &mut browser);
+        for shown in [wants, "for 36 hours", "You are an administrator", warning] {
+            assert!(asked.text.contains(shown), "{scope}: {}", asked.text);
+        }
+        browser.submit(&asked, &[("answer", "allow")]);
+        let (status, granted) = device.ask(&stand);
+        let role = if scope.is_empty() { "write" } else { scope };
+        assert_eq!((status, &granted["scope"]), (200, &role.into()), "{granted}");
+        let login = basic("root", granted["access_token"].as_str().unwrap());
+        let users = stand.ask(ureq::http::Method::GET, "/api/v1/users", &login);
+        assert_eq!(users.status, manages, "{scope}: {}", users.text());
+    }
+    // Others have no such thing to be told of.
+    let device = Device::begin_for(&stand, "test", "admin");
+    let asked = device.typed(&stand, &mut ada(&stand));
+    assert!(!asked.text.contains("You are an administrator"), "{}", asked.text);
+    let refused = Device::ask_to_begin(&stand, "test", "everything");
+    assert_eq!(refused.status, 400);
+    assert!(refused.text.contains("invalid_scope"), "{}", refused.text);
+}
+
+/// Before the device has asked for its token.
+#[test]
+fn another_password_ends_what_was_let_in() {
+    let stand = Stand::start();
+    let mut browser = ada(&stand);
+    let device = Device::begin(&stand, "test");
+    let asked = device.typed(&stand, &mut browser);
+    browser.submit(&asked, &[("answer", "allow")]);
+    stand.admin(&["password", "ada", "--password-stdin"]);
+    assert_eq!(device.error(&stand), "access_denied");
 }
 
 #[test]
@@ -201,7 +271,7 @@ fn the_client_of_this_repository_logs_in() {
     let host = stand.server.address().parse().unwrap();
     let management = client.registry(&host).management();
     let wait = |answer: &str| -> Result<DeviceToken, DeviceError> {
-        let code = runtime.block_on(management.begin_device_login("wharf login")).unwrap();
+        let code = runtime.block_on(management.begin_device_login("wharf login", "write")).unwrap();
         assert!(!format!("{code:?}").contains("device_code: \""), "{code:?}");
         assert_eq!(code.verification_uri, stand.url("/device"));
         let mut browser = ada(&stand);

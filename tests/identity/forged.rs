@@ -111,6 +111,39 @@ fn a_forged_or_foreign_or_expired_id_token_lets_nobody_in() {
     assert!(login.end("").is_redirect() && login.is_in());
 }
 
+/// With the cookie that belongs to it, which whoever made up the answer can make up too.
+#[test]
+fn answers_that_are_made_up_ask_the_provider_only_so_often() {
+    let fake = Fake::start();
+    let server = fake.registry_with(&[("WHARF_LIMITS_FAILED_LOGINS", "1/1h")]);
+    let (status, body) = (400, json!({ "error": "invalid_grant" }).to_string());
+    fake.says.lock().unwrap().token = (status, body);
+    // Five times as often as one name may fail, as with passwords.
+    for _ in 0..5 {
+        assert_eq!(Login::begin(&server).end("").status, 400);
+    }
+    fake.says.lock().unwrap().asked.clear();
+    let mut login = Login::begin(&server);
+    fake.gives(&fake.sign(&fake.claims(&login.asked)));
+    let refused = login.end("");
+    assert_eq!((refused.status, login.is_in()), (429, false), "{}", refused.text);
+    assert!(refused.header("Retry-After").parse::<u32>().unwrap() > 0);
+    assert_eq!(fake.says.lock().unwrap().asked, "", "the provider was asked");
+}
+
+/// However many there are.
+#[test]
+fn good_answers_count_as_no_failures() {
+    let fake = Fake::start();
+    let server = fake.registry_with(&[("WHARF_LIMITS_FAILED_LOGINS", "1/1h")]);
+    for _ in 0..8 {
+        let mut login = Login::begin(&server);
+        fake.gives(&fake.sign(&fake.claims(&login.asked)));
+        let page = login.end("");
+        assert!(page.is_redirect() && login.is_in(), "{}", page.text);
+    }
+}
+
 #[test]
 fn a_token_end_point_that_fails_lets_nobody_in() {
     let fake = Fake::start();

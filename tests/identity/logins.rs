@@ -97,11 +97,33 @@ fn an_organizations_administrator_says_which_groups_fill_its_teams() {
     };
     let groups = r#"{"groups":[{"provider":"basic","group":"/devs"},{"provider":"basic","group":"/Größe 1"}]}"#;
     assert_eq!(ask("reader", Method::PUT, "", Some(groups)).status, 403);
+    // Nobody learns who is in a group by filling a team with it, but whoever is in it.
+    stand.admin(&["identity", "ada", "--link", "basic=ada"]);
+    stand.logged_in("basic", "ada:/devs");
+    let strange = ask("ada", Method::PUT, "", Some(groups));
+    assert_eq!(strange.status, 403, "{}", strange.text());
+    assert!(
+        strange.text().contains("you are not in the group /Größe 1 of basic"),
+        "{}",
+        strange.text()
+    );
+    let tried = stand.audited("team.groups");
+    assert_eq!(
+        tried.last().unwrap(),
+        "user:ada 127.0.0.1 team:team/devs denied groups=\"basic:/Größe%201,basic:/devs\""
+    );
+    stand.logged_in("basic", "ada:/devs,/Größe 1");
     let set = ask("ada", Method::PUT, "", Some(groups));
     assert_eq!(set.status, 200, "{}", set.text());
+    // What is set already stays theirs to keep or to take away.
+    stand.logged_in("basic", "ada:/staff");
+    let kept =
+        ask("ada", Method::PUT, "", Some(r#"{"groups":[{"provider":"basic","group":"/devs"}]}"#));
+    assert_eq!(kept.status, 200, "{}", kept.text());
     let mut eve = stand.logged_in("basic", "eve:/devs");
     stand.logged_in("basic", "mallory:/staff");
-    let members = ask("ada", Method::GET, "/members", None);
+    assert_eq!(ask("ada", Method::GET, "/members", None).status, 403);
+    let members = ask("root", Method::GET, "/members", None);
     assert_eq!(members.json()["items"], json!([{ "name": "eve" }]), "{}", members.text());
     let may = stand.admin(&["explain", "user:eve", "team/private"]);
     assert!(may.contains("pull: allowed"), "{may}");

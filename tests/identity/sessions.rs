@@ -6,6 +6,12 @@ use crate::provider::providers;
 use crate::stand::Stand;
 use crate::support::server::Server;
 
+fn ada(stand: &Stand) -> Browser {
+    let mut browser = Browser::new();
+    assert!(stand.by_password(&mut browser, "ada", PASSWORD).is_redirect());
+    browser
+}
+
 /// The headers that every page has.
 fn check_headers(page: &Page) {
     let policy = page.header("Content-Security-Policy");
@@ -155,6 +161,57 @@ fn no_other_sites_page_acts_by_a_session() {
         assert_eq!(refused.status, 403, "{path}");
     }
     assert_eq!(stand.who(&mut browser).as_deref(), Some("ada"));
+}
+
+/// A form of another site brings no cookie of this one, and so must not take one away either.
+#[test]
+fn no_other_site_logs_people_out() {
+    let stand = Stand::start();
+    let mut browser = ada(&stand);
+    let kept = browser.cookies.clone();
+    browser.cookies.clear();
+    let evil = [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")];
+    let out = browser.post(&stand.url("/logout"), &evil, &[]);
+    assert_eq!((out.status, out.header("Set-Cookie")), (303, ""));
+    browser.cookies = kept;
+    assert_eq!(stand.who(&mut browser).as_deref(), Some("ada"));
+}
+
+/// On each page that looks for a session, and at the management API.
+#[test]
+fn made_up_cookies_are_looked_for_only_so_often() {
+    let stand = Stand::start_with(&[("WHARF_LIMITS_TOKEN_REQUESTS", "30/1h")]);
+    let mut made_up = ada(&stand);
+    let mut look = |method: &str, path: &str, number: usize| {
+        let cookie = made_up.cookies.iter_mut().find(|it| it.name == "wharf-session").unwrap();
+        cookie.value = format!("{number:064x}");
+        let url = stand.url(path);
+        match method {
+            "GET" => made_up.get(&url),
+            _ => made_up.post(&url, &[], &[]),
+        }
+    };
+    let asked = [
+        ("GET", "/login"),
+        ("GET", "/device"),
+        ("POST", "/device"),
+        ("POST", "/logout"),
+        ("GET", "/api/v1/whoami"),
+    ];
+    for number in 0..25 {
+        let (method, path) = asked[number % asked.len()];
+        let page = look(method, path, number);
+        assert_ne!(page.status, 429, "{method} {path}: {}", page.text);
+    }
+    let until_refused = (25..60).find(|number| look("GET", "/login", *number).status == 429);
+    assert!(until_refused.is_some(), "nobody counts them");
+    for (method, path) in asked {
+        let refused = look(method, path, 60);
+        assert_eq!(refused.status, 429, "{method} {path}: {}", refused.text);
+        assert!(!refused.header("Retry-After").is_empty());
+    }
+    // Whoever shows none is shown the way in as ever.
+    assert_eq!(Browser::new().get(&stand.url("/login")).status, 200);
 }
 
 #[test]

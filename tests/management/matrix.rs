@@ -51,7 +51,7 @@ const TABLE: &str = "
     DELETE /users/reader/tokens/{token}                            ? 0 + 0 0 0 + 0 0 0
     GET    /users/reader/identities                                ? 0 + 0 0 0 + 0 0 0
     PUT    /users/{user}/identities/sso                            ? - - - - - + - - -
-    DELETE /users/{linked}/identities/sso                          ? 0 0 0 0 0 + 0 0 0
+    DELETE /users/{linked}/identities/sso                          ? - - - - - + - - -
     POST   /sign-up                                                + + + + + + + + + +
     POST   /invitations                                            ? - - - - - + - - -
 
@@ -68,8 +68,8 @@ const TABLE: &str = "
     PUT    /namespaces/team/teams/{team}/members/bob               ? 0 - - - + + - - 0
     DELETE /namespaces/team/teams/{full-team}/members/bob          ? 0 - - - + + - - 0
     GET    /namespaces/team/teams/{team}/groups                    ? 0 + + + + + + + 0
-    PUT    /namespaces/team/teams/{team}/groups                    ? 0 - - - + + - - 0
-    GET    /namespaces/team/teams/{team}/groups/members            ? 0 + + + + + + + 0
+    PUT    /namespaces/team/teams/{team}/groups                    ? 0 - - - - + - - 0
+    GET    /namespaces/team/teams/{team}/groups/members            ? 0 - - - - + - - 0
     GET    /namespaces/team/grants                                 ? 0 - - - + + - - 0
     PUT    /namespaces/team/grants                                 ? 0 - - - + + - - 0
     DELETE /namespaces/team/grants?{grant}                         ? 0 - - - + + - - 0

@@ -74,6 +74,17 @@ impl Terminal {
         }
     }
 
+    /// The rest of the line behind all that was waited for, once it is there.
+    pub fn line(&mut self) -> String {
+        while !self.shown.contains('\n') {
+            let piece = self.pieces.recv_timeout(PATIENCE).unwrap();
+            self.shown.push_str(&String::from_utf8(piece).unwrap());
+        }
+        let line = self.shown.lines().next().unwrap().to_owned();
+        self.shown.drain(..line.len());
+        line
+    }
+
     /// Types something, such as a line with its end, or `\x03` for Ctrl-C.
     pub fn types(&mut self, text: &str) {
         self.person.write_all(text.as_bytes()).unwrap();

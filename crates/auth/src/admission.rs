@@ -23,12 +23,22 @@ impl Admission {
     /// # Errors
     /// How long it has to wait, where it asked too often.
     pub async fn admit(&self, what: &str, address: Option<IpAddr>) -> Result<(), Duration> {
-        let (Some(rate), Some(address)) = (self.rate, address) else { return Ok(()) };
-        if self.exempt.iter().any(|network| network.contains(&address.to_canonical())) {
-            return Ok(());
-        }
-        let key = format!("{what} {}", client_of(address));
-        let verdict = self.limiter.take(&[Take::one(key, rate)]).await;
+        let Some(take) = self.of(what, address) else { return Ok(()) };
+        let verdict = self.limiter.take(&[take]).await;
         verdict.wait.map_or(Ok(()), Err)
+    }
+
+    /// Takes back that it was counted.
+    pub async fn give_back(&self, what: &str, address: Option<IpAddr>) {
+        if let Some(take) = self.of(what, address) {
+            self.limiter.give_back(&[take]).await;
+        }
+    }
+
+    fn of(&self, what: &str, address: Option<IpAddr>) -> Option<Take> {
+        let address = address?;
+        let is_exempt = self.exempt.iter().any(|it| it.contains(&address.to_canonical()));
+        let rate = self.rate.filter(|_| !is_exempt)?;
+        Some(Take::one(format!("{what} {}", client_of(address)), rate))
     }
 }

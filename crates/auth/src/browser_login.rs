@@ -26,6 +26,9 @@ use crate::secret::MachineSecret;
 /// How many answers of providers are looked at at once, by all clients: each asks a provider for some seconds at most.
 pub const MOST_ASKED: usize = 64;
 
+/// What failures of a client count as, here and where the [`LoginGuard`](crate::login_guard::LoginGuard) stands.
+const FAILURE: &str = "fail";
+
 /// Logs people in.
 pub struct BrowserLogins {
     /// Who knows passwords; nobody where none are taken.
@@ -40,6 +43,8 @@ pub struct BrowserLogins {
     pub audit: Arc<dyn AuditLog>,
     /// How often somebody may ask a provider.
     pub admission: Arc<Admission>,
+    /// How often answers of providers may be none, with all else by which one client fails to log in.
+    pub failures: Admission,
     /// Places for answers that are looked at, [`MOST_ASKED`] of them.
     pub asked: Semaphore,
     /// How long a session lasts at most.
@@ -99,8 +104,14 @@ impl BrowserLogin for BrowserLogins {
         let admitted = self.admission.admit("login", from.address).await;
         admitted.map_err(LoginRefusal::TooMany)?;
         let place = self.asked.try_acquire().map_err(|_| LoginRefusal::Busy)?;
+        // Taken before the provider is asked: an answer can be made up, with the cookie that it belongs to.
+        let admitted = self.failures.admit(FAILURE, from.address).await;
+        admitted.map_err(LoginRefusal::TooMany)?;
         let finished = provider.finish(attempt, &answer).await;
         drop(place);
+        if !matches!(finished, Err(OidcError::Stale | OidcError::Provider(_))) {
+            self.failures.give_back(FAILURE, from.address).await;
+        }
         match finished {
             Ok(identity) => {
                 let may_create = provider.settings.create_users;
@@ -114,6 +125,10 @@ impl BrowserLogin for BrowserLogins {
                 Err(told(&attempt.provider, &error))
             }
         }
+    }
+
+    async fn admit(&self, from: Visit) -> Result<(), Duration> {
+        self.admission.admit("token", from.address).await
     }
 
     async fn session(&self, secret: &BrowserSecret) -> Result<Option<Session>, StoreError> {

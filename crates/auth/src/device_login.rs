@@ -1,19 +1,18 @@
 //! Lets devices in (RFC 8628): codes made by chance, and a personal token for who was let in.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::authority::Secret;
-use wharf_core::browser::BrowserSecret;
+use wharf_core::browser::{BrowserSecret, Visit};
 use wharf_core::clock::Random;
-use wharf_core::devices::{DeviceGrant, DeviceRefusal, DeviceToken, Devices};
+use wharf_core::devices::{DeviceGrant, DeviceRefusal, DeviceRequest, DeviceToken, Devices};
 use wharf_core::limits::client_of;
 use wharf_core::metadata::{
-    Change, DeviceAnswer, DeviceFind, DeviceLogins, DevicePoll, DeviceStart, NewDeviceLogin,
-    UserCode,
+    Change, DeviceAnswer, DeviceDecision, DeviceFind, DeviceLogins, DevicePoll, DeviceStart,
+    NewDeviceLogin, UserCode,
 };
 
 use crate::admission::Admission;
@@ -45,16 +44,22 @@ pub struct DeviceAuthority {
 
 #[async_trait]
 impl Devices for DeviceAuthority {
-    async fn begin(&self, client: &str, address: IpAddr) -> Result<DeviceGrant, DeviceRefusal> {
-        self.admit(address).await?;
+    async fn begin(
+        &self,
+        request: DeviceRequest<'_>,
+        from: Visit,
+    ) -> Result<DeviceGrant, DeviceRefusal> {
+        self.admit(&from).await?;
+        let address = from.address.map(|it| client_of(it).to_string()).unwrap_or_default();
         let device_code = BrowserSecret::new(&*self.random);
         for _ in 0..TRIES {
             let user_code = UserCode::new(&*self.random);
             let login = NewDeviceLogin {
                 device_hash: device_code.hash(),
                 user_code: user_code.clone(),
-                client: shown(client),
-                address: client_of(address).to_string(),
+                client: shown(request.client),
+                address: address.clone(),
+                role: request.role,
                 life: CODE_LIFE,
                 interval: INTERVAL,
             };
@@ -75,29 +80,30 @@ impl Devices for DeviceAuthority {
         Err(StoreError::Unavailable("no code is free".into()).into())
     }
 
-    async fn token(
-        &self,
-        device_code: &str,
-        address: IpAddr,
-    ) -> Result<DeviceToken, DeviceRefusal> {
-        self.admit(address).await?;
+    async fn token(&self, device_code: &str, from: Visit) -> Result<DeviceToken, DeviceRefusal> {
+        self.admit(&from).await?;
         let device: BrowserSecret = device_code.parse().map_err(|_| DeviceRefusal::Expired)?;
         let secret = MachineSecret::new(SecretKind::PersonalToken, &*self.random);
         let poll = DevicePoll {
             device_hash: device.hash(),
             token_hash: secret.hash(),
             token_life: self.token_life,
+            from,
         };
         match self.devices.poll_device_login(poll).await? {
             DeviceAnswer::Pending => Err(DeviceRefusal::Pending),
             DeviceAnswer::SlowDown => Err(DeviceRefusal::SlowDown),
             DeviceAnswer::Denied => Err(DeviceRefusal::Denied),
             DeviceAnswer::Expired => Err(DeviceRefusal::Expired),
-            DeviceAnswer::Approved { user, .. } => {
+            DeviceAnswer::Approved { user, role, .. } => {
                 let token = Secret::new(secret.expose().to_owned());
-                Ok(DeviceToken { token, user, life: self.token_life })
+                Ok(DeviceToken { token, user, role, life: self.token_life })
             }
         }
+    }
+
+    fn token_life(&self) -> Duration {
+        self.token_life
     }
 
     async fn find(
@@ -113,14 +119,17 @@ impl Devices for DeviceAuthority {
         session: &BrowserSecret,
         code: UserCode,
         approve: bool,
+        from: Visit,
     ) -> Result<Change, StoreError> {
-        self.devices.decide_device_login(session.hash(), code, approve).await
+        let session_hash = session.hash();
+        let decision = DeviceDecision { session_hash, code, approve, from };
+        self.devices.decide_device_login(decision).await
     }
 }
 
 impl DeviceAuthority {
-    async fn admit(&self, address: IpAddr) -> Result<(), DeviceRefusal> {
-        let admitted = self.admission.admit("device", Some(address)).await;
+    async fn admit(&self, from: &Visit) -> Result<(), DeviceRefusal> {
+        let admitted = self.admission.admit("device", from.address).await;
         admitted.map_err(|wait| DeviceRefusal::TooMany(Some(wait)))
     }
 }

@@ -41,6 +41,14 @@ pub struct GuardRules {
     pub exempt: Vec<IpNet>,
 }
 
+impl GuardRules {
+    /// How often one client may fail over all names, where one name may so often.
+    #[must_use]
+    pub fn failures_of_client(rate: Rate) -> Rate {
+        rate.times(5, 1)
+    }
+}
+
 /// What a guard stands before, and what it needs.
 pub struct GuardParts<I> {
     /// Who lets in.

@@ -1,13 +1,13 @@
 //! Devices: the seam to who lets programs in that have no browser (RFC 8628).
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::StoreError;
+use crate::access::Role;
 use crate::authority::Secret;
-use crate::browser::BrowserSecret;
+use crate::browser::{BrowserSecret, Visit};
 use crate::metadata::{Change, DeviceFind, UserCode};
 use crate::permissions::AccountName;
 
@@ -24,6 +24,15 @@ pub struct DeviceGrant {
     pub interval: Duration,
 }
 
+/// What a device asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceRequest<'a> {
+    /// What it calls itself.
+    pub client: &'a str,
+    /// The most that its token is to be good for.
+    pub role: Role,
+}
+
 /// What a device gets that was let in: a personal token.
 #[derive(Clone, Debug)]
 pub struct DeviceToken {
@@ -31,6 +40,8 @@ pub struct DeviceToken {
     pub token: Secret,
     /// Whose.
     pub user: AccountName,
+    /// The most that it is good for.
+    pub role: Role,
     /// How long it works.
     pub life: Duration,
 }
@@ -61,12 +72,18 @@ pub enum DeviceRefusal {
 /// Lets devices in when a person says so who is logged in by a browser.
 #[async_trait]
 pub trait Devices: Send + Sync + 'static {
-    /// Begins a login of a device that calls itself `client`.
-    async fn begin(&self, client: &str, address: IpAddr) -> Result<DeviceGrant, DeviceRefusal>;
+    /// Begins a login of a device.
+    async fn begin(
+        &self,
+        request: DeviceRequest<'_>,
+        from: Visit,
+    ) -> Result<DeviceGrant, DeviceRefusal>;
 
     /// What a device gets that asks with its code: once.
-    async fn token(&self, device_code: &str, address: IpAddr)
-    -> Result<DeviceToken, DeviceRefusal>;
+    async fn token(&self, device_code: &str, from: Visit) -> Result<DeviceToken, DeviceRefusal>;
+
+    /// How long a token works that a device gets.
+    fn token_life(&self) -> Duration;
 
     /// What waits by a code, for the person of a session.
     async fn find(&self, session: &BrowserSecret, code: UserCode)
@@ -78,5 +95,6 @@ pub trait Devices: Send + Sync + 'static {
         session: &BrowserSecret,
         code: UserCode,
         approve: bool,
+        from: Visit,
     ) -> Result<Change, StoreError>;
 }

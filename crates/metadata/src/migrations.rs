@@ -88,6 +88,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0012_public_blobs.sqlite.sql"),
         postgres: include_str!("../migrations/0012_public_blobs.postgres.sql"),
     },
+    Migration {
+        version: 13,
+        name: "device roles",
+        sqlite: include_str!("../migrations/0013_device_roles.sqlite.sql"),
+        postgres: include_str!("../migrations/0013_device_roles.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -8,6 +8,7 @@ use wharf_core::authority::Login;
 use wharf_core::limits::{Rate, Standing, Take};
 use wharf_core::permissions::RobotName;
 
+use super::GuardRules;
 use super::turns::Line;
 use crate::secret::MachineSecret;
 
@@ -69,7 +70,10 @@ impl Stakes {
     pub(super) fn failures(&self, rate: Rate) -> Vec<(Limit, Take)> {
         let mut takes = Vec::new();
         if self.is_limited_client {
-            takes.push((Limit::Client, Take::one(self.client_key(), rate.times(5, 1))));
+            takes.push((
+                Limit::Client,
+                Take::one(self.client_key(), GuardRules::failures_of_client(rate)),
+            ));
         }
         let Some(name) = &self.name else { return takes };
         if self.is_limited_client {
@@ -101,7 +105,7 @@ impl Stakes {
             lines.push(Line { key: self.name_key(), at_once: part(rate, MOST_AT_ONCE) });
         }
         if self.is_limited_client {
-            let at_once = part(rate.times(5, 1), MOST_OF_CLIENT);
+            let at_once = part(GuardRules::failures_of_client(rate), MOST_OF_CLIENT);
             lines.push(Line { key: self.client_key(), at_once });
         }
         lines

@@ -10,6 +10,11 @@ use super::provider::OidcError;
 /// The longest address that mail is sent to (RFC 5321, section 4.5.3.1).
 const LONGEST_EMAIL: usize = 254;
 
+const EMAIL: &str = "email";
+
+/// Whether the provider knows that the address is theirs; some write it as a text.
+const VERIFIED: &str = "email_verified";
+
 /// Which claims say what, and what they must say. A claim inside of another is named `outer.inner`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimRules {
@@ -48,9 +53,10 @@ impl ClaimRules {
     /// Whether the claims leave something open that is asked for: the provider may say it elsewhere.
     #[must_use]
     pub fn lack(&self, claims: &Value) -> bool {
-        let wanted = [self.name.as_str(), self.groups.as_str(), "email"];
+        let wanted = [self.name.as_str(), self.groups.as_str(), EMAIL];
         let mut wanted = wanted.into_iter().chain(self.required.iter().map(|(name, _)| &**name));
         wanted.any(|name| claim(claims, name).is_none())
+            || (self.requires_email() && claims.get(VERIFIED).is_none())
     }
 
     /// Who somebody is, by claims that were verified.
@@ -72,8 +78,8 @@ impl ClaimRules {
         let groups = self.groups(claims)?;
         self.check_required(&subject, &groups, claims)?;
         let text = |name: &str| claim(claims, name).and_then(Value::as_str);
-        let email = text("email").filter(|it| is_address(it));
-        let email = email.filter(|_| claims.get("email_verified") != Some(&Value::Bool(false)));
+        let email = text(EMAIL).filter(|it| is_address(it));
+        let email = email.filter(|_| !says(claims, VERIFIED, "false"));
         let preferred = text(&self.name).or(email).or_else(|| text("name"));
         Ok(ExternalIdentity {
             provider: provider.clone(),
@@ -113,6 +119,10 @@ impl ClaimRules {
         Ok(groups)
     }
 
+    fn requires_email(&self) -> bool {
+        self.required.iter().any(|(name, _)| name == EMAIL)
+    }
+
     fn check_required(
         &self,
         subject: &ExternalName,
@@ -128,6 +138,10 @@ impl ClaimRules {
             if !values.any(|(_, value)| says(claims, name, value)) {
                 return refused(format!("the claim {name} has not the value that is required"));
             }
+        }
+        // Whoever could write an address that is not theirs would have the one that is required.
+        if self.requires_email() && !says(claims, VERIFIED, "true") {
+            return refused(format!("an {EMAIL} is required, and {VERIFIED} is not true"));
         }
         Ok(())
     }

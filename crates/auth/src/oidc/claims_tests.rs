@@ -107,6 +107,27 @@ fn who_has_not_what_is_required_is_not_let_in() {
     }
 }
 
+/// Who may write any address into their profile would have the one that lets in.
+#[test]
+fn an_address_that_is_required_must_be_verified() {
+    let rules =
+        ClaimRules { required: vec![("email".into(), "ada@example.com".into())], ..rules() };
+    let claims = |verified: Value| json!({ "sub": "1", "email": "ada@example.com", "email_verified": verified });
+    for verified in [json!(true), json!("true")] {
+        assert!(identity(&rules, claims(verified.clone())).is_ok(), "{verified}");
+    }
+    for unverified in [json!(false), json!("false"), json!(null), json!(1), json!({})] {
+        let refused = identity(&rules, claims(unverified.clone()));
+        assert!(matches!(refused, Err(OidcError::NotAllowed { .. })), "{unverified}");
+    }
+    // What the ID token does not say of it is asked for elsewhere.
+    let all = json!({ "preferred_username": "ada", "groups": [], "email": "ada@example.com" });
+    assert!(rules.lack(&all));
+    let mut verified = all.clone();
+    verified["email_verified"] = json!(true);
+    assert!(!rules.lack(&verified) && !ClaimRules::default().lack(&all));
+}
+
 #[test]
 fn a_subject_is_a_text_and_nothing_else_makes_up_for_it() {
     for subject in
@@ -125,7 +146,11 @@ fn an_address_that_nobody_verified_is_not_kept() {
         identity(&rules(), claims).unwrap().email
     };
     assert_eq!(with(json!(true), "ada@example.com").as_deref(), Some("ada@example.com"));
-    assert_eq!(with(json!(false), "ada@example.com"), None);
+    assert_eq!(with(json!(null), "ada@example.com").as_deref(), Some("ada@example.com"));
+    // Some providers write it as a text.
+    for unverified in [json!(false), json!("false")] {
+        assert_eq!(with(unverified, "ada@example.com"), None);
+    }
     for email in ["ada", "ada@exa mple.com", "a\n@b", &format!("{}@example.com", "a".repeat(250))] {
         assert_eq!(with(json!(true), email), None, "{email:?}");
     }

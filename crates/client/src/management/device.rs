@@ -88,12 +88,13 @@ struct Refused {
 }
 
 impl Management {
-    /// Begins a login; `client` is what this program calls itself.
+    /// Begins a login; `client` is what this program calls itself, `scope` what it asks to be good for: `read`, `write`,
+    /// `maintain` or `admin`.
     ///
     /// # Errors
     /// [`Error::Refused`] with 404 where the registry has no such way.
-    pub async fn begin_device_login(&self, client: &str) -> Result<DeviceCode, Error> {
-        let form = format!("client_id={}", encode(client));
+    pub async fn begin_device_login(&self, client: &str, scope: &str) -> Result<DeviceCode, Error> {
+        let form = format!("client_id={}&scope={}", encode(client), encode(scope));
         let reply = self.send_form("/oauth2/device", form).await?;
         if !reply.status.is_success() {
             return Err(reply.refusal().await);

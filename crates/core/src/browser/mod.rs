@@ -141,6 +141,10 @@ pub trait BrowserLogin: Send + Sync + 'static {
         from: Visit,
     ) -> Result<BrowserSecret, LoginRefusal>;
 
+    /// Counts that a client shows what may be a session's secret: to look for it costs as much whether it is one or not.
+    /// As often as it may ask for tokens; else how long it has to wait.
+    async fn admit(&self, from: Visit) -> Result<(), Duration>;
+
     /// The session of a secret, if it goes on.
     async fn session(&self, secret: &BrowserSecret) -> Result<Option<Session>, StoreError>;
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::StoreError;
+use crate::access::Role;
+use crate::browser::Visit;
 use crate::clock::{Random, Timestamp};
 use crate::metadata::Change;
 use crate::permissions::AccountName;
@@ -87,6 +89,8 @@ pub struct NewDeviceLogin {
     pub client: String,
     /// Where it is: an address, or the network of one.
     pub address: String,
+    /// The most that its token is to be good for.
+    pub role: Role,
     /// How long it waits.
     pub life: Duration,
     /// The least time between two of its questions.
@@ -111,6 +115,8 @@ pub struct WaitingDevice {
     pub client: String,
     /// Where it is.
     pub address: String,
+    /// The most that its token is to be good for.
+    pub role: Role,
     /// Since when it waits.
     pub started_at: Timestamp,
 }
@@ -128,6 +134,19 @@ pub enum DeviceFind {
     NoSession,
 }
 
+/// What the person of a session says to a device that waits.
+#[derive(Clone, Debug)]
+pub struct DeviceDecision {
+    /// The hash of the session's secret.
+    pub session_hash: [u8; 32],
+    /// By which code the device waits.
+    pub code: UserCode,
+    /// Whether it is let in.
+    pub approve: bool,
+    /// Where the person is, for the audit log: who it is the session says.
+    pub from: Visit,
+}
+
 /// A question of a device, with the personal token that it gets when it was let in.
 #[derive(Clone, Debug)]
 pub struct DevicePoll {
@@ -137,6 +156,8 @@ pub struct DevicePoll {
     pub token_hash: [u8; 32],
     /// How long the token works.
     pub token_life: Duration,
+    /// Where the device is, for the audit log.
+    pub from: Visit,
 }
 
 /// What a device is told (RFC 8628, section 3.5).
@@ -154,6 +175,8 @@ pub enum DeviceAnswer {
     Approved {
         /// Whose token it is.
         user: AccountName,
+        /// The most that it is good for.
+        role: Role,
         /// Until when it works.
         expires_at: Timestamp,
     },
@@ -173,12 +196,8 @@ pub trait DeviceLogins: Send + Sync + 'static {
     ) -> Result<DeviceFind, StoreError>;
 
     /// Lets a device in as the person of a session, or not. [`Change::NotFound`] where nothing waits.
-    async fn decide_device_login(
-        &self,
-        session_hash: [u8; 32],
-        code: UserCode,
-        approve: bool,
-    ) -> Result<Change, StoreError>;
+    /// The audit log is told of it.
+    async fn decide_device_login(&self, decision: DeviceDecision) -> Result<Change, StoreError>;
 
     /// Answers a device. Where it was let in, the token is made in the same transaction, once.
     async fn poll_device_login(&self, poll: DevicePoll) -> Result<DeviceAnswer, StoreError>;

@@ -35,8 +35,8 @@ pub use counts::{
     TopManifest, TopRepository, Trend, Within,
 };
 pub use device_logins::{
-    DeviceAnswer, DeviceFind, DeviceLogins, DevicePoll, DeviceStart, MOST_OF_ADDRESS, MOST_TRIES,
-    NewDeviceLogin, NoUserCode, UserCode, WaitingDevice,
+    DeviceAnswer, DeviceDecision, DeviceFind, DeviceLogins, DevicePoll, DeviceStart,
+    MOST_OF_ADDRESS, MOST_TRIES, NewDeviceLogin, NoUserCode, UserCode, WaitingDevice,
 };
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,

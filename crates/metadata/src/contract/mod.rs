@@ -139,6 +139,9 @@ macro_rules! metadata_contract {
             a_device_gets_a_token_once_its_person_lets_it_in
             a_device_that_was_not_let_in_gets_nothing
             a_device_of_somebody_with_all_the_tokens_there_may_be_gets_none
+            a_device_gets_no_more_than_its_person_was_shown
+            devices_that_were_let_in_get_nothing_once_their_person_is_out
+            who_lets_a_device_in_or_refuses_it_is_in_the_audit_log
             a_device_that_asks_too_often_is_slowed_down
             codes_are_tried_a_few_times
             an_address_has_a_bounded_number_of_devices_that_wait

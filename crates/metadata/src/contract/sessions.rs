@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use wharf_core::access::Narrowing;
+use wharf_core::access::{Narrowing, Role};
 use wharf_core::actor::Actor;
+use wharf_core::browser::Visit;
 use wharf_core::clock::{Clock, SystemRandom};
 use wharf_core::metadata::{
-    AuditFilter, AuditOrder, Change, DeleteUser, DeviceAnswer, DeviceFind, DevicePoll, DeviceStart,
-    ExternalIdentity, MOST_OF_ADDRESS, MOST_SESSIONS, MOST_TOKENS, MOST_TRIES, NewDeviceLogin,
-    NewSession, NewToken, NewUser, SetPassword, SignInOutcome, TokenKind, UnlinkIdentity, UserCode,
+    AuditFilter, AuditOrder, Change, DeleteUser, DeviceAnswer, DeviceDecision, DeviceFind,
+    DevicePoll, DeviceStart, ExternalIdentity, LinkIdentity, MOST_OF_ADDRESS, MOST_SESSIONS,
+    MOST_TOKENS, MOST_TRIES, NewDeviceLogin, NewSession, NewToken, NewUser, SetPassword,
+    SignInOutcome, TokenKind, UnlinkIdentity, UserCode,
 };
 use wharf_core::permissions::AccountName;
 
@@ -180,12 +182,17 @@ pub async fn a_login_is_in_the_audit_log(stand: &Stand) {
 }
 
 async fn device(stand: &Stand, secret: u8, address: &str) -> Option<UserCode> {
+    device_with(stand, secret, address, Role::Write).await
+}
+
+async fn device_with(stand: &Stand, secret: u8, address: &str, role: Role) -> Option<UserCode> {
     let user_code = UserCode::new(&SystemRandom);
     let login = NewDeviceLogin {
         device_hash: [secret; 32],
         user_code: user_code.clone(),
         client: "wharf login".into(),
         address: address.into(),
+        role,
         life: 10 * MINUTE,
         interval: Duration::from_secs(5),
     };
@@ -199,12 +206,19 @@ async fn device(stand: &Stand, secret: u8, address: &str) -> Option<UserCode> {
 /// With a token of 90 days.
 async fn poll(stand: &Stand, secret: u8) -> DeviceAnswer {
     let (device_hash, token_hash) = ([secret; 32], [secret + 100; 32]);
-    let poll = DevicePoll { device_hash, token_hash, token_life: 90 * 24 * HOUR };
+    let (token_life, from) = (90 * 24 * HOUR, visit("192.0.2.1", "polled"));
+    let poll = DevicePoll { device_hash, token_hash, token_life, from };
     stand.devices.poll_device_login(poll).await.unwrap()
 }
 
 async fn decide(stand: &Stand, code: &UserCode, approve: bool) -> Change {
-    stand.devices.decide_device_login([1; 32], code.clone(), approve).await.unwrap()
+    let (code, from) = (code.clone(), visit("192.0.2.7", "decided"));
+    let decision = DeviceDecision { session_hash: [1; 32], code, approve, from };
+    stand.devices.decide_device_login(decision).await.unwrap()
+}
+
+fn visit(address: &str, request: &str) -> Visit {
+    Visit { address: Some(address.parse().unwrap()), request_id: Some(request.into()) }
 }
 
 /// Which is shown once.
@@ -221,7 +235,10 @@ pub async fn a_device_gets_a_token_once_its_person_lets_it_in(stand: &Stand) {
     assert_eq!(decide(stand, &code, true).await, Change::Done);
     assert_eq!(decide(stand, &code, false).await, Change::NotFound);
     let expires_at = stand.clock.now().after(90 * 24 * HOUR);
-    assert_eq!(poll(stand, 7).await, DeviceAnswer::Approved { user: ada(), expires_at });
+    assert_eq!(
+        poll(stand, 7).await,
+        DeviceAnswer::Approved { user: ada(), role: Role::Write, expires_at }
+    );
     assert_eq!(poll(stand, 7).await, DeviceAnswer::Expired);
     let holder = stand.accounts.find_secret([107; 32]).await.unwrap().unwrap();
     assert_eq!(holder.principal.to_string(), "user:ada");
@@ -268,6 +285,92 @@ pub async fn a_device_of_somebody_with_all_the_tokens_there_may_be_gets_none(sta
     assert_eq!(stand.accounts.find_secret([107; 32]).await.unwrap(), None);
     let sql = "SELECT action, target FROM audit_log WHERE outcome = 'refused'";
     assert_eq!(stand.rows(sql, &[]).await, ["token.create user:ada"]);
+}
+
+/// Whatever it asked for.
+pub async fn a_device_gets_no_more_than_its_person_was_shown(stand: &Stand) {
+    user(stand).await;
+    start(stand, 1).await;
+    for (secret, role) in (10..).zip(Role::ALL) {
+        let code = device_with(stand, secret, "192.0.2.1", role).await.unwrap();
+        let found = stand.devices.find_device_login([1; 32], code.clone()).await.unwrap();
+        let DeviceFind::Found(waiting) = found else { panic!("{found:?}") };
+        assert_eq!(waiting.role, role);
+        assert_eq!(decide(stand, &code, true).await, Change::Done);
+        assert!(matches!(poll(stand, secret).await, DeviceAnswer::Approved { .. }));
+        let holder = stand.accounts.find_secret([secret + 100; 32]).await.unwrap().unwrap();
+        assert_eq!(holder.most, Narrowing { role, pattern: None });
+    }
+}
+
+/// By another password, a disabling, or the loss of an identity; those of others do.
+pub async fn devices_that_were_let_in_get_nothing_once_their_person_is_out(stand: &Stand) {
+    user(stand).await;
+    let dex = || "dex".parse().unwrap();
+    let link = LinkIdentity { user: ada(), provider: dex(), subject: "1".parse().unwrap() };
+    assert_eq!(stand.change(link).await, Change::Done);
+    let bob: AccountName = "bob".parse().unwrap();
+    let new = NewUser { name: bob.clone(), email: None, password_hash: None, site_admin: false };
+    stand.change(new).await;
+    let bobs = NewSession { user: bob, ..session(2) };
+    stand.sessions.start_session(bobs).await.unwrap();
+    let others = device(stand, 9, "192.0.2.1").await.unwrap();
+    let decision = DeviceDecision {
+        session_hash: [2; 32],
+        code: others,
+        approve: true,
+        from: visit("192.0.2.8", "decided"),
+    };
+    assert_eq!(stand.devices.decide_device_login(decision).await.unwrap(), Change::Done);
+    let let_in = async |secret| {
+        if !lives(stand, 1).await {
+            start(stand, 1).await;
+        }
+        let code = device(stand, secret, "192.0.2.1").await.unwrap();
+        assert_eq!(decide(stand, &code, true).await, Change::Done);
+    };
+    let_in(10).await;
+    stand.change(SetPassword { name: ada(), hash: "hash".into() }).await;
+    assert_eq!(poll(stand, 10).await, DeviceAnswer::Denied);
+    let_in(11).await;
+    stand.change(UnlinkIdentity { user: ada(), provider: dex() }).await;
+    assert_eq!(poll(stand, 11).await, DeviceAnswer::Denied);
+    // Nor does it come back with them.
+    let_in(12).await;
+    for disabled in [true, false] {
+        stand.set_disabled("ada", disabled).await;
+    }
+    assert_eq!(poll(stand, 12).await, DeviceAnswer::Denied);
+    assert!(matches!(poll(stand, 9).await, DeviceAnswer::Approved { .. }));
+}
+
+/// With where both are, and without the code.
+pub async fn who_lets_a_device_in_or_refuses_it_is_in_the_audit_log(stand: &Stand) {
+    user(stand).await;
+    start(stand, 1).await;
+    for (secret, approve) in [(10, true), (11, false)] {
+        let code = device(stand, secret, "192.0.2.1").await.unwrap();
+        assert_eq!(decide(stand, &code, approve).await, Change::Done);
+        // What decides nothing is none.
+        assert_eq!(decide(stand, &code, approve).await, Change::NotFound);
+        poll(stand, secret).await;
+    }
+    let all = stand.audit.list_audit(AuditFilter::default(), AuditOrder::OldestFirst, None, 100);
+    let written = all.await.unwrap().into_iter().map(|record| record.entry);
+    let of_devices = |action: &str| action.starts_with("device.") || action == "token.create";
+    let written = written.filter(|entry| of_devices(&entry.action)).map(|entry| {
+        let (at, request) = (entry.by.address.unwrap(), entry.by.request_id.unwrap());
+        let by = format!("{} {at} {request}", entry.by.by);
+        format!("{by} {} {} {}", entry.action, entry.target, entry.detail)
+    });
+    assert_eq!(
+        written.collect::<Vec<_>>(),
+        [
+            "user:ada 192.0.2.7 decided device.allow user:ada role=write address=192.0.2.1 client=wharf_login",
+            "user:ada 192.0.2.1 polled token.create user:ada role=write kind=personal",
+            "user:ada 192.0.2.7 decided device.refuse user:ada role=write address=192.0.2.1 client=wharf_login",
+        ]
+    );
 }
 
 /// From then on by five seconds more.

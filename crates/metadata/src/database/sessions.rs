@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use wharf_core::metadata::{
-    Change, DeviceAnswer, DeviceFind, DeviceLogins, DevicePoll, DeviceStart, NewDeviceLogin,
-    NewSession, Session, Sessions, UserCode,
+    Change, DeviceAnswer, DeviceDecision, DeviceFind, DeviceLogins, DevicePoll, DeviceStart,
+    NewDeviceLogin, NewSession, Session, Sessions, UserCode,
 };
 use wharf_core::permissions::AccountName;
 
@@ -49,13 +49,8 @@ impl<E: Engine> DeviceLogins for Database<E> {
         self.engine.write(device_logins::Find { session_hash, code }).await
     }
 
-    async fn decide_device_login(
-        &self,
-        session_hash: [u8; 32],
-        code: UserCode,
-        approve: bool,
-    ) -> Result<Change> {
-        self.engine.write(device_logins::Decide { session_hash, code, approve }).await
+    async fn decide_device_login(&self, decision: DeviceDecision) -> Result<Change> {
+        self.engine.write(decision).await
     }
 
     async fn poll_device_login(&self, poll: DevicePoll) -> Result<DeviceAnswer> {

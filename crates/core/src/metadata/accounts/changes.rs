@@ -293,9 +293,10 @@ changes! {
         /// Who it is there.
         subject: ExternalName,
     }
-    /// Takes a provider's identity from a user, and the groups and sessions that came with it.
+    /// Takes a provider's identity from a user, with the groups and sessions that came by it, and all that they let in
+    /// and that has not asked since. Not by who it is: what was stolen from them would keep them out.
     UnlinkIdentity, "unlink_identity", "identity.unlink", |it| format!("user:{}", it.user), Some(it.user.to_string()),
-    words!("provider" = Some(&it.provider)), requires Requirement::Own(&it.user, Role::Admin); {
+    words!("provider" = Some(&it.provider)), requires Requirement::Site; {
         /// Whose.
         user: AccountName,
         /// Of which provider.

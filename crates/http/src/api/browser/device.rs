@@ -1,7 +1,10 @@
 //! `/device`: a person types the code of a device, sees what asks, and lets it in or not (RFC 8628, section 3.3).
 
+use std::time::Duration;
+
 use http::Response;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use wharf_core::access::Role;
 use wharf_core::browser::Browsing;
 use wharf_core::metadata::{Change, DeviceFind, UserCode, WaitingDevice};
 
@@ -59,7 +62,10 @@ async fn decided(
         "refuse" => false,
         _ => {
             return Ok(match browsers.devices.find(&browsing.secret, code.clone()).await? {
-                DeviceFind::Found(waiting) => ask_whether(call, browsing, &code, &waiting),
+                DeviceFind::Found(waiting) => {
+                    let life = browsers.devices.token_life();
+                    ask_whether(call, browsing, &code, &waiting, life)
+                }
                 DeviceFind::Unknown => again(Status::NOT_FOUND, UNKNOWN),
                 DeviceFind::TooManyTries => {
                     let message =
@@ -70,7 +76,7 @@ async fn decided(
             });
         }
     };
-    Ok(match browsers.devices.decide(&browsing.secret, code, approve).await? {
+    Ok(match browsers.devices.decide(&browsing.secret, code, approve, call.visit()).await? {
         Change::Done if approve => {
             let user = &browsing.session.user;
             let message = format!("The device is let in as {user}. You may close this page.");
@@ -112,18 +118,60 @@ fn ask_for_code(
     Page::new(status, "Let a device in", &content)
 }
 
+/// What a role is for, to who may never have heard of roles.
+const fn wanted(role: Role) -> &'static str {
+    match role {
+        Role::Read => "pull",
+        Role::Write => "pull and push",
+        Role::Maintain => "pull, push and delete",
+        Role::Admin => "do all that you may, and change who else may what,",
+    }
+}
+
+/// What those must know who may do more than others.
+fn warning(browsing: &Browsing, role: Role) -> String {
+    if !browsing.session.site_admin {
+        return String::new();
+    }
+    let what = match role {
+        Role::Admin => "it would be one too: of every account and every repository",
+        _ => "it could do so in every repository",
+    };
+    format!("<p class=\"error\">You are an administrator of this registry: {what}.</p>\n")
+}
+
+/// A time in the largest unit that it is a whole number of.
+fn in_words(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    let (count, unit) = match minutes {
+        _ if minutes.is_multiple_of(24 * 60) => (minutes / (24 * 60), "day"),
+        _ if minutes.is_multiple_of(60) => (minutes / 60, "hour"),
+        _ => (minutes, "minute"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Who reads a code to somebody else over the telephone must find out here what it is for.
-fn ask_whether(call: &Call, browsing: &Browsing, code: &UserCode, waiting: &WaitingDevice) -> Page {
+fn ask_whether(
+    call: &Call,
+    browsing: &Browsing,
+    code: &UserCode,
+    waiting: &WaitingDevice,
+    life: Duration,
+) -> Page {
     let since = jiff::Timestamp::from_microsecond(waiting.started_at.0).unwrap_or_default();
     let content = format!(
-        "<p>A program wants to push and pull as <strong>{}</strong>.</p>\n\
+        "<p>A program wants to {} as <strong>{}</strong>, for {}.</p>\n{}\
          <dl><dt>It calls itself</dt><dd>{}</dd><dt>It is at the address</dt><dd>{}</dd>\
          <dt>It waits since</dt><dd>{}</dd><dt>Its code</dt><dd>{code}</dd></dl>\n\
          <p>Let it in only if you began this yourself, just now. If somebody sent you here, refuse.</p>\n\
          <form method=\"post\" action=\"{}\">{}<input type=\"hidden\" name=\"user_code\" value=\"{code}\">\
          <button name=\"answer\" value=\"allow\">Let it in</button>\
          <button class=\"other\" name=\"answer\" value=\"refuse\">Refuse</button></form>",
+        wanted(waiting.role),
         escaped(browsing.session.user.as_str()),
+        in_words(life),
+        warning(browsing, waiting.role),
         escaped(&waiting.client),
         escaped(&waiting.address),
         since.strftime("%Y-%m-%d %H:%M UTC"),

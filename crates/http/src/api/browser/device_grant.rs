@@ -3,7 +3,8 @@
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
-use wharf_core::devices::DeviceRefusal;
+use wharf_core::access::Role;
+use wharf_core::devices::{DeviceRefusal, DeviceRequest};
 
 use super::forms::Form;
 use super::open;
@@ -23,7 +24,19 @@ pub(in crate::api) async fn begin(mut call: Call) -> Result<Response<Body>, Fail
         let description = "the form has no field client_id: what the device calls itself";
         return Ok(error(StatusCode::BAD_REQUEST, "invalid_request", description));
     }
-    let begun = browsers.devices.begin(client, call.client_address()).await;
+    let role = match form.field("scope") {
+        "" => Role::Write,
+        scope => match Role::named(scope) {
+            Some(role) => role,
+            None => {
+                let description =
+                    "the scope must be read, write, maintain or admin; without one it is write";
+                return Ok(error(StatusCode::BAD_REQUEST, "invalid_scope", description));
+            }
+        },
+    };
+    let request = DeviceRequest { client, role };
+    let begun = browsers.devices.begin(request, call.visit()).await;
     let grant = match begun {
         Ok(grant) => grant,
         Err(refusal) => return refused(refusal, "temporarily_unavailable"),
@@ -48,7 +61,7 @@ pub(in crate::api) async fn token(mut call: Call) -> Result<Response<Body>, Fail
         let description = format!("the grant_type must be {GRANT}");
         return Ok(error(StatusCode::BAD_REQUEST, "unsupported_grant_type", &description));
     }
-    let asked = browsers.devices.token(form.field("device_code"), call.client_address()).await;
+    let asked = browsers.devices.token(form.field("device_code"), call.visit()).await;
     let granted = match asked {
         Ok(granted) => granted,
         Err(refusal) => return refused(refusal, "slow_down"),
@@ -59,6 +72,7 @@ pub(in crate::api) async fn token(mut call: Call) -> Result<Response<Body>, Fail
         "token_type": "Bearer",
         "expires_in": granted.life.as_secs(),
         "user": granted.user.to_string(),
+        "scope": granted.role.name(),
     });
     Ok(answer(StatusCode::OK, &document))
 }

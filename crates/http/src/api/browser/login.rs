@@ -8,7 +8,7 @@ use wharf_core::permissions::Principal;
 
 use super::forms::{Form, TOKEN, forged};
 use super::page::{Page, Status, escaped};
-use super::{Browsers, Site, cookies, open};
+use super::{Browsers, Site, cookies, open, secret_of};
 use crate::api::call::Call;
 use crate::api::failure::Failure;
 use crate::body::Body;
@@ -53,13 +53,15 @@ pub(in crate::api) async fn log_in(mut call: Call) -> Result<Response<Body>, Fai
 /// `POST /logout`
 pub(in crate::api) async fn log_out(mut call: Call) -> Result<Response<Body>, Failure> {
     let (browsers, site) = open(&call)?;
-    if let Some(browsing) = browsing(&call, &browsers, &site).await? {
-        let form = Form::read(&mut call).await;
-        if !form.is_some_and(|form| form.is_of_ours(&call, &site, &browsing.secret)) {
-            return Ok(forged(&site).into_response());
-        }
-        browsers.login.log_out(&browsing.secret).await?;
+    let Some(browsing) = browsing(&call, &browsers, &site).await? else {
+        // Nor forgets a browser anything here: another site's page may have sent it, without the cookie.
+        return Ok(Page::elsewhere(&call.location("/login")).into_response());
+    };
+    let form = Form::read(&mut call).await;
+    if !form.is_some_and(|form| form.is_of_ours(&call, &site, &browsing.secret)) {
+        return Ok(forged(&site).into_response());
     }
+    browsers.login.log_out(&browsing.secret).await?;
     let forget = site.set_cookie(cookies::SESSION, "", Some(0));
     Ok(Page::elsewhere(&call.location("/login")).with_cookie(&forget).into_response())
 }
@@ -70,6 +72,11 @@ pub(super) async fn browsing(
     browsers: &Browsers,
     site: &Site,
 ) -> Result<Option<Browsing>, Failure> {
+    if secret_of(&call.head, site).is_some() {
+        let message = "too many requests from there: wait, and try again";
+        let admitted = browsers.login.admit(call.visit()).await;
+        admitted.map_err(|wait| Failure::too_many(message, wait))?;
+    }
     let browsing = browsers.browsing(&call.head, site).await?;
     if let Some(browsing) = &browsing {
         call.tell_asker(&Principal::User(browsing.session.user.clone()));

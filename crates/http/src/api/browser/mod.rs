@@ -75,13 +75,15 @@ impl Browsers {
 
     /// The browser whose cookie a request has, whatever it asks for.
     async fn browsing(&self, head: &Parts, site: &Site) -> Result<Option<Browsing>, StoreError> {
-        let secret = cookies::read(&head.headers, &site.cookie(cookies::SESSION));
-        let Some(secret) = secret.and_then(|text| text.parse::<BrowserSecret>().ok()) else {
-            return Ok(None);
-        };
+        let Some(secret) = secret_of(head, site) else { return Ok(None) };
         let session = self.login.session(&secret).await?;
         Ok(session.map(|session| Browsing { secret, session }))
     }
+}
+
+/// What a request has for the secret of a session.
+fn secret_of(head: &Parts, site: &Site) -> Option<BrowserSecret> {
+    cookies::read(&head.headers, &site.cookie(cookies::SESSION))?.parse().ok()
 }
 
 /// The browser that a request to another part of the API is of: see [`Browsers::of_request`].

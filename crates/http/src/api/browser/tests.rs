@@ -1,12 +1,14 @@
 //! Which requests are taken for those of a browser.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use wharf_core::authority::Secret;
 use wharf_core::browser::{Attempt, LoginProvider, LoginRefusal, ProviderAnswer, Visit};
 use wharf_core::clock::{SystemRandom, Timestamp};
-use wharf_core::devices::{DeviceGrant, DeviceRefusal, DeviceToken};
+use wharf_core::devices::{DeviceGrant, DeviceRefusal, DeviceRequest, DeviceToken};
 use wharf_core::metadata::{Change, DeviceFind, Session, UserCode};
 
 use super::*;
@@ -41,6 +43,10 @@ impl BrowserLogin for One {
         Err(LoginRefusal::UnknownProvider)
     }
 
+    async fn admit(&self, _: Visit) -> Result<(), Duration> {
+        Ok(())
+    }
+
     async fn session(&self, secret: &BrowserSecret) -> Result<Option<Session>, StoreError> {
         Ok((*secret == self.0).then(|| Session {
             user: "ada".parse().unwrap(),
@@ -58,19 +64,29 @@ impl BrowserLogin for One {
 
 #[async_trait]
 impl Devices for One {
-    async fn begin(&self, _: &str, _: std::net::IpAddr) -> Result<DeviceGrant, DeviceRefusal> {
+    async fn begin(&self, _: DeviceRequest<'_>, _: Visit) -> Result<DeviceGrant, DeviceRefusal> {
         Err(DeviceRefusal::Expired)
     }
 
-    async fn token(&self, _: &str, _: std::net::IpAddr) -> Result<DeviceToken, DeviceRefusal> {
+    async fn token(&self, _: &str, _: Visit) -> Result<DeviceToken, DeviceRefusal> {
         Err(DeviceRefusal::Expired)
+    }
+
+    fn token_life(&self) -> Duration {
+        Duration::ZERO
     }
 
     async fn find(&self, _: &BrowserSecret, _: UserCode) -> Result<DeviceFind, StoreError> {
         Ok(DeviceFind::Unknown)
     }
 
-    async fn decide(&self, _: &BrowserSecret, _: UserCode, _: bool) -> Result<Change, StoreError> {
+    async fn decide(
+        &self,
+        _: &BrowserSecret,
+        _: UserCode,
+        _: bool,
+        _: Visit,
+    ) -> Result<Change, StoreError> {
         Ok(Change::NotFound)
     }
 }

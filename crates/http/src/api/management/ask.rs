@@ -258,10 +258,15 @@ impl<Q, B> Ask<Q, B> {
         if self.has(requirement).await? {
             return Ok(&self.management.parts().stores);
         }
+        self.write_down_change(change).await;
+        Err(self.refusal(requirement).await?)
+    }
+
+    /// Writes down that somebody tried to change something and may not.
+    pub(super) async fn write_down_change<C: Clone + Into<AccountChange>>(&self, change: &C) {
         let described: AccountChange = change.clone().into();
         let (target, namespace) = (described.target(), described.namespace());
         self.write_down(described.action(), target, namespace, described.detail()).await;
-        Err(self.refusal(requirement).await?)
     }
 
     /// Changes accounts, and writes down who tried to and may not.

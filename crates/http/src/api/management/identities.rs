@@ -1,13 +1,15 @@
 //! Who users are at identity providers, and which of the providers' groups fill which teams.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf_core::access::Role;
 use wharf_core::metadata::{
     LinkIdentity, LinkedIdentity, ProviderGroup, ProviderName, SetTeamGroups, UnlinkIdentity,
 };
-use wharf_core::operation::Requirement;
-use wharf_core::permissions::AccountName;
+use wharf_core::operation::{Operation as _, Requirement};
+use wharf_core::permissions::{AccountName, Principal};
 
 use super::answer::{Done, Plain};
 use super::ask::{Ask, Json, Nothing};
@@ -79,16 +81,52 @@ pub(super) async fn set_groups(ask: Ask<Nothing, Json<Groups>>) -> Result<Plain<
     let group = |Group { provider: Text(provider), group: Text(There(group)) }: &Group| {
         ProviderGroup { provider: provider.clone(), group: group.clone() }
     };
-    let groups: std::collections::BTreeSet<_> = groups.iter().map(group).collect();
+    let groups: BTreeSet<_> = groups.iter().map(group).collect();
     let (namespace, team) = (ask.named("namespace")?, ask.named("team")?);
-    ask.change(SetTeamGroups { namespace, team, groups: groups.clone() }).await?;
+    let change = SetTeamGroups { namespace, team, groups: groups.clone() };
+    ask.may_change(&change, change.requirement()).await?;
+    if let Some(group) = strange(&ask, &change).await? {
+        ask.write_down_change(&change).await;
+        return Err(Problem::forbidden(format!(
+            "you are not in the group {} of {}: who is in it may have it fill a team, and an administrator of the \
+             whole registry",
+            group.group, group.provider
+        )));
+    }
+    ask.change(change).await?;
     Ok(Plain(Groups { groups: groups.into_iter().map(Group::from).collect() }))
+}
+
+/// A group that a change adds and that is not for the caller to name: whoever fills a team by it learns by and by who is
+/// in it.
+async fn strange<Q, B>(
+    ask: &Ask<Q, B>,
+    change: &SetTeamGroups,
+) -> Result<Option<ProviderGroup>, Problem> {
+    if ask.has(Requirement::Site).await? {
+        return Ok(None);
+    }
+    let SetTeamGroups { namespace, team, groups } = change;
+    let stores = ask.may(Requirement::Namespace(namespace, Role::Admin)).await?;
+    let identities = &stores.identities;
+    let mut known = identities.team_groups(namespace.clone(), team.clone()).await?;
+    if let Principal::User(user) = &ask.caller().principal {
+        let own = identities.list_identities(user.clone()).await?.unwrap_or_default();
+        let own = own.into_iter().flat_map(|LinkedIdentity { provider, groups, .. }| {
+            groups.into_iter().map(move |group| ProviderGroup { provider: provider.clone(), group })
+        });
+        known.get_or_insert_default().extend(own);
+    }
+    let known = known.unwrap_or_default();
+    Ok(groups.iter().find(|group| !known.contains(group)).cloned())
 }
 
 pub(super) async fn group_members(ask: Ask<PageQuery>) -> Result<PageOf<Named>, Problem> {
     let (namespace, team): (AccountName, AccountName) =
         (ask.named("namespace")?, ask.named("team")?);
-    let stores = ask.may(Requirement::Namespace(&namespace, Role::Read)).await?;
+    ask.may(Requirement::Namespace(&namespace, Role::Read)).await?;
+    // Who is in which group of a provider is its business, and not that of whoever has a namespace.
+    let stores = ask.may(Requirement::Site).await?;
     let identities = &stores.identities;
     let known = identities.team_groups(namespace.clone(), team.clone()).await?;
     known.ok_or_else(|| Problem::not_found(format!("team {namespace}/{team}")))?;

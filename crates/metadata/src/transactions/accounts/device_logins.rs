@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::access::Narrowing;
+use wharf_core::StoreError;
+use wharf_core::access::{Narrowing, Role};
 use wharf_core::actor::Actor;
+use wharf_core::browser::Visit;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    Change, DeviceAnswer, DeviceFind, DevicePoll, DeviceStart, MOST_OF_ADDRESS, MOST_TRIES,
-    NewDeviceLogin, NewToken, TokenKind, UserCode, WaitingDevice,
+    AuditEntry, AuditOutcome, Change, DeviceAnswer, DeviceDecision, DeviceFind, DevicePoll,
+    DeviceStart, MOST_OF_ADDRESS, MOST_TRIES, NewDeviceLogin, NewToken, TokenKind, UserCode,
+    WaitingDevice,
 };
 use wharf_core::permissions::{AccountName, Principal};
 
-use super::sessions::live;
-use super::{changed, make};
+use super::make;
+use super::sessions::{Live, live};
 use crate::engine::{Result, Row, Sees, Statements, Transaction, Value, arguments};
+use crate::transactions::audit;
 
 /// How many that waited too long are forgotten with each start: more than one, so that they do not gather.
 const FORGOTTEN: usize = 10;
@@ -43,8 +47,9 @@ impl Transaction for NewDeviceLogin {
             return Ok(DeviceStart::TooMany);
         }
         let sql = "INSERT INTO device_logins
-                       (device_hash, user_code, client, address, poll_interval, expires_at, created_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+                       (device_hash, user_code, client, address, role, poll_interval, expires_at,
+                        created_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
         let made = on
             .execute(
                 sql,
@@ -53,6 +58,7 @@ impl Transaction for NewDeviceLogin {
                     self.user_code.as_str(),
                     self.client.as_str(),
                     self.address.as_str(),
+                    self.role.name(),
                     self.interval,
                     now.after(self.life),
                     now,
@@ -63,31 +69,34 @@ impl Transaction for NewDeviceLogin {
     }
 }
 
-/// What waits by a code, and the user of the session that asks. A code that is none counts against the session.
+/// What waits by a code, and the session that asks. A code that is none counts against the session.
 async fn waiting(
     on: &mut dyn Statements,
     session_hash: &[u8; 32],
     code: &UserCode,
-) -> Result<(DeviceFind, i64)> {
-    let Some(live) = live(on, session_hash).await? else { return Ok((DeviceFind::NoSession, 0)) };
+) -> Result<(DeviceFind, Option<Live>)> {
+    let Some(live) = live(on, session_hash).await? else {
+        return Ok((DeviceFind::NoSession, None));
+    };
     if live.code_tries >= MOST_TRIES {
-        return Ok((DeviceFind::TooManyTries, 0));
+        return Ok((DeviceFind::TooManyTries, None));
     }
     let now = on.now().await?;
-    let sql = "SELECT client, address, created_at FROM device_logins
+    let sql = "SELECT client, address, created_at, role FROM device_logins
                WHERE user_code = $1 AND state = 'waiting' AND expires_at > $2";
     let rows = on.query(sql, arguments![code.as_str(), now]).await?;
     let Some(row) = rows.first() else {
         let sql = "UPDATE sessions SET code_tries = code_tries + 1 WHERE secret_hash = $1";
         on.execute(sql, arguments![session_hash.as_slice()]).await?;
-        return Ok((DeviceFind::Unknown, 0));
+        return Ok((DeviceFind::Unknown, None));
     };
     let found = WaitingDevice {
         client: row.text(0)?.to_owned(),
         address: row.text(1)?.to_owned(),
         started_at: Timestamp(row.int(2)?),
+        role: role(row, 3)?,
     };
-    Ok((DeviceFind::Found(found), live.user_id))
+    Ok((DeviceFind::Found(found), Some(live)))
 }
 
 /// `DeviceLogins::find_device_login`
@@ -105,24 +114,39 @@ impl Transaction for Find {
     }
 }
 
-/// `DeviceLogins::decide_device_login`
-pub(crate) struct Decide {
-    pub(crate) session_hash: [u8; 32],
-    pub(crate) code: UserCode,
-    pub(crate) approve: bool,
-}
-
 #[async_trait]
-impl Transaction for Decide {
+impl Transaction for DeviceDecision {
     type Output = Change;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Change> {
-        let (found, user) = waiting(on, &self.session_hash, &self.code).await?;
-        let DeviceFind::Found(_) = found else { return Ok(Change::NotFound) };
-        let state = if self.approve { "approved" } else { "denied" };
+        let found = waiting(on, &self.session_hash, &self.code).await?;
+        let (DeviceFind::Found(device), Some(live)) = found else { return Ok(Change::NotFound) };
+        let (state, action) = match self.approve {
+            true => ("approved", "device.allow"),
+            false => ("denied", "device.refuse"),
+        };
         let sql = "UPDATE device_logins SET state = $1, user_id = $2
                    WHERE user_code = $3 AND state = 'waiting'";
-        Ok(changed(on.execute(sql, arguments![state, user, self.code.as_str()]).await?))
+        let decided = arguments![state, live.user_id, self.code.as_str()];
+        if on.execute(sql, decided).await? == 0 {
+            return Ok(Change::NotFound);
+        }
+        let user = live.session.user;
+        let client = device.client.replace(' ', "_");
+        let entry = AuditEntry {
+            by: by(&user, &self.from),
+            action: action.to_owned(),
+            target: format!("user:{user}"),
+            namespace: Some(user.to_string()),
+            outcome: AuditOutcome::Done,
+            detail: format!(
+                "role={} address={} client={client}",
+                device.role.name(),
+                device.address
+            ),
+        };
+        audit::write(on, &entry).await?;
+        Ok(Change::Done)
     }
 }
 
@@ -132,7 +156,7 @@ impl Transaction for DevicePoll {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<DeviceAnswer> {
         let now = on.now().await?;
-        let sql = "SELECT d.state, d.client, d.poll_interval, d.polled_at, u.name, d.address
+        let sql = "SELECT d.state, d.client, d.poll_interval, d.polled_at, u.name, d.role
                    FROM device_logins d LEFT JOIN users u ON u.id = d.user_id AND u.disabled_at IS NULL
                    WHERE d.device_hash = $1 AND d.expires_at > $2";
         let rows = on.query(sql, arguments![self.device_hash.as_slice(), now]).await?;
@@ -142,19 +166,18 @@ impl Transaction for DevicePoll {
             ("approved", Some(_)) => {
                 let expires_at = now.after(self.token_life);
                 let user: AccountName = row.parsed(4)?;
+                let role = role(row, 5)?;
                 let token = NewToken {
                     user: user.clone(),
                     kind: TokenKind::Personal,
                     name: row.text(1)?.to_owned(),
                     secret_hash: self.token_hash,
-                    most: Narrowing::WHOLE,
+                    most: Narrowing { role, pattern: None },
                     expires_at: Some(expires_at),
                 };
                 forget(on, &self.device_hash).await?;
-                let address = row.text(5)?.parse().ok();
-                let by = Actor { address, ..Actor::from(&Principal::User(user.clone())) };
-                match make(on, &token.into(), &by).await? {
-                    Change::Done => Ok(DeviceAnswer::Approved { user, expires_at }),
+                match make(on, &token.into(), &by(&user, &self.from)).await? {
+                    Change::Done => Ok(DeviceAnswer::Approved { user, role, expires_at }),
                     // They have as many tokens as they may have, as the audit log says.
                     _ => Ok(DeviceAnswer::Denied),
                 }
@@ -165,6 +188,23 @@ impl Transaction for DevicePoll {
             }
         }
     }
+}
+
+/// Devices that a user has let in and that have not got their token get none.
+pub(super) async fn refuse_devices(on: &mut dyn Statements, user: i64) -> Result<()> {
+    let sql = "UPDATE device_logins SET state = 'denied' WHERE user_id = $1";
+    on.execute(sql, arguments![user]).await.map(drop)
+}
+
+/// Who acts, from where.
+fn by(user: &AccountName, from: &Visit) -> Actor {
+    let Visit { address, request_id } = from.clone();
+    Actor { address, request_id, ..Actor::from(&Principal::User(user.clone())) }
+}
+
+fn role(row: &Row, column: usize) -> Result<Role> {
+    let name = row.text(column)?;
+    Role::named(name).ok_or_else(|| StoreError::Corrupt(format!("there is no role {name}")))
 }
 
 /// Notes that it asked, and whether it asks too often.

@@ -10,6 +10,7 @@ use wharf_core::metadata::{
 };
 use wharf_core::permissions::AccountName;
 
+use super::device_logins::refuse_devices;
 use super::{Apply, changed, team_of, user};
 use crate::engine::{Result, Statements, Transaction, Value, arguments};
 
@@ -42,6 +43,8 @@ impl Apply for UnlinkIdentity {
         on.execute(sql, arguments![user, provider]).await?;
         let sql = "DELETE FROM sessions WHERE user_id = $1 AND provider = $2";
         on.execute(sql, arguments![user, provider]).await?;
+        // Which session let a device in is not known any more.
+        refuse_devices(on, user).await?;
         Ok(changed(gone))
     }
 }

@@ -82,7 +82,7 @@ pub(super) struct Live {
     pub(super) user_id: i64,
     /// How many codes that were none it has tried.
     pub(super) code_tries: i64,
-    session: Session,
+    pub(super) session: Session,
     is_due: bool,
 }
 

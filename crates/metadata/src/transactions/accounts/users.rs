@@ -6,6 +6,7 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{Change, DeleteUser, NewUser, Refusal, SetPassword, UpdateUser, User};
 use wharf_core::permissions::{AccountName, Principal};
 
+use super::device_logins::refuse_devices;
 use super::holding::{all_keep_administrators, clear};
 use super::{Apply, changed, fresh, has_repositories};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
@@ -115,6 +116,7 @@ impl Apply for UpdateUser {
 async fn end_logins(on: &mut dyn Statements, user: i64) -> Result<()> {
     let sql = "DELETE FROM user_tokens WHERE kind = 'refresh' AND user_id = $1";
     on.execute(sql, arguments![user]).await?;
+    refuse_devices(on, user).await?;
     on.execute("DELETE FROM sessions WHERE user_id = $1", arguments![user]).await.map(drop)
 }
 

@@ -4,10 +4,12 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use wharf_client::management::{DeviceToken, Management};
 use wharf_client::{Credentials, Error, HostName, Kept, KnownCredentials};
+use wharf_core::access::Role;
 
 use super::at;
 use super::output::tell;
 use super::terminal;
+use crate::command::admin::roles;
 use crate::command::client::password;
 
 /// What the help tells beside the flags.
@@ -34,6 +36,9 @@ pub struct Login {
     /// Log in on a page that any browser can open, without a password here
     #[arg(long, conflicts_with_all = ["username", "password_stdin", "token"])]
     device: bool,
+    /// What the login is to be good for, at most: `admin` to manage things too
+    #[arg(long, value_parser = roles(), default_value = "write", requires = "device")]
+    role: Role,
     /// Speak plain HTTP; a registry on this machine is always spoken to so
     #[arg(long)]
     plain_http: bool,
@@ -64,7 +69,7 @@ async fn credentials(command: &Login, host: &HostName) -> anyhow::Result<Credent
     let nobody = at::client(command.plain_http, KnownCredentials::default())?;
     let api = nobody.registry(host).management();
     if command.device {
-        let DeviceToken { token, user } = let_in(&api, host).await?;
+        let DeviceToken { token, user } = let_in(&api, host, command.role).await?;
         let username = match user {
             Some(user) => user,
             None => api.whose(&token).await?.value.login_name().to_owned(),
@@ -95,9 +100,9 @@ async fn credentials(command: &Login, host: &HostName) -> anyhow::Result<Credent
 }
 
 /// Has a person let this program in, on a page of the registry.
-async fn let_in(api: &Management, host: &HostName) -> anyhow::Result<DeviceToken> {
+async fn let_in(api: &Management, host: &HostName, role: Role) -> anyhow::Result<DeviceToken> {
     let client = this_device();
-    let code = match api.begin_device_login(&client).await {
+    let code = match api.begin_device_login(&client, role.name()).await {
         Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => {
             bail!("{host} lets no devices in: log in by a name and a password, or by --token");
         }

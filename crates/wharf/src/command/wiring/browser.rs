@@ -10,6 +10,7 @@ use wharf_auth::browser_login::{BrowserLogins, MOST_ASKED};
 use wharf_auth::device_login::DeviceAuthority;
 use wharf_auth::issuer::documents::HttpDocuments;
 use wharf_auth::issuer::keys::IssuerKeys;
+use wharf_auth::login_guard::GuardRules;
 use wharf_auth::oidc::claims::ClaimRules;
 use wharf_auth::oidc::provider::{Provider, ProviderSettings};
 use wharf_core::authority::{Authenticator, Secret};
@@ -39,11 +40,14 @@ pub fn open(
 ) -> anyhow::Result<Browsers> {
     let people = node.people.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let admission = Arc::new(Admission {
+    let admission = |rate| Admission {
         limiter: Arc::clone(&node.limiter),
-        rate: config.limits.token_requests.0,
+        rate,
         exempt: config.limits.exempt_networks.iter().map(|network| network.get()).collect(),
-    });
+    };
+    let failures = config.limits.failed_logins.0.map(GuardRules::failures_of_client);
+    let failures = admission(failures);
+    let admission = Arc::new(admission(config.limits.token_requests.0));
     let login = BrowserLogins {
         passwords: config.browser.passwords.then_some(passwords),
         providers: providers(config, &clock)?,
@@ -51,6 +55,7 @@ pub fn open(
         sessions: people.sessions,
         audit: node.audit.clone(),
         admission: Arc::clone(&admission),
+        failures,
         asked: Semaphore::new(MOST_ASKED),
         life: config.browser.session_life.get(),
         idle: config.browser.session_idle.get(),
