@@ -5,6 +5,8 @@ mod support;
 
 #[path = "ldap/away.rs"]
 mod away;
+#[path = "identity/browser.rs"]
+mod browser;
 #[path = "ldap/groups.rs"]
 mod groups;
 #[path = "access/house.rs"]

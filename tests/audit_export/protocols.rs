@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -58,9 +59,8 @@ fn a_socket_of_this_machine_takes_them_too() {
     received.wait_for_all(&house);
 }
 
-#[test]
-fn over_tls_they_come_to_who_shows_the_right_certificate_alone() {
-    let folder = TempDir::new().unwrap();
+/// What a receiver shows, and the file of who vouches for it.
+fn certificate(folder: &TempDir) -> (Arc<ServerConfig>, String) {
     let key = KeyPair::generate().unwrap();
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let certificate = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
@@ -75,7 +75,13 @@ fn over_tls_they_come_to_who_shows_the_right_certificate_alone() {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    let config = Arc::new(config);
+    (Arc::new(config), file.display().to_string())
+}
+
+#[test]
+fn over_tls_they_come_to_who_shows_the_right_certificate_alone() {
+    let folder = TempDir::new().unwrap();
+    let (config, trusted) = certificate(&folder);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("tls://{}", listener.local_addr().unwrap());
     let received = Received::default();
@@ -97,8 +103,37 @@ fn over_tls_they_come_to_who_shows_the_right_certificate_alone() {
     });
     assert!(received.all().is_empty());
     drop(stranger);
-    let trusted = file.to_str().unwrap();
-    let house =
-        House::start_with(&[("WHARF_AUDIT_SYSLOG", &url), ("WHARF_AUDIT_SYSLOG_CA_FILE", trusted)]);
+    let settings = [("WHARF_AUDIT_SYSLOG", url.as_str()), ("WHARF_AUDIT_SYSLOG_CA_FILE", &trusted)];
+    let house = House::start_with(&settings);
     received.wait_for_all(&house);
+}
+
+/// Somebody on the way can close a connection after they have swallowed what was on it.
+#[test]
+fn over_tls_who_closes_without_a_word_has_read_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (config, trusted) = certificate(&folder);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("tls://{}", listener.local_addr().unwrap());
+    let (received, cut) = (Received::default(), Arc::new(AtomicUsize::new(0)));
+    let (to, count) = (received.clone(), Arc::clone(&cut));
+    thread::spawn(move || {
+        for connection in listener.incoming().map_while(Result::ok) {
+            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(session, connection);
+            if count.load(Ordering::SeqCst) < 2 {
+                // It reads to the end, so that nothing but the missing word tells.
+                assert!(read_framed(&mut stream, &Received::default()));
+                count.fetch_add(1, Ordering::SeqCst);
+            } else if read_framed(&mut stream, &to) {
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
+    let settings = [("WHARF_AUDIT_SYSLOG", url.as_str()), ("WHARF_AUDIT_SYSLOG_CA_FILE", &trusted)];
+    let house = House::start_with(&settings);
+    received.wait_for_all(&house);
+    assert_eq!(cut.load(Ordering::SeqCst), 2);
+    assert!(house.server.log().contains("close_notify"), "{}", house.server.log());
 }

@@ -2,6 +2,7 @@
 
 use ureq::http::Method;
 
+use crate::browser::Browser;
 use crate::house::{self, basic};
 use crate::stand::{PASSWORD, SCOPE, Stand, subject};
 use crate::support::slapd::{SUFFIX, person};
@@ -89,6 +90,48 @@ fn a_user_with_a_password_here_is_never_tried_in_the_directory() {
     let secret = "wharf_pat_0000000000000000000000000000000000000000000000";
     stand.log_in("lin", secret);
     assert!(!stand.slapd.log().contains("filter="), "{}", stand.slapd.log());
+}
+
+/// By any name of theirs that the directory knows, remembered or not.
+#[test]
+fn a_user_who_gets_a_password_here_logs_in_by_nothing_else() {
+    let stand = Stand::start(&[
+        ("WHARF_LDAP_FILTER", "(|(uid={name})(mail={name}))"),
+        ("WHARF_LDAP_REMEMBER", "10m"),
+    ]);
+    let names = ["lin@example.org", "LIN@example.org"];
+    assert_eq!(stand.user(names[0], PASSWORD), "user:lin");
+    stand.house.admin(&["password", "lin", "--password-stdin"]);
+    for name in names {
+        assert_eq!(stand.log_in(name, PASSWORD).status, 401, "{name}");
+    }
+    assert_eq!(stand.user("lin", house::PASSWORD), "user:lin");
+}
+
+/// Else it would let them in until `ldap.remember` ends.
+#[test]
+fn what_is_remembered_ends_with_the_identity() {
+    let stand = Stand::start(&[("WHARF_LDAP_REMEMBER", "10m")]);
+    assert_eq!(stand.user("lin", PASSWORD), "user:lin");
+    assert_eq!(stand.user("lin", PASSWORD), "user:lin");
+    assert_eq!(stand.binds(&person("lin")), 1);
+    stand.house.admin(&["identity", "lin", "--unlink", "ldap"]);
+    // The directory still knows them, and they are somebody new here.
+    assert_eq!(stand.user("lin", PASSWORD), "user:lin-2");
+    assert_eq!(stand.binds(&person("lin")), 2);
+}
+
+#[test]
+fn a_session_by_the_directory_ends_with_the_identity() {
+    let stand = Stand::start(&[]);
+    let url = |path: &str| format!("http://{}{path}", stand.house.server.address());
+    let mut browser = Browser::new();
+    let form = browser.open(&url("/login"));
+    browser.submit(&form, &[("name", "lin"), ("password", PASSWORD)]);
+    let is_in = |browser: &mut Browser| browser.open(&url("/login")).text.contains("logged in as");
+    assert!(is_in(&mut browser));
+    stand.house.admin(&["identity", "lin", "--unlink", "ldap"]);
+    assert!(!is_in(&mut browser));
 }
 
 /// Somebody who can choose their name in the directory must not choose whose account they get.
@@ -179,6 +222,23 @@ fn logins_that_fail_in_the_directory_are_limited_like_others() {
     assert_eq!(stand.log_in("lin", PASSWORD).status, 429);
     let after = &stand.slapd.log()[before..];
     assert!(!after.contains("lin"), "{after}");
+}
+
+/// The directory takes all of these for one name, and would let in who guesses by one after the other.
+#[test]
+fn a_name_has_no_more_tries_for_being_spelled_in_many_ways() {
+    let stand = Stand::start(&[("WHARF_LIMITS_FAILED_LOGINS", "3/1h")]);
+    assert_eq!(stand.user("lin", PASSWORD), "user:lin");
+    for name in ["LIN", " lin", "Lin "] {
+        assert_eq!(stand.log_in(name, "wrong").status, 401, "{name:?}");
+    }
+    for name in ["lin", "lIn", "\u{ff4c}in"] {
+        assert_eq!(stand.log_in(name, PASSWORD).status, 429, "{name:?}");
+    }
+    let written = stand.house.admin(&["audit", "--action", "login", "--json"]);
+    let denied: Vec<_> = written.lines().filter(|line| line.contains("denied")).collect();
+    assert_eq!(denied.len(), 3, "{written}");
+    assert!(denied.iter().all(|line| line.contains("user:lin")), "{written}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl BrowserLogin for BrowserLogins {
         let caller = passwords.authenticate(login, from.address).await.map_err(refusal)?;
         match caller.principal {
             Principal::User(user) if caller.most == Narrowing::WHOLE => {
-                self.start(user, None, from).await
+                self.start(user, caller.provider, from).await
             }
             _ => Err(LoginRefusal::Credentials),
         }

@@ -21,6 +21,7 @@ pub mod scope;
 pub mod secret;
 pub mod sign_in;
 mod signing;
+mod spelling;
 pub mod tls;
 pub mod token;
 pub mod workload;

@@ -25,6 +25,7 @@ use wharf_core::limits::{Limiter, Rate, Take, Verdict, client_of};
 use wharf_core::metadata::{Accounts, AuditEntry, AuditLog, AuditOutcome};
 use wharf_core::permissions::{AccountName, Caller, Principal};
 
+use crate::spelling::plain;
 use stakes::{Limit, Stakes, is_known, is_used_up};
 use turns::{Turn, Turns};
 
@@ -230,7 +231,7 @@ impl<I: Send + Sync> Guard<I> {
     }
 
     async fn known(&self, name: &str) -> Result<Option<AccountName>, StoreError> {
-        let Ok(name) = name.parse::<AccountName>() else { return Ok(None) };
+        let Ok(name) = plain(name).parse::<AccountName>() else { return Ok(None) };
         Ok(self.parts.accounts.find_user(name).await?.map(|user| user.name))
     }
 }

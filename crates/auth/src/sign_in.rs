@@ -14,7 +14,7 @@ use wharf_core::authority::{
 };
 use wharf_core::clock::{Clock, Random, Timestamp};
 use wharf_core::metadata::{
-    Accounts, Change, ChangeRequest, NewToken, SecretHolder, TokenKind, User,
+    Accounts, Change, ChangeRequest, NewToken, ProviderName, SecretHolder, TokenKind, User,
 };
 use wharf_core::permissions::{AccountName, Actions, Caller, Principal, Rights, RobotName};
 use wharf_oci::RepositoryName;
@@ -88,13 +88,13 @@ struct SignedIn {
     expires_at: Option<Timestamp>,
     /// The workload that stands for the robot, where one does.
     workload: Option<Trusted>,
-    /// Whether a directory said so. It does not tell when somebody leaves: they come back with their password.
-    by_directory: bool,
+    /// The directory that said so, where one did. It does not tell when somebody leaves: they come back with their password.
+    directory: Option<ProviderName>,
 }
 
 impl SignedIn {
     const fn fully(principal: Principal) -> Self {
-        Self { principal, most: None, expires_at: None, workload: None, by_directory: false }
+        Self { principal, most: None, expires_at: None, workload: None, directory: None }
     }
 
     /// Whether the secret narrows nothing.
@@ -138,12 +138,11 @@ impl TokenIssuer for SignIn {
         );
         let issued = issued.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let refresh = match (&signed_in, &request.login) {
-            (
-                SignedIn {
-                    principal: Principal::User(user), most: None, by_directory: false, ..
-                },
-                _,
-            ) if request.offline => Some(self.refresh_token(user, &request.client).await?),
+            (SignedIn { principal: Principal::User(user), most: None, directory: None, .. }, _)
+                if request.offline =>
+            {
+                Some(self.refresh_token(user, &request.client).await?)
+            }
             (SignedIn { workload: Some(workload), .. }, _) if request.offline => {
                 self.workload_refresh_token(workload).await?
             }
@@ -173,9 +172,10 @@ impl Authenticator for SignIn {
         login: Login,
         address: Option<IpAddr>,
     ) -> Result<Caller, TokenRefusal> {
-        let SignedIn { principal, most, expires_at, .. } = self.sign_in(&login, address).await?;
+        let signed_in = self.sign_in(&login, address).await?;
+        let SignedIn { principal, most, expires_at, directory: provider, .. } = signed_in;
         let most = most.unwrap_or(Narrowing::WHOLE);
-        Ok(Caller { most, expires_at, ..Caller::new(principal) })
+        Ok(Caller { most, expires_at, provider, ..Caller::new(principal) })
     }
 }
 
@@ -205,7 +205,8 @@ impl SignIn {
             && self.is_for_a_directory(name, secret).await?
         {
             let user = directory.log_in(name, secret, address).await?.ok_or(TokenRefusal::Login)?;
-            return Ok(SignedIn { by_directory: true, ..SignedIn::fully(Principal::User(user)) });
+            let directory = Some(directory.provider().clone());
+            return Ok(SignedIn { directory, ..SignedIn::fully(Principal::User(user)) });
         }
         let same = self.passwords.verify(&Password::new(secret.expose()), stored).await;
         match (same.map_err(refusal)?, user) {

@@ -9,6 +9,7 @@ use wharf_oci::RepositoryName;
 use crate::access::Narrowing;
 use crate::actor::Actor;
 use crate::clock::Timestamp;
+use crate::metadata::ProviderName;
 use crate::operation::{Action, Operation, Requirement};
 pub use crate::principal::{AccountName, NoAccountName, Principal, RobotName};
 use crate::{Error, StoreError};
@@ -106,6 +107,8 @@ pub struct Caller {
     pub most: Narrowing,
     /// Until when that secret works, where it ends: what is made by it lives no longer.
     pub expires_at: Option<Timestamp>,
+    /// The identity provider by whose word they came, where one said who they are: what they begin ends with their identity there.
+    pub provider: Option<ProviderName>,
     /// Where the request came from, for what is recorded of a change.
     pub address: Option<IpAddr>,
     /// The request's id, for the same.
@@ -117,15 +120,14 @@ impl Caller {
     #[must_use]
     pub const fn new(principal: Principal) -> Self {
         let most = Narrowing::WHOLE;
-        Self { principal, rights: None, most, expires_at: None, address: None, request_id: None }
+        let (expires_at, provider, address, request_id) = (None, None, None, None);
+        Self { principal, rights: None, most, expires_at, provider, address, request_id }
     }
 
     /// Somebody with what their token states.
     #[must_use]
-    pub const fn with_rights(principal: Principal, rights: Rights) -> Self {
-        let most = Narrowing::WHOLE;
-        let rights = Some(rights);
-        Self { principal, rights, most, expires_at: None, address: None, request_id: None }
+    pub fn with_rights(principal: Principal, rights: Rights) -> Self {
+        Self { rights: Some(rights), ..Self::new(principal) }
     }
 }
 

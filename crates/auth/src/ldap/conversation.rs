@@ -18,11 +18,14 @@ use super::servers::ServerUrl;
 /// Results of operations (RFC 4511, appendix A.1).
 mod result {
     pub const SUCCESS: u32 = 0;
+    pub const TIME_LIMIT_EXCEEDED: u32 = 3;
     pub const SIZE_LIMIT_EXCEEDED: u32 = 4;
-    pub const NO_SUCH_OBJECT: u32 = 32;
-    pub const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
-    pub const INVALID_CREDENTIALS: u32 = 49;
-    pub const UNWILLING_TO_PERFORM: u32 = 53;
+    pub const STRONGER_AUTH_REQUIRED: u32 = 8;
+    pub const REFERRAL: u32 = 10;
+    pub const CONFIDENTIALITY_REQUIRED: u32 = 13;
+    pub const BUSY: u32 = 51;
+    pub const UNAVAILABLE: u32 = 52;
+    pub const OTHER: u32 = 80;
 }
 
 /// What went wrong with one server.
@@ -197,18 +200,43 @@ async fn search(
     }
 }
 
-/// Whether a bind with somebody's password says that it is theirs.
+/// Whether a bind with somebody's password says that it is theirs. What does not speak of the server is said of them: each
+/// directory has results of its own for accounts that are locked or have to change their password.
 fn is_right(bound: LdapResult) -> Result<bool, Fault> {
     match bound.rc {
         result::SUCCESS => Ok(true),
-        // Wrong, has none, was removed meanwhile, or is locked.
-        result::INVALID_CREDENTIALS
-        | result::INAPPROPRIATE_AUTHENTICATION
-        | result::NO_SUCH_OBJECT
-        | result::UNWILLING_TO_PERFORM => {
+        result::TIME_LIMIT_EXCEEDED
+        | result::STRONGER_AUTH_REQUIRED
+        | result::REFERRAL
+        | result::CONFIDENTIALITY_REQUIRED
+        | result::BUSY
+        | result::UNAVAILABLE
+        | result::OTHER => Err(LdapError::from(bound).into()),
+        _ => {
             tracing::info!(reason = %bound, "the directory refuses a password");
             Ok(false)
         }
-        _ => Err(LdapError::from(bound).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(rc: u32) -> LdapResult {
+        let (matched, text) = (String::new(), String::new());
+        LdapResult { rc, matched, text, refs: Vec::new(), ctrls: Vec::new() }
+    }
+
+    #[test]
+    fn a_bind_that_does_not_speak_of_the_server_refuses_the_password() {
+        assert!(matches!(is_right(bound(0)), Ok(true)));
+        // 19 is what 389 Directory Server says of an account that is locked.
+        for refused in [19, 32, 48, 49, 50, 53] {
+            assert!(matches!(is_right(bound(refused)), Ok(false)), "{refused}");
+        }
+        for away in [3, 8, 10, 13, 51, 52, 80] {
+            assert!(is_right(bound(away)).is_err(), "{away}");
+        }
     }
 }

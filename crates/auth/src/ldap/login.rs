@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use wharf_core::StoreError;
 use wharf_core::authority::{Secret, TokenRefusal};
 use wharf_core::clock::Random;
-use wharf_core::metadata::{Accounts, ExternalIdentity, Identities, ProviderName, SignInOutcome};
+use wharf_core::metadata::{
+    Accounts, ExternalIdentity, Identities, LinkedIdentity, ProviderName, SignInOutcome,
+};
 use wharf_core::permissions::AccountName;
 
 use super::directory::{Directory, DirectoryError, Found};
-use super::memory::Memory;
+use super::memory::{Known, Memory};
 
 /// Who of a directory may log in here.
 #[derive(Clone, Debug)]
@@ -49,6 +51,12 @@ impl DirectoryLogins {
         Self { directory, rules, identities, accounts, memory }
     }
 
+    /// What the directory is called here.
+    #[must_use]
+    pub const fn provider(&self) -> &ProviderName {
+        &self.rules.provider
+    }
+
     /// Whose name and password these are; `None` where they are nobody's, or not of somebody who may log in.
     ///
     /// # Errors
@@ -59,10 +67,10 @@ impl DirectoryLogins {
         password: &Secret,
         address: Option<IpAddr>,
     ) -> Result<Option<AccountName>, TokenRefusal> {
-        if let Some(user) = self.memory.recall(name, password, Instant::now())
-            && let Some(user) = self.accounts.find_user(user).await?
+        if let Some(known) = self.memory.recall(name, password, Instant::now())
+            && self.is_still(&known).await?
         {
-            return Ok((!user.disabled).then_some(user.name));
+            return self.let_in(known.user).await;
         }
         let found = match self.directory.find(name, password).await {
             Ok(found) => found,
@@ -82,11 +90,33 @@ impl DirectoryLogins {
             );
             return Ok(None);
         }
-        let user = self.sign_in(found, address).await?;
-        if let Some(user) = &user {
-            self.memory.remember(name, password, user.clone(), Instant::now());
+        let subject = found.subject.clone();
+        let Some(user) = self.sign_in(found, address).await? else { return Ok(None) };
+        let known = Known { user: user.clone(), subject };
+        self.memory.remember(name, password, known, Instant::now());
+        self.let_in(user).await
+    }
+
+    /// Whether the identity that was remembered is still that user's.
+    async fn is_still(&self, known: &Known) -> Result<bool, StoreError> {
+        let identities = self.identities.list_identities(known.user.clone()).await?;
+        let is_it =
+            |it: &LinkedIdentity| it.provider == self.rules.provider && it.subject == known.subject;
+        Ok(identities.is_some_and(|all| all.iter().any(is_it)))
+    }
+
+    /// The user, unless they may not log in, or do by a password here: that is then the only one, by whatever name of theirs
+    /// the directory knows them.
+    async fn let_in(&self, user: AccountName) -> Result<Option<AccountName>, TokenRefusal> {
+        let Some(user) = self.accounts.find_user(user).await? else { return Ok(None) };
+        if user.password_hash.is_some() {
+            tracing::info!(
+                user = %user.name,
+                "a user with a password here tried to log in by the directory"
+            );
+            return Ok(None);
         }
-        Ok(user)
+        Ok((!user.disabled).then_some(user.name))
     }
 
     fn is_admitted(&self, found: &Found) -> bool {

@@ -11,6 +11,7 @@ use wharf_core::permissions::RobotName;
 use super::GuardRules;
 use super::turns::Line;
 use crate::secret::MachineSecret;
+use crate::spelling::plain;
 
 /// How many logins of a name from a client are looked at at once, at most: as many as are hashed.
 const MOST_AT_ONCE: usize = 4;
@@ -53,7 +54,7 @@ impl Stakes {
             Some(Login::Name { name, secret }) => {
                 let is_guessed = MachineSecret::recognise(secret.expose()).is_none()
                     && name.parse::<RobotName>().is_err();
-                is_guessed.then(|| hashed(name))
+                is_guessed.then(|| hashed(&plain(name)))
             }
             _ => None,
         };

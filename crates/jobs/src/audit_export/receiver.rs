@@ -134,8 +134,12 @@ async fn hand_over(
         match connection.read(&mut ignored).await {
             Ok(0) => return Ok(()),
             Ok(_) => {}
-            // Many end TLS by closing the connection.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+            // Who cuts the connection under TLS could have swallowed what came before.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Err(Error::other(
+                    "it closed the connection without ending TLS (close_notify), so that nobody knows what it has read",
+                ));
+            }
             Err(error) => return Err(error),
         }
     }

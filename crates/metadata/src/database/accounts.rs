@@ -220,7 +220,7 @@ impl<E: Engine> AuditReaders for Database<E> {
     }
 
     async fn audit_reader(&self, reader: String) -> Result<Position> {
-        self.engine.read(audit::Standing(reader)).await
+        self.engine.write(audit::Standing(reader)).await
     }
 
     async fn advance_audit_reader(&self, reader: String, to: Position) -> Result<bool> {

@@ -168,14 +168,33 @@ const fn settled_records(dialect: Dialect) -> &'static str {
     }
 }
 
+/// Up to `$2` records behind `$1` that a dump brought from another cluster: their transactions have not begun in this one. They come
+/// before all that is written here, with those that have no transaction, by their numbers.
+const RESTORED_RECORDS: &str =
+    "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail, 0::bigint
+     FROM audit_log
+     WHERE id > $1 AND (transaction_id = 0
+         OR transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+     ORDER BY id LIMIT $2";
+
 #[async_trait]
 impl Transaction for Follow {
     type Output = Vec<(Position, AuditRecord)>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let Position { transaction, event } = self.after;
-        let sql = settled_records(on.dialect());
-        let rows = on.query(sql, arguments![transaction, event, self.limit]).await?;
+        let restored = match (on.dialect(), transaction) {
+            (Dialect::Postgres, 0) => {
+                on.query(RESTORED_RECORDS, arguments![event, self.limit]).await?
+            }
+            _ => Vec::new(),
+        };
+        let rows = if restored.is_empty() {
+            let sql = settled_records(on.dialect());
+            on.query(sql, arguments![transaction, event, self.limit]).await?
+        } else {
+            restored
+        };
         let placed = |row: &Row| {
             let place = Position { transaction: row.int(10)?, event: row.int(0)? };
             Ok((place, read(row)?))
@@ -184,7 +203,8 @@ impl Transaction for Follow {
     }
 }
 
-/// `AuditLog::audit_reader`
+/// `AuditLog::audit_reader`. A place that no transaction of this cluster has reached is one of another cluster, from which the database
+/// was restored: nothing would ever lie behind it.
 pub(crate) struct Standing(pub(crate) String);
 
 #[async_trait]
@@ -192,6 +212,17 @@ impl Transaction for Standing {
     type Output = Position;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Position> {
+        if on.dialect() == Dialect::Postgres {
+            let sql = "UPDATE audit_readers SET transaction_id = 0 WHERE name = $1
+                 AND transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+            if on.execute(sql, arguments![self.0.as_str()]).await? > 0 {
+                tracing::error!(
+                    reader = self.0,
+                    "the place in the audit log that is remembered lies ahead of this database, which was restored into another \
+                     cluster it seems: going on behind the last record that was exported; some come again"
+                );
+            }
+        }
         let sql = "SELECT transaction_id, record_id FROM audit_readers WHERE name = $1";
         let rows = on.query(sql, arguments![self.0.as_str()]).await?;
         let Some(row) = rows.first() else { return Ok(Position::default()) };

@@ -4,35 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use wharf_auth::ldap::{BadFilter, BadServerUrl};
-use wharf_core::authority::Secret;
 
 use super::problem::{Problem, Refusal};
 use super::table::{Config, Ldap};
-
-/// A password. It is shown as three stars.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HiddenText(Secret);
-
-impl HiddenText {
-    /// The password.
-    pub fn get(&self) -> Secret {
-        self.0.clone()
-    }
-}
-
-impl FromStr for HiddenText {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<HiddenText, Refusal> {
-        Ok(HiddenText(Secret::new(text.to_owned())))
-    }
-}
-
-impl fmt::Display for HiddenText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// The name of an attribute (RFC 4512, section 2.5), without options.
 #[derive(Debug, Clone, PartialEq, Eq)]

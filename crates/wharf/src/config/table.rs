@@ -16,7 +16,7 @@ use super::access::{ServiceName, SignUp};
 use super::declare::{Setting, read, settings, shown};
 use super::delivery::{CdnSignature, DeliveryMode, PathPrefix};
 use super::layers::Layers;
-use super::ldap::{AttributeName, HiddenText};
+use super::ldap::AttributeName;
 use super::logging::{AccessLog, LogFilter, LogFormat};
 use super::network::{Network, TraceEndpoint};
 use super::oidc::{ClaimValue, Each, Hidden, Text};
@@ -201,7 +201,7 @@ settings! {
         /// The file of its password.
         bind_password_file: Optional<FilePath> = "" => "empty, or the path of a file";
         /// Its password, if that is not in a file.
-        bind_password: Optional<HiddenText> = "" (secret) => "empty, or a password";
+        bind_password: Optional<Hidden> = "" (secret) => "empty, or a password";
         /// Where people are: the entry that all of them are below.
         base: Optional<String> = "" => "empty, or a name such as ou=people,dc=example,dc=com";
         /// Which entry a name is; exactly one may be found.

@@ -70,7 +70,7 @@ fn settings(ldap: &Ldap) -> anyhow::Result<Settings> {
 fn service(ldap: &Ldap) -> anyhow::Result<Option<ServiceAccount>> {
     let Some(dn) = ldap.bind_dn.0.clone() else { return Ok(None) };
     let password = match (&ldap.bind_password.0, &ldap.bind_password_file.0) {
-        (Some(password), _) => password.get(),
+        (Some(password), _) => password.secret().clone(),
         (None, file) => {
             let file = file.as_ref().context("ldap.bind_password_file")?;
             let text = std::fs::read_to_string(file)

@@ -57,3 +57,30 @@ async fn records_without_a_transaction_come_first() {
     let targets: Vec<_> = followed.iter().map(|(_, it)| it.entry.target.as_str()).collect();
     assert_eq!(targets, ["old", "new"]);
 }
+
+/// A dump brings numbers of transactions along that its new cluster reaches late or never: whoever waited for them would export nothing.
+#[tokio::test]
+async fn a_reader_goes_on_in_a_database_that_was_restored_into_another_cluster() {
+    let scene = Scene::new().await;
+    let stand = &scene.stand;
+    let elsewhere = 1_i64 << 50;
+    for (target, transaction) in [("exported", elsewhere), ("not yet", elsewhere + 1)] {
+        let sql = format!(
+            "INSERT INTO audit_log (at, by, action, target, outcome, detail, transaction_id)
+             VALUES (1, 'system', 'login', '{target}', 'done', '', {transaction})"
+        );
+        assert!(!stand.is_refused(&sql).await);
+    }
+    let reached = Position { transaction: elsewhere, event: 1 };
+    assert!(stand.audit.advance_audit_reader("syslog".into(), reached).await.unwrap());
+    stand.audit.append_audit(login("new").0).await.unwrap();
+
+    let at = stand.audit.audit_reader("syslog".into()).await.unwrap();
+    assert_eq!(at, Position { transaction: 0, event: 1 });
+    let followed = crate::contract::follow(stand, at, 2, 10).await;
+    let targets: Vec<_> = followed.iter().map(|(_, it)| it.entry.target.as_str()).collect();
+    assert_eq!(targets, ["not yet", "new"]);
+    let last = followed[1].0;
+    assert!(stand.audit.advance_audit_reader("syslog".into(), last).await.unwrap());
+    assert_eq!(stand.audit.audit_reader("syslog".into()).await.unwrap(), last);
+}
