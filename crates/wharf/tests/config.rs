@@ -121,6 +121,12 @@ fn what_is_wrong_with_an_identity_provider_is_told() {
     for told in ["choose another one", "oidc.issuer is set and access.control is not"] {
         assert!(err.contains(told), "{told} in {err}");
     }
+    // Whatever the directory is called.
+    let both =
+        "[ldap]\nprovider = 'corp'\n[oidc.corp]\nissuer = 'https://sso.example'\nclient_id = 'w'";
+    let (code, _, err) = show(both, &[], &[]);
+    assert_eq!(code, 2);
+    assert!(err.contains("choose another one"), "{err}");
 }
 
 #[test]

@@ -13,9 +13,6 @@ use super::table::{Config, Oidc};
 /// The longest text.
 const LONGEST: usize = 512;
 
-/// What no provider may be called: users of the directory are known by this name.
-const RESERVED: &str = "ldap";
-
 /// Who gives everyone in the world an identity.
 const OPEN_TO_ALL: [&str; 2] = ["https://accounts.google.com", "https://gitlab.com"];
 
@@ -172,7 +169,7 @@ pub fn broken(config: &Config) -> Vec<String> {
     }
     for name in issuers {
         problems
-            .extend(wrong(oidc, name).map(|why| format!("the identity provider {name}: {why}")));
+            .extend(wrong(config, name).map(|why| format!("the identity provider {name}: {why}")));
     }
     if oidc.issuer.names().next().is_some() && !config.access.control {
         problems.push(
@@ -211,14 +208,17 @@ fn once(oidc: &Oidc) -> Vec<(&'static str, Vec<&ProviderName>)> {
 }
 
 /// What is wrong with one.
-fn wrong(oidc: &Oidc, name: &ProviderName) -> Option<&'static str> {
+fn wrong(config: &Config, name: &ProviderName) -> Option<&'static str> {
+    let oidc = &config.oidc;
     let issuer = oidc.issuer.get(name).map_or("", |issuer| issuer.as_str());
     let is_required =
         oidc.required_groups.get(name).is_some() || oidc.required_claims.get(name).is_some();
     let creates = oidc.create_users.get(name) == Some(&true);
     let scopes = oidc.scopes.get(name).map_or("openid", Text::as_str);
-    if name.as_str() == RESERVED {
-        Some("users of the LDAP directory are known by that name; choose another one")
+    if *name == config.ldap.provider {
+        Some(
+            "users of the LDAP directory are known by that name (ldap.provider); choose another one",
+        )
     } else if oidc.client_id.get(name).is_none() {
         Some("it has no oidc.client_id")
     } else if oidc.client_secret.get(name).is_some() && oidc.client_secret_file.get(name).is_some()

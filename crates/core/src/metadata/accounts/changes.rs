@@ -130,7 +130,7 @@ macro_rules! changes {
 
 /// A value as a word: in quotes, as in JSON, where it has characters by which it could be taken for several, or for none.
 fn word(value: &str) -> Cow<'_, str> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@,*+=-".contains(&byte);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@,*+=%-".contains(&byte);
     if !value.is_empty() && value.bytes().all(is_plain) {
         return Cow::Borrowed(value);
     }
