@@ -95,7 +95,8 @@ fn cve_2025_23208_who_left_a_team_has_its_rights_no_more() {
     }
     let then =
         "a login without the group in its claims ends the membership that an earlier login gave";
-    due_with_settings(&["ldap", "identity"], then);
+    // By a directory: `who_is_in_a_group_pulls_what_its_team_may` in tests/ldap/groups.rs.
+    due_with_settings(&["identity"], then);
 }
 
 /// A client's secret for the identity provider was written to the log with the rest of the settings. Here secrets are
@@ -158,6 +159,13 @@ fn cve_2025_48374_no_secret_is_in_the_log() {
         .envs([("WHARF_OIDC_CLIENT_SECRET", given.as_str()), ("WHARF_OIDC_ISSUER", &issuer)])
         .envs([("WHARF_OIDC_CLIENT_ID", "fake=wharf"), ("WHARF_ACCESS_CONTROL", "true")]));
     assert!(shown.contains("fake=***") && !shown.contains(client_secret), "{shown}");
+    let of_directory = "the-directorys-secret";
+    let shown = run(std::process::Command::new(program())
+        .args(["config", "show"])
+        .envs([("WHARF_LDAP_URLS", "ldaps://ldap.example.com"), ("WHARF_LDAP_BASE", "dc=example")])
+        .envs([("WHARF_LDAP_BIND_DN", "cn=wharf"), ("WHARF_LDAP_BIND_PASSWORD", of_directory)])
+        .env("WHARF_ACCESS_CONTROL", "true"));
+    assert!(shown.contains("cn=wharf") && !shown.contains(of_directory), "{shown}");
     drop(house.registry);
     let mut server = house.server;
     server.begin_stop();
@@ -170,7 +178,7 @@ fn cve_2025_48374_no_secret_is_in_the_log() {
     for secret in &secrets {
         assert!(!log.contains(secret.as_str()), "{secret} is in the log");
     }
-    due_with_settings(&["ldap", "identity"], "their secrets are in no log and in no `config show`");
+    due_with_settings(&["identity"], "its secrets are in no log and in no `config show`");
 }
 
 /// Who might create tags and not update them could overwrite `latest`, the one tag for which nothing was compared. Here
