@@ -115,6 +115,14 @@ fn what_is_asked_for_is_written_down() {
     assert_eq!(items[0]["target"], "team:team/devs");
     assert_eq!(items[0]["address"], "127.0.0.1");
     assert_eq!(items[0]["request_id"].as_str(), made.header("X-Request-Id"));
+    // One's own account, and nobody else's.
+    let of = |login: &str, user: &str| api.get(login, &format!("/audit?target=user:{user}"));
+    let own = of(&ada, "ada").json();
+    let done = own["items"].as_array().unwrap().iter().map(|it| it["action"].as_str().unwrap());
+    assert!(done.clone().any(|action| action == "token.create"), "{own}");
+    assert!(done.clone().all(|it| it.starts_with("user.") || it.starts_with("token.")), "{own}");
+    assert_eq!(problem(&of(&ada, "reader")).0, 404);
+    assert_eq!(of(api.as_root(), "reader").status, 200);
     let text = log.to_string();
     assert!(!text.contains("wharf_pat_") && !text.contains("wharf_bot_"), "{text}");
 }

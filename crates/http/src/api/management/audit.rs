@@ -83,7 +83,8 @@ impl Textual for AuditOrder {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuditQuery {
-    /// Those of a namespace, for who administers it; all are for administrators of the whole registry.
+    /// Those of a namespace, for who administers it. All others are for administrators of the whole registry, but what was
+    /// done with a user's account (target=user:ada), which is for that user too.
     namespace: Option<Text<AccountName>>,
     /// What somebody did: user:ada.
     by: Option<Text<Words>>,
@@ -133,9 +134,14 @@ impl Textual for Number {
 pub(super) async fn list(ask: Ask<AuditQuery>) -> Result<PageOf<Entry>, Problem> {
     let query = &ask.query;
     let namespace = query.namespace.clone().map(|Text(namespace)| namespace);
-    let requirement = match &namespace {
-        Some(namespace) => Requirement::Namespace(namespace, Role::Admin),
-        None => Requirement::Site,
+    // What was done with an account is for who has it.
+    let account = query.target.as_ref().and_then(|Text(Words(target))| {
+        target.strip_prefix("user:").and_then(|name| name.parse::<AccountName>().ok())
+    });
+    let requirement = match (&namespace, &account) {
+        (Some(namespace), _) => Requirement::Namespace(namespace, Role::Admin),
+        (None, Some(account)) => Requirement::Own(account, Role::Read),
+        (None, None) => Requirement::Site,
     };
     let stores = ask.may(requirement).await?;
     let words = |words: &Option<Text<Words>>| words.clone().map(|Text(Words(text))| text);
