@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf_core::access::Role;
-use wharf_core::authority::SecretUse;
+use wharf_core::authority::{NewSecret, SecretUse};
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{self, RemoveRobot, RobotRecord, RotateRobot, UpdateRobot};
 use wharf_core::operation::Requirement;
@@ -11,7 +11,7 @@ use wharf_core::permissions::{AccountName, RobotName};
 
 use super::Stores;
 use super::answer::{Created, Done, Versioned};
-use super::ask::{Ask, Json, Nothing, Version};
+use super::ask::{Ask, Changed, Json, Nothing, Version};
 use super::pages::{PageOf, PageQuery, limit, page, shown};
 use super::problem::Problem;
 use super::values::{Days, Text, present};
@@ -109,8 +109,18 @@ pub(super) async fn create(ask: Ask<Nothing, Json<NewRobot>>) -> Result<Created<
     let expires_at = new.days.map(Days::ahead);
     let change = metadata::NewRobot { name: name.clone(), secret_hash: made.hash, expires_at };
     let changed = ask.change(change).await?;
+    with_secret(&ask, changed, &name, &made).await
+}
+
+/// A robot with its new secret, unless that was shown before.
+async fn with_secret<Q, B>(
+    ask: &Ask<Q, B>,
+    changed: Changed<'_>,
+    name: &RobotName,
+    made: &NewSecret,
+) -> Result<Created<Robot>, Problem> {
     let secret = (!changed.again).then(|| made.secret.expose().to_owned());
-    let value = Robot { secret, ..find(changed.stores, &name).await?.into() };
+    let value = Robot { secret, ..find(changed.stores, name).await?.into() };
     let RobotName { namespace, name } = name;
     let location = ask.location(&format!("/namespaces/{namespace}/robots/{name}"));
     Ok(Created { value, location, again: changed.again })
@@ -124,11 +134,7 @@ pub(super) async fn rotate(
     let expires_at = ask.body.0.days.map(Days::ahead);
     let change = RotateRobot { name: name.clone(), secret_hash: made.hash, expires_at };
     let changed = ask.change(change).await?;
-    let secret = (!changed.again).then(|| made.secret.expose().to_owned());
-    let value = Robot { secret, ..find(changed.stores, &name).await?.into() };
-    let RobotName { namespace, name } = name;
-    let location = ask.location(&format!("/namespaces/{namespace}/robots/{name}"));
-    Ok(Created { value, location, again: changed.again })
+    with_secret(&ask, changed, &name, &made).await
 }
 
 pub(super) async fn update(
