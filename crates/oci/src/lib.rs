@@ -12,6 +12,8 @@ mod name;
 mod name_pattern;
 mod range;
 mod reference;
+mod tag_pattern;
+mod tag_version;
 mod wildcard;
 
 pub use digest::{Algorithm, Digest, DigestError};
@@ -26,4 +28,6 @@ pub use name::{NameError, RepositoryName, Tag, TagError};
 pub use name_pattern::{NamePattern, NamePatternError};
 pub use range::{ByteRange, ContentRange, RangeError};
 pub use reference::{Reference, ReferenceError};
+pub use tag_pattern::{TagPattern, TagPatternError, TagSelection, TagSelectionError};
+pub use tag_version::TagVersion;
 pub use wildcard::wildcard_covers;
