@@ -6,6 +6,7 @@ pub mod access;
 pub mod actor;
 pub mod assembly_line;
 pub mod authority;
+pub mod blob_life;
 pub mod blobs;
 pub mod browser;
 pub mod cache;

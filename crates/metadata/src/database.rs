@@ -2,6 +2,7 @@
 
 mod accounts;
 mod counts;
+mod garbage;
 mod identities;
 mod sessions;
 mod trust;

@@ -94,6 +94,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0013_device_roles.sqlite.sql"),
         postgres: include_str!("../migrations/0013_device_roles.postgres.sql"),
     },
+    Migration {
+        version: 14,
+        name: "garbage",
+        sqlite: include_str!("../migrations/0014_garbage.sqlite.sql"),
+        postgres: include_str!("../migrations/0014_garbage.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -5,6 +5,7 @@ mod audit;
 mod counts;
 mod device_logins;
 mod event_log;
+mod garbage;
 mod identities;
 mod jobs;
 mod last_known;
@@ -41,6 +42,7 @@ pub use device_logins::{
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };
+pub use garbage::{Garbage, GarbageCounts, HeldPlace, Judged, ManifestRules, Taken};
 pub use identities::{
     ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,
     NoExternalName, ProviderGroup, ProviderName, SignInOutcome, in_words,

@@ -14,6 +14,7 @@ use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
+use crate::transactions::garbage::trash::Deletion;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Change, Standing};
 
@@ -95,14 +96,16 @@ impl Transaction for CommitManifest {
         self.store(on, now).await?;
         let held = on
             .execute(
-                "INSERT INTO repository_manifests (repository_id, digest, pushed_by, pushed_at)
-                 VALUES ($1, $2, $3, $4) ON CONFLICT (repository_id, digest) DO NOTHING",
+                "INSERT INTO repository_manifests (repository_id, digest, pushed_by, pushed_at, touched_at)
+                 VALUES ($1, $2, $3, $4, $4) ON CONFLICT (repository_id, digest) DO NOTHING",
                 arguments![repository, self.digest, self.by.by.as_str(), now],
             )
             .await?;
         if held > 0 {
             let event = Event::ManifestPushed(&self.digest);
             events::record(on, repository, event, &self.by.by, now).await?;
+        } else {
+            touch_manifests(on, repository, &BTreeSet::from([self.digest]), now).await?;
         }
         let change = Change { repository, by: &self.by.by, now };
         let mut moved = BTreeSet::new();
@@ -196,10 +199,12 @@ impl Commit for CommitManifest {
         let needed: BTreeSet<_> = self.manifest.blobs().map(|blob| blob.digest).collect();
         let children: BTreeSet<_> =
             self.manifest.children().iter().map(|child| child.digest).collect();
+        let subject = self.manifest.subject.as_ref().map(|subject| subject.digest);
+        let touched = children.iter().copied().chain(subject).collect();
         let (blobs, manifests) = match repository {
             Some(repository) => (
                 touch_blobs(on, repository, &needed, now).await?,
-                touch_manifests(on, repository, &children).await?,
+                touch_manifests(on, repository, &touched, now).await?,
             ),
             None => Default::default(),
         };
@@ -273,7 +278,7 @@ async fn touch_blobs(
     let arguments = digests.iter().map(|digest| arguments![now, repository, digest].to_vec());
     let changed = on
         .execute_each(
-            "UPDATE repository_blobs SET touched_at = $1
+            "UPDATE repository_blobs SET touched_at = $1, needed = 1
              WHERE repository_id = $2 AND blob_digest = $3",
             &arguments.collect::<Vec<_>>(),
         )
@@ -281,18 +286,19 @@ async fn touch_blobs(
     Ok(there(digests, &changed))
 }
 
-/// Writes the rows of manifests as they are, and returns those that are there. It stops a manifest from being
-/// deleted for want of a parent while its parent is committed, by the same reasoning as [`touch_blobs`].
+/// Touches manifests, and returns those that are there. It stops a manifest from being collected for want of a parent or a referrer while
+/// that is committed, by the same reasoning as [`touch_blobs`].
 async fn touch_manifests(
     on: &mut dyn Statements,
     repository: i64,
     digests: &BTreeSet<Digest>,
+    now: Timestamp,
 ) -> Result<BTreeSet<Digest>> {
-    let arguments = digests.iter().map(|digest| arguments![repository, digest].to_vec());
+    let arguments = digests.iter().map(|digest| arguments![now, repository, digest].to_vec());
     let changed = on
         .execute_each(
-            "UPDATE repository_manifests SET pushed_at = pushed_at
-             WHERE repository_id = $1 AND digest = $2",
+            "UPDATE repository_manifests SET touched_at = $1
+             WHERE repository_id = $2 AND digest = $3",
             &arguments.collect::<Vec<_>>(),
         )
         .await?;
@@ -344,16 +350,8 @@ impl Transaction for DeleteManifest {
                 change.delete_tag(on, &tag, &standing).await?;
             }
         }
-        on.execute(
-            "DELETE FROM repository_manifests WHERE repository_id = $1 AND digest = $2",
-            arguments![repository, self.digest],
-        )
-        .await?;
-        let event = Event::ManifestDeleted(&self.digest);
-        events::record(on, repository, event, &self.by.by, now).await?;
-        let target = format!("repository:{}@{}", self.repository, self.digest);
-        let namespace = self.repository.namespace();
-        audit::record(on, &self.by, "manifest.delete", target, namespace, String::new()).await?;
+        let (name, by) = (&self.repository, &self.by);
+        Deletion { repository, name, by, now }.take(on, &self.digest, "").await?;
         Ok(DeleteOutcome::Deleted)
     }
 }

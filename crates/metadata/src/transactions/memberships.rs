@@ -1,7 +1,7 @@
-//! Memberships: found, added, removed. Adding one takes the blob's mark first, so that no collector
-//! condemns a blob that a repository has just come to hold.
+//! Memberships: found, added, removed. Adding one takes the blob's mark away, and removing one sets it, as [`blob_life`] says.
 
 use async_trait::async_trait;
+use wharf_core::blob_life;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{MountBlob, RemoveBlob, RemoveOutcome};
@@ -9,43 +9,8 @@ use wharf_core::permissions::Sources;
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
+use crate::transactions::garbage::marks;
 use crate::transactions::{audit, repositories};
-
-/// Which incarnation of a blob is the one to use, and whether that one is condemned.
-pub(crate) struct Incarnation {
-    pub(crate) number: u32,
-    pub(crate) condemned: bool,
-}
-
-/// Takes away the mark of a blob's incarnation, and tells whether it is condemned: then it is past saving.
-/// The delete is what stops a collector that condemns the blob between: both write the mark's row, and the later
-/// of the two begins again. So whoever asks here need not lock the membership that it mounts from.
-pub(crate) async fn unmark(on: &mut dyn Statements, digest: &Digest) -> Result<Incarnation> {
-    let number = incarnation(on, digest).await?;
-    let taken = on
-        .execute(
-            "DELETE FROM blob_marks WHERE digest = $1 AND incarnation = $2 AND state = 'marked'",
-            arguments![digest, i64::from(number)],
-        )
-        .await?;
-    if taken > 0 {
-        return Ok(Incarnation { number, condemned: false });
-    }
-    let rows = on
-        .query(
-            "SELECT 1 FROM blob_marks WHERE digest = $1 AND incarnation = $2",
-            arguments![digest, i64::from(number)],
-        )
-        .await?;
-    Ok(Incarnation { number, condemned: !rows.is_empty() })
-}
-
-async fn incarnation(on: &mut dyn Statements, digest: &Digest) -> Result<u32> {
-    let rows = on
-        .query("SELECT incarnation FROM blob_incarnations WHERE digest = $1", arguments![digest])
-        .await?;
-    rows.first().map_or(Ok(0), |row| number(row.int(0)?))
-}
 
 pub(crate) fn number(value: i64) -> Result<u32> {
     u32::try_from(value).map_err(|_| {
@@ -53,20 +18,30 @@ pub(crate) fn number(value: i64) -> Result<u32> {
     })
 }
 
-/// Makes a repository hold a blob whose mark is taken away.
+/// Makes a repository hold a blob of a size, where that is known, whose mark is taken away.
 pub(crate) async fn add(
     on: &mut dyn Statements,
     repository: i64,
     digest: &Digest,
+    size: Option<i64>,
     now: Timestamp,
 ) -> Result<()> {
     on.execute(
-        "INSERT INTO repository_blobs (repository_id, blob_digest, touched_at) VALUES ($1, $2, $3)
-         ON CONFLICT (repository_id, blob_digest) DO UPDATE SET touched_at = excluded.touched_at",
-        arguments![repository, digest, now],
+        "INSERT INTO repository_blobs (repository_id, blob_digest, touched_at, size)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (repository_id, blob_digest) DO UPDATE SET
+             touched_at = excluded.touched_at,
+             size = coalesce(repository_blobs.size, excluded.size)",
+        arguments![repository, digest, now, size],
     )
     .await?;
     Ok(())
+}
+
+/// Somebody stops holding a blob.
+pub(crate) async fn let_go(on: &mut dyn Statements, digest: &Digest, now: Timestamp) -> Result<()> {
+    let current = marks::current(on, digest).await?;
+    marks::write(on, blob_life::let_go(&current), now).await
 }
 
 /// `Memberships::find_blob`
@@ -103,14 +78,26 @@ impl Transaction for MountBlob {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         // First, so that who may not take it changes nothing: a mark that went would tell, and would keep the blob.
-        if !is_held(on, self).await? || unmark(on, &self.digest).await?.condemned {
+        if !is_held(on, self).await? {
             return Ok(false);
         }
+        let current = marks::current(on, &self.digest).await?;
+        let Some(write) = blob_life::hold(&current) else { return Ok(false) };
         let now = on.now().await?;
+        marks::write(on, write, now).await?;
+        let size = size(on, &self.digest).await?;
         let repository = repositories::find_or_create(on, &self.repository, now).await?;
-        add(on, repository, &self.digest, now).await?;
+        add(on, repository, &self.digest, size, now).await?;
         Ok(true)
     }
+}
+
+/// The size of a blob that somebody holds, in bytes.
+async fn size(on: &mut dyn Statements, digest: &Digest) -> Result<Option<i64>> {
+    let sql =
+        "SELECT size FROM repository_blobs WHERE blob_digest = $1 AND size IS NOT NULL LIMIT 1";
+    let rows = on.query(sql, arguments![digest]).await?;
+    rows.first().map(|row| row.int(0)).transpose()
 }
 
 /// Whether one of the sources holds the blob.
@@ -182,6 +169,8 @@ impl Transaction for RemoveBlob {
         if removed == 0 {
             return Ok(RemoveOutcome::NotHeld);
         }
+        let now = on.now().await?;
+        let_go(on, &self.digest, now).await?;
         let target = format!("repository:{}@{}", self.repository, self.digest);
         let namespace = self.repository.namespace();
         audit::record(on, &self.by, "blob.delete", target, namespace, String::new()).await?;

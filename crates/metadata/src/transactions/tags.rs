@@ -65,6 +65,9 @@ impl Change<'_> {
             arguments![self.repository, tag.as_str(), to, version, self.by, self.now],
         )
         .await?;
+        if let Some(from) = from {
+            self.touch(on, &from.digest).await?;
+        }
         self.remember(on, tag, version, from.map(|from| &from.digest), Some(to)).await
     }
 
@@ -81,7 +84,18 @@ impl Change<'_> {
             arguments![self.repository, tag.as_str()],
         )
         .await?;
+        self.touch(on, &from.digest).await?;
         self.remember(on, tag, version, Some(&from.digest), None).await
+    }
+
+    /// A manifest that a tag leaves is not collected for as long as the tag can be brought back.
+    async fn touch(&self, on: &mut dyn Statements, digest: &Digest) -> Result<()> {
+        on.execute(
+            "UPDATE repository_manifests SET touched_at = $1 WHERE repository_id = $2 AND digest = $3",
+            arguments![self.now, self.repository, digest],
+        )
+        .await
+        .map(drop)
     }
 
     /// Versions go on where a deleted tag is made again.

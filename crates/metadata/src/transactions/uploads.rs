@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::UploadId;
-use wharf_core::blobs::{ObjectKey, Staged};
+use wharf_core::blob_life::{self, Placement};
+use wharf_core::blobs::Staged;
+use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
     FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
 };
 use wharf_oci::{HashState, RepositoryName};
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::transactions::garbage::marks;
 use crate::transactions::{memberships, repositories};
 
 #[async_trait]
@@ -132,15 +135,14 @@ impl Transaction for ReserveBlob {
         if open_upload(on, self.id, now.0).await?.is_none() {
             return Ok(ReserveOutcome::NoUpload);
         }
-        let found = memberships::unmark(on, &self.digest).await?;
-        let mut incarnation = found.number;
-        if found.condemned {
-            // That object is about to be deleted, perhaps late: its key is not for this one.
-            incarnation += 1;
+        let current = marks::current(on, &self.digest).await?;
+        let Placement { key, is_new, write } = blob_life::place(&current);
+        marks::write(on, write, now).await?;
+        if is_new {
             on.execute(
                 "INSERT INTO blob_incarnations (digest, incarnation) VALUES ($1, $2)
                  ON CONFLICT (digest) DO UPDATE SET incarnation = excluded.incarnation",
-                arguments![self.digest, i64::from(incarnation)],
+                arguments![self.digest, i64::from(key.incarnation)],
             )
             .await?;
         }
@@ -151,12 +153,12 @@ impl Transaction for ReserveBlob {
             arguments![
                 self.digest,
                 self.id.to_bytes().as_slice(),
-                i64::from(incarnation),
+                i64::from(key.incarnation),
                 now.after(self.time_limit),
             ],
         )
         .await?;
-        Ok(ReserveOutcome::Reserved(ObjectKey { digest: self.digest, incarnation }))
+        Ok(ReserveOutcome::Reserved(key))
     }
 }
 
@@ -166,7 +168,7 @@ impl Transaction for FinishUpload {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<FinishOutcome> {
         let now = on.now().await?;
-        let Some(repository) = open_upload(on, self.id, now.0).await? else {
+        let Some(upload) = open_upload(on, self.id, now.0).await? else {
             return Ok(FinishOutcome::Lost);
         };
         let digest = &self.key.digest;
@@ -182,30 +184,52 @@ impl Transaction for FinishUpload {
                 ],
             )
             .await?;
-        let current = memberships::unmark(on, digest).await?;
-        if reserved == 0 || current.condemned || current.number != self.key.incarnation {
+        let current = marks::current(on, digest).await?;
+        let Some(write) = blob_life::finish(&current, &self.key, reserved > 0) else {
             return Ok(FinishOutcome::Lost);
-        }
-        memberships::add(on, repository, digest, now).await?;
-        forget(on, self.id).await?;
+        };
+        marks::write(on, write, now).await?;
+        memberships::add(on, upload.repository, digest, Some(upload.size), now).await?;
+        forget(on, self.id, now).await?;
         Ok(FinishOutcome::Finished)
     }
 }
 
-/// The repository of an upload that has not expired. The row is locked, which stops a reservation for an upload
-/// that is finished or cancelled meanwhile: nobody would ever take that reservation away.
-async fn open_upload(on: &mut dyn Statements, id: UploadId, now: i64) -> Result<Option<i64>> {
+/// An upload that has not expired.
+struct OpenUpload {
+    repository: i64,
+    /// How many bytes are staged.
+    size: i64,
+}
+
+/// The row is locked, which stops a reservation for an upload that is finished or cancelled meanwhile: nobody would ever take that
+/// reservation away.
+async fn open_upload(
+    on: &mut dyn Statements,
+    id: UploadId,
+    now: i64,
+) -> Result<Option<OpenUpload>> {
     let rows = on
         .query_locked(
-            "SELECT repository_id FROM uploads WHERE id = $1 AND expires_at > $2",
+            "SELECT repository_id, staged_bytes FROM uploads WHERE id = $1 AND expires_at > $2",
             arguments![id.to_bytes().as_slice(), now],
         )
         .await?;
-    rows.first().map(|row| row.int(0)).transpose()
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(OpenUpload { repository: row.int(0)?, size: row.int(1)? }))
 }
 
-/// Removes an upload with its reservations. Returns whether there was one.
-async fn forget(on: &mut dyn Statements, id: UploadId) -> Result<bool> {
+/// Removes an upload with its reservations, whose objects may be in place without anybody who holds them. Returns whether there was one.
+async fn forget(on: &mut dyn Statements, id: UploadId, now: Timestamp) -> Result<bool> {
+    let rows = on
+        .query(
+            "SELECT digest FROM blob_reservations WHERE upload_id = $1 ORDER BY digest",
+            arguments![id.to_bytes().as_slice()],
+        )
+        .await?;
+    for row in &rows {
+        memberships::let_go(on, &row.digest(0)?, now).await?;
+    }
     on.execute(
         "DELETE FROM blob_reservations WHERE upload_id = $1",
         arguments![id.to_bytes().as_slice()],
@@ -225,7 +249,8 @@ impl Transaction for Cancel {
     type Output = bool;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
-        forget(on, self.0).await
+        let now = on.now().await?;
+        forget(on, self.0, now).await
     }
 }
 

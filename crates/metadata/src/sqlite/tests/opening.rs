@@ -142,7 +142,7 @@ async fn the_writer_syncs_each_commit_and_checks_foreign_keys() {
     ] {
         assert_eq!(engine.write(Ask(pragma)).await.unwrap(), value, "{pragma}");
     }
-    let orphan = "INSERT INTO repository_blobs VALUES (99, x'01', 0)";
+    let orphan = "INSERT INTO repository_blobs (repository_id, blob_digest, touched_at) VALUES (99, x'01', 0)";
     assert!(matches!(engine.write(Run(orphan)).await, Err(StoreError::Corrupt(_))));
     engine.write(Run(INSERT)).await.unwrap();
 }

@@ -1,0 +1,166 @@
+//! The life of a blob, as a pure state machine: when it may be shared, given a key, marked, condemned, deleted, and its key used again.
+//!
+//! The transactions load facts, ask here, and write what is answered; `tests/blob_life` explores all orders in which they can meet.
+//! The facts of one decision are of one snapshot, and of two transactions that write the same row the later one begins again: that is
+//! all that is asked of a database.
+//!
+//! ```text
+//!            a membership or an upload's claim went        grace, and nothing holds it         object deleted
+//!   in use ───────────────────────────────────────▶ marked ───────────────────▶ condemned ───────────────▶ deleted ──▶ no row
+//!      ▲                                              │                             │                         │
+//!      └──────────────────────────────────────────────┘                             └────── a push of it goes to the next key
+//!              a push or a mount takes the mark away
+//! ```
+
+use std::time::Duration;
+
+use crate::blobs::ObjectKey;
+use crate::clock::Timestamp;
+
+/// How far an incarnation of a blob is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    /// Somebody stopped holding it. Whether nobody does is looked at when the grace is over.
+    Marked,
+    /// Nobody holds it and nobody can: its object is about to be deleted.
+    Condemned,
+    /// Its object was deleted. The row stays while a delete that was sent may still land.
+    Deleted,
+}
+
+/// A row of `blob_marks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// How far.
+    pub stage: Stage,
+    /// Since when, by the database's clock.
+    pub since: Timestamp,
+}
+
+/// The incarnation of a digest that is in use, or was last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Current {
+    /// The key of its object.
+    pub key: ObjectKey,
+    /// Its mark, if it has one.
+    pub mark: Option<Mark>,
+    /// The highest incarnation of the digest that has a mark. A database that was restored may know of later ones than the current.
+    pub highest_marked: Option<u32>,
+}
+
+/// What is to be done to a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MarkWrite {
+    /// Its row goes.
+    Clear(ObjectKey),
+    /// Its row says this, since now.
+    Set(ObjectKey, Stage),
+}
+
+/// Where an upload's object goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Placement {
+    /// The key.
+    pub key: ObjectKey,
+    /// Whether it is a new incarnation, which is to be recorded as the current one.
+    pub is_new: bool,
+    /// What is to be done to the mark.
+    pub write: Option<MarkWrite>,
+}
+
+/// Makes somebody hold a blob whose object is in place: `None` where it is past saving, else what is to be done to its mark. Taking
+/// the mark away is what stops a collector that condemns the blob meanwhile: both write one row.
+pub fn hold(current: &Current) -> Option<Option<MarkWrite>> {
+    match current.mark.map(|mark| mark.stage) {
+        None => Some(None),
+        Some(Stage::Marked) => Some(Some(MarkWrite::Clear(current.key))),
+        Some(Stage::Condemned | Stage::Deleted) => None,
+    }
+}
+
+/// Where an upload's object goes: to the current key, or to one that was never used where that one is about to be deleted or was just now.
+/// So nobody waits for a delete, and one that lands late meets nothing that anybody holds.
+pub fn place(current: &Current) -> Placement {
+    match hold(current) {
+        Some(write) => Placement { key: current.key, is_new: false, write },
+        None => {
+            let last = current.highest_marked.unwrap_or(0).max(current.key.incarnation);
+            let key = ObjectKey { incarnation: last + 1, ..current.key };
+            Placement { key, is_new: true, write: None }
+        }
+    }
+}
+
+/// Ends an upload whose object was put at `placed`, which it has `reserved` still: as [`hold`], and `None` where the reservation is lost or
+/// another key is the current one by now.
+pub fn finish(current: &Current, placed: &ObjectKey, reserved: bool) -> Option<Option<MarkWrite>> {
+    (reserved && current.key == *placed).then(|| hold(current)).flatten()
+}
+
+/// Somebody stops holding a blob: a membership went, or an upload that had reserved a key for it. Whoever else holds it is not asked: two
+/// who let go at once would each find the other. The moment is written anew each time, since the grace counts from the last who let go.
+pub fn let_go(current: &Current) -> Option<MarkWrite> {
+    hold(current).map(|_| MarkWrite::Set(current.key, Stage::Marked))
+}
+
+/// An object was found in the store that no row explains. It is marked only, whatever it is.
+pub fn found(key: &ObjectKey, mark: Option<Mark>) -> Option<MarkWrite> {
+    match mark.map(|mark| mark.stage) {
+        None | Some(Stage::Deleted) => Some(MarkWrite::Set(*key, Stage::Marked)),
+        Some(Stage::Marked | Stage::Condemned) => None,
+    }
+}
+
+/// Whether anything holds an incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Holders {
+    /// It is the current one of its digest, so that memberships are of it.
+    pub is_current: bool,
+    /// A repository holds the digest.
+    pub member: bool,
+    /// An upload has reserved a key of the digest.
+    pub reserved: bool,
+}
+
+/// Judges a marked incarnation: `None` while the grace lasts, else it is condemned, or spared where something holds it.
+///
+/// The grace is longer than any transaction, upload and move that could have begun before the mark was set, so that whatever they hold is seen.
+pub fn judge(
+    key: &ObjectKey,
+    mark: &Mark,
+    holders: &Holders,
+    now: Timestamp,
+    grace: Duration,
+) -> Option<MarkWrite> {
+    if mark.stage != Stage::Marked || mark.since > now.before(grace) {
+        return None;
+    }
+    let held = holders.is_current && (holders.member || holders.reserved);
+    Some(if held { MarkWrite::Clear(*key) } else { MarkWrite::Set(*key, Stage::Condemned) })
+}
+
+/// The store has confirmed that the object of a condemned incarnation is deleted. `None` where it is not condemned.
+pub fn deleted(key: &ObjectKey, mark: Option<Mark>) -> Option<MarkWrite> {
+    mark.is_some_and(|mark| mark.stage == Stage::Condemned)
+        .then_some(MarkWrite::Set(*key, Stage::Deleted))
+}
+
+/// Forgets a deleted incarnation, whose key may then be used again, when no delete that was ever sent can still land: `None` before.
+pub fn forget(key: &ObjectKey, mark: &Mark, now: Timestamp, latest: Duration) -> Option<MarkWrite> {
+    (mark.stage == Stage::Deleted && mark.since <= now.before(latest))
+        .then_some(MarkWrite::Clear(*key))
+}
+
+/// What a sweep knows of a membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// Whether a manifest of the repository needs the blob.
+    pub needed: bool,
+    /// When the repository was last given it, a push last named it, or a manifest that needs it was deleted.
+    pub touched_at: Timestamp,
+}
+
+/// Whether a sweep takes a membership away. A push that needs it *updates* it, so that the later of the two begins again.
+pub fn sweep(membership: &Membership, now: Timestamp, grace: Duration) -> bool {
+    !membership.needed && membership.touched_at <= now.before(grace)
+}

@@ -1,0 +1,109 @@
+//! Garbage: what nobody needs any more, found and taken away in steps of bounded size. Each step decides by what the primary database says
+//! in its own transaction, and any number of collectors may take them at once. The rules for blobs are in [`blob_life`](crate::blob_life).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_oci::{Digest, RepositoryName};
+
+use crate::StoreError;
+use crate::blobs::ObjectKey;
+
+/// A place in a walk over what repositories hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldPlace {
+    /// The repository's row.
+    pub repository: i64,
+    /// The blob or manifest.
+    pub digest: Digest,
+}
+
+/// What a step of a walk took away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// How many memberships or manifests.
+    pub count: u64,
+    /// From which repositories. What caches keep of these is not true any more.
+    pub repositories: Vec<RepositoryName>,
+    /// Where to go on; nowhere at the end of the walk.
+    pub next: Option<HeldPlace>,
+}
+
+/// How long what is deleted stays, and what of the rest is collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ManifestRules {
+    /// How long a deleted manifest can be brought back, and how old a manifest is before it can be collected.
+    pub grace: Duration,
+    /// After which time a manifest is collected that no tag needs; never without it.
+    pub untagged_after: Option<Duration>,
+}
+
+/// What became of marks whose grace was over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// So many blobs are about to be deleted.
+    pub condemned: u64,
+    /// So many are held.
+    pub spared: u64,
+}
+
+/// How much garbage there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GarbageCounts {
+    /// Manifests that were deleted and can be brought back.
+    pub deleted_manifests: u64,
+    /// Memberships that no manifest needs, those of pushes under way included.
+    pub unneeded_memberships: u64,
+    /// Blobs that wait for their grace to end.
+    pub marked: u64,
+    /// Blobs whose objects are about to be deleted.
+    pub condemned: u64,
+    /// Keys of deleted objects that are not used again yet.
+    pub deleted: u64,
+}
+
+/// Garbage collection, a step at a time.
+#[async_trait]
+pub trait Garbage: Send + Sync + 'static {
+    /// Takes away up to `limit` memberships behind `after` that no manifest needs and that nothing touched for `grace`, and marks their blobs.
+    async fn sweep_memberships(
+        &self,
+        after: Option<HeldPlace>,
+        grace: Duration,
+        limit: usize,
+    ) -> Result<Taken, StoreError>;
+
+    /// Judges up to `limit` blobs that were marked for longer than `grace`.
+    async fn condemn_blobs(&self, grace: Duration, limit: usize) -> Result<Judged, StoreError>;
+
+    /// Up to `limit` condemned blobs behind `after`, in the order of their keys.
+    async fn condemned_blobs(
+        &self,
+        after: Option<ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>, StoreError>;
+
+    /// The store has confirmed that these objects are deleted. Returns how many of them were condemned.
+    async fn confirm_deleted(&self, keys: Vec<ObjectKey>) -> Result<u64, StoreError>;
+
+    /// Forgets up to `limit` deleted keys, of which no delete can land any more that was sent longer than `latest` ago.
+    async fn forget_deleted(&self, latest: Duration, limit: usize) -> Result<u64, StoreError>;
+
+    /// These objects are in the store, and nothing is known of why. Marks those that have no mark; returns how many.
+    async fn mark_found(&self, keys: Vec<ObjectKey>) -> Result<u64, StoreError>;
+
+    /// Ends the grace of up to `limit` deleted manifests: what only they needed (children, referrers) is deleted in turn, and the bytes of
+    /// a manifest go with the last repository that had it.
+    async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken, StoreError>;
+
+    /// Looks at up to `limit` manifests behind `after`, and deletes those whose subject is gone or that no tag needs, as `rules` say.
+    async fn collect_manifests(
+        &self,
+        after: Option<HeldPlace>,
+        rules: ManifestRules,
+        limit: usize,
+    ) -> Result<Taken, StoreError>;
+
+    /// How much garbage there is: for operators, as it counts rows.
+    async fn count_garbage(&self) -> Result<GarbageCounts, StoreError>;
+}

@@ -1,0 +1,67 @@
+//! `Garbage` on any engine.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::blobs::ObjectKey;
+use wharf_core::metadata::{Garbage, GarbageCounts, HeldPlace, Judged, ManifestRules, Taken};
+
+use crate::Database;
+use crate::engine::Engine;
+use crate::transactions::garbage::{Count, blobs, manifests, sweep, trash};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+#[async_trait]
+impl<E: Engine> Garbage for Database<E> {
+    async fn sweep_memberships(
+        &self,
+        after: Option<HeldPlace>,
+        grace: Duration,
+        limit: usize,
+    ) -> Result<Taken> {
+        self.engine.write(sweep::Sweep { after, grace, limit }).await
+    }
+
+    async fn condemn_blobs(&self, grace: Duration, limit: usize) -> Result<Judged> {
+        self.engine.write(blobs::Condemn { grace, limit }).await
+    }
+
+    async fn condemned_blobs(
+        &self,
+        after: Option<ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>> {
+        self.engine.read(blobs::Condemned { after, limit }).await
+    }
+
+    async fn confirm_deleted(&self, keys: Vec<ObjectKey>) -> Result<u64> {
+        self.engine.write(blobs::Confirm(keys)).await
+    }
+
+    async fn forget_deleted(&self, latest: Duration, limit: usize) -> Result<u64> {
+        self.engine.write(blobs::Forget { latest, limit }).await
+    }
+
+    async fn mark_found(&self, keys: Vec<ObjectKey>) -> Result<u64> {
+        self.engine.write(blobs::Found(keys)).await
+    }
+
+    async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken> {
+        self.engine.write(trash::Empty { rules, limit }).await
+    }
+
+    async fn collect_manifests(
+        &self,
+        after: Option<HeldPlace>,
+        rules: ManifestRules,
+        limit: usize,
+    ) -> Result<Taken> {
+        self.engine.write(manifests::Collect { after, rules, limit }).await
+    }
+
+    async fn count_garbage(&self) -> Result<GarbageCounts> {
+        self.engine.read(Count).await
+    }
+}

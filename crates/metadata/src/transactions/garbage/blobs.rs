@@ -1,0 +1,155 @@
+//! Blobs that were let go: judged, deleted, and their keys forgotten.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_core::blob_life::{self, Holders, Mark, MarkWrite, Stage};
+use wharf_core::blobs::ObjectKey;
+use wharf_core::clock::Timestamp;
+use wharf_core::metadata::Judged;
+
+use super::marks;
+use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::transactions::memberships::number;
+
+/// `Garbage::condemn_blobs`
+pub(crate) struct Condemn {
+    pub(crate) grace: Duration,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for Condemn {
+    type Output = Judged;
+
+    /// Memberships and reservations are read and not locked: whoever adds one takes the mark away, and the later of the two begins again.
+    async fn run(&self, on: &mut dyn Statements) -> Result<Judged> {
+        let now = on.now().await?;
+        let rows = on
+            .query(
+                "SELECT m.digest, m.incarnation, m.marked_at, coalesce(i.incarnation, 0),
+                        CASE WHEN EXISTS (SELECT 1 FROM repository_blobs b
+                                          WHERE b.blob_digest = m.digest) THEN 1 ELSE 0 END,
+                        CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r
+                                          WHERE r.digest = m.digest) THEN 1 ELSE 0 END
+                 FROM blob_marks m LEFT JOIN blob_incarnations i ON i.digest = m.digest
+                 WHERE m.state = 'marked' AND m.marked_at <= $1
+                 ORDER BY m.marked_at LIMIT $2",
+                arguments![now.before(self.grace), self.limit],
+            )
+            .await?;
+        let mut writes = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let key = ObjectKey { digest: row.digest(0)?, incarnation: number(row.int(1)?)? };
+            let mark = Mark { stage: Stage::Marked, since: Timestamp(row.int(2)?) };
+            let holders = Holders {
+                is_current: row.int(1)? == row.int(3)?,
+                member: row.int(4)? == 1,
+                reserved: row.int(5)? == 1,
+            };
+            writes.extend(blob_life::judge(&key, &mark, &holders, now, self.grace));
+        }
+        let judged = writes.len() as u64;
+        let counts = marks::write_all(on, writes.into_iter(), now).await?;
+        let condemned = counts.get(&Stage::Condemned).copied().unwrap_or_default();
+        Ok(Judged { condemned, spared: judged - condemned })
+    }
+}
+
+/// `Garbage::condemned_blobs`
+pub(crate) struct Condemned {
+    pub(crate) after: Option<ObjectKey>,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for Condemned {
+    type Output = Vec<ObjectKey>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Vec<ObjectKey>> {
+        let digest = self.after.map(|key| key.digest.to_binary()).unwrap_or_default();
+        let incarnation = self.after.map_or(-1, |key| i64::from(key.incarnation));
+        let rows = on
+            .query(
+                "SELECT digest, incarnation FROM blob_marks
+                 WHERE state = 'condemned' AND (digest, incarnation) > ($1, $2)
+                 ORDER BY digest, incarnation LIMIT $3",
+                arguments![digest.as_slice(), incarnation, self.limit],
+            )
+            .await?;
+        let key = |row: &crate::engine::Row| {
+            Ok(ObjectKey { digest: row.digest(0)?, incarnation: number(row.int(1)?)? })
+        };
+        rows.iter().map(key).collect()
+    }
+}
+
+/// `Garbage::confirm_deleted`
+pub(crate) struct Confirm(pub(crate) Vec<ObjectKey>);
+
+#[async_trait]
+impl Transaction for Confirm {
+    type Output = u64;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
+        decided(on, &self.0, Stage::Deleted, blob_life::deleted).await
+    }
+}
+
+/// `Garbage::mark_found`
+pub(crate) struct Found(pub(crate) Vec<ObjectKey>);
+
+#[async_trait]
+impl Transaction for Found {
+    type Output = u64;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
+        decided(on, &self.0, Stage::Marked, blob_life::found).await
+    }
+}
+
+/// Loads the marks of keys, decides about each, and returns how many came to a stage.
+async fn decided(
+    on: &mut dyn Statements,
+    keys: &[ObjectKey],
+    to: Stage,
+    decide: fn(&ObjectKey, Option<Mark>) -> Option<MarkWrite>,
+) -> Result<u64> {
+    let now = on.now().await?;
+    let marks = marks::marks(on, keys).await?;
+    let of = |key: &ObjectKey| marks.get(&(key.digest, key.incarnation)).copied();
+    let writes: Vec<_> = keys.iter().filter_map(|key| decide(key, of(key))).collect();
+    let counts = marks::write_all(on, writes.into_iter(), now).await?;
+    Ok(counts.get(&to).copied().unwrap_or_default())
+}
+
+/// `Garbage::forget_deleted`
+pub(crate) struct Forget {
+    pub(crate) latest: Duration,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for Forget {
+    type Output = u64;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
+        let now = on.now().await?;
+        let rows = on
+            .query(
+                "SELECT digest, incarnation, marked_at FROM blob_marks
+                 WHERE state = 'deleted' AND marked_at <= $1 ORDER BY marked_at LIMIT $2",
+                arguments![now.before(self.latest), self.limit],
+            )
+            .await?;
+        let mut writes = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let key = ObjectKey { digest: row.digest(0)?, incarnation: number(row.int(1)?)? };
+            let mark = Mark { stage: Stage::Deleted, since: Timestamp(row.int(2)?) };
+            writes.extend(blob_life::forget(&key, &mark, now, self.latest));
+        }
+        let forgotten = writes.len() as u64;
+        marks::write_all(on, writes.into_iter(), now).await?;
+        Ok(forgotten)
+    }
+}

@@ -1,0 +1,59 @@
+//! Garbage collection: marks, memberships, manifests. What is decided about a blob is decided by `wharf_core::blob_life`; here its facts are
+//! loaded and its answers written.
+
+pub(crate) mod blobs;
+pub(crate) mod manifests;
+pub(crate) mod marks;
+pub(crate) mod sweep;
+pub(crate) mod trash;
+
+use async_trait::async_trait;
+use wharf_core::metadata::GarbageCounts;
+use wharf_oci::Digest;
+
+use crate::engine::{Json, Result, Statements, Transaction};
+
+/// A list of rows as one argument: an array of `[number, digest in hexadecimal]`.
+fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
+    let rows = rows.map(|(number, digest)| serde_json::json!([number, hexadecimal(&digest)]));
+    Json(serde_json::Value::Array(rows.collect()).to_string())
+}
+
+/// The binary form of a digest in hexadecimal, as a database reads it.
+fn hexadecimal(digest: &Digest) -> String {
+    use std::fmt::Write;
+
+    digest.to_binary().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// `Garbage::count_garbage`
+pub(crate) struct Count;
+
+#[async_trait]
+impl Transaction for Count {
+    type Output = GarbageCounts;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<GarbageCounts> {
+        let rows = on
+            .query(
+                "SELECT (SELECT count(*) FROM deleted_manifests),
+                        (SELECT count(*) FROM repository_blobs WHERE needed = 0),
+                        (SELECT count(*) FROM blob_marks WHERE state = 'marked'),
+                        (SELECT count(*) FROM blob_marks WHERE state = 'condemned'),
+                        (SELECT count(*) FROM blob_marks WHERE state = 'deleted')",
+                &[],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(GarbageCounts::default()) };
+        Ok(GarbageCounts {
+            deleted_manifests: row.size(0)?,
+            unneeded_memberships: row.size(1)?,
+            marked: row.size(2)?,
+            condemned: row.size(3)?,
+            deleted: row.size(4)?,
+        })
+    }
+}
