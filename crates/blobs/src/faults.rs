@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use wharf_core::blobs::{
-    Blobs, ByteStream, Chunks, Content, MappedReads, ObjectKey, ReadError, StageError, Staged,
+    Blobs, ByteStream, Chunks, Content, Deletion, MappedReads, ObjectKey, ReadError, StageError,
+    Staged,
 };
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::ByteRange;
@@ -206,6 +207,14 @@ impl<B: Blobs> Blobs for FaultyBlobs<B> {
         let plan = self.begin(Method::Delete)?;
         self.inner.delete(key).await?;
         plan.reply(())
+    }
+
+    async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
+        let mut deletion = Deletion::default();
+        for key in keys {
+            deletion.add(*key, self.delete(key).await);
+        }
+        deletion
     }
 
     async fn check(&self) -> Result<(), StoreError> {

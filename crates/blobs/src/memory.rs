@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use wharf_core::blobs::{
-    Blobs, ByteStream, Chunks, Content, MappedReads, ObjectKey, ReadError, StageError, Staged,
+    Blobs, ByteStream, Chunks, Content, Deletion, MappedReads, ObjectKey, ReadError, StageError,
+    Staged,
 };
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::ByteRange;
@@ -132,6 +133,14 @@ impl Blobs for MemoryBlobs {
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
         self.state().objects.remove(key);
         Ok(())
+    }
+
+    async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
+        let mut deletion = Deletion::default();
+        for key in keys {
+            deletion.add(*key, self.delete(key).await);
+        }
+        deletion
     }
 
     async fn check(&self) -> Result<(), StoreError> {

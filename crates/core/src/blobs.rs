@@ -94,6 +94,25 @@ pub enum StageError {
     Store(#[from] StoreError),
 }
 
+/// What became of many deletes.
+#[derive(Debug, Default)]
+pub struct Deletion {
+    /// These are gone.
+    pub gone: Vec<ObjectKey>,
+    /// Why the others may be there still; one of the reasons.
+    pub fault: Option<StoreError>,
+}
+
+impl Deletion {
+    /// Counts one in.
+    pub fn add(&mut self, key: ObjectKey, result: Result<(), StoreError>) {
+        match result {
+            Ok(()) => self.gone.push(key),
+            Err(fault) => self.fault = Some(fault),
+        }
+    }
+}
+
 /// The object store.
 ///
 /// What it acknowledges is durable. Objects are immutable: no method changes one that is there.
@@ -139,6 +158,10 @@ pub trait Blobs: Send + Sync + 'static {
 
     /// Deletes an object, if it is there.
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;
+
+    /// Deletes many objects, those that are there, as fast as the store can. A crash of its machine may bring back what a store of files
+    /// has deleted: the caller does not rely on more than that it tried.
+    async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion;
 
     /// Whether the store can be read and written now: what `/readyz` asks.
     async fn check(&self) -> Result<(), StoreError>;

@@ -28,7 +28,8 @@ mod upload_id;
 pub use error::{Error, Missing, Need, Result, SourceFault, StoreError};
 pub use intake::{PIECE_ALIGNMENT, Source, SourceError};
 pub use registry::{
-    Addressed, Completion, DirectState, HeldBlob, Listing, Mounted, PartAddress, Parts,
-    PulledManifest, PushManifest, PushedManifest, Registry, Rules, StartedDirect, UploadState,
+    Addressed, Collected, Completion, DirectState, GarbageRules, HeldBlob, Listing, Mounted,
+    PartAddress, Parts, PulledManifest, PushManifest, PushedManifest, Registry, Rules,
+    StartedDirect, UploadState,
 };
 pub use upload_id::UploadId;

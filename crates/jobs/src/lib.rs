@@ -10,6 +10,8 @@ mod count_upkeep;
 mod counters;
 mod event_upkeep;
 mod expired_uploads;
+mod garbage;
+mod garbage_counters;
 mod handler;
 mod hold;
 mod leftovers;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Garbage, Jobs, KeepEvents};
 
 pub use account_upkeep::AccountUpkeep;
 pub use audit_export::{
@@ -33,6 +35,8 @@ pub use count_upkeep::CountUpkeep;
 pub use counters::{RunCounters, RunEnd, Runs};
 pub use event_upkeep::EventUpkeep;
 pub use expired_uploads::ExpiredUploads;
+pub use garbage::{CollectGarbage, CollectManifests, Collector, GarbageSettings};
+pub use garbage_counters::GarbageCounters;
 pub use handler::Handler;
 pub use leftovers::Leftovers;
 pub use runner::{Runner, RunnerRules};
@@ -52,8 +56,12 @@ pub struct Parts {
     pub audit: Arc<dyn AuditReaders>,
     /// The counts of pulls and pushes.
     pub counts: Arc<dyn Counts>,
+    /// What is garbage.
+    pub garbage: Arc<dyn Garbage>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
+    /// Where is counted what was collected.
+    pub collected: Arc<GarbageCounters>,
 }
 
 /// The settings of background work.
@@ -61,6 +69,8 @@ pub struct Parts {
 pub struct Rules {
     /// How the queue is worked off.
     pub runner: RunnerRules,
+    /// What garbage goes when.
+    pub garbage: GarbageSettings,
     /// How long events are kept.
     pub keep_events: KeepEvents,
     /// How long changes of tags are kept that later ones follow; for ever without it.
@@ -80,6 +90,7 @@ impl Default for Rules {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         Self {
             runner: RunnerRules::default(),
+            garbage: GarbageSettings::default(),
             keep_events: KeepEvents { at_least: DAY * 7, at_most: DAY * 30 },
             keep_tag_history: None,
             keep_audit: DAY * 400,
@@ -97,6 +108,8 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
         event_upkeep::KIND,
         account_upkeep::KIND,
         count_upkeep::KIND,
+        garbage::COLLECT,
+        garbage::MANIFESTS,
     ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     let export = rules.export_audit.as_ref().map(|_| audit_export::KIND);
@@ -106,13 +119,21 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
 /// Works off the queue until `stop`; on any number of nodes at once. Returns when no job runs here any more, which
 /// takes [`RunnerRules::grace`] at most and a few seconds more where the database does not answer.
 pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
+    let collector = Collector {
+        registry: Arc::clone(&parts.registry),
+        garbage: parts.garbage,
+        settings: rules.garbage,
+        counters: parts.collected,
+    };
     let mut runner = Runner::new(parts.jobs, rules.runner)
         .counting(parts.counters)
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
         .recurring(Leftovers::new(parts.registry))
         .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
         .recurring(AccountUpkeep::new(parts.accounts, parts.audit.clone(), rules.keep_audit))
-        .recurring(CountUpkeep::new(parts.counts, rules.keep_counts));
+        .recurring(CountUpkeep::new(parts.counts, rules.keep_counts))
+        .recurring(CollectGarbage(collector.clone()))
+        .recurring(CollectManifests(collector));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));
     }

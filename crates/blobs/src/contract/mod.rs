@@ -63,6 +63,7 @@ macro_rules! blobs_contract {
             discarding_touches_no_object
             what_was_deleted_is_gone
             deleting_twice_answers_the_same
+            many_are_deleted_at_once
             what_was_deleted_can_be_pushed_again
             a_store_that_works_says_so
             // Faults.

@@ -60,6 +60,28 @@ pub async fn deleting_twice_answers_the_same<B: Blobs>(blobs: &FaultyBlobs<B>) {
     blobs.delete(&key_of(b"never there")).await.unwrap();
 }
 
+/// Those that are there, those that are not, and none that was not named.
+pub async fn many_are_deleted_at_once<B: Blobs>(blobs: &FaultyBlobs<B>) {
+    let mut keys = vec![key_of(b"never there")];
+    for seed in 1..=5 {
+        keys.push(pushed(blobs, &content(1000, seed)).await);
+    }
+    let kept = keys.pop().unwrap();
+    let deletion = blobs.delete_all(&keys).await;
+    assert!(deletion.fault.is_none(), "{:?}", deletion.fault);
+    let mut gone = deletion.gone;
+    gone.sort_by_key(ToString::to_string);
+    keys.sort_by_key(ToString::to_string);
+    assert_eq!(gone, keys);
+    for key in &keys {
+        assert_eq!(blobs.head(key).await.unwrap(), None);
+    }
+    same(&read(blobs, &kept).await, &content(1000, 5));
+    let again = blobs.delete_all(&keys).await;
+    assert_eq!((again.gone.len(), again.fault.is_none()), (keys.len(), true));
+    assert!(blobs.delete_all(&[]).await.gone.is_empty());
+}
+
 /// A key is free again.
 pub async fn what_was_deleted_can_be_pushed_again<B: Blobs>(blobs: &FaultyBlobs<B>) {
     let bytes = content(1000, 1);

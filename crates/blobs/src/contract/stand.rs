@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use wharf_core::blobs::{
-    Blobs, ByteStream, Chunks, Content, MappedReads, ObjectKey, ReadError, StageError, Staged,
+    Blobs, ByteStream, Chunks, Content, Deletion, MappedReads, ObjectKey, ReadError, StageError,
+    Staged,
 };
 use wharf_core::clock::SystemRandom;
 use wharf_core::{StoreError, UploadId};
@@ -59,6 +60,10 @@ impl<B: Blobs + MappedReads> Blobs for Mapped<B> {
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
         self.0.delete(key).await
+    }
+
+    async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
+        self.0.delete_all(keys).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

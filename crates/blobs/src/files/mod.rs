@@ -30,7 +30,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use wharf_core::blobs::{
-    Blobs, ByteStream, Chunks, Content, MappedReads, ObjectKey, ReadError, StageError, Staged,
+    Blobs, ByteStream, Chunks, Content, Deletion, MappedReads, ObjectKey, ReadError, StageError,
+    Staged,
 };
 use wharf_core::direct::{
     DirectStore, DirectUploads, NodeParts, PartCarrier, PartNumber, PartPlan, PartTag, ReceivedPart,
@@ -167,6 +168,27 @@ impl Blobs for FileBlobs {
                 .map_err(|error| store_error("deleting an object", &error))
         })
         .await
+    }
+
+    async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
+        let (layout, keys) = (Arc::clone(&self.layout), keys.to_vec());
+        let deleted = blocking(move || {
+            let mut deletion = Deletion::default();
+            for key in keys {
+                let removed = match std::fs::remove_file(layout.object(&key)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        Err(store_error("deleting an object", &error))
+                    }
+                    _ => Ok(()),
+                };
+                deletion.add(key, removed);
+            }
+            Ok(deletion)
+        });
+        match deleted.await {
+            Ok(deletion) => deletion,
+            Err(fault) => Deletion { gone: Vec::new(), fault: Some(fault) },
+        }
     }
 
     async fn check(&self) -> Result<(), StoreError> {

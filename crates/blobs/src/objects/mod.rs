@@ -7,6 +7,7 @@
 mod appending;
 mod checking;
 mod copying;
+mod deleting;
 mod direct;
 mod failure;
 mod finishing;
@@ -33,7 +34,7 @@ use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{ObjectStore, ObjectStoreExt};
 use wharf_core::blobs::{
-    Blobs, ByteStream, Chunks, Content, ObjectKey, ReadError, StageError, Staged,
+    Blobs, ByteStream, Chunks, Content, Deletion, ObjectKey, ReadError, StageError, Staged,
 };
 use wharf_core::clock::{Random, SystemRandom};
 use wharf_core::delivery::{SignedUrl, SignedUrls};
@@ -191,6 +192,10 @@ impl Blobs for ObjectBlobs {
         let path = self.object_path(key);
         let deleted = self.within("deleting an object", self.service.delete(&path)).await?;
         unless_missing("deleting an object", deleted)
+    }
+
+    async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
+        self.delete_objects(keys).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 //! Each method takes a [`Permitted`] operation, so none can be reached past the authorization point.
 
 mod blobs;
+mod collecting;
 mod completing;
 mod direct;
 mod flights;
@@ -34,6 +35,7 @@ use crate::{Error, StoreError};
 
 use blobs::BlobRead;
 pub use blobs::HeldBlob;
+pub use collecting::{Collected, GarbageRules};
 pub use completing::Completion;
 use completing::Completions;
 pub use direct::{Addressed, DirectState, PartAddress, StartedDirect};
@@ -94,7 +96,7 @@ impl Default for Rules {
         Self {
             max_manifest_size: 4 << 20,
             max_blob_size: 100 << 30,
-            upload_lifetime: Duration::from_secs(24 * 3600),
+            upload_lifetime: Duration::from_secs(12 * 3600),
             move_time_limit: Duration::from_secs(600),
             max_uploads_in_flight: 128,
             allow_delete: true,

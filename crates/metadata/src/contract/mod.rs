@@ -7,6 +7,7 @@ mod committing;
 pub(crate) mod counts;
 mod directory;
 mod event_log;
+mod garbage;
 mod histories;
 mod identities;
 mod jobs;
@@ -34,6 +35,7 @@ pub use committing::*;
 pub use counts::*;
 pub use directory::*;
 pub use event_log::*;
+pub use garbage::*;
 pub use histories::*;
 pub use identities::*;
 pub use jobs::*;
@@ -66,6 +68,31 @@ macro_rules! metadata_contract {
             a_repository_without_a_manifest_is_not_listed
             metadata_that_works_says_so
             the_epoch_goes_on_once_from_each_number
+            // Garbage.
+            a_membership_that_no_manifest_needs_goes_when_the_grace_is_over
+            a_membership_that_a_manifest_needs_stays
+            the_memberships_of_a_deleted_manifest_stay_for_the_grace
+            a_blob_of_two_manifests_stays_until_both_are_deleted
+            what_another_repository_needs_goes_from_one_that_does_not
+            a_sweep_looks_at_the_manifests_themselves
+            a_blob_that_is_needed_everywhere_is_looked_at_from_the_repository
+            a_sweep_goes_on_where_it_stopped
+            a_blob_that_nobody_holds_goes_step_by_step
+            a_blob_that_was_deleted_just_now_is_pushed_to_another_key
+            a_blob_that_an_upload_has_reserved_is_spared
+            an_upload_that_ends_lets_go_of_what_it_reserved
+            the_grace_of_a_blob_begins_anew_with_each_who_lets_go
+            an_object_that_is_found_is_only_marked
+            the_bytes_of_a_manifest_go_when_the_trash_is_emptied
+            what_only_a_deleted_manifest_needed_goes_after_it
+            what_a_deleted_manifest_leaves_behind_goes_a_few_at_a_time
+            a_manifest_that_is_pushed_again_stays_with_all_it_needs
+            what_has_no_tag_is_kept_where_that_is_not_wanted_otherwise
+            a_manifest_that_no_tag_needs_goes_when_it_is_old_enough
+            what_is_reached_from_a_tag_is_kept
+            a_circle_without_a_tag_goes
+            a_collection_of_manifests_goes_on_where_it_stopped
+            garbage_is_counted
             // Accounts.
             a_user_is_found_by_name_and_nobody_else_has_it
             a_disabled_user_is_active_no_more

@@ -179,9 +179,18 @@ async fn background_work(
     shutdown: Shutdown,
 ) {
     if config.node.roles.contains(&Role::Jobs) {
-        let wiring::Node { registry, jobs, events, accounts, audit, counts, watched, .. } = node;
-        let counters = watched.runs;
-        let parts = wharf_jobs::Parts { registry, jobs, events, accounts, audit, counts, counters };
+        let watched = node.watched;
+        let parts = wharf_jobs::Parts {
+            registry: node.registry,
+            jobs: node.jobs,
+            events: node.events,
+            accounts: node.accounts,
+            audit: node.audit,
+            counts: node.counts,
+            garbage: node.garbage,
+            counters: watched.runs,
+            collected: watched.collected,
+        };
         wharf_jobs::run(parts, rules, shutdown.requested()).await;
     }
 }

@@ -14,18 +14,20 @@ pub mod metrics;
 mod syslog;
 pub mod workloads;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
+    Accounts, AuditReaders, Counts, Directory, EventLog, Garbage, Jobs, KeepEvents, TrustRules,
 };
 use wharf_core::tally::{Tally, TallyRules};
-use wharf_core::{Parts, Registry, Rules};
+use wharf_core::{GarbageRules, Parts, Registry, Rules};
 use wharf_http::api;
 use wharf_http::origin::{IpNet, Origin};
 use wharf_http::serve;
+use wharf_jobs::GarbageSettings;
 
 use crate::config::{Config, Role, keeps_data_folder};
 use crate::data_folder::DataFolder;
@@ -42,6 +44,7 @@ pub struct Node {
     pub audit: Arc<dyn AuditReaders>,
     pub people: browser::People,
     pub counts: Arc<dyn Counts>,
+    pub garbage: Arc<dyn Garbage>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -82,11 +85,13 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         connections: stores.connections,
         requests: store.requests,
         runs: Arc::default(),
+        collected: Arc::default(),
         queue: Arc::default(),
     };
     let (jobs, events) = (stores.jobs, stores.events);
     let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
+    let garbage = stores.garbage;
     let limiter = limits::limiter(cache.limiter);
     Ok(Node {
         registry,
@@ -98,6 +103,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         audit,
         people,
         counts,
+        garbage,
         limiter,
         tally,
         watched,
@@ -114,6 +120,7 @@ fn rules(config: &Config) -> Rules {
         max_manifest_size: config.registry.max_manifest_size.get(),
         max_blob_size: config.registry.max_blob_size.get(),
         upload_lifetime: config.uploads.lifetime.get(),
+        move_time_limit: config.uploads.move_time_limit.get(),
         max_uploads_in_flight: config.uploads.max_in_flight.get(),
         allow_delete: config.registry.delete,
         page_size: config.registry.page_size.get(),
@@ -127,6 +134,18 @@ fn tally(config: &Config) -> TallyRules {
     TallyRules { interval: config.counts.flush.get(), ..TallyRules::default() }
 }
 
+/// What garbage goes when.
+fn garbage(config: &Config) -> GarbageSettings {
+    let garbage = &config.garbage;
+    let per_second = garbage.deletes_per_second.as_ref().map(|count| count.get());
+    let rules = GarbageRules {
+        grace: garbage.grace.get(),
+        untagged_after: garbage.untagged_after.as_ref().map(|age| age.get()),
+        deletes_per_second: per_second.and_then(|count| NonZeroU32::new(count as u32)),
+    };
+    GarbageSettings { rules, interval: garbage.interval.get() }
+}
+
 /// The settings of background work.
 pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
     let keep_events = KeepEvents {
@@ -135,6 +154,7 @@ pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
     };
     let keep_tag_history = config.tags.keep_history.map(|age| age.get());
     Ok(wharf_jobs::Rules {
+        garbage: garbage(config),
         keep_events,
         keep_tag_history,
         keep_audit: config.audit.keep.get(),

@@ -29,6 +29,7 @@ pub fn broken(config: &Config) -> Vec<Problem> {
                 .to_owned(),
         ));
     }
+    problems.extend(hasty(config));
     let database = &config.database;
     if !database.replica_urls.is_empty() && !matches!(database.url, DatabaseUrl::Postgres(_)) {
         problems.push(Problem::new(
@@ -58,6 +59,21 @@ pub fn broken(config: &Config) -> Vec<Problem> {
         problems.push(Problem::new("node.roles is empty: this process would do nothing"));
     }
     problems
+}
+
+/// What a push under way may rely on must outlast it: blobs that it was told of, and what its transaction saw.
+fn hasty(config: &Config) -> Option<Problem> {
+    let least = config.uploads.lifetime.get()
+        + config.uploads.move_time_limit.get()
+        + config.database.timeout.get();
+    (config.garbage.grace.get() <= least).then(|| {
+        Problem::new(format!(
+            "garbage.grace = \"{}\" is not longer than uploads.lifetime, uploads.move_time_limit and database.timeout together \
+             ({} s): what a push still relies on could be collected; set it to more, or those to less",
+            config.garbage.grace,
+            least.as_secs_f64()
+        ))
+    })
 }
 
 /// Whether something is kept in the data folder, so that it is there after the next start.

@@ -31,7 +31,8 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
-const MINUTE: u64 = 60_000;
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 365 * 24 * 60 * MINUTE;
@@ -321,13 +322,29 @@ settings! {
     /// Resumable uploads of blobs.
     uploads: Uploads {
         /// How long an upload is kept after the last bytes came.
-        lifetime: Period<MINUTE, YEAR> = "24h" => "a time from 1m to 365d, such as 24h";
+        lifetime: Period<SECOND, YEAR> = "12h" => "a time from 1s to 365d, such as 12h";
+        /// How long putting the bytes of a finished upload in place may take.
+        move_time_limit: Period<SECOND, DAY> = "10m" => "a time from 1s to 1d, such as 10m";
         /// The most uploads that receive bytes at one time.
         max_in_flight: Count<1, 100_000> = "128" => "a number from 1 to 100000";
         /// The least bytes that a chunk before the last should hold, told to clients; 0 tells none.
         min_chunk: Bytes<0, GIB> = "0" => "a size from 0 to 1GiB, such as 5MiB";
         /// Whether a client may send a blob in parts, side by side: straight into a bucket of S3, or through this node into files.
         direct: bool = "true" => "true or false";
+    }
+
+    /// Garbage collection: what nothing needs any more, and when it goes.
+    garbage: Garbage {
+        /// How long something stays that was deleted or that nothing needs any more, and can be brought back. Its bytes stay as long again.
+        grace: Period<SECOND, { 365 * DAY }> = "24h" => "a time from 1s to 365d, such as 24h";
+        /// After how long a manifest goes that no tag needs; empty keeps it.
+        untagged_after: Optional<Period<SECOND, { 10 * YEAR }>> = ""
+            => "empty, or a time from 1s to 3650d, such as 30d";
+        /// How often it is looked for.
+        interval: Period<100, DAY> = "5m" => "a time from 100ms to 1d, such as 5m";
+        /// How many objects are deleted a second at most; empty is as many as the store does.
+        deletes_per_second: Optional<Count<1, 1_000_000>> = ""
+            => "empty, or a number from 1 to 1000000";
     }
 
     /// The log of events: what changed, in the order in which it did.

@@ -15,7 +15,7 @@ use wharf_core::Registry;
 use wharf_core::cache::Kind;
 use wharf_core::metadata::{CountKind, JobCount, JobState, Jobs};
 use wharf_core::tally::Tally;
-use wharf_jobs::{RunCounters, RunEnd};
+use wharf_jobs::{GarbageCounters, RunCounters, RunEnd};
 use wharf_metadata::Connections;
 
 /// How often the queue of jobs is counted.
@@ -36,6 +36,7 @@ pub struct Watched {
     pub connections: Option<Connections>,
     pub requests: Option<Arc<StoreRequests>>,
     pub runs: Arc<RunCounters>,
+    pub collected: Arc<GarbageCounters>,
     /// The queue as it was counted last.
     pub queue: Arc<Mutex<Vec<JobCount>>>,
 }
@@ -163,6 +164,19 @@ impl Watched {
         let all = self.runs.all();
         let labels = |kind, end| [("kind", kind), ("outcome", ended(end))];
         let runs = all.iter().map(|(kind, end, runs)| (labels(*kind, *end), runs.count));
+        let collected = self.collected.all();
+        to.counters(
+            "garbage_collected",
+            "What garbage collection here has taken away",
+            [
+                ([("what", "manifest")], collected.manifests),
+                ([("what", "deleted_manifest")], collected.forgotten),
+                ([("what", "membership")], collected.memberships),
+                ([("what", "blob")], collected.condemned),
+                ([("what", "object")], collected.deleted),
+                ([("what", "failed_delete")], collected.failed),
+            ],
+        )?;
         to.counters("job_runs", "Runs of background jobs here, by how they ended", runs)?;
         let times = all.iter().map(|(kind, end, runs)| (labels(*kind, *end), runs.time));
         to.seconds("job_run_time", "How long they took together", times)?;

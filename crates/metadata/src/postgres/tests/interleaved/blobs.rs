@@ -1,31 +1,57 @@
 //! Memberships, uploads, reservations and marks.
 
+use std::time::Duration;
+
 use wharf_core::UploadId;
 use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
-    CommitOutcome, FinishOutcome, FinishUpload, MountBlob, Progress, RemoveBlob, RemoveOutcome,
-    ReserveBlob, ReserveOutcome, StartUpload,
+    CommitOutcome, DeleteManifest, DeleteOutcome, FinishOutcome, FinishUpload, ManifestRules,
+    MountBlob, Precondition, Progress, RemoveBlob, RemoveOutcome, ReserveBlob, ReserveOutcome,
+    StartUpload, Taken,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::{Algorithm, Digest, Hasher};
 
-use super::super::Run;
 use super::{ALL, Scene};
-use crate::contract::samples::{blob, commit, image, name};
+use crate::contract::samples::{about, blob, commit, image, index, name};
 use crate::contract::stand::{LIFETIME, TIME_LIMIT};
+use crate::engine::Engine;
+use crate::transactions::garbage::blobs::Condemn;
+use crate::transactions::garbage::manifests::Collect;
+use crate::transactions::garbage::sweep::Sweep;
+use crate::transactions::garbage::trash::Empty;
 use crate::transactions::uploads::Cancel;
 
-/// What a collector does with a mark that is old enough.
-const CONDEMN: &str = "UPDATE blob_marks SET state = 'condemned' WHERE state = 'marked'
-     AND NOT EXISTS (SELECT 1 FROM repository_blobs b WHERE b.blob_digest = blob_marks.digest)
-     AND NOT EXISTS (SELECT 1 FROM blob_reservations r WHERE r.digest = blob_marks.digest)";
+/// A collector that judges what is marked.
+const fn condemn() -> Condemn {
+    Condemn { grace: Duration::ZERO, limit: 100 }
+}
 
-/// What a sweep does with memberships that are old enough.
-const SWEEP: &str = "DELETE FROM repository_blobs WHERE NOT EXISTS
-     (SELECT 1 FROM blob_references b JOIN repository_manifests m ON m.digest = b.manifest_digest
-      WHERE m.repository_id = repository_blobs.repository_id
-        AND b.blob_digest = repository_blobs.blob_digest)";
+/// A collector that sweeps memberships, however young.
+const fn sweep() -> Sweep {
+    Sweep { after: None, grace: Duration::ZERO, limit: 100 }
+}
+
+/// A collector that empties the trash, however young what is in it.
+const fn empty() -> Empty {
+    Empty { rules: ManifestRules { grace: Duration::ZERO, untagged_after: None }, limit: 100 }
+}
+
+/// A collector of manifests that no tag needs, however young.
+const fn collect() -> Collect {
+    let rules = ManifestRules { grace: Duration::ZERO, untagged_after: Some(Duration::ZERO) };
+    Collect { after: None, rules, limit: 100 }
+}
+
+fn removal(repository: &str, digest: Digest) -> RemoveBlob {
+    RemoveBlob { repository: name(repository), digest, by: "bob".into() }
+}
+
+fn deletion(repository: &str, digest: Digest) -> DeleteManifest {
+    let (repository, precondition) = (name(repository), Precondition::None);
+    DeleteManifest { repository, digest, precondition, by: "bob".into() }
+}
 
 fn reservation(id: UploadId, digest: Digest) -> ReserveBlob {
     ReserveBlob { id, digest, time_limit: TIME_LIMIT }
@@ -42,8 +68,7 @@ async fn a_push_and_the_removal_of_what_it_needs() {
         scene.stand.hold("a", digest).await;
         let push = commit("a", &image(&[digest]), &["t"]);
         let manifest = push.digest;
-        let removal = RemoveBlob { repository: name("a"), digest, by: "bob".into() };
-        match scene.both(how, push, removal).await {
+        match scene.both(how, push, removal("a", digest)).await {
             (CommitOutcome::Committed, RemoveOutcome::Needed(by)) => assert_eq!(by, manifest),
             (CommitOutcome::Missing(missing), RemoveOutcome::Removed) => {
                 assert_eq!(missing, [digest]);
@@ -58,10 +83,12 @@ async fn a_push_and_a_sweep() {
     for how in ALL {
         let (scene, digest) = (Scene::new().await, blob("one"));
         scene.stand.hold("a", digest).await;
-        let outcome = scene.both(how, commit("a", &image(&[digest]), &["t"]), Run(SWEEP)).await;
+        let outcome = scene.both(how, commit("a", &image(&[digest]), &["t"]), sweep()).await;
         match outcome {
-            (CommitOutcome::Committed, 0) => assert!(scene.stand.held("a", digest).await.is_some()),
-            (CommitOutcome::Missing(_), 1) => {
+            (CommitOutcome::Committed, Taken { count: 0, .. }) => {
+                assert!(scene.stand.held("a", digest).await.is_some())
+            }
+            (CommitOutcome::Missing(_), Taken { count: 1, .. }) => {
                 assert!(scene.stand.held("a", digest).await.is_none())
             }
             other => panic!("{how:?}: {other:?}"),
@@ -142,7 +169,8 @@ async fn a_reservation_and_a_collector_that_condemns() {
         let (scene, digest) = (Scene::new().await, blob("one"));
         let id = scene.stand.start("a").await;
         scene.stand.mark(digest, 0, "marked").await;
-        let (reserved, condemned) = scene.both(how, reservation(id, digest), Run(CONDEMN)).await;
+        let (reserved, judged) = scene.both(how, reservation(id, digest), condemn()).await;
+        let condemned = judged.condemned;
         let ReserveOutcome::Reserved(key) = reserved else { panic!("{how:?}: {reserved:?}") };
         assert_eq!(u64::from(key.incarnation), condemned, "{how:?}");
         let marks = scene.stand.marks(digest).await;
@@ -157,8 +185,8 @@ async fn a_finish_and_a_collector_that_condemns() {
         let id = scene.stand.start("a").await;
         let key = scene.stand.reserve(id, digest).await.unwrap();
         scene.stand.mark(digest, 0, "marked").await;
-        let outcome = scene.both(how, FinishUpload { id, key }, Run(CONDEMN)).await;
-        assert_eq!(outcome, (FinishOutcome::Finished, 0), "{how:?}");
+        let (finished, judged) = scene.both(how, FinishUpload { id, key }, condemn()).await;
+        assert_eq!((finished, judged.condemned), (FinishOutcome::Finished, 0), "{how:?}");
         assert!(scene.stand.marks(digest).await.is_empty());
     }
 }
@@ -172,13 +200,156 @@ async fn a_mount_and_a_collector_that_condemns() {
         scene.stand.mark(digest, 0, "marked").await;
         let (from, sources) = (Some(name("a")), Sources::Any);
         let mount = MountBlob { repository: name("b"), digest, from, sources };
-        let collect = Run(CONDEMN);
-        let removal = RemoveBlob { repository: name("a"), digest, by: "bob".into() };
-        let (mounted, removed) = scene.both(how, mount, removal).await;
+        let (mounted, removed) = scene.both(how, mount, removal("a", digest)).await;
         assert_eq!(removed, RemoveOutcome::Removed);
-        let condemned = crate::engine::Engine::write(&*scene.engine, collect).await.unwrap();
-        assert_ne!(mounted, condemned > 0, "{how:?}");
+        let judged = Engine::write(&*scene.engine, condemn()).await.unwrap();
+        assert_ne!(mounted, judged.condemned > 0, "{how:?}");
         assert_eq!(scene.stand.held("b", digest).await.is_some(), mounted, "{how:?}");
+    }
+}
+
+/// While the collector judges: it sees the source's membership, or finds the mark changed.
+#[tokio::test]
+async fn a_mount_while_a_collector_condemns() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        scene.stand.hold("a", digest).await;
+        scene.stand.mark(digest, 0, "marked").await;
+        let (from, sources) = (Some(name("a")), Sources::Any);
+        let mount = MountBlob { repository: name("b"), digest, from, sources };
+        let (mounted, judged) = scene.both(how, mount, condemn()).await;
+        assert!(mounted && judged.condemned == 0, "{how:?}: {judged:?}");
+        assert!(scene.stand.marks(digest).await.is_empty(), "{how:?}");
+    }
+}
+
+/// Neither is the last for the other, and the blob is marked all the same.
+#[tokio::test]
+async fn two_removals_of_the_last_memberships() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        scene.stand.hold("a", digest).await;
+        scene.stand.hold("b", digest).await;
+        let outcomes = scene.both(how, removal("a", digest), removal("b", digest)).await;
+        assert_eq!(outcomes, (RemoveOutcome::Removed, RemoveOutcome::Removed), "{how:?}");
+        assert_eq!(scene.stand.marks(digest).await, ["0 marked"], "{how:?}");
+        let judged = Engine::write(&*scene.engine, condemn()).await.unwrap();
+        assert_eq!(judged.condemned, 1, "{how:?}");
+    }
+}
+
+/// Each finds the other's manifest in its snapshot; one of them begins again.
+#[tokio::test]
+async fn two_deletions_of_the_last_manifests_that_need_a_blob() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        scene.stand.hold("a", digest).await;
+        let one = scene.stand.push("a", "one", &["one"]).await;
+        let other = commit("a", &image(&[digest, digest]), &["two"]);
+        let two = other.digest;
+        scene.stand.commit(other).await;
+        scene.both(how, deletion("a", one), deletion("a", two)).await;
+        let needed = "SELECT needed FROM repository_blobs";
+        assert_eq!(scene.stand.rows(needed, &[]).await, ["0"], "{how:?}");
+        let swept = Engine::write(&*scene.engine, sweep()).await.unwrap();
+        assert_eq!(swept.count, 1, "{how:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_and_the_deletion_of_the_last_manifest_that_needs_its_blob() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        let one = scene.stand.push("a", "one", &["one"]).await;
+        let push = commit("a", &image(&[digest, digest]), &["two"]);
+        let (pushed, deleted) = scene.both(how, push, deletion("a", one)).await;
+        assert_eq!(pushed, CommitOutcome::Committed, "{how:?}");
+        assert_eq!(deleted, DeleteOutcome::Deleted, "{how:?}");
+        let swept = Engine::write(&*scene.engine, sweep()).await.unwrap();
+        assert_eq!(swept.count, 0, "{how:?}");
+        let needed = "SELECT needed FROM repository_blobs";
+        assert_eq!(scene.stand.rows(needed, &[]).await, ["1"], "{how:?}");
+    }
+}
+
+/// The bytes are there for whoever holds the manifest in the end.
+#[tokio::test]
+async fn a_push_and_the_emptying_of_the_trash() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let manifest = scene.stand.push("a", "one", &["t"]).await;
+        scene.stand.delete("a", manifest, Precondition::None).await;
+        scene.stand.hold("b", blob("one")).await;
+        let push = commit("b", &image(&[blob("one")]), &["t"]);
+        let (pushed, taken) = scene.both(how, push, empty()).await;
+        assert_eq!((pushed, taken.count), (CommitOutcome::Committed, 1), "{how:?}");
+        assert_eq!(scene.stand.tag("b", "t").await, Some(manifest), "{how:?}");
+        let references = "SELECT count(*) FROM blob_references";
+        assert_eq!(scene.stand.rows(references, &[]).await, ["1"], "{how:?}");
+    }
+}
+
+/// Of one manifest in two repositories: neither is the last for the other, and the bytes go all the same.
+#[tokio::test]
+async fn two_emptyings_of_the_trash() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        for repository in ["a", "b"] {
+            let manifest = scene.stand.push(repository, "one", &["t"]).await;
+            scene.stand.delete(repository, manifest, Precondition::None).await;
+        }
+        let one = Empty { limit: 1, ..empty() };
+        scene.both(how, one, empty()).await;
+        while Engine::write(&*scene.engine, empty()).await.unwrap().count > 0 {}
+        assert!(scene.stand.rows("SELECT digest FROM manifests", &[]).await.is_empty(), "{how:?}");
+    }
+}
+
+/// The index keeps its child, or finds it gone.
+#[tokio::test]
+async fn a_push_of_an_index_and_the_collection_of_its_child() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let child = scene.stand.push("a", "one", &[]).await;
+        let push = commit("a", &index(&[child]), &["t"]);
+        let parent = push.digest;
+        let (pushed, taken) = scene.both(how, push, collect()).await;
+        match pushed {
+            CommitOutcome::Committed => assert_eq!(taken.count, 0, "{how:?}"),
+            CommitOutcome::Missing(missing) => {
+                assert_eq!((missing, taken.count), (vec![child], 1), "{how:?}");
+            }
+            other => panic!("{how:?}: {other:?}"),
+        }
+        let both = (scene.stand.has("a", parent).await, scene.stand.has("a", child).await);
+        assert!(both.0 == both.1, "{how:?}: {both:?}");
+    }
+}
+
+/// A signature with a tag keeps its subject.
+#[tokio::test]
+async fn a_push_of_a_referrer_and_the_collection_of_its_subject() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let subject = scene.stand.push("a", "one", &[]).await;
+        let push = commit("a", &about(image(&[blob("one")]), subject), &["t"]);
+        let (pushed, taken) = scene.both(how, push, collect()).await;
+        assert_eq!(pushed, CommitOutcome::Committed, "{how:?}");
+        // Where the collector came first, it is in the trash.
+        assert_eq!(scene.stand.has("a", subject).await, taken.count == 0, "{how:?}");
+    }
+}
+
+/// The manifest is tagged, or in the trash: never both.
+#[tokio::test]
+async fn a_tag_on_a_manifest_and_its_collection() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let manifest = scene.stand.push("a", "one", &[]).await;
+        let push = commit("a", &image(&[blob("one")]), &["t"]);
+        let (pushed, _) = scene.both(how, push, collect()).await;
+        assert_eq!(pushed, CommitOutcome::Committed, "{how:?}");
+        assert_eq!(scene.stand.tag("a", "t").await, Some(manifest), "{how:?}");
     }
 }
 

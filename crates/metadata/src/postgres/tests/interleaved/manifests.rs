@@ -16,31 +16,6 @@ fn deletion(digest: Digest) -> DeleteManifest {
     }
 }
 
-/// What retention does: a manifest goes that neither a tag nor another manifest of its repository needs.
-const RETAIN: &str = "DELETE FROM repository_manifests WHERE NOT EXISTS
-         (SELECT 1 FROM tags t WHERE t.repository_id = repository_manifests.repository_id
-            AND t.manifest_digest = repository_manifests.digest)
-     AND NOT EXISTS
-         (SELECT 1 FROM manifest_references r JOIN repository_manifests p ON p.digest = r.parent
-          WHERE p.repository_id = repository_manifests.repository_id
-            AND r.child = repository_manifests.digest)";
-
-#[tokio::test]
-async fn an_index_and_retention_that_deletes_its_child() {
-    for how in ALL {
-        let scene = Scene::new().await;
-        let child = scene.stand.push("a", "one", &[]).await;
-        let outcome = scene.both(how, commit("a", &index(&[child]), &["t"]), Run(RETAIN)).await;
-        assert!(
-            matches!(outcome, (CommitOutcome::Committed, 0) | (CommitOutcome::Missing(_), 1)),
-            "{how:?}: {outcome:?}"
-        );
-        let committed = outcome.0 == CommitOutcome::Committed;
-        assert_eq!(scene.stand.has("a", child).await, committed);
-        assert_eq!(scene.stand.tag("a", "t").await.is_some(), committed);
-    }
-}
-
 /// The tag stands there already, so the push has nothing to write.
 #[tokio::test]
 async fn the_same_push_again_and_the_deletion_of_its_manifest() {

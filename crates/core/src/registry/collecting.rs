@@ -1,0 +1,228 @@
+//! Garbage collection: the steps of a run, in their order. Each can be taken by any number of nodes at once and done again by any of them,
+//! so a run that ends anywhere loses nothing; pushes go on meanwhile.
+
+use std::num::NonZeroU32;
+use std::ops::AddAssign;
+use std::time::{Duration, Instant};
+
+use crate::StoreError;
+use crate::blobs::ObjectKey;
+use crate::cache::Kind;
+use crate::metadata::{Garbage, ManifestRules, Taken};
+use crate::registry::Registry;
+
+/// How garbage is collected.
+#[derive(Clone, Copy, Debug)]
+pub struct GarbageRules {
+    /// How long something stays that nothing needs any more, and can be brought back; and then again, before its object is deleted.
+    pub grace: Duration,
+    /// After which time a manifest is collected that no tag needs; never without it.
+    pub untagged_after: Option<Duration>,
+    /// How many objects are deleted a second at most; as fast as the store does it without it.
+    pub deletes_per_second: Option<NonZeroU32>,
+}
+
+/// How long after it was sent a delete may still land: far longer than a store takes a signed request, or a connection lives.
+const LATEST_DELETE: Duration = Duration::from_secs(24 * 3600);
+
+/// How many objects are deleted at once at most. What S3 takes in one request.
+const DELETES: usize = 1000;
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Manifests that were deleted, since nothing needs them; they can be brought back.
+    pub manifests: u64,
+    /// Deleted manifests that cannot be brought back any more.
+    pub forgotten: u64,
+    /// Memberships that were taken away.
+    pub memberships: u64,
+    /// Blobs that nobody held.
+    pub condemned: u64,
+    /// Objects that were deleted.
+    pub deleted: u64,
+    /// Objects that the store did not delete; they are tried again.
+    pub failed: u64,
+}
+
+impl AddAssign for Collected {
+    fn add_assign(&mut self, other: Self) {
+        self.manifests += other.manifests;
+        self.forgotten += other.forgotten;
+        self.memberships += other.memberships;
+        self.condemned += other.condemned;
+        self.deleted += other.deleted;
+        self.failed += other.failed;
+    }
+}
+
+impl GarbageRules {
+    const fn manifests(&self) -> ManifestRules {
+        ManifestRules { grace: self.grace, untagged_after: self.untagged_after }
+    }
+}
+
+impl Registry {
+    /// Takes every step of which the time has come, but for [`collect_manifests`](Self::collect_manifests).
+    ///
+    /// # Errors
+    /// A store's fault; what was done until then is done.
+    pub async fn collect_garbage(
+        &self,
+        garbage: &dyn Garbage,
+        rules: &GarbageRules,
+    ) -> Result<Collected, StoreError> {
+        let mut collected = Collected::default();
+        let mut pace = Pace::new();
+        loop {
+            let taken = pace.step(|limit| garbage.empty_trash(rules.manifests(), limit)).await?;
+            collected.forgotten += taken.count;
+            self.taken(&taken, Kind::Manifest).await?;
+            if taken.next.is_none() {
+                break;
+            }
+        }
+        let (mut pace, mut after) = (Pace::new(), None);
+        loop {
+            let step = |limit| garbage.sweep_memberships(after, rules.grace, limit);
+            let taken = pace.step(step).await?;
+            collected.memberships += taken.count;
+            self.taken(&taken, Kind::Blob).await?;
+            after = taken.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let mut pace = Pace::new();
+        loop {
+            let judged = pace.step(|limit| garbage.condemn_blobs(rules.grace, limit)).await?;
+            collected.condemned += judged.condemned;
+            if judged == Default::default() {
+                break;
+            }
+        }
+        self.delete_condemned(garbage, rules, &mut collected).await?;
+        let mut pace = Pace::new();
+        while pace.step(|limit| garbage.forget_deleted(LATEST_DELETE, limit)).await? > 0 {}
+        Ok(collected)
+    }
+
+    /// Walks over the manifests of all repositories, and deletes those that nothing needs.
+    ///
+    /// # Errors
+    /// A store's fault; what was done until then is done.
+    pub async fn collect_manifests(
+        &self,
+        garbage: &dyn Garbage,
+        rules: &GarbageRules,
+    ) -> Result<Collected, StoreError> {
+        let (mut pace, mut collected) = (Pace::new(), Collected::default());
+        let mut after = None;
+        loop {
+            let step = |limit| garbage.collect_manifests(after, rules.manifests(), limit);
+            let taken = pace.step(step).await?;
+            collected.manifests += taken.count;
+            self.taken(&taken, Kind::Manifest).await?;
+            after = taken.next;
+            if after.is_none() {
+                return Ok(collected);
+            }
+        }
+    }
+
+    /// Deletes the objects of condemned blobs. Only what the store has confirmed is written down; the rest stays condemned.
+    async fn delete_condemned(
+        &self,
+        garbage: &dyn Garbage,
+        rules: &GarbageRules,
+        collected: &mut Collected,
+    ) -> Result<(), StoreError> {
+        let rate = rules.deletes_per_second.map(NonZeroU32::get);
+        let batch = rate.map_or(DELETES, |rate| DELETES.min(rate as usize));
+        let mut after: Option<ObjectKey> = None;
+        loop {
+            let keys = garbage.condemned_blobs(after, batch).await?;
+            after = keys.last().copied();
+            if after.is_none() {
+                return Ok(());
+            }
+            let began = Instant::now();
+            let deletion = self.parts.blobs.delete_all(&keys).await;
+            let (deleted, failed) = (deletion.gone.len(), keys.len() - deletion.gone.len());
+            garbage.confirm_deleted(deletion.gone).await?;
+            collected.deleted += deleted as u64;
+            collected.failed += failed as u64;
+            if let Some(error) = deletion.fault {
+                tracing::warn!(failed, %error, "objects of garbage were not deleted; they are tried again");
+            }
+            if let Some(rate) = rate {
+                let due = Duration::from_secs_f64(keys.len() as f64 / f64::from(rate));
+                tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+            }
+        }
+    }
+
+    /// No cache answers with what was taken away.
+    async fn taken(&self, taken: &Taken, kind: Kind) -> Result<(), StoreError> {
+        for repository in &taken.repositories {
+            self.parts.cache.invalidate(repository, kind).await?;
+        }
+        Ok(())
+    }
+}
+
+/// How much a step takes on: as much as it gets done in a moment, so that no push waits long for the rows or the writer.
+struct Pace {
+    limit: usize,
+}
+
+impl Pace {
+    const LEAST: usize = 100;
+    const MOST: usize = 5000;
+    /// How long a step may take, about.
+    const MOMENT: Duration = Duration::from_millis(25);
+
+    const fn new() -> Self {
+        Self { limit: Self::LEAST }
+    }
+
+    async fn step<T, F>(&mut self, step: impl FnOnce(usize) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let began = Instant::now();
+        let result = step(self.limit).await;
+        let took = began.elapsed();
+        if took < Self::MOMENT / 2 {
+            self.limit = (self.limit * 2).min(Self::MOST);
+        } else if took > Self::MOMENT {
+            self.limit = (self.limit / 2).max(Self::LEAST);
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_takes_on_what_it_gets_done_in_a_moment() {
+        let mut pace = Pace::new();
+        let mut limits = Vec::new();
+        for _ in 0..8 {
+            let step = async |limit| -> Result<(), StoreError> {
+                limits.push(limit);
+                Ok(())
+            };
+            assert!(pace.step(step).await.is_ok());
+        }
+        assert_eq!(limits, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        let slow = async |_| -> Result<(), StoreError> {
+            std::thread::sleep(Pace::MOMENT * 2);
+            Ok(())
+        };
+        assert!(pace.step(slow).await.is_ok());
+        assert_eq!(pace.limit, 2500);
+    }
+}
