@@ -3,9 +3,8 @@
 use wharf_core::metadata::{CommitOutcome, DeleteManifest, DeleteOutcome, Precondition};
 use wharf_oci::Digest;
 
-use super::super::Run;
 use super::{ALL, Scene};
-use crate::contract::samples::{blob, commit, image, index, name};
+use crate::contract::samples::{blob, commit, image, name};
 
 fn deletion(digest: Digest) -> DeleteManifest {
     DeleteManifest {

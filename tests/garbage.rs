@@ -1,0 +1,212 @@
+//! Garbage collection of the whole program with a grace of seconds: what nothing needs leaves the store, all else stays, and pushes go on.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::metrics;
+use support::program::wait_until;
+use support::random::Random;
+use support::registry::{Registry, digest, image_manifest};
+use support::server::Server;
+use ureq::http::Method;
+
+/// The shortest grace that the other settings allow.
+const HASTE: [(&str, &str); 5] = [
+    ("WHARF_GARBAGE_GRACE", "3100ms"),
+    ("WHARF_GARBAGE_INTERVAL", "100ms"),
+    ("WHARF_UPLOADS_LIFETIME", "1s"),
+    ("WHARF_UPLOADS_MOVE_TIME_LIMIT", "1s"),
+    ("WHARF_DATABASE_TIMEOUT", "1s"),
+];
+
+/// Many times as long as all steps take.
+const GONE_WITHIN: Duration = Duration::from_secs(120);
+
+/// How many objects there are below a folder.
+fn objects(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let count = |entry: std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => objects(&entry.path()),
+        _ => 1,
+    };
+    entries.flatten().map(count).sum()
+}
+
+fn stored(server: &Server) -> usize {
+    objects(&server.data().join("blobs").join("objects"))
+}
+
+/// Pushes an image of these blobs; returns the digest of its manifest, or the status by which a request was refused.
+fn push(
+    registry: &Registry,
+    repository: &str,
+    blobs: &[Vec<u8>],
+    tag: &str,
+) -> Result<String, u16> {
+    for blob in blobs {
+        let reply = registry.push_blob(repository, blob).unwrap();
+        if reply.status != 201 {
+            return Err(reply.status);
+        }
+    }
+    let named: Vec<_> = blobs.iter().map(|blob| (digest(blob), blob.len())).collect();
+    let manifest = image_manifest(&named, tag);
+    let reply = registry.push_manifest(repository, tag, &[], &manifest).unwrap();
+    if reply.status == 201 { Ok(digest(&manifest)) } else { Err(reply.status) }
+}
+
+fn delete(registry: &Registry, repository: &str, manifest: &str) {
+    let reply = registry.delete_manifest(repository, manifest).unwrap();
+    assert_eq!(reply.status, 202, "{}", reply.text());
+}
+
+#[test]
+fn what_was_deleted_leaves_the_store_and_what_is_shared_stays() {
+    let server = Server::start_with(&[&HASTE[..], &[metrics::LISTEN]].concat());
+    let registry = server.registry();
+    let (base, one, two) = (vec![0; 100_000], vec![1; 100_000], vec![2; 100_000]);
+    let first = push(&registry, "team/one", &[base.clone(), one.clone()], "v1").unwrap();
+    push(&registry, "team/two", &[base.clone(), two.clone()], "v1").unwrap();
+    let loose = vec![3; 1000];
+    assert_eq!(registry.push_blob("team/one", &loose).unwrap().status, 201);
+    assert_eq!(stored(&server), 4);
+    delete(&registry, "team/one", &first);
+    wait_until("garbage has left the store", GONE_WITHIN, || stored(&server) == 2);
+    // The rest of it is only marked by now; it is not less when it was looked at again.
+    for gone in [&one, &loose] {
+        assert_eq!(registry.blob("team/one", &digest(gone)).unwrap().status, 404);
+    }
+    assert_eq!(registry.blob("team/one", &digest(&base)).unwrap().status, 404);
+    for kept in [&base, &two] {
+        let reply = registry.blob("team/two", &digest(kept)).unwrap();
+        assert_eq!((reply.status, &reply.body), (200, kept));
+    }
+    let collected = |what: &str| {
+        metrics::value(&server, &format!("wharf_garbage_collected_total{{what=\"{what}\"}}"))
+    };
+    wait_until("what was deleted is counted", GONE_WITHIN, || collected("object") == 2.0);
+    assert_eq!(collected("membership"), 3.0);
+    // What was deleted just now is pushed again, to another key.
+    let again = push(&registry, "team/one", &[base.clone(), one.clone()], "v1").unwrap();
+    assert_eq!(again, first);
+    assert_eq!(registry.blob("team/one", &digest(&one)).unwrap().body, one);
+    assert_eq!(stored(&server), 3);
+}
+
+#[test]
+fn untagged_manifests_go_where_that_is_asked_for() {
+    let settings = [&HASTE[..], &[("WHARF_GARBAGE_UNTAGGED_AFTER", "4s")]].concat();
+    let server = Server::start_with(&settings);
+    let registry = server.registry();
+    let old = push(&registry, "app", &[vec![1; 1000]], "latest").unwrap();
+    let new = push(&registry, "app", &[vec![2; 1000]], "latest").unwrap();
+    wait_until("the old image has left the store", GONE_WITHIN, || stored(&server) == 1);
+    assert_eq!(registry.manifest("app", &old).unwrap().status, 404);
+    assert_eq!(registry.manifest("app", &new).unwrap().status, 200);
+    assert_eq!(registry.manifest("app", "latest").unwrap().status, 200);
+}
+
+/// Several push, mount and delete the same blobs at once, for many times the grace. What was acknowledged can be pulled whole at any time,
+/// and when all is deleted nothing is left.
+#[test]
+fn nothing_is_lost_and_nothing_is_left_behind() {
+    let seed = Random::seed_from("WHARF_GARBAGE_SEED");
+    let seconds = std::env::var("WHARF_GARBAGE_SECONDS").map_or(25, |text| text.parse().unwrap());
+    println!("WHARF_GARBAGE_SEED={seed} WHARF_GARBAGE_SECONDS={seconds}");
+    let server = Server::start_with(&HASTE);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    thread::scope(|scope| {
+        for worker in 0..4 {
+            let registry = server.registry();
+            scope.spawn(move || churn(&registry, worker, Random::seeded(seed ^ worker), until));
+        }
+    });
+    assert!(stored(&server) > 0, "nothing was pushed");
+    wait_until("the store is empty", GONE_WITHIN, || stored(&server) == 0);
+}
+
+/// One of several that work on a few blobs that all of them have. Ends with nothing of its own left.
+fn churn(registry: &Registry, worker: u64, mut random: Random, until: Instant) {
+    let repository = format!("churn/{worker}");
+    let mut images: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut count = 0;
+    while Instant::now() < until {
+        count += 1;
+        match random.below(10) {
+            0..5 => {
+                let blobs: Vec<Vec<u8>> =
+                    (0..1 + random.below(3)).map(|_| vec![random.below(6) as u8; 2000]).collect();
+                let tag = format!("t{}", random.below(3));
+                let pushed =
+                    push_or_mount(registry, &repository, &blobs, &tag, worker, &mut random);
+                images.insert(pushed, blobs);
+            }
+            5..8 => {
+                let known: Vec<_> = images.keys().cloned().collect();
+                if let Some(manifest) = random.choose(&known) {
+                    delete(registry, &repository, manifest);
+                    images.remove(manifest);
+                }
+            }
+            _ => random.moment(Duration::from_millis(400)),
+        }
+        if count % 5 == 0 {
+            check(registry, &repository, &images);
+        }
+    }
+    check(registry, &repository, &images);
+    for manifest in images.keys() {
+        delete(registry, &repository, manifest);
+    }
+}
+
+/// As clients do: a blob that the repository has already is not sent, and one of another repository is mounted.
+fn push_or_mount(
+    registry: &Registry,
+    repository: &str,
+    blobs: &[Vec<u8>],
+    tag: &str,
+    worker: u64,
+    random: &mut Random,
+) -> String {
+    for blob in blobs {
+        let digest = digest(blob);
+        let head = format!("/v2/{repository}/blobs/{digest}");
+        if registry.send(Method::HEAD, &head, &[], None).unwrap().status == 200 {
+            continue;
+        }
+        let from = (worker + 1 + random.below(3)) % 4;
+        let mount = format!("/v2/{repository}/blobs/uploads/?mount={digest}&from=churn/{from}");
+        let reply = registry.send(Method::POST, &mount, &[], Some(b"")).unwrap();
+        if reply.status == 202 {
+            let place = reply.header("Location").unwrap().to_owned();
+            let sent = registry.close_upload(&place, &digest, blob).unwrap();
+            assert_eq!(sent.status, 201, "{}", sent.text());
+        } else {
+            assert_eq!(reply.status, 201, "{}", reply.text());
+        }
+    }
+    let named: Vec<_> = blobs.iter().map(|blob| (digest(blob), blob.len())).collect();
+    let manifest = image_manifest(&named, tag);
+    let reply = registry.push_manifest(repository, tag, &[], &manifest).unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    digest(&manifest)
+}
+
+/// Every image is there with all its bytes.
+fn check(registry: &Registry, repository: &str, images: &BTreeMap<String, Vec<Vec<u8>>>) {
+    for (manifest, blobs) in images {
+        let reply = registry.manifest(repository, manifest).unwrap();
+        assert_eq!(reply.status, 200, "{manifest}: {}", reply.text());
+        for blob in blobs {
+            let reply = registry.blob(repository, &digest(blob)).unwrap();
+            assert_eq!(reply.status, 200, "{manifest}: {}", reply.text());
+            assert!(reply.body == *blob, "{manifest}");
+        }
+    }
+}
