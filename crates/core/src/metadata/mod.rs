@@ -14,6 +14,7 @@ mod memberships;
 mod repositories;
 mod sessions;
 mod tags;
+mod trash;
 mod trust;
 mod uploads;
 
@@ -57,6 +58,7 @@ pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
 pub use repositories::Repositories;
 pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
 pub use tags::{DeleteTag, Precondition, Tags};
+pub use trash::{DeletedManifest, ListDeleted, MOST_RESTORED, Restore, RestoreOutcome, Trash};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
 pub use uploads::{
     FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,

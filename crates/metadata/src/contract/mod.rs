@@ -22,6 +22,7 @@ mod referrers;
 mod removing;
 mod repositories;
 mod reserving;
+mod restoring;
 pub(crate) mod samples;
 mod sessions;
 pub(crate) mod stand;
@@ -49,6 +50,7 @@ pub use referrers::*;
 pub use removing::*;
 pub use repositories::*;
 pub use reserving::*;
+pub use restoring::*;
 pub use sessions::*;
 pub use stand::{HandClock, Inspect, Stand};
 pub use tags::*;
@@ -93,6 +95,16 @@ macro_rules! metadata_contract {
             a_circle_without_a_tag_goes
             a_collection_of_manifests_goes_on_where_it_stopped
             garbage_is_counted
+            // The trash.
+            a_deleted_manifest_comes_back_as_it_was
+            nothing_comes_back_when_the_grace_is_over
+            what_was_not_deleted_does_not_come_back
+            a_deleted_tag_comes_back
+            a_tag_that_stands_is_not_moved_by_what_comes_back
+            an_index_comes_back_with_what_is_in_it
+            an_index_whose_image_is_gone_for_good_does_not_come_back
+            a_manifest_whose_blob_was_deleted_does_not_come_back
+            what_comes_back_is_in_the_audit_log
             // Accounts.
             a_user_is_found_by_name_and_nobody_else_has_it
             a_disabled_user_is_active_no_more

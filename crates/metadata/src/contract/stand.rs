@@ -14,7 +14,7 @@ use wharf_core::metadata::{
     AccountChange, Accounts, AuditReaders, Change, ChangeRequest, CommitManifest, CommitOutcome,
     Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
     FinishOutcome, FinishUpload, Garbage, Identities, Jobs, Metadata, Precondition, ReserveBlob,
-    ReserveOutcome, Sessions, StartUpload, TrustRules, UpdateUser,
+    ReserveOutcome, Sessions, StartUpload, Trash, TrustRules, UpdateUser,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -75,6 +75,7 @@ pub struct Stand {
     pub(crate) devices: Arc<dyn DeviceLogins>,
     pub(crate) counts: Arc<dyn Counts>,
     pub(crate) garbage: Arc<dyn Garbage>,
+    pub(crate) trash: Arc<dyn Trash>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -94,7 +95,8 @@ impl Stand {
         + Sessions
         + DeviceLogins
         + Counts
-        + Garbage,
+        + Garbage
+        + Trash,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
@@ -103,7 +105,7 @@ impl Stand {
         let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
         let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
-        let (counts, garbage) = (all.clone(), all);
+        let (counts, garbage, trash) = (all.clone(), all.clone(), all);
         Self {
             metadata,
             jobs,
@@ -118,6 +120,7 @@ impl Stand {
             devices,
             counts,
             garbage,
+            trash,
             clock,
             inspect,
         }

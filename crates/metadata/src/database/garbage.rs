@@ -1,11 +1,14 @@
-//! `Garbage` on any engine.
+//! `Garbage` and `Trash` on any engine.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::blobs::ObjectKey;
-use wharf_core::metadata::{Garbage, GarbageCounts, HeldPlace, Judged, ManifestRules, Taken};
+use wharf_core::metadata::{
+    DeletedManifest, Garbage, GarbageCounts, HeldPlace, Judged, ListDeleted, ManifestRules,
+    Restore, RestoreOutcome, Taken, Trash,
+};
 
 use crate::Database;
 use crate::engine::Engine;
@@ -63,5 +66,16 @@ impl<E: Engine> Garbage for Database<E> {
 
     async fn count_garbage(&self) -> Result<GarbageCounts> {
         self.engine.read(Count).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Trash for Database<E> {
+    async fn list_deleted(&self, query: ListDeleted) -> Result<Option<Vec<DeletedManifest>>> {
+        self.engine.read(query).await
+    }
+
+    async fn restore(&self, restore: Restore) -> Result<RestoreOutcome> {
+        self.engine.write(restore).await
     }
 }

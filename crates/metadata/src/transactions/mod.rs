@@ -12,5 +12,6 @@ pub(crate) mod jobs;
 pub(crate) mod manifests;
 pub(crate) mod memberships;
 pub(crate) mod repositories;
+pub(crate) mod restoring;
 pub(crate) mod tags;
 pub(crate) mod uploads;

@@ -1,0 +1,181 @@
+//! Rules of bringing back what was deleted.
+
+use std::time::Duration;
+
+use wharf_core::metadata::{
+    CommitOutcome, DeletedManifest, ListDeleted, ManifestRules, Precondition, RemoveBlob, Restore,
+    RestoreOutcome,
+};
+use wharf_oci::{Digest, Reference};
+
+use super::samples::{blob, commit, image, index, name};
+use super::stand::{Stand, TICK};
+
+/// How long something can be brought back on the stand.
+const GRACE: Duration = Duration::from_secs(24 * 3600);
+
+impl Stand {
+    async fn restore(&self, repository: &str, what: impl Into<Reference>) -> RestoreOutcome {
+        let (repository, what) = (name(repository), what.into());
+        let restore = Restore { repository, what, grace: GRACE, by: "carol".into() };
+        self.trash.restore(restore).await.unwrap()
+    }
+
+    async fn in_trash(&self, repository: &str) -> Vec<DeletedManifest> {
+        let repository = name(repository);
+        let query = ListDeleted { repository, grace: GRACE, after: None, limit: 100 };
+        self.trash.list_deleted(query).await.unwrap().unwrap()
+    }
+
+    async fn throw_away(&self, repository: &str, digest: Digest) {
+        self.delete(repository, digest, Precondition::None).await;
+    }
+}
+
+fn tag(text: &str) -> Reference {
+    Reference::Tag(text.parse().unwrap())
+}
+
+fn restored(digest: Digest, tags: &[&str], manifests: usize) -> RestoreOutcome {
+    let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
+    RestoreOutcome::Restored { digest, tags, manifests }
+}
+
+/// With its tags, who pushed it and when, and all that it needs, until the grace is over.
+pub async fn a_deleted_manifest_comes_back_as_it_was(stand: &Stand) {
+    let manifest = stand.push("a", "one", &["latest", "v1"]).await;
+    let looks = "SELECT pushed_by, pushed_at FROM repository_manifests";
+    let before = stand.rows(looks, &[]).await;
+    stand.clock.advance(GRACE * 3);
+    stand.throw_away("a", manifest).await;
+    stand.clock.advance(GRACE - TICK);
+    let rules = ManifestRules { grace: GRACE, untagged_after: None };
+    stand.garbage.empty_trash(rules, 100).await.unwrap();
+    stand.garbage.sweep_memberships(None, GRACE, 100).await.unwrap();
+    let trash = stand.in_trash("a").await;
+    assert_eq!(trash.len(), 1);
+    assert_eq!((trash[0].digest, trash[0].deleted_by.as_str()), (manifest, "bob"));
+    assert_eq!(trash[0].tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["latest", "v1"]);
+    assert_eq!(stand.restore("a", manifest).await, restored(manifest, &["latest", "v1"], 1));
+    for tag in ["latest", "v1"] {
+        assert_eq!(stand.tag("a", tag).await, Some(manifest), "{tag}");
+    }
+    assert_eq!(stand.rows(looks, &[]).await, before);
+    assert!(stand.held("a", blob("one")).await.is_some());
+    assert!(stand.in_trash("a").await.is_empty());
+    // And stays.
+    stand.clock.advance(GRACE * 3);
+    stand.garbage.empty_trash(rules, 100).await.unwrap();
+    stand.garbage.sweep_memberships(None, GRACE, 100).await.unwrap();
+    assert!(stand.held("a", blob("one")).await.is_some() && stand.has("a", manifest).await);
+}
+
+/// Nothing is brought back then, whether it was emptied or not.
+pub async fn nothing_comes_back_when_the_grace_is_over(stand: &Stand) {
+    let manifest = stand.push("a", "one", &["t"]).await;
+    stand.throw_away("a", manifest).await;
+    stand.clock.advance(GRACE);
+    let before = stand.everything().await;
+    assert_eq!(stand.restore("a", manifest).await, RestoreOutcome::NotDeleted);
+    assert_eq!(stand.restore("a", tag("t")).await, RestoreOutcome::NotDeleted);
+    assert!(stand.in_trash("a").await.is_empty());
+    assert_eq!(stand.everything().await, before);
+}
+
+/// Nor from another repository, nor where nothing was deleted.
+pub async fn what_was_not_deleted_does_not_come_back(stand: &Stand) {
+    let manifest = stand.push("a", "one", &["t"]).await;
+    stand.push("b", "other", &["t"]).await;
+    assert_eq!(stand.restore("a", manifest).await, RestoreOutcome::NotDeleted);
+    assert_eq!(stand.restore("a", tag("t")).await, RestoreOutcome::Stands(manifest));
+    stand.throw_away("a", manifest).await;
+    assert_eq!(stand.restore("b", manifest).await, RestoreOutcome::NotDeleted);
+    assert_eq!(stand.restore("c", manifest).await, RestoreOutcome::NotDeleted);
+    assert_eq!(stand.restore("a", tag("other")).await, RestoreOutcome::NotDeleted);
+}
+
+/// To where it stood, with its manifest if that was deleted too.
+pub async fn a_deleted_tag_comes_back(stand: &Stand) {
+    let manifest = stand.push("a", "one", &["t", "u"]).await;
+    stand.delete_tag("a", "t", Precondition::None).await;
+    assert_eq!(stand.restore("a", tag("t")).await, restored(manifest, &["t"], 0));
+    assert_eq!(stand.tag("a", "t").await, Some(manifest));
+    stand.throw_away("a", manifest).await;
+    assert_eq!(stand.restore("a", tag("t")).await, restored(manifest, &["t"], 1));
+    assert_eq!(stand.tag("a", "t").await, Some(manifest));
+    assert_eq!(stand.tag("a", "u").await, None);
+    let history = stand.history("a", "t").await;
+    assert_eq!(history.len(), 5, "{history:?}");
+}
+
+/// Tags that were made again since stay where they are.
+pub async fn a_tag_that_stands_is_not_moved_by_what_comes_back(stand: &Stand) {
+    let old = stand.push("a", "one", &["t", "u"]).await;
+    stand.throw_away("a", old).await;
+    let new = stand.push("a", "two", &["t"]).await;
+    assert_eq!(stand.restore("a", tag("t")).await, RestoreOutcome::Stands(new));
+    assert_eq!(stand.restore("a", old).await, restored(old, &["u"], 1));
+    assert_eq!(stand.tag("a", "t").await, Some(new));
+    assert_eq!(stand.tag("a", "u").await, Some(old));
+}
+
+/// Those first that others need.
+pub async fn an_index_comes_back_with_what_is_in_it(stand: &Stand) {
+    let (one, two) = (stand.push("a", "one", &[]).await, stand.push("a", "two", &["two"]).await);
+    let push = async |manifest: &serde_json::Value, tags: &[&str]| {
+        let commit = commit("a", manifest, tags);
+        let digest = commit.digest;
+        assert_eq!(stand.commit(commit).await, CommitOutcome::Committed);
+        digest
+    };
+    let inner = push(&index(&[one]), &[]).await;
+    let outer = push(&index(&[inner, two, one]), &["t"]).await;
+    for manifest in [outer, inner, one] {
+        stand.throw_away("a", manifest).await;
+    }
+    assert_eq!(stand.restore("a", outer).await, restored(outer, &["t"], 3));
+    for manifest in [outer, inner, one, two] {
+        assert!(stand.has("a", manifest).await, "{manifest}");
+    }
+    assert_eq!(stand.tag("a", "two").await, Some(two));
+}
+
+/// Then nothing comes back.
+pub async fn an_index_whose_image_is_gone_for_good_does_not_come_back(stand: &Stand) {
+    let child = stand.push("a", "one", &[]).await;
+    let parent = commit("a", &index(&[child]), &["t"]);
+    let outer = parent.digest;
+    stand.commit(parent).await;
+    stand.throw_away("a", child).await;
+    stand.clock.advance(GRACE);
+    stand.throw_away("a", outer).await;
+    let before = stand.everything().await;
+    assert_eq!(stand.restore("a", outer).await, RestoreOutcome::Lost(child));
+    assert_eq!(stand.everything().await, before);
+}
+
+/// Whoever deletes a blob by hand takes it from what is in the trash.
+pub async fn a_manifest_whose_blob_was_deleted_does_not_come_back(stand: &Stand) {
+    let manifest = stand.push("a", "one", &["t"]).await;
+    stand.throw_away("a", manifest).await;
+    let (repository, digest) = (name("a"), blob("one"));
+    let removal = RemoveBlob { repository, digest, by: "bob".into() };
+    stand.metadata.remove_blob(removal).await.unwrap();
+    let missing = CommitOutcome::Missing(vec![blob("one")]);
+    assert_eq!(stand.restore("a", manifest).await, RestoreOutcome::Refused(missing));
+    assert!(!stand.has("a", manifest).await);
+    let again = image(&[blob("one")]);
+    stand.hold("a", blob("one")).await;
+    assert_eq!(stand.restore("a", manifest).await, restored(manifest, &["t"], 1));
+    assert_eq!(commit("a", &again, &[]).digest, manifest);
+}
+
+/// Who brought what back is written down.
+pub async fn what_comes_back_is_in_the_audit_log(stand: &Stand) {
+    let manifest = stand.push("a", "one", &["t"]).await;
+    stand.throw_away("a", manifest).await;
+    stand.restore("a", manifest).await;
+    let log = "SELECT by, action FROM audit_log ORDER BY id";
+    let log = stand.rows(log, &[]).await;
+    assert!(log.ends_with(&["carol manifest.restore".to_owned()]), "{log:?}");
+}

@@ -1,0 +1,243 @@
+//! What was deleted is listed and brought back: by a push of what it was, which asks all that a push asks.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use wharf_core::StoreError;
+use wharf_core::clock::Timestamp;
+use wharf_core::metadata::{
+    CommitManifest, CommitOutcome, DeletedManifest, ListDeleted, MOST_RESTORED, Precondition,
+    Restore, RestoreOutcome,
+};
+use wharf_oci::{Digest, Manifest, Reference, Tag};
+
+use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::transactions::{audit, repositories, tags};
+
+#[async_trait]
+impl Transaction for ListDeleted {
+    type Output = Option<Vec<DeletedManifest>>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let Some(repository) = repositories::find(on, &self.repository).await? else {
+            return Ok(None);
+        };
+        let before = on.now().await?.before(self.grace);
+        let after = self.after.map(|digest| digest.to_binary()).unwrap_or_default();
+        let rows = on
+            .query(
+                "SELECT d.digest, d.deleted_by, d.deleted_at FROM deleted_manifests d
+                 WHERE d.repository_id = $1 AND d.digest > $2 AND d.deleted_at > $3
+                   AND NOT EXISTS (SELECT 1 FROM repository_manifests h
+                                   WHERE h.repository_id = d.repository_id AND h.digest = d.digest)
+                 ORDER BY d.digest LIMIT $4",
+                arguments![repository, after.as_slice(), before, self.limit],
+            )
+            .await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (digest, deleted_at) = (row.digest(0)?, Timestamp(row.int(2)?));
+            let tags = tags_of(on, repository, &digest, deleted_at).await?;
+            found.push(DeletedManifest {
+                digest,
+                deleted_by: row.text(1)?.to_owned(),
+                deleted_at,
+                tags,
+            });
+        }
+        Ok(Some(found))
+    }
+}
+
+/// The tags that went with a manifest at that moment, and of which nothing was heard since.
+async fn tags_of(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+    deleted_at: Timestamp,
+) -> Result<Vec<Tag>> {
+    let rows = on
+        .query(
+            "SELECT h.name FROM tag_history h
+             WHERE h.repository_id = $1 AND h.changed_at = $2 AND h.action = 'delete' AND h.from_digest = $3
+               AND NOT EXISTS (SELECT 1 FROM tag_history l WHERE l.repository_id = h.repository_id
+                                 AND l.name = h.name AND l.version > h.version)
+             ORDER BY h.name",
+            arguments![repository, deleted_at, digest],
+        )
+        .await?;
+    rows.iter().map(|row| row.parsed(0)).collect()
+}
+
+/// When a manifest was deleted that can be brought back.
+async fn deleted_at(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+    before: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let rows = on
+        .query(
+            "SELECT deleted_at FROM deleted_manifests
+             WHERE repository_id = $1 AND digest = $2 AND deleted_at > $3",
+            arguments![repository, digest, before],
+        )
+        .await?;
+    rows.first().map(|row| row.int(0).map(Timestamp)).transpose()
+}
+
+async fn is_held(on: &mut dyn Statements, repository: i64, digest: &Digest) -> Result<bool> {
+    let sql = "SELECT 1 FROM repository_manifests WHERE repository_id = $1 AND digest = $2";
+    Ok(!on.query(sql, arguments![repository, digest]).await?.is_empty())
+}
+
+#[async_trait]
+impl Transaction for Restore {
+    type Output = RestoreOutcome;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<RestoreOutcome> {
+        let Some(repository) = repositories::find(on, &self.repository).await? else {
+            return Ok(RestoreOutcome::NotDeleted);
+        };
+        let before = on.now().await?.before(self.grace);
+        let (digest, tags) = match &self.what {
+            Reference::Digest(digest) => {
+                if is_held(on, repository, digest).await? {
+                    return Ok(RestoreOutcome::NotDeleted);
+                }
+                match deleted_at(on, repository, digest, before).await? {
+                    Some(at) => (*digest, tags_of(on, repository, digest, at).await?),
+                    None => return Ok(RestoreOutcome::NotDeleted),
+                }
+            }
+            Reference::Tag(tag) => {
+                if let Some(standing) = tags::standing(on, repository, tag).await? {
+                    return Ok(RestoreOutcome::Stands(standing.digest));
+                }
+                match stood_at(on, repository, tag, before).await? {
+                    Some(digest) => (digest, vec![tag.clone()]),
+                    None => return Ok(RestoreOutcome::NotDeleted),
+                }
+            }
+        };
+        let lost = match lost(on, repository, digest, before).await? {
+            Ok(lost) => lost,
+            Err(outcome) => return Ok(outcome),
+        };
+        // What is needed comes before what needs it.
+        let manifests = lost.len();
+        for needed in lost.into_iter().filter(|needed| *needed != digest) {
+            if let Some(refused) = push(self, on, repository, &needed, Vec::new()).await? {
+                return Ok(refused);
+            }
+        }
+        if let Some(refused) = push(self, on, repository, &digest, tags.clone()).await? {
+            return Ok(refused);
+        }
+        let target = format!("repository:{}@{digest}", self.repository);
+        let detail = tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",");
+        let detail = format!("manifests={manifests} tags={detail}");
+        let namespace = self.repository.namespace();
+        audit::record(on, &self.by, "manifest.restore", target, namespace, detail).await?;
+        Ok(RestoreOutcome::Restored { digest, tags, manifests })
+    }
+}
+
+/// Where a tag stood that was deleted after `before`.
+async fn stood_at(
+    on: &mut dyn Statements,
+    repository: i64,
+    tag: &Tag,
+    before: Timestamp,
+) -> Result<Option<Digest>> {
+    let rows = on
+        .query(
+            "SELECT action, changed_at, from_digest FROM tag_history
+             WHERE repository_id = $1 AND name = $2 ORDER BY version DESC LIMIT 1",
+            arguments![repository, tag.as_str()],
+        )
+        .await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let deleted = row.text(0)? == "delete" && Timestamp(row.int(1)?) > before;
+    deleted.then(|| row.digest(2)).transpose()
+}
+
+/// The manifests that must come back for this one to be whole, those first that others need; itself the last, where it is not held.
+async fn lost(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: Digest,
+    before: Timestamp,
+) -> Result<std::result::Result<Vec<Digest>, RestoreOutcome>> {
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    // Each is looked at twice: on the way down, and, behind what it needs, on the way up.
+    let mut waiting = vec![(digest, false)];
+    while let Some((digest, is_ready)) = waiting.pop() {
+        if is_ready {
+            found.push(digest);
+            continue;
+        }
+        if !seen.insert(digest) || is_held(on, repository, &digest).await? {
+            continue;
+        }
+        if deleted_at(on, repository, &digest, before).await?.is_none() {
+            return Ok(Err(RestoreOutcome::Lost(digest)));
+        }
+        if seen.len() > MOST_RESTORED {
+            return Ok(Err(RestoreOutcome::TooMany));
+        }
+        waiting.push((digest, true));
+        let sql = "SELECT child FROM manifest_references WHERE parent = $1 ORDER BY child";
+        for row in on.query(sql, arguments![digest]).await? {
+            waiting.push((row.digest(0)?, false));
+        }
+    }
+    Ok(Ok(found))
+}
+
+/// Pushes a manifest as it was, and has it look as it did. Returns why that was refused.
+async fn push(
+    restore: &Restore,
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+    tags: Vec<Tag>,
+) -> Result<Option<RestoreOutcome>> {
+    let rows =
+        on.query("SELECT payload FROM manifests WHERE digest = $1", arguments![digest]).await?;
+    let Some(row) = rows.first() else { return Ok(Some(RestoreOutcome::Lost(*digest))) };
+    let payload = Bytes::copy_from_slice(row.bytes(0)?);
+    let manifest = Manifest::parse(&payload, None).map_err(|error| {
+        StoreError::Corrupt(format!("the manifest {digest} is stored and cannot be read: {error}"))
+    })?;
+    let commit = CommitManifest {
+        repository: restore.repository.clone(),
+        digest: *digest,
+        payload,
+        manifest,
+        tags,
+        precondition: Precondition::None,
+        by: restore.by.clone(),
+    };
+    let outcome = commit.run(on).await?;
+    if outcome != CommitOutcome::Committed {
+        return Ok(Some(RestoreOutcome::Refused(outcome)));
+    }
+    on.execute(
+        "UPDATE repository_manifests SET
+             pushed_by = coalesce((SELECT d.pushed_by FROM deleted_manifests d
+                 WHERE d.repository_id = $1 AND d.digest = $2), pushed_by),
+             pushed_at = coalesce((SELECT d.pushed_at FROM deleted_manifests d
+                 WHERE d.repository_id = $1 AND d.digest = $2), pushed_at)
+         WHERE repository_id = $1 AND digest = $2",
+        arguments![repository, digest],
+    )
+    .await?;
+    on.execute(
+        "DELETE FROM deleted_manifests WHERE repository_id = $1 AND digest = $2",
+        arguments![repository, digest],
+    )
+    .await?;
+    Ok(None)
+}
