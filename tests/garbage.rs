@@ -5,11 +5,13 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use support::metrics;
-use support::program::wait_until;
+use support::program::{run, wait_until};
 use support::random::Random;
 use support::registry::{Registry, digest, image_manifest};
 use support::server::Server;
@@ -96,6 +98,44 @@ fn what_was_deleted_leaves_the_store_and_what_is_shared_stays() {
     assert_eq!(again, first);
     assert_eq!(registry.blob("team/one", &digest(&one)).unwrap().body, one);
     assert_eq!(stored(&server), 3);
+}
+
+/// What `wharf gc` prints about a server's garbage, each line as JSON.
+fn gc(server: &Server, command: &str) -> Vec<Value> {
+    let mut wharf = Command::new(support::server::program());
+    wharf.args(["gc", command, "--json", "--data"]).arg(server.data());
+    run(&mut wharf).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn garbage_is_looked_at_and_collected_by_hand() {
+    // By itself it would not be collected within this test.
+    let settings = [("WHARF_GARBAGE_GRACE", "3100ms"), ("WHARF_GARBAGE_INTERVAL", "1d")];
+    let server = Server::start_with(&[&HASTE[2..], &settings].concat());
+    let registry = server.registry();
+    let blob = vec![7; 1234];
+    let manifest = push(&registry, "app", std::slice::from_ref(&blob), "v1").unwrap();
+    let status = || gc(&server, "status").remove(0);
+    assert_eq!(status()["deleted_manifests"], 0);
+    delete(&registry, "app", &manifest);
+    assert_eq!(status()["deleted_manifests"], 1);
+    assert_eq!(status()["unneeded_memberships"], 1);
+    assert!(gc(&server, "plan").is_empty());
+    let until = |what: &str, field: &str, count: u64| {
+        wait_until(what, GONE_WITHIN, || {
+            gc(&server, "run");
+            status()[field] == count
+        });
+    };
+    until("its blob is marked", "marked_blobs", 1);
+    let plan = gc(&server, "plan");
+    assert_eq!(plan.len(), 1);
+    assert_eq!((&plan[0]["digest"], &plan[0]["size"]), (&json!(digest(&blob)), &json!(1234)));
+    assert_eq!(plan[0]["kept_because"], Value::Null);
+    assert_eq!(stored(&server), 1);
+    until("its object is deleted", "deleted_keys", 1);
+    assert_eq!(stored(&server), 0);
+    assert!(gc(&server, "plan").is_empty());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::StoreError;
+use crate::blob_life::Mark;
 use crate::blobs::ObjectKey;
 
 /// A place in a walk over what repositories hold.
@@ -45,6 +46,19 @@ pub struct Judged {
     pub condemned: u64,
     /// So many are held.
     pub spared: u64,
+}
+
+/// A blob on its way out, and what holds it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkedBlob {
+    /// Where its object lies.
+    pub key: ObjectKey,
+    /// How far it is.
+    pub mark: Mark,
+    /// A repository that holds it, if one does: then it will be spared.
+    pub held_by: Option<RepositoryName>,
+    /// Whether an upload has reserved a key of it: then it will be spared, too.
+    pub reserved: bool,
 }
 
 /// How much garbage there is.
@@ -103,6 +117,13 @@ pub trait Garbage: Send + Sync + 'static {
         rules: ManifestRules,
         limit: usize,
     ) -> Result<Taken, StoreError>;
+
+    /// Up to `limit` blobs that are marked or condemned, behind `after`, in the order of their keys.
+    async fn list_marked(
+        &self,
+        after: Option<ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<MarkedBlob>, StoreError>;
 
     /// How much garbage there is: for operators, as it counts rows.
     async fn count_garbage(&self) -> Result<GarbageCounts, StoreError>;

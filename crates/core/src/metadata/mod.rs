@@ -43,7 +43,7 @@ pub use device_logins::{
 pub use event_log::{
     EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };
-pub use garbage::{Garbage, GarbageCounts, HeldPlace, Judged, ManifestRules, Taken};
+pub use garbage::{Garbage, GarbageCounts, HeldPlace, Judged, ManifestRules, MarkedBlob, Taken};
 pub use identities::{
     ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,
     NoExternalName, ProviderGroup, ProviderName, SignInOutcome, in_words,

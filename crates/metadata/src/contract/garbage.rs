@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use wharf_core::blob_life::Stage;
 use wharf_core::blobs::ObjectKey;
-use wharf_core::metadata::{CommitOutcome, Judged, ManifestRules, MountBlob, Precondition, Taken};
+use wharf_core::metadata::{
+    CommitOutcome, Judged, ManifestRules, MarkedBlob, MountBlob, Precondition, Taken,
+};
 use wharf_core::permissions::Sources;
 use wharf_oci::Digest;
 
@@ -443,6 +446,30 @@ pub async fn a_collection_of_manifests_goes_on_where_it_stopped(stand: &Stand) {
         }
     }
     assert_eq!(count, 5);
+}
+
+/// With what will keep them from going.
+pub async fn blobs_on_their_way_out_are_listed(stand: &Stand) {
+    let held = stand.hold("a", blob("held")).await;
+    let id = stand.start("a").await;
+    let reserved = stand.reserve(id, blob("reserved")).await.unwrap();
+    let going = ObjectKey::canonical(blob("going"));
+    for key in [held, reserved, going] {
+        stand.mark(key.digest, 0, if key == going { "condemned" } else { "marked" }).await;
+    }
+    let mut listed = Vec::new();
+    while let Some(next) = {
+        let after = listed.last().map(|blob: &MarkedBlob| blob.key);
+        stand.garbage.list_marked(after, 1).await.unwrap().pop()
+    } {
+        listed.push(next);
+    }
+    assert_eq!(listed.len(), 3);
+    for MarkedBlob { key, mark, held_by, reserved: is_reserved } in listed {
+        assert_eq!(held_by, (key == held).then(|| name("a")));
+        assert_eq!(is_reserved, key == reserved);
+        assert_eq!(mark.stage == Stage::Condemned, key == going);
+    }
 }
 
 /// What is there is counted.

@@ -94,6 +94,7 @@ macro_rules! metadata_contract {
             what_is_reached_from_a_tag_is_kept
             a_circle_without_a_tag_goes
             a_collection_of_manifests_goes_on_where_it_stopped
+            blobs_on_their_way_out_are_listed
             garbage_is_counted
             // The trash.
             a_deleted_manifest_comes_back_as_it_was

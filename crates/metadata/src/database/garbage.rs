@@ -7,7 +7,7 @@ use wharf_core::StoreError;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
     DeletedManifest, Garbage, GarbageCounts, HeldPlace, Judged, ListDeleted, ManifestRules,
-    Restore, RestoreOutcome, Taken, Trash,
+    MarkedBlob, Restore, RestoreOutcome, Taken, Trash,
 };
 
 use crate::Database;
@@ -62,6 +62,10 @@ impl<E: Engine> Garbage for Database<E> {
         limit: usize,
     ) -> Result<Taken> {
         self.engine.write(manifests::Collect { after, rules, limit }).await
+    }
+
+    async fn list_marked(&self, after: Option<ObjectKey>, limit: usize) -> Result<Vec<MarkedBlob>> {
+        self.engine.read(blobs::Listed { after, limit }).await
     }
 
     async fn count_garbage(&self) -> Result<GarbageCounts> {

@@ -5,6 +5,7 @@ mod announce;
 mod client;
 mod config;
 mod copy;
+mod gc;
 mod groups;
 mod inspect;
 mod jobs;
@@ -44,6 +45,9 @@ enum Command {
     /// Look at background work.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
+    /// Look at garbage, and collect it.
+    #[command(subcommand)]
+    Gc(gc::Gc),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Config),
@@ -101,6 +105,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Migrate(command) => migrate::execute(&command),
         Command::Admin(command) => admin::execute(&command),
         Command::Jobs(command) => jobs::execute(&command),
+        Command::Gc(command) => gc::execute(&command),
         Command::Config(command) => config::execute(&command),
         Command::Version(command) => version::execute(&command),
         Command::Push(command) => push::execute(&command),

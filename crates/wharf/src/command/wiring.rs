@@ -1,7 +1,7 @@
 //! The wiring: which stores, settings and server a configuration asks for.
 
 pub mod access;
-mod blobs;
+pub mod blobs;
 mod browser;
 mod cache;
 pub mod decision;

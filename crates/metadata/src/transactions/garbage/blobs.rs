@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use wharf_core::blob_life::{self, Holders, Mark, MarkWrite, Stage};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::Judged;
+use wharf_core::metadata::{Judged, MarkedBlob};
 
 use super::marks;
+use super::sweep::repository_name;
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::memberships::number;
 
@@ -81,6 +82,49 @@ impl Transaction for Condemned {
             Ok(ObjectKey { digest: row.digest(0)?, incarnation: number(row.int(1)?)? })
         };
         rows.iter().map(key).collect()
+    }
+}
+
+/// `Garbage::list_marked`
+pub(crate) struct Listed {
+    pub(crate) after: Option<ObjectKey>,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for Listed {
+    type Output = Vec<MarkedBlob>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Vec<MarkedBlob>> {
+        let digest = self.after.map(|key| key.digest.to_binary()).unwrap_or_default();
+        let incarnation = self.after.map_or(-1, |key| i64::from(key.incarnation));
+        let rows = on
+            .query(
+                "SELECT m.digest, m.incarnation, m.state, m.marked_at,
+                        (SELECT r.name FROM repository_blobs b JOIN repositories r ON r.id = b.repository_id
+                         WHERE b.blob_digest = m.digest AND m.incarnation = coalesce(i.incarnation, 0)
+                         LIMIT 1),
+                        CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r
+                                          WHERE r.digest = m.digest) THEN 1 ELSE 0 END
+                 FROM blob_marks m LEFT JOIN blob_incarnations i ON i.digest = m.digest
+                 WHERE m.state <> 'deleted' AND (m.digest, m.incarnation) > ($1, $2)
+                 ORDER BY m.digest, m.incarnation LIMIT $3",
+                arguments![digest.as_slice(), incarnation, self.limit],
+            )
+            .await?;
+        let listed = |row: &crate::engine::Row| {
+            let mark = marks::mark(row, 2)?.ok_or_else(|| {
+                wharf_core::StoreError::Corrupt("a blob's mark has no state".into())
+            })?;
+            let held_by = row.optional_text(4)?;
+            Ok(MarkedBlob {
+                key: ObjectKey { digest: row.digest(0)?, incarnation: number(row.int(1)?)? },
+                mark,
+                held_by: held_by.as_deref().map(repository_name).transpose()?,
+                reserved: row.int(5)? == 1,
+            })
+        };
+        rows.iter().map(listed).collect()
     }
 }
 

@@ -20,7 +20,7 @@ const fn name(stage: Stage) -> &'static str {
 }
 
 /// A mark in two columns, from `column` on; nothing where they are empty.
-fn mark(row: &Row, column: usize) -> Result<Option<Mark>> {
+pub(super) fn mark(row: &Row, column: usize) -> Result<Option<Mark>> {
     let Some(state) = row.optional_text(column)? else { return Ok(None) };
     let stages = [Stage::Marked, Stage::Condemned, Stage::Deleted];
     let stage = stages.into_iter().find(|stage| name(*stage) == state);
