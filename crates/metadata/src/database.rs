@@ -3,6 +3,7 @@
 mod accounts;
 mod counts;
 mod identities;
+mod immutability;
 mod sessions;
 mod trust;
 

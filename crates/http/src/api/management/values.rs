@@ -212,7 +212,7 @@ impl Textual for Timestamp {
     }
 
     fn write(&self) -> String {
-        jiff::Timestamp::from_microsecond(self.0).unwrap_or_default().to_string()
+        self.to_string()
     }
 
     fn form() -> Schema {
