@@ -60,7 +60,7 @@ impl Transaction for DeleteTag {
             Err(frozen) => return Ok(DeleteOutcome::Frozen(frozen)),
         };
         let change = Change { repository, by: &self.by.by, now };
-        for allowed in &allowed {
+        if let Some(allowed) = &allowed {
             change.make(on, allowed).await?;
         }
         let target = format!("repository:{}:{}", self.repository, self.tag);

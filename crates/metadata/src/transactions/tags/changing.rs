@@ -46,12 +46,6 @@ pub(crate) struct Allowed {
     to: Option<Digest>,
 }
 
-impl Allowed {
-    pub(crate) const fn tag(&self) -> &Tag {
-        &self.tag
-    }
-}
-
 /// Asks whether tags of a repository may change, by the policies that hold there. They are read once a tag that there is would
 /// change: making one is always allowed.
 pub(crate) struct Guard<'a> {
