@@ -11,11 +11,19 @@ fn policies_are_made_listed_changed_and_deleted() {
     let (ada, reader) = (Desk::of(&house, "ada"), Desk::of(&house, "reader"));
     ada.done("org policy create team releases --tags v* --except v*-rc* --mutable-for 1h");
     ada.done("repo policy create team/private all --tags * --except latest --except edge");
-    shows!(reader.seen("org policy list team"), @"");
-    shows!(reader.done("repo policy list team/private"), @"");
+    shows!(reader.seen("org policy list team"), @r"
+        POLICY    TAGS  EXCEPT  MUTABLE FOR  BY        SINCE
+        releases  v*    v*-rc*  1h           user:ada  2026-01-01T00:00:00Z
+        ");
+    shows!(reader.done("repo policy list team/private"), @"all | * | latest, edge | 0s | user:ada | 2026-01-01T00:00:00Z");
     assert!(reader.refused("org policy delete team releases --yes").contains("403"));
     assert!(ada.refused("org policy create team releases --tags v*").contains("409"));
-    shows!(reader.seen("repo policy check team/private v1"), @"");
+    shows!(reader.seen("repo policy check team/private v1"), @r"
+        tag         v1
+        since       2026-01-01T00:00:00Z
+        frozen by   all of repository:team/private since 2026-01-01T00:00:00Z
+        covered by  releases of namespace:team from 2026-01-01T00:00:00Z, all of repository:team/private from 2026-01-01T00:00:00Z
+        ");
     let said = reader.json("repo policy check team/private");
     assert_eq!(said[0]["frozen_by"]["policy"], "all");
     let refused = ada.refused("repo delete-tag team/private v1 --yes");

@@ -5,11 +5,13 @@ use ureq::http::Method;
 
 use crate::house::{bearer, content, manifest};
 use crate::people::{Api, problem};
-use crate::support::registry::{Reply, digest, image_manifest};
+use crate::support::registry::{OCI_MANIFEST, Reply, digest, image_manifest};
 
 const POLICIES: &str = "/namespaces/team/immutability";
 
 const APP: &str = "team/private";
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 fn releases() -> Value {
     json!({ "name": "releases", "patterns": ["v*"], "exceptions": ["v*-rc*"] })
@@ -34,8 +36,13 @@ impl<'a> Pusher<'a> {
     }
 
     fn put(&self, reference: &str, manifest: &[u8]) -> Reply {
-        let headers = [("Authorization", self.bearer.as_str())];
-        self.api.house.registry.push_manifest(APP, reference, &headers, manifest).unwrap()
+        self.put_as(OCI_MANIFEST, reference, manifest)
+    }
+
+    fn put_as(&self, media_type: &str, reference: &str, manifest: &[u8]) -> Reply {
+        let headers = [("Authorization", self.bearer.as_str()), ("Content-Type", media_type)];
+        let target = format!("/v2/{APP}/manifests/{reference}");
+        self.api.house.registry.send(Method::PUT, &target, &headers, Some(manifest)).unwrap()
     }
 
     fn ask(&self, method: Method, reference: &str) -> Reply {
@@ -59,15 +66,15 @@ fn a_frozen_tag_stays_however_it_is_changed() {
     let (one, two) = (manifest(APP), other("two"));
     assert_eq!(keeper.put("latest", &one).status, 201);
     let index = json!({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "schemaVersion": 2, "mediaType": INDEX,
         "manifests": [{
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "mediaType": OCI_MANIFEST,
             "digest": digest(&two), "size": two.len(),
         }],
     });
     let index = index.to_string().into_bytes();
     assert_eq!(keeper.put(&digest(&two), &two).status, 201);
-    assert_eq!(keeper.put("v2", &index).status, 201);
+    assert_eq!(keeper.put_as(INDEX, "v2", &index).status, 201);
     api.root(Method::POST, POLICIES, Some(&releases()));
 
     let pushed = keeper.put("v1", &two);

@@ -241,11 +241,11 @@ impl Policies {
         stands: Option<&Stands>,
         to: Option<&Digest>,
         now: Timestamp,
-    ) -> Result<(), Frozen> {
+    ) -> Result<(), Box<Frozen>> {
         match stands {
-            Some(stands) if to != Some(&stands.digest) => {
-                self.frozen(tag, stands.created_at, now).map_or(Ok(()), Err)
-            }
+            Some(stands) if to != Some(&stands.digest) => self
+                .frozen(tag, stands.created_at, now)
+                .map_or(Ok(()), |frozen| Err(Box::new(frozen))),
             _ => Ok(()),
         }
     }

@@ -5,7 +5,8 @@ use http::Method;
 use super::table::{Endpoint, endpoint};
 use super::{
     access, audit, counts, grants, identities, immutability, invitations, namespaces, open_api,
-    organizations, readable, repositories, robots, tags, teams, tokens, trust, users, whoami,
+    organizations, readable, repositories, robots, tag_immutability, tags, teams, tokens, trust,
+    users, whoami,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -75,8 +76,8 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/repositories/{repository}/tags", "list_tag_records", "The tags of a repository.", tags::list),
         endpoint(get.clone(), "/repositories/{repository}/tags/{tag}", "get_tag", "A tag.", tags::get),
         endpoint(delete.clone(), "/repositories/{repository}/tags/{tag}", "delete_tag", "Deletes a tag; its manifest stays.", tags::delete),
-        endpoint(get.clone(), "/repositories/{repository}/tags/{tag}/immutability", "get_tag_immutability", "What the policies of a repository and of its namespace say of a tag.", immutability::of_tag),
-        endpoint(get.clone(), "/repositories/{repository}/tag-immutability", "list_tag_immutability", "The same, of all tags.", immutability::of_tags),
+        endpoint(get.clone(), "/repositories/{repository}/tags/{tag}/immutability", "get_tag_immutability", "What the policies of a repository and of its namespace say of a tag.", tag_immutability::get),
+        endpoint(get.clone(), "/repositories/{repository}/tag-immutability", "list_tag_immutability", "The same, of all tags.", tag_immutability::list),
         endpoint(get.clone(), "/repositories/{repository}/immutability", "list_immutability", "The policies by which tags freeze in a repository; those of its namespace hold as well.", immutability::list),
         endpoint(post.clone(), "/repositories/{repository}/immutability", "create_immutability", "Makes such a policy.", immutability::create),
         endpoint(get.clone(), "/repositories/{repository}/immutability/{policy}", "get_immutability", "Such a policy.", immutability::get),

@@ -22,6 +22,7 @@ mod readable;
 mod repositories;
 mod robots;
 mod table;
+mod tag_immutability;
 mod tags;
 mod teams;
 mod tokens;

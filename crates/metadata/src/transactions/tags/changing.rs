@@ -84,7 +84,7 @@ impl<'a> Guard<'a> {
             let now = self.now;
             let policies = self.policies(on).await?;
             if let Err(frozen) = policies.decide(tag, stands.as_ref(), to.as_ref(), now) {
-                return Ok(Err(Box::new(frozen)));
+                return Ok(Err(frozen));
             }
         }
         Ok(Ok(Some(Allowed { tag: tag.clone(), from, to })))

@@ -95,11 +95,13 @@ pub struct Gone {
     yes: bool,
 }
 
+/// How long a tag may be mutable.
+type Time = Period<0, { MutableFor::MOST as u64 * 1000 }>;
+
 fn mutable_for(text: &str) -> Result<MutableFor, String> {
-    const MOST: u64 = MutableFor::MOST as u64 * 1000;
     let form =
         || "write a whole number of seconds, minutes, hours or days up to ten years, such as 1h";
-    let time = text.parse::<Period<0, MOST>>().map_err(|_| form())?.get();
+    let time = text.parse::<Time>().map_err(|_| form())?.get();
     if time.subsec_nanos() > 0 {
         return Err(form().to_owned());
     }
@@ -155,6 +157,12 @@ impl RepoPolicy {
     }
 }
 
+/// In the largest unit that fits.
+fn time(seconds: u64) -> String {
+    let text = format!("{seconds}s");
+    text.parse::<Time>().map_or(text, |time| time.to_string())
+}
+
 async fn list(Session { api, out }: &Session, of: PoliciesOf<'_>) -> anyhow::Result<()> {
     let columns = ["policy", "tags", "except", "mutable for", "by", "since"];
     let row = |policy: ImmutabilityPolicy| {
@@ -163,7 +171,7 @@ async fn list(Session { api, out }: &Session, of: PoliciesOf<'_>) -> anyhow::Res
             name,
             patterns.join(", "),
             cell((!exceptions.is_empty()).then(|| exceptions.join(", "))),
-            format!("{mutable_seconds}s"),
+            time(mutable_seconds),
             cell(policy.created_by),
             moment(policy.created_at),
         ]

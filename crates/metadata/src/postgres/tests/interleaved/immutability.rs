@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use wharf_core::access::Role;
 use wharf_core::metadata::{
     AccountChange, Change, ChangeRequest, CommitManifest, CommitOutcome, CreateOrganization,
-    DeleteManifest, DeleteOutcome, DeleteTag, NewGrant, NewImmutabilityPolicy, Precondition,
-    RemoveImmutabilityPolicy,
+    DeleteManifest, DeleteOutcome, DeleteTag, NewGrant, NewImmutabilityPolicy, NewUser,
+    Precondition, RemoveImmutabilityPolicy,
 };
 use wharf_oci::Digest;
 
@@ -203,7 +203,7 @@ async fn a_namespace_that_is_made_with_a_policy_behind_a_snapshot() {
     }
     let pushed = scene
         .around(push("two"), async {
-            let ada = wharf_core::metadata::NewUser {
+            let ada = NewUser {
                 name: "ada".parse().unwrap(),
                 email: None,
                 password_hash: None,
