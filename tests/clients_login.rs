@@ -20,7 +20,7 @@ use std::process::{Command, Stdio};
 use cluster::Cluster;
 use house::{House, PASSWORD};
 use provider::{device_token, providers};
-use support::container_tools::ContainerTools;
+use support::container_tools::{ContainerTools, layout};
 use support::docker::Docker;
 use support::server::program;
 
@@ -145,6 +145,41 @@ fn docker_and_wharf_find_each_others_logins() {
         docker.attempt(&["pull", &name]).unwrap_err();
         docker.forget_all();
     }
+}
+
+/// Each shows what the registry says, once, and gives up.
+#[test]
+fn every_client_tells_which_policy_keeps_a_tag() {
+    let house = House::start_with(&[("WHARF_LOG_ACCESS", "json")]);
+    let policy = r#"{"name":"releases","patterns":["v*"]}"#;
+    let path = "/namespaces/team/immutability";
+    let made = house.manage("ada", ureq::http::Method::POST, path, Some(policy));
+    assert_eq!(made.status, 201, "{}", made.text());
+    let (address, name) =
+        (house.server.address(), format!("{}/team/private:v1", house.server.address()));
+    let why = r#"by policy "releases" of namespace team"#;
+    let mut docker = Docker::start();
+    let clients = Docker::clients();
+    for client in &clients {
+        docker.use_client(client);
+        docker.import_base(&name);
+        docker.login(&address, "writer", PASSWORD).unwrap();
+        let said = docker.attempt(&["push", &name]).unwrap_err();
+        assert!(said.contains(why), "{}: {said}", client.display());
+        docker.run(&["logout", &address]);
+        docker.forget_all();
+    }
+    let tools = ContainerTools::new();
+    tools.make_image("localhost/made:1", "amd64");
+    tools.login("skopeo", &address, "writer", PASSWORD).unwrap();
+    let made = tools.path("made");
+    tools.buildah(&["push", "--quiet", "localhost/made:1", &layout(&made)]);
+    let place = format!("docker://{name}");
+    let said = tools.skopeo_fails(&["copy", "--dest-tls-verify=false", &layout(&made), &place]);
+    assert!(said.contains(why) || said.contains(&why.replace('"', "\\\"")), "{said}");
+    let log = house.server.log();
+    let refused = log.lines().filter(|line| line.contains(r#""status":409"#));
+    assert_eq!(refused.count(), clients.len() + 1, "{log}");
 }
 
 /// What a client said of an image, without what names it: the command, the image, the tag.

@@ -24,6 +24,8 @@ mod logins;
 mod lossy;
 #[path = "commands/machines.rs"]
 mod machines;
+#[path = "commands/policies.rs"]
+mod policies;
 #[path = "commands/prompts.rs"]
 mod prompts;
 #[path = "commands/records.rs"]

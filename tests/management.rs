@@ -11,6 +11,8 @@ mod credentials;
 mod fuzzing;
 #[path = "access/house.rs"]
 mod house;
+#[path = "management/immutability.rs"]
+mod immutability;
 #[path = "management/input.rs"]
 mod input;
 #[path = "management/lists.rs"]

@@ -82,6 +82,11 @@ const TABLE: &str = "
     GET    /namespaces/team/robots/{robot}/trust                   ? 0 - - - + + - - 0
     POST   /namespaces/team/robots/{robot}/trust                   ? 0 - - - + + - - 0
     DELETE /namespaces/team/robots/{trusting}                      ? 0 - - - + + - - 0
+    GET    /namespaces/team/immutability                           ? 0 + + + + + + + 0
+    POST   /namespaces/team/immutability                           ? 0 - - - + + - - 0
+    GET    /namespaces/team/immutability/{policy}                  ? 0 + + + + + + + 0
+    PUT    /namespaces/team/immutability/{policy}                  ? 0 - - - + + - - 0
+    DELETE /namespaces/team/immutability/{policy}                  ? 0 - - - + + - - 0
 
     GET    /repositories                                           + + + + + + + + + +
     GET    /repositories/team%2Fpublic                             + + + + + + + + + 0
@@ -94,6 +99,13 @@ const TABLE: &str = "
     GET    /repositories/team%2Fprivate/tags/v1                    ? 0 + + + + + + + +
     GET    /repositories/team%2Fpublic/tags                        + + + + + + + + + 0
     DELETE /repositories/team%2Fprivate/tags/{tag}                 ? 0 - - + + + - - -
+    GET    /repositories/team%2Fprivate/tags/v1/immutability       ? 0 + + + + + + + +
+    GET    /repositories/team%2Fprivate/tag-immutability           ? 0 + + + + + + + +
+    GET    /repositories/team%2Fprivate/immutability               ? 0 + + + + + + + +
+    POST   /repositories/team%2Fprivate/immutability               ? 0 - - - + + - - -
+    GET    /repositories/team%2Fprivate/immutability/{own-policy}  ? 0 + + + + + + + +
+    PUT    /repositories/team%2Fprivate/immutability/{own-policy}  ? 0 - - - + + - - -
+    DELETE /repositories/team%2Fprivate/immutability/{own-policy}  ? 0 - - - + + - - -
     GET    /repositories/team%2Fprivate/manifests                  ? 0 + + + + + + + +
     GET    /repositories/team%2Fprivate/manifests/{image}          ? 0 + + + + + + + +
     DELETE /repositories/{repository}/manifests/{its-image}        ? 0 - - + + + 0 - 0
@@ -192,6 +204,19 @@ impl Making<'_> {
                 });
                 format!("{name}/trust/{}", post(&path, rule)["id"])
             }
+            "policy" | "own-policy" => {
+                let name = self.name("policy");
+                let of = if word == "policy" {
+                    "namespaces/team"
+                } else {
+                    "repositories/team%2Fprivate"
+                };
+                post(
+                    &format!("/{of}/immutability"),
+                    json!({ "name": name, "patterns": ["never"] }),
+                );
+                name
+            }
             "repository" => {
                 let name = format!("team/{}", self.name("app"));
                 api.house.push("ada", &name);
@@ -263,6 +288,10 @@ impl Making<'_> {
             ("POST", "/repositories/{repository}/rename") => {
                 json!({ "to": format!("team/{}", self.name("renamed")) })
             }
+            ("POST", path) if path.ends_with("/immutability") => {
+                json!({ "name": self.name("made"), "patterns": ["never"] })
+            }
+            ("PUT", path) if path.contains("/immutability/") => json!({ "patterns": ["never"] }),
             ("GET" | "DELETE" | "PUT", _) => return None,
             (method, path) => panic!("{method} {path} has no body"),
         };

@@ -1,5 +1,6 @@
 //! Time and chance, as things that are handed in, so that expiry and leases can be tested.
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment: microseconds since 1970-01-01 UTC.
@@ -15,6 +16,13 @@ impl Timestamp {
     /// The moment `duration` before.
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// RFC 3339, in UTC.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or_default().fmt(formatter)
     }
 }
 

@@ -3,6 +3,7 @@
 use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 
 use crate::UploadId;
+use crate::immutability::Frozen;
 
 /// The result of what the registry does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -87,6 +88,9 @@ pub enum Error {
     /// The blob cannot be removed: a manifest of the repository needs it.
     #[error("the blob {} is needed by the manifest {}; delete that first", .0.blob, .0.manifest)]
     Needed(Box<Need>),
+    /// A policy keeps a tag as it is.
+    #[error("{0}; nothing was changed")]
+    Immutable(#[from] Box<Frozen>),
     /// The registry's settings allow no such operation.
     #[error("{0}")]
     Unsupported(&'static str),

@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod devices;
 pub mod direct;
 mod error;
+pub mod immutability;
 mod intake;
 pub mod limits;
 pub mod metadata;

@@ -4,6 +4,7 @@ mod accounts;
 mod counts;
 mod garbage;
 mod identities;
+mod immutability;
 mod sessions;
 mod trust;
 

@@ -76,7 +76,10 @@ pub(crate) trait Statements: Send {
     /// what was read is still true when this commits. Says nothing of rows that are not there.
     async fn query_locked(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>>;
 
-    /// The same, passing over rows that another transaction holds. For transactions that see
+    /// The same of one or more tables, but others may look at the rows in this way, too: only who changes one waits.
+    async fn query_shared(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>>;
+
+    /// As [`query_locked`](Self::query_locked), passing over rows that another transaction holds. For transactions that see
     /// [`EachCommit`](Sees::EachCommit): others would begin again at each row changed since they began.
     async fn query_free(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>>;
 }

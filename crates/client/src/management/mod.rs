@@ -7,6 +7,7 @@ mod audit;
 mod counts;
 mod device;
 mod grants;
+mod immutability;
 mod organizations;
 mod pages;
 mod problem;
@@ -27,6 +28,9 @@ pub use audit::{AuditEntry, AuditFilter};
 pub use counts::{Count, CountFilter, TopManifest, TopRepository};
 pub use device::{DeviceCode, DeviceError, DeviceToken};
 pub use grants::{Grant, NewGrant};
+pub use immutability::{
+    CoveredBy, FrozenBy, ImmutabilityPolicy, ImmutabilityRule, PoliciesOf, TagImmutability,
+};
 pub use organizations::{NamespaceChange, NewOrganization, Organization};
 pub use pages::Pages;
 pub use problem::Problem;

@@ -6,6 +6,7 @@ use wharf_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::StoreError;
 use crate::actor::Actor;
+use crate::immutability::Frozen;
 use crate::metadata::Precondition;
 
 /// A manifest as it is stored.
@@ -47,9 +48,11 @@ pub enum CommitOutcome {
     Missing(Vec<Digest>),
     /// The precondition does not hold for this tag (or for the manifest, where there is none).
     Precondition(Option<Tag>, Option<Digest>),
+    /// A policy keeps one of the tags where it is.
+    Frozen(Box<Frozen>),
 }
 
-/// Deletes a manifest from a repository, with all tags on it, their histories and events.
+/// Deletes a manifest from a repository, with all tags on it, their histories and events: all of it or nothing.
 #[derive(Clone, Debug)]
 pub struct DeleteManifest {
     /// Where.
@@ -73,6 +76,8 @@ pub enum DeleteOutcome {
     NoRepository,
     /// The precondition does not hold: it stands here.
     Precondition(Option<Digest>),
+    /// A policy keeps the tag, or one that needs the manifest.
+    Frozen(Box<Frozen>),
 }
 
 /// Asks for the manifests whose subject is a manifest.

@@ -7,6 +7,7 @@ mod device_logins;
 mod event_log;
 mod garbage;
 mod identities;
+mod immutability;
 mod jobs;
 mod last_known;
 mod manifests;
@@ -19,11 +20,12 @@ mod trust;
 mod uploads;
 
 pub use accounts::{
-    AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
-    DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, LinkIdentity,
-    MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS, MOST_TEAMS, MOST_TOKENS,
-    ManifestRecord, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
-    Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
+    AccountChange, Accounts, AddMember, Change, ChangeImmutabilityPolicy, ChangeRequest,
+    CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam, DeleteUser, Directory,
+    GrantRecord, Invite, LinkIdentity, MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS,
+    MOST_TEAMS, MOST_TOKENS, ManifestRecord, Namespace, NamespaceKind, NewGrant,
+    NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, Once, Page, Refusal,
+    RemoveGrant, RemoveImmutabilityPolicy, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
     RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
     SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind,
     TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
@@ -48,6 +50,7 @@ pub use identities::{
     ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,
     NoExternalName, ProviderGroup, ProviderName, SignInOutcome, in_words,
 };
+pub use immutability::{ImmutabilityPolicies, MOST_POLICIES, TagImmutability};
 pub use jobs::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use last_known::LastKnown;
 pub use manifests::{

@@ -139,7 +139,7 @@ impl Registry {
     /// Deletes a tag, or a manifest with all tags on it.
     ///
     /// # Errors
-    /// When it is not there, when the precondition does not hold, or when deleting is switched off.
+    /// When it is not there, when the precondition does not hold, when a policy keeps a tag, or when deleting is switched off.
     pub async fn delete_manifest(
         &self,
         operation: &Permitted<DeleteManifest>,
@@ -164,6 +164,7 @@ impl Registry {
             DeleteOutcome::Deleted => Ok(()),
             DeleteOutcome::NotFound => Err(missing_manifest(repository, reference)),
             DeleteOutcome::NoRepository => Err(Missing::Repository(repository.clone()).into()),
+            DeleteOutcome::Frozen(frozen) => Err(Error::Immutable(frozen)),
             DeleteOutcome::Precondition(current) => {
                 let tag = match reference {
                     Reference::Tag(tag) => Some(tag.clone()),

@@ -14,7 +14,7 @@ impl Registry {
     ///
     /// # Errors
     /// When the bytes are no manifest, are not what the digest names, name content that the repository does
-    /// not hold, or a tag stands elsewhere than required.
+    /// not hold, a tag stands elsewhere than required, or a policy keeps one where it is.
     pub async fn push_manifest(
         &self,
         operation: &Permitted<PutManifest>,
@@ -65,6 +65,7 @@ impl Registry {
             }
             CommitOutcome::Missing(digests) => Err(Error::MissingContent(digests)),
             CommitOutcome::Precondition(tag, current) => Err(Error::Precondition { tag, current }),
+            CommitOutcome::Frozen(frozen) => Err(Error::Immutable(frozen)),
         }
     }
 }

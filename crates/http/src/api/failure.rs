@@ -141,6 +141,15 @@ impl From<Error> for Failure {
                     None => failure,
                 }
             }
+            Error::Immutable(frozen) => {
+                let detail = json!({
+                    "tag": frozen.tag.as_str(),
+                    "policy": frozen.policy.name.as_str(),
+                    "of": frozen.of.to_string(),
+                    "since": frozen.since.to_string(),
+                });
+                Self::new(StatusCode::CONFLICT, ErrorCode::Denied, message).detailed(detail)
+            }
             Error::WrongOffset { offset } => {
                 Self::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid, message)
                     .with(http::header::RANGE, &reply::upload_range(offset))

@@ -10,6 +10,8 @@ mod event_log;
 mod garbage;
 mod histories;
 mod identities;
+pub(crate) mod immutability;
+mod immutability_policies;
 mod jobs;
 mod leaving;
 mod limits;
@@ -39,6 +41,8 @@ pub use event_log::*;
 pub use garbage::*;
 pub use histories::*;
 pub use identities::*;
+pub use immutability::*;
+pub use immutability_policies::*;
 pub use jobs::*;
 pub use leaving::*;
 pub use limits::*;
@@ -255,6 +259,21 @@ macro_rules! metadata_contract {
             the_tags_of_an_unknown_repository_are_not_an_empty_list
             a_tag_that_is_not_there_is_not_deleted
             a_deleted_tag_leaves_its_manifest
+            // Immutability.
+            a_frozen_tag_stays_where_it_is
+            a_tag_freezes_as_old_as_its_policy_says
+            a_move_does_not_make_a_tag_younger
+            a_tag_deleted_while_it_was_mutable_may_come_again
+            of_several_tags_all_move_or_none
+            a_manifest_that_a_frozen_tag_needs_is_not_deleted
+            a_repository_takes_nothing_back_from_its_namespace
+            a_policy_that_cannot_be_read_stops_every_change
+            policies_are_changed_and_found_by_name
+            a_change_of_a_policy_is_in_the_audit_log_with_what_was_before
+            there_are_only_so_many_policies
+            what_policies_say_of_tags_is_told
+            a_repository_with_frozen_tags_keeps_its_name
+            policies_go_with_their_organization
             // Removing manifests.
             a_deleted_manifest_takes_its_tags_along
             a_deleted_manifest_stays_in_other_repositories

@@ -13,8 +13,9 @@ use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
     AccountChange, Accounts, AuditReaders, Change, ChangeRequest, CommitManifest, CommitOutcome,
     Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
-    FinishOutcome, FinishUpload, Garbage, Identities, Jobs, Metadata, Precondition, ReserveBlob,
-    ReserveOutcome, Sessions, StartUpload, Trash, TrustRules, UpdateUser,
+    FinishOutcome, FinishUpload, Garbage, Identities, ImmutabilityPolicies, Jobs, Metadata,
+    Precondition, ReserveBlob, ReserveOutcome, Sessions, StartUpload, Trash, TrustRules,
+    UpdateUser,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -71,6 +72,7 @@ pub struct Stand {
     pub(crate) audit: Arc<dyn AuditReaders>,
     pub(crate) trust: Arc<dyn TrustRules>,
     pub(crate) identities: Arc<dyn Identities>,
+    pub(crate) immutability: Arc<dyn ImmutabilityPolicies>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) devices: Arc<dyn DeviceLogins>,
     pub(crate) counts: Arc<dyn Counts>,
@@ -92,6 +94,7 @@ impl Stand {
         + AuditReaders
         + TrustRules
         + Identities
+        + ImmutabilityPolicies
         + Sessions
         + DeviceLogins
         + Counts
@@ -105,7 +108,8 @@ impl Stand {
         let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
         let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
-        let (counts, garbage, trash) = (all.clone(), all.clone(), all);
+        let (counts, garbage, trash) = (all.clone(), all.clone(), all.clone());
+        let immutability = all;
         Self {
             metadata,
             jobs,
@@ -116,6 +120,7 @@ impl Stand {
             audit,
             trust,
             identities,
+            immutability,
             sessions,
             devices,
             counts,

@@ -272,6 +272,10 @@ impl Statements for Session {
         self.ask(&format!("{sql} FOR UPDATE"), arguments).await
     }
 
+    async fn query_shared(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
+        self.ask(&format!("{sql} FOR SHARE"), arguments).await
+    }
+
     async fn query_free(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
         self.ask(&format!("{sql} FOR UPDATE SKIP LOCKED"), arguments).await
     }

@@ -85,6 +85,10 @@ impl Statements for OnConnection<'_> {
         self.query(sql, arguments).await
     }
 
+    async fn query_shared(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
+        self.query(sql, arguments).await
+    }
+
     async fn query_free(&mut self, sql: &'static str, arguments: &[Value]) -> Result<Vec<Row>> {
         self.query(sql, arguments).await
     }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use wharf_core::clock::Timestamp;
+use wharf_core::immutability::{Policy, PolicyName};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::engine::{Json, Result, Statements, arguments};
@@ -16,6 +17,12 @@ pub(crate) enum Event<'a> {
     Renamed { from: &'a RepositoryName, to: &'a RepositoryName },
     /// A tag was made, moved or deleted; `version` is the one that this gave it.
     TagChanged { tag: &'a Tag, version: i64, from: Option<&'a Digest>, to: Option<&'a Digest> },
+    /// The repository has a further immutability policy.
+    PolicyMade(&'a Policy),
+    /// One of them says something else.
+    PolicyChanged(&'a Policy),
+    /// One of them is gone.
+    PolicyRemoved(&'a PolicyName),
 }
 
 impl Event<'_> {
@@ -27,6 +34,9 @@ impl Event<'_> {
             Self::TagChanged { from: None, .. } => "tag.created",
             Self::TagChanged { to: None, .. } => "tag.deleted",
             Self::TagChanged { .. } => "tag.moved",
+            Self::PolicyMade(_) => "immutability.created",
+            Self::PolicyChanged(_) => "immutability.updated",
+            Self::PolicyRemoved(_) => "immutability.deleted",
         }
     }
 
@@ -45,6 +55,13 @@ impl Event<'_> {
                 "to": to.map(ToString::to_string),
                 "by": by,
             }),
+            Self::PolicyMade(policy) | Self::PolicyChanged(policy) => json!({
+                "policy": policy.name.as_str(),
+                "tags": policy.tags.to_string(),
+                "mutable_seconds": policy.mutable_for.seconds(),
+                "by": by,
+            }),
+            Self::PolicyRemoved(name) => json!({ "policy": name.as_str(), "by": by }),
         }
         .to_string()
     }

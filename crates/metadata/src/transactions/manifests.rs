@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_core::clock::Timestamp;
+use wharf_core::immutability::Frozen;
 use wharf_core::metadata::{
     CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, Referrer,
     StoredManifest,
@@ -16,7 +17,7 @@ use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::garbage::trash::Deletion;
 use crate::transactions::repositories;
-use crate::transactions::tags::{self, Change, Standing};
+use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
 
 /// `ManifestMetadata::find_manifest`
 pub(crate) struct Find {
@@ -85,6 +86,10 @@ impl Transaction for CommitManifest {
             Ok(standings) => standings,
             Err(refused) => return Ok(refused),
         };
+        let moves = match self.moves(on, found, standings, now).await? {
+            Ok(moves) => moves,
+            Err(frozen) => return Ok(CommitOutcome::Frozen(frozen)),
+        };
         let missing = self.missing(on, found, now).await?;
         if !missing.is_empty() {
             return Ok(CommitOutcome::Missing(missing));
@@ -108,17 +113,12 @@ impl Transaction for CommitManifest {
             touch_manifests(on, repository, &BTreeSet::from([self.digest]), now).await?;
         }
         let change = Change { repository, by: &self.by.by, now };
-        let mut moved = BTreeSet::new();
-        for (tag, standing) in self.tags.iter().zip(&standings) {
-            // A client may name a tag twice; it moves once.
-            let stands = standing.as_ref().is_some_and(|standing| standing.digest == self.digest);
-            if !stands && moved.insert(tag.as_str()) {
-                change.move_tag(on, tag, standing.as_ref(), &self.digest).await?;
-            }
+        for allowed in moves.values() {
+            change.make(on, allowed).await?;
         }
         // What is pushed again changes nothing.
-        if held > 0 || !moved.is_empty() {
-            let tags = moved.into_iter().collect::<Vec<_>>().join(",");
+        if held > 0 || !moves.is_empty() {
+            let tags = moves.into_keys().collect::<Vec<_>>().join(",");
             let detail = if tags.is_empty() { tags } else { format!("tags={tags}") };
             let target = format!("repository:{}@{}", self.repository, self.digest);
             let namespace = self.repository.namespace();
@@ -136,6 +136,15 @@ trait Commit {
         on: &mut dyn Statements,
         repository: Option<i64>,
     ) -> Result<std::result::Result<Vec<Option<Standing>>, CommitOutcome>>;
+
+    /// The tags that move, each once however often a client names it; or what keeps one of them.
+    async fn moves(
+        &self,
+        on: &mut dyn Statements,
+        repository: Option<i64>,
+        standings: Vec<Option<Standing>>,
+        now: Timestamp,
+    ) -> Result<std::result::Result<BTreeMap<&str, Allowed>, Box<Frozen>>>;
 
     /// What the manifest needs and the repository does not hold. Each membership needed is updated, so
     /// that a sweep of it cannot come between.
@@ -188,6 +197,25 @@ impl Commit for CommitManifest {
             standings.push(standing);
         }
         Ok(Ok(standings))
+    }
+
+    async fn moves(
+        &self,
+        on: &mut dyn Statements,
+        repository: Option<i64>,
+        standings: Vec<Option<Standing>>,
+        now: Timestamp,
+    ) -> Result<std::result::Result<BTreeMap<&str, Allowed>, Box<Frozen>>> {
+        let mut guard = Guard::new(repository, &self.repository, now);
+        let mut moves = BTreeMap::new();
+        for (tag, standing) in self.tags.iter().zip(standings) {
+            match guard.allow(on, tag, standing, Some(self.digest)).await? {
+                Ok(Some(allowed)) => drop(moves.insert(tag.as_str(), allowed)),
+                Ok(None) => {}
+                Err(frozen) => return Ok(Err(frozen)),
+            }
+        }
+        Ok(Ok(moves))
     }
 
     async fn missing(
@@ -337,24 +365,70 @@ impl Transaction for DeleteManifest {
             return Ok(DeleteOutcome::NotFound);
         }
         let now = on.now().await?;
+        let gone = match self.gone_with_it(on, repository, now).await? {
+            Ok(gone) => gone,
+            Err(frozen) => return Ok(DeleteOutcome::Frozen(frozen)),
+        };
         let change = Change { repository, by: &self.by.by, now };
-        let on_it = on
-            .query(
-                "SELECT name FROM tags WHERE repository_id = $1 AND manifest_digest = $2 ORDER BY name",
-                arguments![repository, self.digest],
-            )
-            .await?;
-        for row in &on_it {
-            let tag: Tag = row.parsed(0)?;
-            if let Some(standing) = tags::standing(on, repository, &tag).await? {
-                change.delete_tag(on, &tag, &standing).await?;
-            }
+        for allowed in &gone {
+            change.make(on, allowed).await?;
         }
         let (name, by) = (&self.repository, &self.by);
         Deletion { repository, name, by, now }.take(on, &self.digest, "").await?;
         Ok(DeleteOutcome::Deleted)
     }
 }
+
+/// Parts of a deletion.
+trait Delete {
+    /// The deletions of the tags at the manifest; or what keeps one of them, or a tag at an index that needs it.
+    async fn gone_with_it(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        now: Timestamp,
+    ) -> Result<std::result::Result<Vec<Allowed>, Box<Frozen>>>;
+}
+
+impl Delete for DeleteManifest {
+    async fn gone_with_it(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        now: Timestamp,
+    ) -> Result<std::result::Result<Vec<Allowed>, Box<Frozen>>> {
+        let mut guard = Guard::new(Some(repository), &self.repository, now);
+        let mut gone = Vec::new();
+        let tagged = on.query(TAGS_THAT_NEED, arguments![self.digest, repository]).await?;
+        for row in &tagged {
+            let tag: Tag = row.parsed(0)?;
+            let Some(standing) = tags::standing(on, repository, &tag).await? else { continue };
+            if standing.digest != self.digest {
+                if let Some(frozen) = guard.frozen(on, &tag, &standing).await? {
+                    return Ok(Err(frozen));
+                }
+                continue;
+            }
+            match guard.allow(on, &tag, Some(standing), None).await? {
+                Ok(allowed) => gone.extend(allowed),
+                Err(frozen) => return Ok(Err(frozen)),
+            }
+        }
+        Ok(Ok(gone))
+    }
+}
+
+/// The tags of the repository $2 at the manifest $1 and at indexes there that it is in, at any depth. A push that puts it into
+/// another index writes its row, as by [`touch_manifests`]: so none is missed.
+const TAGS_THAT_NEED: &str = "WITH RECURSIVE needing (digest) AS (
+         VALUES ($1)
+         UNION
+         SELECT h.digest FROM needing n
+         JOIN manifest_references m ON m.child = n.digest
+         JOIN repository_manifests h ON h.digest = m.parent AND h.repository_id = $2
+     )
+     SELECT t.name FROM needing n
+     JOIN tags t ON t.repository_id = $2 AND t.manifest_digest = n.digest ORDER BY t.name";
 
 #[async_trait]
 impl Transaction for ListReferrers {

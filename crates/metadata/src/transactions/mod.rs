@@ -8,6 +8,7 @@ pub(crate) mod event_log;
 mod events;
 pub(crate) mod expiry;
 pub(crate) mod garbage;
+pub(crate) mod immutability;
 pub(crate) mod jobs;
 pub(crate) mod manifests;
 pub(crate) mod memberships;

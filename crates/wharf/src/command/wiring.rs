@@ -20,7 +20,8 @@ use std::sync::Arc;
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, Directory, EventLog, Garbage, Jobs, KeepEvents, TrustRules,
+    Accounts, AuditReaders, Counts, Directory, EventLog, Garbage, ImmutabilityPolicies, Jobs,
+    KeepEvents, TrustRules,
 };
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{GarbageRules, Parts, Registry, Rules};
@@ -40,6 +41,7 @@ pub struct Node {
     pub events: Arc<dyn EventLog>,
     pub accounts: Arc<dyn Accounts>,
     pub directory: Arc<dyn Directory>,
+    pub immutability: Arc<dyn ImmutabilityPolicies>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditReaders>,
     pub people: browser::People,
@@ -99,6 +101,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         events,
         accounts,
         directory,
+        immutability: stores.immutability,
         trust,
         audit,
         people,

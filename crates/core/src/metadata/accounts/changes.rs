@@ -8,6 +8,7 @@ use wharf_oci::{NamePattern, RepositoryName};
 
 use crate::access::{Narrowing, Role, Visibility};
 use crate::clock::Timestamp;
+use crate::immutability::{Policy, PolicyName, PolicyScope};
 use crate::metadata::{Conditions, ExternalName, ProviderGroup, ProviderName, TokenId, in_words};
 use crate::operation::{Operation, Requirement};
 use crate::permissions::{AccountName, RobotName};
@@ -151,6 +152,20 @@ macro_rules! words {
 
 fn role_and_pattern(most: &Narrowing) -> String {
     words!("role" = Some(most.role.name()), "on" = most.pattern.as_ref())
+}
+
+fn policy_words(policy: &Policy) -> String {
+    let Policy { name, tags, mutable_for } = policy;
+    let seconds = Some(mutable_for.seconds());
+    words!("policy" = Some(name), "tags" = Some(tags), "mutable_seconds" = seconds)
+}
+
+/// What changes of policies need: to administer what they hold in.
+fn administration(of: &PolicyScope) -> Requirement<'_> {
+    match of {
+        PolicyScope::Namespace(name) => Requirement::Namespace(name, Role::Admin),
+        PolicyScope::Repository(name) => Requirement::Role(name, Role::Admin),
+    }
 }
 
 changes! {
@@ -441,6 +456,34 @@ changes! {
         /// What it shall be called.
         to: RepositoryName,
     }
+    /// Makes a policy by which tags freeze.
+    NewImmutabilityPolicy, "create_immutability_policy", "immutability.create", |it| it.of.to_string(),
+    Some(it.of.namespace().to_owned()), policy_words(&it.policy), requires administration(&it.of); {
+        /// Where it holds.
+        of: PolicyScope,
+        /// What it says.
+        policy: Policy,
+    }
+    /// Has a policy say something else.
+    ChangeImmutabilityPolicy, "update_immutability_policy", "immutability.update", |it| it.of.to_string(),
+    Some(it.of.namespace().to_owned()), policy_words(&it.policy), requires administration(&it.of); {
+        /// Where it holds.
+        of: PolicyScope,
+        /// What it says, under the name that it has.
+        policy: Policy,
+        /// The version that it changes; any without it.
+        expected: Option<i64>,
+    }
+    /// Takes a policy away.
+    RemoveImmutabilityPolicy, "delete_immutability_policy", "immutability.delete", |it| it.of.to_string(),
+    Some(it.of.namespace().to_owned()), words!("policy" = Some(&it.name)), requires administration(&it.of); {
+        /// Where it holds.
+        of: PolicyScope,
+        /// Which.
+        name: PolicyName,
+        /// The version that is meant; any without it.
+        expected: Option<i64>,
+    }
     /// Makes an invitation to sign up, which works once.
     Invite, "create_invitation", "invitation.create", |it| "site".to_owned(), None,
     words!("site_admin" = it.site_admin.then_some(true)), requires Requirement::Site; {
@@ -488,6 +531,12 @@ impl AccountChange {
     #[must_use]
     pub fn detail(&self) -> String {
         self.about().detail
+    }
+
+    /// The same, with what was there before.
+    #[must_use]
+    pub fn detail_after(&self, before: &str) -> String {
+        format!("{} {}", self.detail(), words!("was" = Some(before)))
     }
 }
 

@@ -10,14 +10,16 @@ use crate::StoreError;
 use crate::access::{Facts, Narrowing};
 use crate::actor::Actor;
 use crate::clock::Timestamp;
+use crate::metadata::MOST_POLICIES;
 use crate::permissions::{AccountName, Principal};
 
 pub use changes::{
-    AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
-    DeleteUser, Invite, LinkIdentity, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
-    RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository,
-    RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind,
-    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
+    AccountChange, AddMember, ChangeImmutabilityPolicy, CreateOrganization, CreateTeam,
+    DeleteOrganization, DeleteTeam, DeleteUser, Invite, LinkIdentity, NewGrant,
+    NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, RemoveGrant,
+    RemoveImmutabilityPolicy, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
+    RenameRepository, RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject,
+    TokenKind, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
@@ -113,6 +115,17 @@ pub enum Refusal {
     /// The user has as many personal tokens as they may have.
     #[error("the user has {} personal tokens already; delete one first", MOST_TOKENS)]
     TooManyTokens,
+    /// The namespace or repository has as many immutability policies as it may have.
+    #[error(
+        "there are {} immutability policies already; one may have several patterns",
+        MOST_POLICIES
+    )]
+    TooManyPolicies,
+    /// The name would be free for other content under a tag that is immutable.
+    #[error(
+        "the repository has immutable tags, which are promised under its name; remove the policies first"
+    )]
+    ImmutableTags,
     /// The same key came with another request before.
     #[error("the Idempotency-Key was used with another request before")]
     KeyReused,

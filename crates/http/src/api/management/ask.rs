@@ -183,6 +183,11 @@ impl<Q, B> Ask<Q, B> {
         })
     }
 
+    /// Whether the path has such a part.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.params.iter().any(|(known, _)| *known == name)
+    }
+
     /// Who asks.
     pub(super) const fn caller(&self) -> &Caller {
         &self.caller

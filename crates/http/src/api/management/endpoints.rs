@@ -4,8 +4,9 @@ use http::Method;
 
 use super::table::{Endpoint, endpoint};
 use super::{
-    access, audit, counts, grants, identities, invitations, namespaces, open_api, organizations,
-    readable, repositories, robots, tags, teams, tokens, trust, users, whoami,
+    access, audit, counts, grants, identities, immutability, invitations, namespaces, open_api,
+    organizations, readable, repositories, robots, tag_immutability, tags, teams, tokens, trust,
+    users, whoami,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -62,6 +63,11 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/namespaces/{namespace}/robots/{robot}/trust", "list_trust_rules", "Whose workloads stand for a robot.", trust::list),
         endpoint(post.clone(), "/namespaces/{namespace}/robots/{robot}/trust", "create_trust_rule", "Has workloads of an issuer stand for a robot.", trust::create),
         endpoint(delete.clone(), "/namespaces/{namespace}/robots/{robot}/trust/{rule}", "delete_trust_rule", "Ends a trust rule, and what workloads got by it.", trust::delete),
+        endpoint(get.clone(), "/namespaces/{namespace}/immutability", "list_namespace_immutability", "The policies by which tags freeze in all repositories of a namespace.", immutability::list),
+        endpoint(post.clone(), "/namespaces/{namespace}/immutability", "create_namespace_immutability", "Makes such a policy.", immutability::create),
+        endpoint(get.clone(), "/namespaces/{namespace}/immutability/{policy}", "get_namespace_immutability", "Such a policy.", immutability::get),
+        endpoint(put.clone(), "/namespaces/{namespace}/immutability/{policy}", "update_namespace_immutability", "Has such a policy say something else.", immutability::update),
+        endpoint(delete.clone(), "/namespaces/{namespace}/immutability/{policy}", "delete_namespace_immutability", "Takes such a policy away.", immutability::delete),
 
         endpoint(get.clone(), "/repositories", "list_repositories", "The repositories that who asks may pull from.", repositories::list),
         endpoint(get.clone(), REPOSITORY, "get_repository", "A repository.", repositories::get),
@@ -70,6 +76,13 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/repositories/{repository}/tags", "list_tag_records", "The tags of a repository.", tags::list),
         endpoint(get.clone(), "/repositories/{repository}/tags/{tag}", "get_tag", "A tag.", tags::get),
         endpoint(delete.clone(), "/repositories/{repository}/tags/{tag}", "delete_tag", "Deletes a tag; its manifest stays.", tags::delete),
+        endpoint(get.clone(), "/repositories/{repository}/tags/{tag}/immutability", "get_tag_immutability", "What the policies of a repository and of its namespace say of a tag.", tag_immutability::get),
+        endpoint(get.clone(), "/repositories/{repository}/tag-immutability", "list_tag_immutability", "The same, of all tags.", tag_immutability::list),
+        endpoint(get.clone(), "/repositories/{repository}/immutability", "list_immutability", "The policies by which tags freeze in a repository; those of its namespace hold as well.", immutability::list),
+        endpoint(post.clone(), "/repositories/{repository}/immutability", "create_immutability", "Makes such a policy.", immutability::create),
+        endpoint(get.clone(), "/repositories/{repository}/immutability/{policy}", "get_immutability", "Such a policy.", immutability::get),
+        endpoint(put.clone(), "/repositories/{repository}/immutability/{policy}", "update_immutability", "Has such a policy say something else.", immutability::update),
+        endpoint(delete.clone(), "/repositories/{repository}/immutability/{policy}", "delete_immutability", "Takes such a policy away.", immutability::delete),
         endpoint(get.clone(), "/repositories/{repository}/manifests", "list_manifest_records", "The manifests of a repository.", tags::list_manifests),
         endpoint(get.clone(), "/repositories/{repository}/manifests/{digest}", "get_manifest", "A manifest.", tags::get_manifest),
         endpoint(delete.clone(), "/repositories/{repository}/manifests/{digest}", "delete_manifest_record", "Deletes a manifest, with all tags on it.", tags::delete_manifest),

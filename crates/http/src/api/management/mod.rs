@@ -11,6 +11,7 @@ mod counts;
 mod endpoints;
 mod grants;
 mod identities;
+mod immutability;
 mod invitations;
 mod namespaces;
 mod open_api;
@@ -21,6 +22,7 @@ mod readable;
 mod repositories;
 mod robots;
 mod table;
+mod tag_immutability;
 mod tags;
 mod teams;
 mod tokens;
@@ -35,7 +37,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
-use wharf_core::metadata::{Accounts, AuditLog, Counts, Directory, Identities, TrustRules};
+use wharf_core::metadata::{
+    Accounts, AuditLog, Counts, Directory, Identities, ImmutabilityPolicies, TrustRules,
+};
 use wharf_core::permissions::{Decisions, Permissions, Principal};
 
 pub use open_api::document;
@@ -89,6 +93,8 @@ pub struct Stores {
     pub directory: Arc<dyn Directory>,
     /// Who users are elsewhere, and the groups of teams.
     pub identities: Arc<dyn Identities>,
+    /// The policies by which tags freeze.
+    pub immutability: Arc<dyn ImmutabilityPolicies>,
     /// The trust rules of robots.
     pub trust: Arc<dyn TrustRules>,
     /// Who did what.

@@ -209,6 +209,7 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
             }
             Error::Needed(_) => Self::new(StatusCode::CONFLICT, "needed", detail),
+            Error::Immutable(_) => Self::new(StatusCode::CONFLICT, "immutable", detail),
             Error::Unsupported(_) => Self::forbidden(detail),
             Error::Busy(_) => Self::too_many(detail, 1),
             Error::Store(fault) => fault.into(),

@@ -8,9 +8,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wharf_core::access::{Role, Visibility};
 use wharf_core::clock::Timestamp;
+use wharf_core::immutability::PolicyName;
 use wharf_core::metadata::{CountKind, ExternalName, ProviderName, Step, Subject, TokenId};
 use wharf_core::permissions::{AccountName, Principal};
-use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
+use wharf_oci::{Digest, NamePattern, RepositoryName, Tag, TagPattern};
 
 /// The longest text that nothing else limits, in characters.
 const LONGEST_WORDS: usize = 200;
@@ -94,6 +95,14 @@ textual! {
     };
     Tag, "Tag", {
         "type": "string", "pattern": "^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$", "description": "A tag."
+    };
+    TagPattern, "TagPattern", {
+        "type": "string", "pattern": "^[a-zA-Z0-9._*-]{1,128}$",
+        "description": "Tags in which * stands for any text: v*."
+    };
+    PolicyName, "PolicyName", {
+        "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$",
+        "description": "What an immutability policy is called where it holds."
     };
     Digest, "Digest", {
         "type": "string",
@@ -212,7 +221,7 @@ impl Textual for Timestamp {
     }
 
     fn write(&self) -> String {
-        jiff::Timestamp::from_microsecond(self.0).unwrap_or_default().to_string()
+        self.to_string()
     }
 
     fn form() -> Schema {

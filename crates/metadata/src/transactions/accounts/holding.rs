@@ -38,7 +38,9 @@ pub(super) async fn hold_in_use(
 /// Takes away all that is in a namespace. The name stays taken, and no push makes anything under it.
 pub(super) async fn clear(on: &mut dyn Statements, namespace: i64) -> Result<()> {
     for sql in [
-        "UPDATE namespaces SET create_on_push = 0, version = version + 1 WHERE id = $1",
+        "UPDATE namespaces SET create_on_push = 0, immutability_policies = 0, version = version + 1
+         WHERE id = $1",
+        "DELETE FROM immutability_policies WHERE namespace_id = $1",
         "DELETE FROM grants WHERE namespace_id = $1",
         "DELETE FROM team_members WHERE team_id IN (SELECT id FROM teams WHERE namespace_id = $1)",
         "DELETE FROM teams WHERE namespace_id = $1",

@@ -7,6 +7,7 @@ pub(crate) mod facts;
 mod grants;
 mod holding;
 pub(crate) mod identities;
+mod immutability;
 mod limits;
 mod organizations;
 mod repositories;
@@ -66,6 +67,9 @@ impl Apply for AccountChange {
             Self::RemoveToken(change) => change.apply(on, by).await,
             Self::SetVisibility(change) => change.apply(on, by).await,
             Self::RenameRepository(change) => change.apply(on, by).await,
+            Self::NewImmutabilityPolicy(change) => change.apply(on, by).await,
+            Self::ChangeImmutabilityPolicy(change) => change.apply(on, by).await,
+            Self::RemoveImmutabilityPolicy(change) => change.apply(on, by).await,
             Self::Invite(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }
@@ -94,6 +98,7 @@ impl Transaction for ChangeRequest {
 
 /// Makes a change and writes the audit log.
 async fn make(on: &mut dyn Statements, change: &AccountChange, by: &Actor) -> Result<Change> {
+    let before = immutability::before(on, change).await?;
     let made = change.apply(on, by).await?;
     let outcome = if made == Change::Done { AuditOutcome::Done } else { AuditOutcome::Refused };
     let entry = AuditEntry {
@@ -102,7 +107,7 @@ async fn make(on: &mut dyn Statements, change: &AccountChange, by: &Actor) -> Re
         target: change.target(),
         namespace: change.namespace(),
         outcome,
-        detail: change.detail(),
+        detail: before.map_or_else(|| change.detail(), |before| change.detail_after(&before)),
     };
     audit::write(on, &entry).await?;
     Ok(made)

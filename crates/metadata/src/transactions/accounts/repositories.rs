@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use wharf_core::actor::Actor;
-use wharf_core::metadata::{Change, RenameRepository, SetVisibility};
+use wharf_core::metadata::{Change, Refusal, RenameRepository, SetVisibility};
 
 use super::{Apply, fresh};
 use crate::engine::{Result, Statements, arguments};
 use crate::transactions::events::{self, Event};
+use crate::transactions::immutability::any_frozen;
 use crate::transactions::repositories::find;
 
 #[async_trait]
@@ -35,6 +36,10 @@ impl Apply for RenameRepository {
         }
         if find(on, &self.to).await?.is_some() {
             return Ok(Change::Taken);
+        }
+        // Under the old name a tag could then be made anew. A push that makes one meanwhile holds the row against this.
+        if any_frozen(on, repository, &self.from).await?.is_some() {
+            return Ok(Change::Refused(Refusal::ImmutableTags));
         }
         // Two that take one name at once meet at it: the later one begins again and finds it taken.
         let sql = "UPDATE repositories SET name = $1, settings_version = settings_version + 1

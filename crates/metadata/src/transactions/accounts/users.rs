@@ -10,6 +10,7 @@ use super::device_logins::refuse_devices;
 use super::holding::{all_keep_administrators, clear};
 use super::{Apply, changed, fresh, has_repositories};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::transactions::repositories::below;
 
 /// A new namespace's row; `None` where somebody has the name.
 pub(super) async fn new_namespace(
@@ -21,7 +22,13 @@ pub(super) async fn new_namespace(
     let sql = "INSERT INTO namespaces (name, kind, created_at) VALUES ($1, $2, $3)
                ON CONFLICT (name) DO NOTHING RETURNING id";
     let made = on.query(sql, arguments![name.as_str(), kind, now]).await?;
-    made.first().map(|row| row.int(0)).transpose()
+    let Some(made) = made.first() else { return Ok(None) };
+    // Changed, where there are any: whoever changes a tag there has them locked, and begins again once there may be policies.
+    let sql = "UPDATE repositories SET immutability_policies = immutability_policies
+               WHERE name = $1 OR (name > $2 AND name < $3)";
+    let (from, to) = below(name);
+    on.execute(sql, arguments![name.as_str(), from, to]).await?;
+    made.int(0).map(Some)
 }
 
 #[async_trait]

@@ -8,6 +8,7 @@ pub mod login;
 pub mod logout;
 pub mod org;
 mod output;
+mod policy;
 pub mod repo;
 pub mod robot;
 mod secrets;

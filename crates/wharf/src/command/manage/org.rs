@@ -7,6 +7,7 @@ use wharf_core::permissions::AccountName;
 
 use super::at::At;
 use super::output::{moment, tell, yes};
+use super::policy::OrgPolicy;
 use super::terminal;
 use crate::command::admin::visibilities;
 
@@ -39,6 +40,9 @@ enum OrgCommand {
         #[command(flatten)]
         changes: Changes,
     },
+    /// Say which tags freeze in all repositories
+    #[command(subcommand)]
+    Policy(OrgPolicy),
     /// Delete an organization, which must be empty
     #[command(visible_alias = "rm")]
     Delete {
@@ -98,6 +102,7 @@ pub fn execute(command: &Org) -> anyhow::Result<()> {
             let answer = session.api.change_namespace(name.as_str(), change).await?;
             session.out.done(&answer, &format!("{name} is changed"))
         }
+        OrgCommand::Policy(policy) => policy.run(&session).await,
         OrgCommand::Delete { name, yes } => {
             terminal::confirm(&format!("delete the organization {name}"), *yes).await?;
             session.api.delete_organization(name.as_str()).await?;

@@ -10,6 +10,7 @@ use wharf_oci::{Digest, RepositoryName, Tag};
 
 use super::at::{At, Session};
 use super::output::{cell, moment, tell};
+use super::policy::RepoPolicy;
 use super::terminal;
 use crate::command::admin::visibilities;
 
@@ -47,6 +48,9 @@ enum RepoCommand {
     Tags { repository: RepositoryName },
     /// List the manifests of a repository
     Manifests { repository: RepositoryName },
+    /// Say which tags freeze, and look which are frozen
+    #[command(subcommand)]
+    Policy(RepoPolicy),
     /// Tell how often a repository was pulled
     Counts(counts::Counts),
     /// List the repositories that were pulled most
@@ -124,6 +128,7 @@ async fn run(session: &Session, command: &RepoCommand) -> anyhow::Result<()> {
             };
             out.list(api.repository_manifests(repository), columns, row).await
         }
+        RepoCommand::Policy(policy) => policy.run(session).await,
         RepoCommand::Counts(counts) => counts.run(session).await,
         RepoCommand::Top(top) => top.run(session).await,
         RepoCommand::DeleteTag { repository, tag, yes } => {

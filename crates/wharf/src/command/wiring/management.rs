@@ -24,6 +24,7 @@ pub fn open(
         accounts: Arc::clone(&node.accounts),
         directory: Arc::clone(&node.directory),
         identities: Arc::clone(&node.people.identities),
+        immutability: Arc::clone(&node.immutability),
         trust: Arc::clone(&node.trust),
         audit: node.audit.clone(),
         counts: Arc::clone(&node.counts),

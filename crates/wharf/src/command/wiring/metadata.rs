@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Garbage, Identities, Jobs,
-    LastKnown, Metadata, Sessions, TrustRules,
+    Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Garbage, Identities,
+    ImmutabilityPolicies, Jobs, LastKnown, Metadata, Sessions, TrustRules,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -37,6 +37,7 @@ pub struct Stores {
     pub epochs: Arc<dyn Epochs>,
     pub accounts: Arc<dyn Accounts>,
     pub directory: Arc<dyn Directory>,
+    pub immutability: Arc<dyn ImmutabilityPolicies>,
     pub trust: Arc<dyn TrustRules>,
     pub audit: Arc<dyn AuditReaders>,
     /// What browsers and devices work on.
@@ -51,7 +52,8 @@ impl Stores {
     fn of<D>(database: Arc<D>) -> Stores
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
-        D: AuditReaders + Counts + Garbage + Identities + Sessions + DeviceLogins,
+        D: AuditReaders + Counts + Garbage + Identities + ImmutabilityPolicies + Sessions,
+        D: DeviceLogins,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
@@ -67,6 +69,7 @@ impl Stores {
             epochs: Arc::clone(&database) as _,
             accounts: Arc::clone(&database) as _,
             directory: Arc::clone(&database) as _,
+            immutability: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
             counts: Arc::clone(&database) as _,
