@@ -12,6 +12,7 @@ mod manifests;
 mod memberships;
 mod repositories;
 mod sessions;
+mod tag_history;
 mod tags;
 mod trust;
 mod uploads;
@@ -54,6 +55,10 @@ pub use manifests::{
 pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
 pub use repositories::Repositories;
 pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
+pub use tag_history::{
+    AsOf, ChangePlace, ListChanges, NoChangePlace, Reason, Stood, TagChange, TagHistory, TagThen,
+    Then,
+};
 pub use tags::{DeleteTag, Precondition, Tags};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
 pub use uploads::{

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use wharf_core::clock::Timestamp;
+use wharf_core::metadata::Reason;
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::engine::{Json, Result, Statements, arguments};
@@ -15,7 +16,13 @@ pub(crate) enum Event<'a> {
     /// The repository has another name.
     Renamed { from: &'a RepositoryName, to: &'a RepositoryName },
     /// A tag was made, moved or deleted; `version` is the one that this gave it.
-    TagChanged { tag: &'a Tag, version: i64, from: Option<&'a Digest>, to: Option<&'a Digest> },
+    TagChanged {
+        tag: &'a Tag,
+        version: i64,
+        from: Option<&'a Digest>,
+        to: Option<&'a Digest>,
+        reason: &'a Reason,
+    },
 }
 
 impl Event<'_> {
@@ -38,12 +45,14 @@ impl Event<'_> {
             Self::Renamed { from, to } => {
                 json!({ "from": from.as_str(), "to": to.as_str(), "by": by })
             }
-            Self::TagChanged { tag, version, from, to } => json!({
+            Self::TagChanged { tag, version, from, to, reason } => json!({
                 "tag": tag.as_str(),
                 "version": version,
                 "from": from.map(ToString::to_string),
                 "to": to.map(ToString::to_string),
                 "by": by,
+                "reason": reason.kind(),
+                "detail": reason.detail(),
             }),
         }
         .to_string()

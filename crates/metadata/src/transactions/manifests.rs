@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, Referrer,
+    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, Reason, Referrer,
     StoredManifest,
 };
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
@@ -104,7 +104,7 @@ impl Transaction for CommitManifest {
             let event = Event::ManifestPushed(&self.digest);
             events::record(on, repository, event, &self.by.by, now).await?;
         }
-        let change = Change { repository, by: &self.by.by, now };
+        let change = Change { repository, by: &self.by.by, now, reason: Reason::Pushed };
         let mut moved = BTreeSet::new();
         for (tag, standing) in self.tags.iter().zip(&standings) {
             // A client may name a tag twice; it moves once.
@@ -331,7 +331,8 @@ impl Transaction for DeleteManifest {
             return Ok(DeleteOutcome::NotFound);
         }
         let now = on.now().await?;
-        let change = Change { repository, by: &self.by.by, now };
+        let reason = Reason::ManifestDeleted;
+        let change = Change { repository, by: &self.by.by, now, reason };
         let on_it = on
             .query(
                 "SELECT name FROM tags WHERE repository_id = $1 AND manifest_digest = $2 ORDER BY name",

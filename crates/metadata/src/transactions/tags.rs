@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{DeleteOutcome, DeleteTag};
-use wharf_oci::{Digest, RepositoryName, Tag};
+use wharf_core::metadata::{DeleteOutcome, DeleteTag, Reason};
+use wharf_oci::{Digest, RepositoryName, Tag, TagOrder};
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
@@ -14,14 +14,15 @@ use crate::transactions::repositories;
 #[derive(Clone, Copy)]
 pub(crate) struct Standing {
     pub(crate) digest: Digest,
-    version: i64,
+    pub(crate) version: i64,
 }
 
-/// A change of one tag: who, in which repository, when.
+/// A change of one tag: who, in which repository, when, why.
 pub(crate) struct Change<'a> {
     pub(crate) repository: i64,
     pub(crate) by: &'a str,
     pub(crate) now: Timestamp,
+    pub(crate) reason: Reason,
 }
 
 /// Where a tag stands, in a transaction that writes. The row is locked, which stops what two snapshots would let
@@ -56,13 +57,25 @@ impl Change<'_> {
             return Ok(());
         }
         let version = self.next_version(on, tag, from).await?;
+        let TagOrder { is_pre_release, key } = TagOrder::of(tag);
         on.execute(
-            "INSERT INTO tags (repository_id, name, manifest_digest, version, updated_by, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO tags (repository_id, name, manifest_digest, version, updated_by, updated_at,
+                 pre_release, version_order)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (repository_id, name) DO UPDATE SET
                  manifest_digest = excluded.manifest_digest, version = excluded.version,
-                 updated_by = excluded.updated_by, updated_at = excluded.updated_at",
-            arguments![self.repository, tag.as_str(), to, version, self.by, self.now],
+                 updated_by = excluded.updated_by, updated_at = excluded.updated_at,
+                 pre_release = excluded.pre_release, version_order = excluded.version_order",
+            arguments![
+                self.repository,
+                tag.as_str(),
+                to,
+                version,
+                self.by,
+                self.now,
+                i64::from(is_pre_release),
+                key.as_slice(),
+            ],
         )
         .await?;
         self.remember(on, tag, version, from.map(|from| &from.digest), Some(to)).await
@@ -119,12 +132,24 @@ impl Change<'_> {
         };
         on.execute(
             "INSERT INTO tag_history
-                 (repository_id, name, version, action, from_digest, to_digest, changed_by, changed_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            arguments![self.repository, tag.as_str(), version, action, from, to, self.by, self.now],
+                 (repository_id, name, version, action, from_digest, to_digest, changed_by, changed_at,
+                 reason, detail)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            arguments![
+                self.repository,
+                tag.as_str(),
+                version,
+                action,
+                from,
+                to,
+                self.by,
+                self.now,
+                self.reason.kind(),
+                self.reason.detail(),
+            ],
         )
         .await?;
-        let event = Event::TagChanged { tag, version, from, to };
+        let event = Event::TagChanged { tag, version, from, to, reason: &self.reason };
         events::record(on, self.repository, event, self.by, self.now).await
     }
 }
@@ -171,7 +196,8 @@ impl Transaction for DeleteTag {
             return Ok(DeleteOutcome::Precondition(current));
         }
         let Some(standing) = standing else { return Ok(DeleteOutcome::NotFound) };
-        let change = Change { repository, by: &self.by.by, now: on.now().await? };
+        let (by, now, reason) = (&self.by.by, on.now().await?, Reason::Deleted);
+        let change = Change { repository, by, now, reason };
         change.delete_tag(on, &self.tag, &standing).await?;
         let target = format!("repository:{}:{}", self.repository, self.tag);
         let (namespace, detail) =
