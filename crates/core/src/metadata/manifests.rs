@@ -6,7 +6,7 @@ use wharf_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::StoreError;
 use crate::actor::Actor;
-use crate::metadata::Precondition;
+use crate::metadata::{KeptBy, Precondition};
 
 /// A manifest as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,8 @@ pub enum DeleteOutcome {
     NoRepository,
     /// The precondition does not hold: it stands here.
     Precondition(Option<Digest>),
+    /// A pin keeps the manifest.
+    Pinned(KeptBy),
 }
 
 /// Asks for the manifests whose subject is a manifest.

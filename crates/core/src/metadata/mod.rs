@@ -10,7 +10,9 @@ mod jobs;
 mod last_known;
 mod manifests;
 mod memberships;
+mod pins;
 mod repositories;
+mod rollback;
 mod sessions;
 mod tag_history;
 mod tags;
@@ -22,11 +24,11 @@ pub use accounts::{
     DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, LinkIdentity,
     MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS, MOST_TEAMS, MOST_TOKENS,
     ManifestRecord, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
-    Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
-    RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
-    SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind,
-    TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
-    Viewer,
+    NoTagPlace, Once, Page, PreReleases, Refusal, RemoveGrant, RemoveMember, RemoveRobot,
+    RemoveToken, RemoveTrustRule, RenameRepository, RepositoryFilter, RepositoryRecord,
+    RobotRecord, RotateRobot, SecretHolder, SetPassword, SetTeamGroups, SetVisibility, SignUp,
+    SortTags, Subject, TagPlace, TagRecord, TagSort, TokenId, TokenKind, TokenRecord,
+    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter, Viewer,
 };
 pub use audit::{
     AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,
@@ -53,7 +55,12 @@ pub use manifests::{
     Referrer, StoredManifest,
 };
 pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
+pub use pins::{
+    KeptBy, MOST_PINS, NoPin, NoPinName, Pin, PinManifest, PinName, PinOutcome, PinTarget, Pins,
+    UnpinManifest,
+};
 pub use repositories::Repositories;
+pub use rollback::{KnownTag, NoPlace, RollBackOutcome, RollBackTag, RollBackTo};
 pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
 pub use tag_history::{
     AsOf, ChangePlace, ListChanges, NoChangePlace, Reason, Stood, TagChange, TagHistory, TagThen,
@@ -67,6 +74,12 @@ pub use uploads::{
 };
 
 /// All of the metadata that requests need.
-pub trait Metadata: Repositories + Memberships + Uploads + ManifestMetadata + Tags {}
+pub trait Metadata:
+    Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins
+{
+}
 
-impl<T: Repositories + Memberships + Uploads + ManifestMetadata + Tags> Metadata for T {}
+impl<T> Metadata for T where
+    T: Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins
+{
+}

@@ -14,6 +14,7 @@ use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
+use crate::transactions::pins;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Change, Standing};
 
@@ -283,7 +284,7 @@ async fn touch_blobs(
 
 /// Writes the rows of manifests as they are, and returns those that are there. It stops a manifest from being
 /// deleted for want of a parent while its parent is committed, by the same reasoning as [`touch_blobs`].
-async fn touch_manifests(
+pub(crate) async fn touch_manifests(
     on: &mut dyn Statements,
     repository: i64,
     digests: &BTreeSet<Digest>,
@@ -331,6 +332,10 @@ impl Transaction for DeleteManifest {
             return Ok(DeleteOutcome::NotFound);
         }
         let now = on.now().await?;
+        if let Some(kept) = pins::keeping(on, repository, &self.digest, now).await? {
+            return Ok(DeleteOutcome::Pinned(kept));
+        }
+        pins::forget_expired(on, repository, now).await?;
         let reason = Reason::ManifestDeleted;
         let change = Change { repository, by: &self.by.by, now, reason };
         let on_it = on
