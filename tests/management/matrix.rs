@@ -94,6 +94,12 @@ const TABLE: &str = "
     GET    /repositories/team%2Fprivate/tags/v1                    ? 0 + + + + + + + +
     GET    /repositories/team%2Fpublic/tags                        + + + + + + + + + 0
     DELETE /repositories/team%2Fprivate/tags/{tag}                 ? 0 - - + + + - - -
+    GET    /repositories/team%2Fprivate/tags/v1/history            ? 0 + + + + + + + +
+    POST   /repositories/team%2Fprivate/tags/{tag}/rollback        ? 0 - + + + + + - +
+    GET    /repositories/team%2Fprivate/history                    ? 0 + + + + + + + +
+    GET    /repositories/team%2Fprivate/pins                       ? 0 + + + + + + + +
+    PUT    /repositories/team%2Fprivate/pins/{new-pin}             ? 0 - + + + + + - +
+    DELETE /repositories/team%2Fprivate/pins/{pin}                 ? 0 - - + + + - - -
     GET    /repositories/team%2Fprivate/manifests                  ? 0 + + + + + + + +
     GET    /repositories/team%2Fprivate/manifests/{image}          ? 0 + + + + + + + +
     DELETE /repositories/{repository}/manifests/{its-image}        ? 0 - - + + + 0 - 0
@@ -205,6 +211,13 @@ impl Making<'_> {
                 assert_eq!(pushed.status, 201, "{}", pushed.text());
                 tag
             }
+            "new-pin" => self.name("pin"),
+            "pin" => {
+                let name = self.name("pin");
+                let path = format!("/repositories/team%2Fprivate/pins/{name}");
+                api.root(Method::PUT, &path, Some(&json!({ "tag": "v1" })));
+                name
+            }
             "image" => digest(&manifest("team/private")),
             other => panic!("nobody makes a {other}"),
         }
@@ -262,6 +275,10 @@ impl Making<'_> {
             }),
             ("POST", "/repositories/{repository}/rename") => {
                 json!({ "to": format!("team/{}", self.name("renamed")) })
+            }
+            ("PUT", "/repositories/team%2Fprivate/pins/{new-pin}") => json!({ "tag": "v1" }),
+            ("POST", "/repositories/team%2Fprivate/tags/{tag}/rollback") => {
+                json!({ "to": { "version": 1 } })
             }
             ("GET" | "DELETE" | "PUT", _) => return None,
             (method, path) => panic!("{method} {path} has no body"),

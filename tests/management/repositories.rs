@@ -84,9 +84,21 @@ fn what_was_pulled_by_a_name_is_not_served_by_what_gets_it() {
 fn private_and_absent_look_the_same() {
     let api = Api::start();
     let bob = api.login("bob");
-    for tail in
-        ["", "/tags", "/tags/v1", "/manifests", "/counts", "/counts/trend", "/counts/manifests"]
-    {
+    for tail in [
+        "",
+        "/tags",
+        "/tags?sort=version",
+        "/tags?as_of=2026-01-01T00:00:00Z",
+        "/tags/v1",
+        "/tags/v1?as_of=2026-01-01T00:00:00Z",
+        "/tags/v1/history",
+        "/history",
+        "/pins",
+        "/manifests",
+        "/counts",
+        "/counts/trend",
+        "/counts/manifests",
+    ] {
         let ask = |name: &str| {
             let reply = api.get(&bob, &format!("/repositories/team%2F{name}{tail}"));
             let mut said = reply.json();
@@ -100,6 +112,9 @@ fn private_and_absent_look_the_same() {
         (Method::PATCH, "", Some(json!({ "visibility": "public" }))),
         (Method::POST, "/rename", Some(json!({ "to": "bob/mine" }))),
         (Method::DELETE, "/tags/v1", None),
+        (Method::POST, "/tags/v1/rollback", Some(json!({}))),
+        (Method::PUT, "/pins/p", Some(json!({ "tag": "v1" }))),
+        (Method::DELETE, "/pins/p", None),
     ] {
         let ask = |name: &str| {
             let path = format!("/repositories/team%2F{name}{tail}");
