@@ -10,6 +10,7 @@ use bytes::Bytes;
 use wharf_blobs::{FaultyBlobs, MemoryBlobs, Method};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Cache, Key, Kind, Lookup, Ticket};
+use wharf_core::clock::Timestamp;
 use wharf_core::metadata::*;
 use wharf_core::operation::Requirement;
 use wharf_core::permissions::{Caller, Permissions, Sources};
@@ -163,5 +164,16 @@ touched! {
     Tags {
         list_tags(RepositoryName, Option<String>, usize) -> Option<Vec<Tag>> = None;
         delete_tag(DeleteTag) -> DeleteOutcome = DeleteOutcome::NotFound;
+        roll_back_tag(RollBackTag) -> RollBackOutcome = RollBackOutcome::NotFound;
+    }
+    TagHistory {
+        list_changes(ListChanges) -> Option<Vec<TagChange>> = None;
+        tag_as_of(RepositoryName, Tag, Timestamp) -> AsOf<Stood> = AsOf::NoRepository;
+        tags_as_of(RepositoryName, Timestamp, Option<String>, usize) -> AsOf<Vec<TagThen>> = AsOf::NoRepository;
+    }
+    Pins {
+        pin_manifest(PinManifest) -> PinOutcome = PinOutcome::Refused(NoPin::Full);
+        unpin_manifest(UnpinManifest) -> bool = false;
+        list_pins(RepositoryName, Option<String>, usize) -> Option<Vec<Pin>> = None;
     }
 }

@@ -32,5 +32,7 @@ mod prompts;
 mod records;
 #[path = "commands/repositories.rs"]
 mod repositories;
+#[path = "commands/tags.rs"]
+mod tags;
 #[path = "commands/walk.rs"]
 mod walk;

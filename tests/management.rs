@@ -9,6 +9,8 @@ mod changes;
 mod credentials;
 #[path = "management/fuzzing.rs"]
 mod fuzzing;
+#[path = "management/history.rs"]
+mod history;
 #[path = "access/house.rs"]
 mod house;
 #[path = "management/immutability.rs"]

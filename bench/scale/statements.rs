@@ -1,7 +1,7 @@
 //! The statements behind each request, cut out of the product's source so that they are the ones it runs.
 
 use anyhow::{Context, Result, ensure};
-use wharf_oci::Digest;
+use wharf_oci::{Digest, TagOrder};
 
 use crate::images::{MANIFEST, Manifest};
 use crate::requests::pushed;
@@ -111,7 +111,17 @@ fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
         now.into(),
     ];
     let held = vec![repository.into(), (*digest).into(), by(), now.into()];
-    let tagged = vec![repository.into(), tag(), (*digest).into(), 1.into(), by(), now.into()];
+    let TagOrder { is_pre_release, key } = TagOrder::of(&"planned".parse()?);
+    let tagged = vec![
+        repository.into(),
+        tag(),
+        (*digest).into(),
+        1.into(),
+        by(),
+        now.into(),
+        i64::from(is_pre_release).into(),
+        Value::Bytes(Some(key)),
+    ];
     let remembered = vec![
         repository.into(),
         tag(),
@@ -121,6 +131,8 @@ fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
         (*digest).into(),
         by(),
         now.into(),
+        "pushed".to_owned().into(),
+        Value::Text(None),
     ];
     let touched = vec![now.into(), repository.into(), blobs[0].into()];
     let next_version = vec![repository.into(), tag()];

@@ -30,8 +30,7 @@ fn schemathesis_finds_the_api_to_be_as_it_is_described() {
     let url = format!("http://{}/api/v1", api.house.server.address());
     let settings = api.house.data().join("schemathesis.toml");
     // What contradicts what is recorded, or a rule, is refused though it is of its form.
-    let statuses =
-        r#"expected-statuses = ["2xx", "304", "401", "403", "404", "409", "412", "422", "429"]"#;
+    let statuses = r#"expected-statuses = ["2xx", "304", "401", "403", "404", "409", "410", "412", "422", "429"]"#;
     let text = format!(
         "[checks.positive_data_acceptance]\n{statuses}\n\
          [checks.negative_data_rejection]\nexpected-statuses = [\"4xx\"]\n"

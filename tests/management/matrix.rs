@@ -106,6 +106,12 @@ const TABLE: &str = "
     GET    /repositories/team%2Fprivate/immutability/{own-policy}  ? 0 + + + + + + + +
     PUT    /repositories/team%2Fprivate/immutability/{own-policy}  ? 0 - - - + + - - -
     DELETE /repositories/team%2Fprivate/immutability/{own-policy}  ? 0 - - - + + - - -
+    GET    /repositories/team%2Fprivate/tags/v1/history            ? 0 + + + + + + + +
+    POST   /repositories/team%2Fprivate/tags/{tag}/rollback        ? 0 - + + + + + - +
+    GET    /repositories/team%2Fprivate/history                    ? 0 + + + + + + + +
+    GET    /repositories/team%2Fprivate/pins                       ? 0 + + + + + + + +
+    PUT    /repositories/team%2Fprivate/pins/{new-pin}             ? 0 - + + + + + - +
+    DELETE /repositories/team%2Fprivate/pins/{pin}                 ? 0 - - + + + - - -
     GET    /repositories/team%2Fprivate/manifests                  ? 0 + + + + + + + +
     GET    /repositories/team%2Fprivate/manifests/{image}          ? 0 + + + + + + + +
     DELETE /repositories/{repository}/manifests/{its-image}        ? 0 - - + + + 0 - 0
@@ -230,6 +236,13 @@ impl Making<'_> {
                 assert_eq!(pushed.status, 201, "{}", pushed.text());
                 tag
             }
+            "new-pin" => self.name("pin"),
+            "pin" => {
+                let name = self.name("pin");
+                let path = format!("/repositories/team%2Fprivate/pins/{name}");
+                api.root(Method::PUT, &path, Some(&json!({ "tag": "v1" })));
+                name
+            }
             "image" => digest(&manifest("team/private")),
             other => panic!("nobody makes a {other}"),
         }
@@ -292,6 +305,10 @@ impl Making<'_> {
                 json!({ "name": self.name("made"), "patterns": ["never"] })
             }
             ("PUT", path) if path.contains("/immutability/") => json!({ "patterns": ["never"] }),
+            ("PUT", "/repositories/team%2Fprivate/pins/{new-pin}") => json!({ "tag": "v1" }),
+            ("POST", "/repositories/team%2Fprivate/tags/{tag}/rollback") => {
+                json!({ "to": { "version": 1 } })
+            }
             ("GET" | "DELETE" | "PUT", _) => return None,
             (method, path) => panic!("{method} {path} has no body"),
         };

@@ -92,6 +92,13 @@ fn private_and_absent_look_the_same() {
         "/tag-immutability",
         "/immutability",
         "/immutability/releases",
+        "/tags?sort=version",
+        "/tags?as_of=2026-01-01T00:00:00Z",
+        "/tags/v1",
+        "/tags/v1?as_of=2026-01-01T00:00:00Z",
+        "/tags/v1/history",
+        "/history",
+        "/pins",
         "/manifests",
         "/counts",
         "/counts/trend",
@@ -113,6 +120,9 @@ fn private_and_absent_look_the_same() {
         (Method::POST, "/immutability", Some(json!({ "name": "all", "patterns": ["*"] }))),
         (Method::PUT, "/immutability/all", Some(json!({ "patterns": ["*"] }))),
         (Method::DELETE, "/immutability/all", None),
+        (Method::POST, "/tags/v1/rollback", Some(json!({}))),
+        (Method::PUT, "/pins/p", Some(json!({ "tag": "v1" }))),
+        (Method::DELETE, "/pins/p", None),
     ] {
         let ask = |name: &str| {
             let path = format!("/repositories/team%2F{name}{tail}");

@@ -12,7 +12,7 @@ use wharf_blobs::MemoryBlobs;
 use wharf_cache::{Answer, Beliefs, CacheStatus, SharedCache, SharedCacheSettings};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Cache, Epoch, Epochs, Key, Kind, Lookup};
-use wharf_core::clock::SystemRandom;
+use wharf_core::clock::{SystemRandom, Timestamp};
 use wharf_core::metadata::*;
 use wharf_core::operation::{PullManifest, PutManifest};
 use wharf_core::permissions::{Caller, Everyone, Principal};
@@ -98,6 +98,17 @@ unused! {
     Tags {
         list_tags(RepositoryName, Option<String>, usize) -> Option<Vec<Tag>>;
         delete_tag(DeleteTag) -> DeleteOutcome;
+        roll_back_tag(RollBackTag) -> RollBackOutcome;
+    }
+    TagHistory {
+        list_changes(ListChanges) -> Option<Vec<TagChange>>;
+        tag_as_of(RepositoryName, Tag, Timestamp) -> AsOf<Stood>;
+        tags_as_of(RepositoryName, Timestamp, Option<String>, usize) -> AsOf<Vec<TagThen>>;
+    }
+    Pins {
+        pin_manifest(PinManifest) -> PinOutcome;
+        unpin_manifest(UnpinManifest) -> bool;
+        list_pins(RepositoryName, Option<String>, usize) -> Option<Vec<Pin>>;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Time and chance, as things that are handed in, so that expiry and leases can be tested.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment: microseconds since 1970-01-01 UTC.
@@ -19,10 +20,25 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339, in UTC.
+/// As RFC 3339 has it, in UTC: `2026-11-01T00:00:00Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         jiff::Timestamp::from_microsecond(self.0).unwrap_or_default().fmt(formatter)
+    }
+}
+
+/// A text that is no moment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no moment such as 2026-01-31T12:00:00Z")]
+pub struct NoTimestamp(String);
+
+impl FromStr for Timestamp {
+    type Err = NoTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, NoTimestamp> {
+        let moment = text.parse::<jiff::Timestamp>();
+        let wrong = |_| NoTimestamp(text.chars().take(100).collect());
+        moment.map(|moment| Self(moment.as_microsecond())).map_err(wrong)
     }
 }
 

@@ -3,7 +3,9 @@
 use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 
 use crate::UploadId;
+use crate::clock::Timestamp;
 use crate::immutability::Frozen;
+use crate::metadata::{KeptBy, NoPin, PinName};
 
 /// The result of what the registry does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -41,6 +43,32 @@ pub enum Missing {
     /// The upload, in this repository.
     #[error("the upload {1} is not known in {0}: it was finished, cancelled, or it expired")]
     Upload(RepositoryName, UploadId),
+    /// The pin, in this repository.
+    #[error("the pin {1} is not known in {0}: it was never put, taken away, or it expired")]
+    Pin(RepositoryName, PinName),
+}
+
+/// What was there, and is not any more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Gone {
+    /// A manifest that a tag stood at, or one that it needs.
+    #[error(
+        "{repository} does not hold the manifest {digest} any more: it was deleted or collected since"
+    )]
+    Collected {
+        /// Where it was.
+        repository: RepositoryName,
+        /// The manifest.
+        digest: Digest,
+    },
+    /// Where a tag stood.
+    #[error("the history of the tag {tag} is known from {since} on; what was before is forgotten")]
+    Forgotten {
+        /// The tag.
+        tag: Tag,
+        /// When its first known change was.
+        since: Timestamp,
+    },
 }
 
 /// Why an operation was not done. Nothing was changed, unless a variant says so.
@@ -68,6 +96,33 @@ pub enum Error {
         /// Where it stands.
         current: Option<Digest>,
     },
+    /// What was asked for was there, and is not any more.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// The last change of a tag is another one than the request expected.
+    #[error(
+        "the last change of the tag {tag} is its version {version} now; look at it, and decide again"
+    )]
+    Stale {
+        /// The tag.
+        tag: Tag,
+        /// The version.
+        version: i64,
+    },
+    /// A part of the request is of its form, and cannot be.
+    #[error("{message}")]
+    Unfit {
+        /// Which part.
+        field: &'static str,
+        /// What is wrong with it, with its value.
+        message: String,
+    },
+    /// The manifest is not pinned, since a rule is against it.
+    #[error("{0}")]
+    Unpinnable(#[from] NoPin),
+    /// The manifest cannot be deleted: a pin keeps it.
+    #[error("the pin {} keeps the manifest {}; unpin that first", .0.pin, .0.digest)]
+    Pinned(Box<KeptBy>),
     /// The chunk does not begin where the upload ends. The upload is as it was.
     #[error("the upload stands at byte {offset}, the chunk begins elsewhere")]
     WrongOffset {

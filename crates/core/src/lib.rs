@@ -26,11 +26,11 @@ mod registry;
 pub mod tally;
 mod upload_id;
 
-pub use error::{Error, Missing, Need, Result, SourceFault, StoreError};
+pub use error::{Error, Gone, Missing, Need, Result, SourceFault, StoreError};
 pub use intake::{PIECE_ALIGNMENT, Source, SourceError};
 pub use registry::{
-    Addressed, Collected, Completion, DirectState, GarbageRules, HeldBlob, Listing, Mounted,
-    PartAddress, Parts, PulledManifest, PushManifest, PushedManifest, Registry, Rules,
-    StartedDirect, UploadState,
+    Addressed, BackTo, Changes, Collected, Completion, DirectState, GarbageRules, HeldBlob,
+    Listing, Mounted, PartAddress, Parts, PulledManifest, PushManifest, PushedManifest, Registry,
+    Rules, StartedDirect, UploadState,
 };
 pub use upload_id::UploadId;

@@ -4,6 +4,7 @@ use wharf_oci::{Digest, Reference, RepositoryName, Tag};
 
 use crate::UploadId;
 use crate::access::Role;
+use crate::metadata::PinName;
 use crate::permissions::AccountName;
 
 /// What may be done with a repository.
@@ -218,6 +219,39 @@ operations! {
         repository: RepositoryName,
         /// Which.
         upload: UploadId,
+    }
+    /// Lists changes of a tag, or of all tags.
+    ListTagHistory, "list_tag_history", false, Pull {
+        /// Where.
+        repository: RepositoryName,
+        /// Which; all of them without it.
+        tag: Option<Tag>,
+    }
+    /// Has a tag stand again where it stood.
+    RollBackTag, "roll_back_tag", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        tag: Tag,
+    }
+    /// Pins a manifest.
+    PutPin, "put_pin", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// What the pin is called.
+        name: PinName,
+    }
+    /// Takes a pin away, so that what it kept may be deleted.
+    RemovePin, "delete_pin", true, Delete {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        name: PinName,
+    }
+    /// Lists pins.
+    ListPins, "list_pins", false, Pull {
+        /// Where.
+        repository: RepositoryName,
     }
     /// Lists tags (end-8).
     ListTags, "list_tags", false, Pull {

@@ -3,6 +3,7 @@
 mod accounts;
 mod counts;
 mod garbage;
+mod history;
 mod identities;
 mod immutability;
 mod sessions;
@@ -18,7 +19,8 @@ use wharf_core::metadata::{
     FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, JobCount, JobOutcome, JobStatus, Jobs,
     KeepEvents, LastKnown, Lease, ListReferrers, LoggedEvent, ManifestMetadata, Memberships,
     MountBlob, NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome, Repositories,
-    ReserveBlob, ReserveOutcome, StartUpload, StoredManifest, Tags, Upload, Uploads,
+    ReserveBlob, ReserveOutcome, RollBackOutcome, RollBackTag, StartUpload, StoredManifest, Tags,
+    Upload, Uploads,
 };
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Digest, Reference, RepositoryName, Tag};
@@ -217,6 +219,10 @@ impl<E: Engine> Tags for Database<E> {
 
     async fn delete_tag(&self, deletion: DeleteTag) -> Result<DeleteOutcome> {
         self.engine.write(deletion).await
+    }
+
+    async fn roll_back_tag(&self, back: RollBackTag) -> Result<RollBackOutcome> {
+        self.engine.write(back).await
     }
 }
 

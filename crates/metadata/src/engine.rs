@@ -180,6 +180,13 @@ impl Row {
         Digest::from_binary(self.bytes(column)?).ok_or_else(|| unexpected(column))
     }
 
+    pub(crate) fn optional_digest(&self, column: usize) -> Result<Option<Digest>> {
+        match self.0.get(column) {
+            Some(Value::Null(_)) => Ok(None),
+            _ => self.digest(column).map(Some),
+        }
+    }
+
     /// A text that must be a good `T`, since only good ones were written.
     pub(crate) fn parsed<T: std::str::FromStr>(&self, column: usize) -> Result<T> {
         self.text(column)?.parse().map_err(|_| unexpected(column))

@@ -106,6 +106,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0015_immutability.sqlite.sql"),
         postgres: include_str!("../migrations/0015_immutability.postgres.sql"),
     },
+    Migration {
+        version: 16,
+        name: "history",
+        sqlite: include_str!("../migrations/0016_history.sqlite.sql"),
+        postgres: include_str!("../migrations/0016_history.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -12,10 +12,10 @@ use crate::Tag;
 /// leads to. Tags cannot hold `+`, so that there is no build metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagVersion {
-    major: u64,
-    minor: Option<u64>,
-    patch: Option<u64>,
-    pre: Prerelease,
+    pub(crate) major: u64,
+    pub(crate) minor: Option<u64>,
+    pub(crate) patch: Option<u64>,
+    pub(crate) pre: Prerelease,
 }
 
 impl TagVersion {

@@ -7,9 +7,11 @@ mod audit;
 mod counts;
 mod device;
 mod grants;
+mod history;
 mod immutability;
 mod organizations;
 mod pages;
+mod pins;
 mod problem;
 mod query;
 mod repositories;
@@ -28,13 +30,15 @@ pub use audit::{AuditEntry, AuditFilter};
 pub use counts::{Count, CountFilter, TopManifest, TopRepository};
 pub use device::{DeviceCode, DeviceError, DeviceToken};
 pub use grants::{Grant, NewGrant};
+pub use history::{HistoryFilter, RollBackTo, TagChange};
 pub use immutability::{
     CoveredBy, FrozenBy, ImmutabilityPolicy, ImmutabilityRule, PoliciesOf, TagImmutability,
 };
 pub use organizations::{NamespaceChange, NewOrganization, Organization};
 pub use pages::Pages;
+pub use pins::{NewPin, Pin};
 pub use problem::Problem;
-pub use repositories::{Manifest, Repository, RepositoryFilter, Tag};
+pub use repositories::{Manifest, Repository, RepositoryFilter, TagFilter, TagRecord};
 pub use robots::{NewRobot, Robot, RobotChange};
 pub use sign_up::{Invitation, NewAccount};
 pub use teams::Named;

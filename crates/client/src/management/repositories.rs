@@ -21,16 +21,31 @@ pub struct Repository {
 
 /// A tag of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Tag {
+pub struct TagRecord {
     /// The name.
     pub name: String,
-    /// What it points to.
-    pub digest: String,
+    /// What it points to, or pointed to then; none where that is forgotten.
+    pub digest: Option<String>,
+    /// The version that its last move gave it.
+    pub version: Option<i64>,
     /// Who moved it there.
     pub updated_by: Option<String>,
     /// When (RFC 3339).
     #[serde(default)]
     pub updated_at: String,
+    /// `held`, `gone` or `forgotten`; none of a registry that does not say.
+    pub state: Option<String>,
+}
+
+/// Which tags, in which order; all of them by name where nothing is said.
+#[derive(Clone, Debug, Default)]
+pub struct TagFilter {
+    /// `name`, `version` or `updated`.
+    pub sort: Option<String>,
+    /// By version: `only`, `none` or `all`.
+    pub pre_releases: Option<String>,
+    /// Those that there were at this time (RFC 3339).
+    pub as_of: Option<String>,
 }
 
 /// A manifest of a repository.
@@ -114,8 +129,27 @@ impl Management {
     }
 
     /// The tags of a repository.
-    pub fn repository_tags(&self, name: &RepositoryName) -> Pages<Tag> {
-        Pages::new(self, path(&["repositories", name.as_str(), "tags"]))
+    pub fn tags(&self, name: &RepositoryName, filter: TagFilter) -> Pages<TagRecord> {
+        let TagFilter { sort, pre_releases, as_of } = filter;
+        let parameters = [("sort", sort), ("pre_releases", pre_releases), ("as_of", as_of)];
+        Pages::new(
+            self,
+            with_parameters(path(&["repositories", name.as_str(), "tags"]), &parameters),
+        )
+    }
+
+    /// Where a tag stands, or stood at a time (RFC 3339).
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn tag(
+        &self,
+        name: &RepositoryName,
+        tag: &wharf_oci::Tag,
+        as_of: Option<String>,
+    ) -> Result<Answer<TagRecord>, Error> {
+        let path = path(&["repositories", name.as_str(), "tags", tag.as_str()]);
+        self.get(&with_parameters(path, &[("as_of", as_of)])).await
     }
 
     /// The manifests of a repository.

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
-use wharf_oci::{Algorithm, Descriptor, Digest, Hasher, Manifest, MediaType, Reference};
+use wharf_oci::{Algorithm, Descriptor, Digest, Hasher, Manifest, MediaType, Reference, Tag};
 
 use super::Repository;
-use crate::connection::{Call, Reply};
+use crate::connection::{Call, Reply, encode};
 use crate::{Error, MAX_MANIFEST, Scope};
 
 /// Every type of manifest that is understood here, the newer ones first.
@@ -16,6 +16,9 @@ const ACCEPT: HeaderValue = HeaderValue::from_static(
 );
 
 pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
+
+/// The time for which Wharf answers, where it was asked for one.
+const AS_OF: &str = "wharf-as-of";
 
 /// A manifest as the registry gave it.
 #[derive(Clone, Debug)]
@@ -116,6 +119,42 @@ impl Repository {
                 Err(Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
             },
+        }
+    }
+
+    /// Type, digest and size of the manifest at which a tag stood at a time (RFC 3339). A registry that does not keep
+    /// the history of tags would answer with where it stands: only one that says for which time it answers is believed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there was no such tag; what the registry says where it does not hold the manifest any
+    /// more or does not know; an error of the protocol where it knows no such times.
+    pub async fn manifest_as_of(&self, tag: &Tag, at: &str) -> Result<Descriptor, Error> {
+        let path = format!("manifests/{tag}?as_of={}", encode(at));
+        let call = self.reading(Method::HEAD, &path)?;
+        let mut reply = self.client().call(call.header(header::ACCEPT, ACCEPT)).await?;
+        if !reply.status.is_success() && reply.status != StatusCode::NOT_FOUND {
+            // Why, only a reply with a body says.
+            let call = self.reading(Method::GET, &path)?;
+            reply = self.client().call(call.header(header::ACCEPT, ACCEPT)).await?;
+        }
+        match reply.status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Err(self.not_found(format_args!("{tag} as of {at}"))),
+            _ => return Err(reply.refusal().await),
+        }
+        let host = self.registry().host();
+        if reply.header(AS_OF).is_none() {
+            let what = "where a tag stands now when it is asked where it stood: it keeps no history of tags";
+            return Err(Error::protocol(host, what.to_owned()));
+        }
+        let digest = reply.header(CONTENT_DIGEST).and_then(|text| text.parse().ok());
+        match (digest, reply.content_length(), content_type(&reply)) {
+            (Some(digest), Some(size), Some(media_type)) => {
+                Ok(plain_descriptor(media_type.as_str(), digest, size))
+            }
+            _ => {
+                Err(Error::protocol(host, "a manifest without its digest, size or type".to_owned()))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use wharf_oci::{Descriptor, Reference};
+use wharf_oci::{Descriptor, Reference, Tag};
 
 use super::Repository;
 use crate::source::{BlobSource, BlobStream, Root, Source};
@@ -14,19 +14,31 @@ const MAX_TAGS: usize = 100_000;
 /// Images of a repository.
 pub struct RegistrySource {
     repository: Repository,
-    /// The one image that is meant; none for all tags.
-    reference: Option<Reference>,
+    meant: Meant,
+}
+
+/// Which images are meant.
+enum Meant {
+    One(Reference),
+    /// Where a tag stood at a time (RFC 3339).
+    Then(Tag, String),
+    AllTags,
 }
 
 impl RegistrySource {
     /// One image.
     pub fn new(repository: Repository, reference: Reference) -> Self {
-        Self { repository, reference: Some(reference) }
+        Self { repository, meant: Meant::One(reference) }
+    }
+
+    /// The image at which a tag stood at a time (RFC 3339).
+    pub fn as_of(repository: Repository, tag: Tag, at: String) -> Self {
+        Self { repository, meant: Meant::Then(tag, at) }
     }
 
     /// Every image that has a tag.
     pub fn all_tags(repository: Repository) -> Self {
-        Self { repository, reference: None }
+        Self { repository, meant: Meant::AllTags }
     }
 
     async fn root(&self, reference: &Reference) -> Result<Root, Error> {
@@ -57,8 +69,13 @@ impl Source for RegistrySource {
     }
 
     async fn roots(&self) -> Result<Vec<Root>, Error> {
-        if let Some(reference) = &self.reference {
-            return Ok(vec![self.root(reference).await?]);
+        match &self.meant {
+            Meant::One(reference) => return Ok(vec![self.root(reference).await?]),
+            Meant::Then(tag, at) => {
+                let descriptor = self.repository.manifest_as_of(tag, at).await?;
+                return Ok(vec![Root { descriptor, names: vec![tag.to_string()] }]);
+            }
+            Meant::AllTags => {}
         }
         let mut roots: Vec<Root> = Vec::new();
         for name in self.repository.tags()?.collect(MAX_TAGS).await? {

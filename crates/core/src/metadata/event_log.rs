@@ -116,8 +116,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// Makes the partitions that events to come will need, where the database keeps events in those; how many.
     async fn make_room(&self) -> Result<u64, StoreError>;
 
-    /// Looks at up to `limit` (2 at least) changes of tags from behind `after`, and forgets those older than
-    /// `age` that a later one of the same tag follows: the last change of a tag is never forgotten.
+    /// Looks at up to `limit` (2 at least) changes of tags from behind `after`, and forgets those that a change of the
+    /// same tag follows which is older than `age`: so where each tag stood is known for all of that time, and the last
+    /// change of a tag is never forgotten.
     async fn expire_tag_history(
         &self,
         after: Option<HistoryPlace>,

@@ -7,7 +7,7 @@ use wharf_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 use crate::StoreError;
 use crate::actor::Actor;
 use crate::immutability::Frozen;
-use crate::metadata::Precondition;
+use crate::metadata::{KeptBy, Precondition};
 
 /// A manifest as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub enum DeleteOutcome {
     Precondition(Option<Digest>),
     /// A policy keeps the tag, or one that needs the manifest.
     Frozen(Box<Frozen>),
+    /// A pin keeps the manifest.
+    Pinned(KeptBy),
 }
 
 /// Asks for the manifests whose subject is a manifest.

@@ -12,8 +12,11 @@ mod jobs;
 mod last_known;
 mod manifests;
 mod memberships;
+mod pins;
 mod repositories;
+mod rollback;
 mod sessions;
+mod tag_history;
 mod tags;
 mod trash;
 mod trust;
@@ -24,12 +27,12 @@ pub use accounts::{
     CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam, DeleteUser, Directory,
     GrantRecord, Invite, LinkIdentity, MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS,
     MOST_TEAMS, MOST_TOKENS, ManifestRecord, Namespace, NamespaceKind, NewGrant,
-    NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, Once, Page, Refusal,
-    RemoveGrant, RemoveImmutabilityPolicy, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
-    RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
-    SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind,
-    TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
-    Viewer,
+    NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, NoTagPlace, Once, Page,
+    PreReleases, Refusal, RemoveGrant, RemoveImmutabilityPolicy, RemoveMember, RemoveRobot,
+    RemoveToken, RemoveTrustRule, RenameRepository, RepositoryFilter, RepositoryRecord,
+    RobotRecord, RotateRobot, SecretHolder, SetPassword, SetTeamGroups, SetVisibility, SignUp,
+    SortTags, Subject, TagPlace, TagRecord, TagSort, TokenId, TokenKind, TokenRecord,
+    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter, Viewer,
 };
 pub use audit::{
     AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,
@@ -58,8 +61,17 @@ pub use manifests::{
     Referrer, StoredManifest,
 };
 pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
+pub use pins::{
+    KeptBy, MOST_PINS, NoPin, NoPinName, Pin, PinManifest, PinName, PinOutcome, PinTarget, Pins,
+    UnpinManifest,
+};
 pub use repositories::Repositories;
+pub use rollback::{KnownTag, NoPlace, RollBackOutcome, RollBackTag, RollBackTo};
 pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
+pub use tag_history::{
+    AsOf, ChangePlace, ListChanges, NoChangePlace, Reason, Stood, TagChange, TagHistory, TagThen,
+    Then,
+};
 pub use tags::{DeleteTag, Precondition, Tags};
 pub use trash::{DeletedManifest, ListDeleted, MOST_RESTORED, Restore, RestoreOutcome, Trash};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
@@ -69,6 +81,12 @@ pub use uploads::{
 };
 
 /// All of the metadata that requests need.
-pub trait Metadata: Repositories + Memberships + Uploads + ManifestMetadata + Tags {}
+pub trait Metadata:
+    Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins
+{
+}
 
-impl<T: Repositories + Memberships + Uploads + ManifestMetadata + Tags> Metadata for T {}
+impl<T> Metadata for T where
+    T: Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins
+{
+}

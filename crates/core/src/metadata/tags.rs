@@ -5,7 +5,7 @@ use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::StoreError;
 use crate::actor::Actor;
-use crate::metadata::DeleteOutcome;
+use crate::metadata::{DeleteOutcome, RollBackOutcome, RollBackTag};
 
 /// Where a tag (or a manifest named by digest) must stand for a change to happen (RFC 9110, section 13.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,4 +62,8 @@ pub trait Tags: Send + Sync + 'static {
 
     /// Deletes a tag.
     async fn delete_tag(&self, deletion: DeleteTag) -> Result<DeleteOutcome, StoreError>;
+
+    /// Has a tag stand again where it stood, by the rules of a push of it: what it is to stand at is written, as is all
+    /// that this needs, so that none of it is deleted or collected meanwhile.
+    async fn roll_back_tag(&self, back: RollBackTag) -> Result<RollBackOutcome, StoreError>;
 }

@@ -57,7 +57,12 @@ impl Registry {
         &self,
         operation: &Permitted<PullManifest>,
     ) -> Result<PulledManifest, Error> {
-        let PullManifest { repository, reference } = &**operation;
+        self.manifest(operation).await
+    }
+
+    /// The same, for who passed the authorization point with another operation.
+    pub(super) async fn manifest(&self, asked: &PullManifest) -> Result<PulledManifest, Error> {
+        let PullManifest { repository, reference } = asked;
         let key = Key::Manifest(repository.clone(), reference.clone());
         let ticket = match self.parts.cache.get(key).await {
             Lookup::Hit(record) => {
@@ -73,9 +78,9 @@ impl Registry {
             // Whoever has the same versions came after every write that the others could have missed.
             Some(ticket) => {
                 let flight = (ticket.key.clone(), ticket.version, ticket.shared);
-                self.manifest_reads.join(flight, self.read_manifest(operation, ticket)).await
+                self.manifest_reads.join(flight, self.read_manifest(asked, ticket)).await
             }
-            None => self.find_manifest(operation).await,
+            None => self.find_manifest(asked).await,
         };
         let found = match found {
             Err(StoreError::Unavailable(reason)) => {
@@ -139,7 +144,8 @@ impl Registry {
     /// Deletes a tag, or a manifest with all tags on it.
     ///
     /// # Errors
-    /// When it is not there, when the precondition does not hold, when a policy keeps a tag, or when deleting is switched off.
+    /// When it is not there, when the precondition does not hold, when a policy keeps a tag or a pin the manifest, or when deleting is
+    /// switched off.
     pub async fn delete_manifest(
         &self,
         operation: &Permitted<DeleteManifest>,
@@ -162,6 +168,7 @@ impl Registry {
         let outcome = self.invalidated(repository, Kind::Manifest, outcome).await?;
         match outcome {
             DeleteOutcome::Deleted => Ok(()),
+            DeleteOutcome::Pinned(kept) => Err(Error::Pinned(Box::new(kept))),
             DeleteOutcome::NotFound => Err(missing_manifest(repository, reference)),
             DeleteOutcome::NoRepository => Err(Missing::Repository(repository.clone()).into()),
             DeleteOutcome::Frozen(frozen) => Err(Error::Immutable(frozen)),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 use wharf_core::blobs::ObjectKey;
+use wharf_core::clock::Timestamp;
 use wharf_core::metadata::*;
 use wharf_core::{StoreError, UploadId};
 use wharf_metadata::{Database, Sqlite};
@@ -130,5 +131,16 @@ delegate! {
     Tags {
         list_tags(repository: RepositoryName, after: Option<String>, limit: usize) -> Option<Vec<Tag>>;
         delete_tag(deletion: DeleteTag) -> DeleteOutcome;
+        roll_back_tag(back: RollBackTag) -> RollBackOutcome;
+    }
+    TagHistory {
+        list_changes(query: ListChanges) -> Option<Vec<TagChange>>;
+        tag_as_of(repository: RepositoryName, tag: Tag, at: Timestamp) -> AsOf<Stood>;
+        tags_as_of(repository: RepositoryName, at: Timestamp, after: Option<String>, limit: usize) -> AsOf<Vec<TagThen>>;
+    }
+    Pins {
+        pin_manifest(pin: PinManifest) -> PinOutcome;
+        unpin_manifest(unpin: UnpinManifest) -> bool;
+        list_pins(repository: RepositoryName, after: Option<String>, limit: usize) -> Option<Vec<Pin>>;
     }
 }

@@ -165,6 +165,15 @@ impl From<Error> for Failure {
             Error::Source(SourceFault::Broken) => {
                 Self::invalid(ErrorCode::BlobUploadInvalid, message)
             }
+            Error::Gone(_) => Self::new(StatusCode::GONE, ErrorCode::ManifestUnknown, message),
+            Error::Unfit { .. } => Self::invalid(ErrorCode::Unsupported, message),
+            Error::Pinned(kept) => Self::new(StatusCode::CONFLICT, ErrorCode::Denied, message)
+                .detailed(json!({ "pin": kept.pin.as_str(), "manifest": kept.digest })),
+            // These two are of the management API alone.
+            Error::Stale { .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, ErrorCode::PreconditionFailed, message)
+            }
+            Error::Unpinnable(_) => Self::new(StatusCode::CONFLICT, ErrorCode::Denied, message),
             Error::Needed(need) => {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message)
                     .detailed(json!({ "blob": need.blob, "manifest": need.manifest }))
@@ -187,7 +196,7 @@ impl From<Error> for Failure {
 fn missing_failure(missing: &Missing) -> Failure {
     let code = match missing {
         Missing::Repository(_) => ErrorCode::NameUnknown,
-        Missing::Manifest(..) => ErrorCode::ManifestUnknown,
+        Missing::Manifest(..) | Missing::Pin(..) => ErrorCode::ManifestUnknown,
         Missing::Blob(..) => ErrorCode::BlobUnknown,
         Missing::Upload(..) => ErrorCode::BlobUploadUnknown,
     };

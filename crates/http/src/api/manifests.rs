@@ -2,6 +2,7 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, WARNING};
 use http::{HeaderValue, Response, StatusCode};
+use wharf_core::clock::Timestamp;
 use wharf_core::operation::{DeleteManifest, PullManifest, PutManifest};
 use wharf_core::{Error, Missing, PushManifest};
 use wharf_oci::{ErrorCode, Reference, Tag};
@@ -10,22 +11,32 @@ use crate::api::call::{Call, shortened};
 use crate::api::conditions;
 use crate::api::failure::Failure;
 use crate::api::image_limits::Doing;
-use crate::api::reply::{self, OCI_SUBJECT, OCI_TAG};
+use crate::api::reply::{self, OCI_SUBJECT, OCI_TAG, WHARF_AS_OF};
 use crate::body::Body;
 use crate::serve::incoming::IncomingError;
 
 /// How many tags one push may move.
 const MOST_TAGS: usize = 100;
 
-/// `GET` and `HEAD /v2/<name>/manifests/<reference>`
+/// `GET` and `HEAD /v2/<name>/manifests/<reference>`, of a tag with `?as_of=` a time
 pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     let (repository, reference) = (call.repository()?, call.reference()?);
-    let cache_control = match &reference {
-        Reference::Digest(_) => call.keeping().manifests.clone(),
-        Reference::Tag(_) => call.keeping().tags.clone(),
+    let as_of: Option<Timestamp> = call.parameter("as_of", ErrorCode::Unsupported)?;
+    let cache_control = match (&reference, as_of) {
+        // Nobody on the way is to take what was for what is.
+        (_, Some(_)) => HeaderValue::from_static("no-store"),
+        (Reference::Digest(_), None) => call.keeping().manifests.clone(),
+        (Reference::Tag(_), None) => call.keeping().tags.clone(),
     };
     let operation = call.permit(PullManifest { repository, reference }).await?;
-    let manifest = call.registry().pull_manifest(&operation).await?;
+    let manifest = match as_of {
+        Some(at) => call.registry().pull_manifest_as_of(&operation, at).await,
+        None => call.registry().pull_manifest(&operation).await,
+    };
+    let manifest = manifest.map_err(|error| match as_of {
+        Some(_) => Failure::from(error).with(CACHE_CONTROL, "no-store"),
+        None => error.into(),
+    })?;
     if conditions::has_already(&call.head.headers, &manifest.digest) {
         return Ok(reply::not_modified(&manifest.digest, cache_control));
     }
@@ -46,6 +57,9 @@ pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     headers.insert(CONTENT_LENGTH, length);
     headers.insert(CACHE_CONTROL, cache_control);
     reply::set_digest(headers, &manifest.digest);
+    if let Some(at) = as_of {
+        headers.insert(WHARF_AS_OF, reply::value(at.to_string()));
+    }
     told.put(headers);
     Ok(response)
 }

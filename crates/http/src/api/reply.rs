@@ -18,6 +18,8 @@ pub(super) const OCI_CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci
 pub(super) const OCI_FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 pub(super) const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 pub(super) const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
+/// The time that a tag was asked for: who does not understand that parameter does not answer with it.
+pub(super) const WHARF_AS_OF: HeaderName = HeaderName::from_static("wharf-as-of");
 /// How many bytes an upload has. `Range` cannot tell none from one; this can.
 pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");

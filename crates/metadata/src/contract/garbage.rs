@@ -5,7 +5,8 @@ use std::time::Duration;
 use wharf_core::blob_life::Stage;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    CommitOutcome, Judged, ManifestRules, MarkedBlob, MountBlob, Precondition, Taken,
+    CommitOutcome, Judged, ManifestRules, MarkedBlob, MountBlob, PinManifest, PinTarget,
+    Precondition, Taken,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::Digest;
@@ -416,6 +417,25 @@ pub async fn what_is_reached_from_a_tag_is_kept(stand: &Stand) {
     for manifest in kept {
         assert!(stand.has("a", manifest).await, "{manifest}");
     }
+}
+
+/// With all that it needs, until the pin ends.
+pub async fn a_pinned_manifest_is_kept(stand: &Stand) {
+    let child = stand.push("a", "one", &[]).await;
+    let pinned = stand.put("a", &index(&[child]), &[]).await;
+    let pin = PinManifest {
+        repository: name("a"),
+        name: "release".parse().unwrap(),
+        target: PinTarget::Digest(pinned),
+        until: Some(stand.clock.now().after(GRACE * 2)),
+        by: "alice".into(),
+    };
+    stand.metadata.pin_manifest(pin).await.unwrap();
+    stand.clock.advance(GRACE);
+    assert_eq!(stand.collect(TIDY).await, 0);
+    stand.clock.advance(GRACE);
+    assert_eq!(stand.collect(TIDY).await, 2);
+    assert!(!stand.has("a", child).await && !stand.has("a", pinned).await);
 }
 
 /// An index in which its own subject is.

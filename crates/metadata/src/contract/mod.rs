@@ -18,6 +18,7 @@ mod limits;
 mod linearizability;
 mod memberships;
 mod operating;
+pub(crate) mod pins;
 mod preconditions;
 mod races;
 mod referrers;
@@ -25,9 +26,12 @@ mod removing;
 mod repositories;
 mod reserving;
 mod restoring;
+pub(crate) mod rollback;
 pub(crate) mod samples;
 mod sessions;
 pub(crate) mod stand;
+mod tag_history;
+mod tag_order;
 mod tags;
 mod trust;
 mod uploads;
@@ -48,6 +52,7 @@ pub use leaving::*;
 pub use limits::*;
 pub use memberships::*;
 pub use operating::*;
+pub use pins::*;
 pub use preconditions::*;
 pub use races::*;
 pub use referrers::*;
@@ -55,8 +60,11 @@ pub use removing::*;
 pub use repositories::*;
 pub use reserving::*;
 pub use restoring::*;
+pub use rollback::*;
 pub use sessions::*;
 pub use stand::{HandClock, Inspect, Stand};
+pub use tag_history::*;
+pub use tag_order::*;
 pub use tags::*;
 pub use trust::*;
 pub use uploads::*;
@@ -96,6 +104,7 @@ macro_rules! metadata_contract {
             what_has_no_tag_is_kept_where_that_is_not_wanted_otherwise
             a_manifest_that_no_tag_needs_goes_when_it_is_old_enough
             what_is_reached_from_a_tag_is_kept
+            a_pinned_manifest_is_kept
             a_circle_without_a_tag_goes
             a_collection_of_manifests_goes_on_where_it_stopped
             blobs_on_their_way_out_are_listed
@@ -104,7 +113,7 @@ macro_rules! metadata_contract {
             a_deleted_manifest_comes_back_as_it_was
             nothing_comes_back_when_the_grace_is_over
             what_was_not_deleted_does_not_come_back
-            a_deleted_tag_comes_back
+            a_deleted_tag_is_restored
             a_tag_that_stands_is_not_moved_by_what_comes_back
             an_index_comes_back_with_what_is_in_it
             an_index_whose_image_is_gone_for_good_does_not_come_back
@@ -274,6 +283,38 @@ macro_rules! metadata_contract {
             what_policies_say_of_tags_is_told
             a_repository_with_frozen_tags_keeps_its_name
             policies_go_with_their_organization
+            // The history of tags.
+            changes_are_listed_with_their_reasons_the_newest_first
+            changes_are_listed_within_a_time
+            a_change_without_a_reason_is_told_without_one
+            a_tag_stood_where_its_last_change_until_then_led
+            nobody_knows_a_time_to_come
+            the_tags_of_a_time_are_those_that_there_were
+            what_is_forgotten_is_told_as_forgotten
+            // Going back.
+            a_tag_goes_back_by_one_more_change
+            a_tag_goes_back_to_where_it_is_told
+            a_deleted_tag_comes_back
+            a_tag_goes_back_nowhere_where_it_never_stood
+            a_tag_does_not_go_back_to_what_is_not_held
+            a_tag_goes_back_from_the_state_that_was_expected
+            a_tag_goes_back_once_under_a_key
+            a_tag_goes_back_as_far_as_its_history_is_kept
+            what_a_tag_went_back_to_is_pulled_whole
+            // Pins.
+            a_pin_keeps_its_manifest
+            a_pin_is_put_on_where_a_tag_stands_or_stood
+            a_pin_keeps_all_that_its_manifest_needs
+            a_pin_keeps_nothing_elsewhere
+            a_pin_ends_with_its_time
+            a_pin_that_is_put_again_only_lasts_longer
+            a_repository_has_a_bounded_number_of_pins
+            pins_are_listed_a_page_at_a_time
+            // Tags in another order.
+            tags_are_listed_as_the_versions_that_they_are
+            tags_are_listed_by_when_they_moved
+            tags_of_a_release_before_get_their_place
+            the_tags_of_no_repository_have_no_order
             // Removing manifests.
             a_deleted_manifest_takes_its_tags_along
             a_deleted_manifest_stays_in_other_repositories

@@ -95,7 +95,7 @@ pub async fn what_was_not_deleted_does_not_come_back(stand: &Stand) {
 }
 
 /// To where it stood, with its manifest if that was deleted too.
-pub async fn a_deleted_tag_comes_back(stand: &Stand) {
+pub async fn a_deleted_tag_is_restored(stand: &Stand) {
     let manifest = stand.push("a", "one", &["t", "u"]).await;
     stand.delete_tag("a", "t", Precondition::None).await;
     assert_eq!(stand.restore("a", tag("t")).await, restored(manifest, &["t"], 0));

@@ -78,8 +78,10 @@ pub async fn each_change_has_its_event_in_the_order_of_commits(stand: &Stand) {
     let payload = "SELECT payload FROM events WHERE kind = 'tag.moved'";
     let rows = stand.rows(payload, &[]).await;
     let moved: serde_json::Value = serde_json::from_str(&rows[0]).unwrap();
-    let expected =
-        serde_json::json!({ "tag": "t", "version": 2, "from": one, "to": two, "by": "alice" });
+    let expected = serde_json::json!({
+        "tag": "t", "version": 2, "from": one, "to": two, "by": "alice",
+        "reason": "pushed", "detail": null,
+    });
     assert_eq!(moved, expected);
 }
 

@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use wharf_core::StoreError;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
     Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
     ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page, Position,
-    RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenId,
-    TokenRecord, User, UserFilter, Viewer,
+    RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, SortTags, Subject, TagRecord,
+    TokenId, TokenRecord, User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
 
 use super::{Database, Result};
 use crate::engine::Engine;
+use crate::transactions::accounts::directory::tag_order::{PutInOrder, Sorted};
 use crate::transactions::accounts::directory::{namespaces, repositories, secrets as machines};
 use crate::transactions::accounts::{directory, facts, secrets, sign_up, upkeep, users};
 use crate::transactions::audit;
@@ -152,6 +154,24 @@ impl<E: Engine> Directory for Database<E> {
         page: Page,
     ) -> Result<Option<Vec<TagRecord>>> {
         self.engine.read(repositories::ListTags { repository, page }).await
+    }
+
+    async fn sort_tag_records(&self, query: SortTags) -> Result<Option<Vec<TagRecord>>> {
+        // Tags of a release before this one: a hundred thousand of them in one call, some at a time.
+        const ROUNDS: usize = 100;
+        const SOME: usize = 1000;
+        for _ in 0..ROUNDS {
+            match self.engine.read(query.clone()).await? {
+                Sorted::NoRepository => return Ok(None),
+                Sorted::Tags(tags) => return Ok(Some(tags)),
+                Sorted::NotInOrder => {
+                    let repository = query.repository.clone();
+                    self.engine.write(PutInOrder { repository, limit: SOME }).await?;
+                }
+            }
+        }
+        let reason = format!("the tags of {} are being put in order", query.repository);
+        Err(StoreError::Unavailable(reason))
     }
 
     async fn find_tag_record(

@@ -3,6 +3,7 @@
 use serde_json::json;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::{Policy, PolicyName};
+use wharf_core::metadata::{PinName, Reason};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::engine::{Json, Result, Statements, arguments};
@@ -13,10 +14,20 @@ pub(crate) enum Event<'a> {
     ManifestPushed(&'a Digest),
     /// The repository does not hold a manifest any more.
     ManifestDeleted(&'a Digest),
+    /// A pin keeps a manifest, until this moment or for ever.
+    Pinned { pin: &'a PinName, digest: &'a Digest, until: Option<Timestamp> },
+    /// A pin keeps it no more.
+    Unpinned { pin: &'a PinName, digest: &'a Digest },
     /// The repository has another name.
     Renamed { from: &'a RepositoryName, to: &'a RepositoryName },
     /// A tag was made, moved or deleted; `version` is the one that this gave it.
-    TagChanged { tag: &'a Tag, version: i64, from: Option<&'a Digest>, to: Option<&'a Digest> },
+    TagChanged {
+        tag: &'a Tag,
+        version: i64,
+        from: Option<&'a Digest>,
+        to: Option<&'a Digest>,
+        reason: &'a Reason,
+    },
     /// The repository has a further immutability policy.
     PolicyMade(&'a Policy),
     /// One of them says something else.
@@ -30,6 +41,8 @@ impl Event<'_> {
         match self {
             Self::ManifestPushed(_) => "manifest.pushed",
             Self::ManifestDeleted(_) => "manifest.deleted",
+            Self::Pinned { .. } => "manifest.pinned",
+            Self::Unpinned { .. } => "manifest.unpinned",
             Self::Renamed { .. } => "repository.renamed",
             Self::TagChanged { from: None, .. } => "tag.created",
             Self::TagChanged { to: None, .. } => "tag.deleted",
@@ -45,15 +58,26 @@ impl Event<'_> {
             Self::ManifestPushed(digest) | Self::ManifestDeleted(digest) => {
                 json!({ "digest": digest.to_string(), "by": by })
             }
+            Self::Pinned { pin, digest, until } => json!({
+                "digest": digest.to_string(),
+                "pin": pin.as_str(),
+                "until": until.map(|until| until.to_string()),
+                "by": by,
+            }),
+            Self::Unpinned { pin, digest } => {
+                json!({ "digest": digest.to_string(), "pin": pin.as_str(), "by": by })
+            }
             Self::Renamed { from, to } => {
                 json!({ "from": from.as_str(), "to": to.as_str(), "by": by })
             }
-            Self::TagChanged { tag, version, from, to } => json!({
+            Self::TagChanged { tag, version, from, to, reason } => json!({
                 "tag": tag.as_str(),
                 "version": version,
                 "from": from.map(ToString::to_string),
                 "to": to.map(ToString::to_string),
                 "by": by,
+                "reason": reason.kind(),
+                "detail": reason.detail(),
             }),
             Self::PolicyMade(policy) | Self::PolicyChanged(policy) => json!({
                 "policy": policy.name.as_str(),

@@ -134,7 +134,8 @@ impl Transaction for ExpireTagHistory {
         for (row, following) in rows.iter().zip(rows.iter().skip(1)) {
             let (repository, tag, version) = (row.int(0)?, row.text(1)?, row.int(2)?);
             let followed = following.int(0)? == repository && following.text(1)? == tag;
-            if followed && row.int(3)? <= before.0 {
+            // While the one that follows is younger, this one says where the tag stood within the time that is kept.
+            if followed && following.int(3)? <= before.0 {
                 superseded.push(arguments![repository, tag, version].to_vec());
             }
             // The last row of all is looked at once more, together with what follows it.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::Frozen;
 use wharf_core::metadata::{
-    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, Referrer,
+    CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, Reason, Referrer,
     StoredManifest,
 };
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
@@ -16,6 +16,7 @@ use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, ar
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::garbage::trash::Deletion;
+use crate::transactions::pins;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
 
@@ -80,6 +81,46 @@ impl Transaction for CommitManifest {
     type Output = CommitOutcome;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<CommitOutcome> {
+        self.commit(on, Reason::Pushed).await
+    }
+}
+
+/// A commit and its parts.
+pub(crate) trait Commit {
+    /// Commits the manifest; the history of its tags says why.
+    async fn commit(&self, on: &mut dyn Statements, reason: Reason) -> Result<CommitOutcome>;
+
+    /// Where each tag stands, or why the precondition refuses the commit.
+    async fn standings(
+        &self,
+        on: &mut dyn Statements,
+        repository: Option<i64>,
+    ) -> Result<std::result::Result<Vec<Option<Standing>>, CommitOutcome>>;
+
+    /// The tags that move, each once however often a client names it; or what keeps one of them.
+    async fn moves(
+        &self,
+        on: &mut dyn Statements,
+        repository: Option<i64>,
+        standings: Vec<Option<Standing>>,
+        now: Timestamp,
+    ) -> Result<std::result::Result<BTreeMap<&str, Allowed>, Box<Frozen>>>;
+
+    /// What the manifest needs and the repository does not hold. Each membership needed is updated, so
+    /// that a sweep of it cannot come between.
+    async fn missing(
+        &self,
+        on: &mut dyn Statements,
+        repository: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Vec<Digest>>;
+
+    /// Stores what follows from the bytes, unless it is stored.
+    async fn store(&self, on: &mut dyn Statements, now: Timestamp) -> Result<()>;
+}
+
+impl Commit for CommitManifest {
+    async fn commit(&self, on: &mut dyn Statements, reason: Reason) -> Result<CommitOutcome> {
         let now = on.now().await?;
         let found = repositories::find(on, &self.repository).await?;
         let standings = match self.standings(on, found).await? {
@@ -112,7 +153,7 @@ impl Transaction for CommitManifest {
         } else {
             touch_manifests(on, repository, &BTreeSet::from([self.digest]), now).await?;
         }
-        let change = Change { repository, by: &self.by.by, now };
+        let change = Change { repository, by: &self.by.by, now, reason };
         for allowed in moves.values() {
             change.make(on, allowed).await?;
         }
@@ -126,40 +167,7 @@ impl Transaction for CommitManifest {
         }
         Ok(CommitOutcome::Committed)
     }
-}
 
-/// Parts of a commit; see [`Transaction::run`] for their order.
-trait Commit {
-    /// Where each tag stands, or why the precondition refuses the commit.
-    async fn standings(
-        &self,
-        on: &mut dyn Statements,
-        repository: Option<i64>,
-    ) -> Result<std::result::Result<Vec<Option<Standing>>, CommitOutcome>>;
-
-    /// The tags that move, each once however often a client names it; or what keeps one of them.
-    async fn moves(
-        &self,
-        on: &mut dyn Statements,
-        repository: Option<i64>,
-        standings: Vec<Option<Standing>>,
-        now: Timestamp,
-    ) -> Result<std::result::Result<BTreeMap<&str, Allowed>, Box<Frozen>>>;
-
-    /// What the manifest needs and the repository does not hold. Each membership needed is updated, so
-    /// that a sweep of it cannot come between.
-    async fn missing(
-        &self,
-        on: &mut dyn Statements,
-        repository: Option<i64>,
-        now: Timestamp,
-    ) -> Result<Vec<Digest>>;
-
-    /// Stores what follows from the bytes, unless it is stored.
-    async fn store(&self, on: &mut dyn Statements, now: Timestamp) -> Result<()>;
-}
-
-impl Commit for CommitManifest {
     async fn standings(
         &self,
         on: &mut dyn Statements,
@@ -316,7 +324,7 @@ async fn touch_blobs(
 
 /// Touches manifests, and returns those that are there. It stops a manifest from being collected for want of a parent or a referrer while
 /// that is committed, by the same reasoning as [`touch_blobs`].
-async fn touch_manifests(
+pub(crate) async fn touch_manifests(
     on: &mut dyn Statements,
     repository: i64,
     digests: &BTreeSet<Digest>,
@@ -365,11 +373,15 @@ impl Transaction for DeleteManifest {
             return Ok(DeleteOutcome::NotFound);
         }
         let now = on.now().await?;
+        if let Some(kept) = pins::keeping(on, repository, &self.digest, now).await? {
+            return Ok(DeleteOutcome::Pinned(kept));
+        }
         let gone = match self.gone_with_it(on, repository, now).await? {
             Ok(gone) => gone,
             Err(frozen) => return Ok(DeleteOutcome::Frozen(frozen)),
         };
-        let change = Change { repository, by: &self.by.by, now };
+        let reason = Reason::ManifestDeleted;
+        let change = Change { repository, by: &self.by.by, now, reason };
         for allowed in &gone {
             change.make(on, allowed).await?;
         }

@@ -8,11 +8,12 @@ use wharf_core::StoreError;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
     CommitManifest, CommitOutcome, DeletedManifest, ListDeleted, MOST_RESTORED, Precondition,
-    Restore, RestoreOutcome,
+    Reason, Restore, RestoreOutcome,
 };
 use wharf_oci::{Digest, Manifest, Reference, Tag};
 
 use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::transactions::manifests::Commit;
 use crate::transactions::{audit, repositories, tags};
 
 #[async_trait]
@@ -220,7 +221,7 @@ async fn push(
         precondition: Precondition::None,
         by: restore.by.clone(),
     };
-    let outcome = commit.run(on).await?;
+    let outcome = commit.commit(on, Reason::Restored).await?;
     if outcome != CommitOutcome::Committed {
         return Ok(Some(RestoreOutcome::Refused(outcome)));
     }

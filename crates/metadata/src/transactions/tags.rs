@@ -3,7 +3,7 @@
 mod changing;
 
 use async_trait::async_trait;
-use wharf_core::metadata::{DeleteOutcome, DeleteTag};
+use wharf_core::metadata::{DeleteOutcome, DeleteTag, Reason};
 use wharf_oci::{RepositoryName, Tag};
 
 pub(crate) use self::changing::{Allowed, Change, Guard, Standing, standing};
@@ -59,7 +59,7 @@ impl Transaction for DeleteTag {
             Ok(allowed) => allowed,
             Err(frozen) => return Ok(DeleteOutcome::Frozen(frozen)),
         };
-        let change = Change { repository, by: &self.by.by, now };
+        let change = Change { repository, by: &self.by.by, now, reason: Reason::Deleted };
         if let Some(allowed) = &allowed {
             change.make(on, allowed).await?;
         }

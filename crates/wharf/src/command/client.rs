@@ -6,7 +6,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use wharf_client::{Client, ClientOptions, Credentials, Error, HostName, KnownCredentials, Secret};
+use wharf_client::{
+    Client, ClientOptions, Credentials, Error, HostName, ImageAddress, KnownCredentials,
+    RegistrySource, Secret,
+};
+use wharf_oci::Reference;
 
 /// The longest password read, in bytes.
 const MAX_PASSWORD: u64 = 64 << 10;
@@ -52,6 +56,24 @@ impl Connection {
         }
         let plain_http = self.plain_http;
         Ok(Client::new(ClientOptions { plain_http, credentials, ..ClientOptions::default() })?)
+    }
+}
+
+/// The source that is meant: an image, or where its tag stood at a time.
+pub(super) fn source(
+    client: &Client,
+    from: &ImageAddress,
+    as_of: Option<jiff::Timestamp>,
+) -> anyhow::Result<RegistrySource> {
+    let repository = client.registry(&from.host).repository(&from.repository);
+    match (as_of, from.reference()) {
+        (None, reference) => Ok(RegistrySource::new(repository, reference)),
+        (Some(at), Reference::Tag(tag)) => {
+            Ok(RegistrySource::as_of(repository, tag, at.to_string()))
+        }
+        (Some(_), Reference::Digest(_)) => {
+            bail!("--as-of is for a tag; {from} is the same at all times")
+        }
     }
 }
 

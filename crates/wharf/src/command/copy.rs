@@ -5,8 +5,8 @@ use std::io::{Write as _, stdout};
 use clap::Args;
 use serde_json::json;
 use wharf_client::{
-    Client, Destination as _, ImageAddress, PlatformChoice, RegistryDestination, RegistrySource,
-    Source as _, Summary, Transfer,
+    Client, Destination as _, ImageAddress, PlatformChoice, RegistryDestination, Source as _,
+    Summary, Transfer,
 };
 use wharf_oci::Tag;
 
@@ -28,6 +28,9 @@ pub struct Copy {
     /// Send large layers in one piece, though the registry may take them in parts, side by side
     #[arg(long)]
     no_direct: bool,
+    /// Copy what the source's tag stood at at this time, such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<jiff::Timestamp>,
     #[command(flatten)]
     copying: Copying,
     #[command(flatten)]
@@ -45,8 +48,7 @@ pub fn execute(command: &Copy) -> anyhow::Result<()> {
 
 async fn copy(command: &Copy, client: &Client) -> anyhow::Result<()> {
     let (from, to) = (&command.source, &command.destination);
-    let repository = client.registry(&from.host).repository(&from.repository);
-    let source = RegistrySource::new(repository, from.reference());
+    let source = client::source(client, from, command.as_of)?;
     let mut registry = client.registry(&to.host);
     if command.no_direct {
         registry = registry.without_direct_uploads();

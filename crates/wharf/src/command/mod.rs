@@ -86,6 +86,8 @@ enum Command {
     Token(manage::token::Token),
     /// Repositories, their tags and manifests, and how often they were pulled.
     Repo(manage::repo::Repo),
+    /// Tags in their order, where they stood, back to there, and pins.
+    Tag(manage::tag::Tag),
     /// Grants of roles, and why somebody may do something.
     Access(manage::access::Access),
     /// Who did what.
@@ -124,6 +126,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Robot(command) => manage::robot::execute(&command),
         Command::Token(command) => manage::token::execute(&command),
         Command::Repo(command) => manage::repo::execute(&command),
+        Command::Tag(command) => manage::tag::execute(&command),
         Command::Access(command) => manage::access::execute(&command),
         Command::Audit(command) => manage::audit::execute(&command),
     }

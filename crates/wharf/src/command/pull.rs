@@ -28,6 +28,9 @@ pub struct Pull {
     /// Pull every image that has a tag
     #[arg(long)]
     all_tags: bool,
+    /// Pull what the tag stood at at this time, such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", conflicts_with = "all_tags")]
+    as_of: Option<jiff::Timestamp>,
     #[command(flatten)]
     copying: Copying,
     #[command(flatten)]
@@ -52,10 +55,9 @@ fn default_destination(from: &ImageAddress) -> PathBuf {
 
 async fn pull(command: &Pull, client: &Client) -> anyhow::Result<()> {
     let from = &command.source;
-    let repository = client.registry(&from.host).repository(&from.repository);
     let source = match command.all_tags {
-        true => RegistrySource::all_tags(repository),
-        false => RegistrySource::new(repository, from.reference()),
+        true => RegistrySource::all_tags(client.registry(&from.host).repository(&from.repository)),
+        false => client::source(client, from, command.as_of)?,
     };
     let roots = source.roots().await?;
     if roots.is_empty() {

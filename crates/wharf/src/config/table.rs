@@ -397,7 +397,7 @@ settings! {
 
     /// Tags, and where they stood before.
     tags: Tags {
-        /// How long a change of a tag is kept that a later one follows; empty is for ever. The last one always is.
+        /// How far back it is known where each tag stood; empty is for ever. Where one stands now, and why, always is.
         keep_history: Optional<Period<HOUR, { 10 * YEAR }>> = ""
             => "empty, or a time from 1h to 3650d, such as 180d";
     }

@@ -6,7 +6,7 @@ use wharf_oci::{Digest, MediaType, NamePattern, RepositoryName, Tag};
 use crate::StoreError;
 use crate::access::{Narrowing, Visibility};
 use crate::clock::Timestamp;
-use crate::metadata::{Subject, TokenId};
+use crate::metadata::{SortTags, Subject, TokenId};
 use crate::permissions::{AccountName, RobotName};
 
 /// Which part of a list is asked for.
@@ -277,6 +277,14 @@ pub trait Directory: Send + Sync + 'static {
         repository: RepositoryName,
         page: Page,
     ) -> Result<Option<Vec<TagRecord>>, StoreError>;
+
+    /// The tags of a repository in another order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] too while so many tags of a release before this one have to be put in order that
+    /// one call does not do it: each call goes on where the one before stopped.
+    async fn sort_tag_records(&self, query: SortTags)
+    -> Result<Option<Vec<TagRecord>>, StoreError>;
 
     /// Finds a tag of a repository.
     async fn find_tag_record(

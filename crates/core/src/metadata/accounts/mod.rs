@@ -2,6 +2,7 @@
 
 mod changes;
 mod directory;
+mod tag_order;
 
 use async_trait::async_trait;
 use wharf_oci::RepositoryName;
@@ -25,6 +26,7 @@ pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
     RepositoryRecord, RobotRecord, TagRecord, TokenRecord, User, UserFilter, Viewer,
 };
+pub use tag_order::{NoTagPlace, PreReleases, SortTags, TagPlace, TagSort};
 
 /// The public name of a user's token: the beginning of the hash of its secret.
 pub type TokenId = [u8; 8];

@@ -361,7 +361,7 @@ impl<Q, B> Ask<Q, B> {
     }
 
     /// Whether a change is to happen once. Only a POST would happen twice; and strangers have no keys of their own.
-    fn once(&self) -> Result<Option<Once>, Problem> {
+    pub(super) fn once(&self) -> Result<Option<Once>, Problem> {
         let is_strangers = self.caller.principal == Principal::Anonymous;
         if self.call.head.method != Method::POST || is_strangers {
             return Ok(None);

@@ -4,9 +4,9 @@ use http::Method;
 
 use super::table::{Endpoint, endpoint};
 use super::{
-    access, audit, counts, grants, identities, immutability, invitations, namespaces, open_api,
-    organizations, readable, repositories, robots, tag_immutability, tags, teams, tokens, trust,
-    users, whoami,
+    access, audit, counts, grants, history, identities, immutability, invitations, manifests,
+    namespaces, open_api, organizations, pins, readable, repositories, robots, tag_immutability,
+    tags, teams, tokens, trust, users, whoami,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -73,8 +73,8 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), REPOSITORY, "get_repository", "A repository.", repositories::get),
         endpoint(patch.clone(), REPOSITORY, "update_repository", "Says who may pull from a repository without a grant.", repositories::update),
         endpoint(post.clone(), "/repositories/{repository}/rename", "rename_repository", "Gives a repository another name, here or in another namespace.", repositories::rename),
-        endpoint(get.clone(), "/repositories/{repository}/tags", "list_tag_records", "The tags of a repository.", tags::list),
-        endpoint(get.clone(), "/repositories/{repository}/tags/{tag}", "get_tag", "A tag.", tags::get),
+        endpoint(get.clone(), "/repositories/{repository}/tags", "list_tag_records", "The tags of a repository, or those that there were at a time.", tags::list),
+        endpoint(get.clone(), "/repositories/{repository}/tags/{tag}", "get_tag", "A tag, or where it stood at a time.", tags::get),
         endpoint(delete.clone(), "/repositories/{repository}/tags/{tag}", "delete_tag", "Deletes a tag; its manifest stays.", tags::delete),
         endpoint(get.clone(), "/repositories/{repository}/tags/{tag}/immutability", "get_tag_immutability", "What the policies of a repository and of its namespace say of a tag.", tag_immutability::get),
         endpoint(get.clone(), "/repositories/{repository}/tag-immutability", "list_tag_immutability", "The same, of all tags.", tag_immutability::list),
@@ -83,9 +83,15 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/repositories/{repository}/immutability/{policy}", "get_immutability", "Such a policy.", immutability::get),
         endpoint(put.clone(), "/repositories/{repository}/immutability/{policy}", "update_immutability", "Has such a policy say something else.", immutability::update),
         endpoint(delete.clone(), "/repositories/{repository}/immutability/{policy}", "delete_immutability", "Takes such a policy away.", immutability::delete),
-        endpoint(get.clone(), "/repositories/{repository}/manifests", "list_manifest_records", "The manifests of a repository.", tags::list_manifests),
-        endpoint(get.clone(), "/repositories/{repository}/manifests/{digest}", "get_manifest", "A manifest.", tags::get_manifest),
-        endpoint(delete.clone(), "/repositories/{repository}/manifests/{digest}", "delete_manifest_record", "Deletes a manifest, with all tags on it.", tags::delete_manifest),
+        endpoint(get.clone(), "/repositories/{repository}/tags/{tag}/history", "list_tag_history", "The changes of a tag, the newest first.", history::of_tag),
+        endpoint(post.clone(), "/repositories/{repository}/tags/{tag}/rollback", "roll_back_tag", "Has a tag stand again where it stood.", history::roll_back),
+        endpoint(get.clone(), "/repositories/{repository}/history", "list_history", "The changes of all tags of a repository, the newest first.", history::of_repository),
+        endpoint(get.clone(), "/repositories/{repository}/pins", "list_pins", "What keeps manifests of a repository whatever tags do.", pins::list),
+        endpoint(put.clone(), "/repositories/{repository}/pins/{pin}", "put_pin", "Pins a manifest, or has its pin last longer.", pins::put),
+        endpoint(delete.clone(), "/repositories/{repository}/pins/{pin}", "delete_pin", "Takes a pin away.", pins::delete),
+        endpoint(get.clone(), "/repositories/{repository}/manifests", "list_manifest_records", "The manifests of a repository.", manifests::list),
+        endpoint(get.clone(), "/repositories/{repository}/manifests/{digest}", "get_manifest", "A manifest.", manifests::get),
+        endpoint(delete.clone(), "/repositories/{repository}/manifests/{digest}", "delete_manifest_record", "Deletes a manifest, with all tags on it.", manifests::delete),
         endpoint(get.clone(), "/repositories/{repository}/counts", "list_counts", "How often a repository was pulled, by hours or days.", counts::range),
         endpoint(get.clone(), "/repositories/{repository}/counts/trend", "get_trend", "How often a repository was pulled lately, and before that.", counts::trend),
         endpoint(get.clone(), "/repositories/{repository}/counts/manifests", "list_top_manifests", "The manifests that were pulled most.", counts::top_manifests),

@@ -5,8 +5,8 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use wharf_core::authority::{PasswordRefusal, TokenRefusal};
-use wharf_core::metadata::{Change, Refusal};
-use wharf_core::{Error, StoreError};
+use wharf_core::metadata::{Change, NoPin, Refusal};
+use wharf_core::{Error, Gone, StoreError};
 
 use crate::access_log::RequestId;
 use crate::api::call::shortened;
@@ -208,6 +208,14 @@ impl From<Error> for Problem {
             Error::Precondition { .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
             }
+            Error::Stale { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail),
+            Error::Gone(Gone::Collected { .. }) => Self::new(StatusCode::GONE, "gone", detail),
+            Error::Gone(Gone::Forgotten { .. }) => Self::new(StatusCode::GONE, "forgotten", detail),
+            Error::Unfit { field, .. } => Self::unfit(field, detail),
+            Error::Unpinnable(NoPin::Past) => Self::unfit("expires_at", detail),
+            Error::Unpinnable(NoPin::ToCome) => Self::unfit("as_of", detail),
+            Error::Unpinnable(_) => Self::new(StatusCode::CONFLICT, "refused", detail),
+            Error::Pinned(_) => Self::new(StatusCode::CONFLICT, "pinned", detail),
             Error::Needed(_) => Self::new(StatusCode::CONFLICT, "needed", detail),
             Error::Immutable(_) => Self::new(StatusCode::CONFLICT, "immutable", detail),
             Error::Unsupported(_) => Self::forbidden(detail),

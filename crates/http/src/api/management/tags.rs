@@ -1,95 +1,169 @@
-//! The tags and the manifests of a repository.
+//! The tags of a repository: as they are, in any order, or as they were.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{ManifestRecord, Precondition, TagRecord};
-use wharf_core::operation::{Action, DeleteManifest, Requirement};
+use wharf_core::metadata::{
+    PreReleases, Precondition, SortTags, Stood, TagPlace, TagRecord, TagSort, TagThen, Then,
+};
+use wharf_core::operation::{Action, DeleteManifest, ListTagHistory, Requirement};
 use wharf_oci::{Digest, Reference, RepositoryName};
 
-use super::answer::{Done, Plain};
-use super::ask::Ask;
-use super::pages::{Items, PageOf, PageQuery, limit, page, shown};
+use super::answer::{Done, Plain, Versioned};
+use super::ask::{Ask, Version};
+use super::pages::{Items, PageOf, limit, page, shown};
 use super::problem::Problem;
-use super::values::Text;
+use super::values::{SortBy, Text, Words};
 
 /// A tag.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "TagRecord")]
 pub(super) struct Tag {
     name: Text<wharf_oci::Tag>,
-    /// Where it stands.
-    digest: Text<Digest>,
+    /// Where it stands, or stood then; null where that is forgotten.
+    digest: Option<Text<Digest>>,
+    /// The version that its last move gave it.
+    version: Option<i64>,
     /// Who moved it there.
-    updated_by: String,
+    updated_by: Option<String>,
+    /// When; where it is forgotten where it stood, from when on that is known.
     updated_at: Text<Timestamp>,
+    /// Whether the repository holds the manifest now: held, or gone; or forgotten, where nobody knows which it was.
+    state: &'static str,
 }
 
 impl From<TagRecord> for Tag {
     fn from(tag: TagRecord) -> Self {
         Self {
             name: Text(tag.name),
-            digest: Text(tag.digest),
-            updated_by: tag.updated_by,
+            digest: Some(Text(tag.digest)),
+            version: Some(tag.version),
+            updated_by: Some(tag.updated_by),
             updated_at: Text(tag.updated_at),
+            state: "held",
         }
     }
 }
 
-/// A manifest.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Manifest {
-    digest: Text<Digest>,
-    media_type: String,
-    /// Its type, where it is no image.
-    artifact_type: Option<String>,
-    /// Its own size in bytes.
-    size: u64,
-    pushed_by: String,
-    pushed_at: Text<Timestamp>,
-}
-
-impl From<ManifestRecord> for Manifest {
-    fn from(manifest: ManifestRecord) -> Self {
+impl Tag {
+    fn then(name: wharf_oci::Tag, then: Then) -> Self {
         Self {
-            digest: Text(manifest.digest),
-            media_type: manifest.media_type.as_str().to_owned(),
-            artifact_type: manifest.artifact_type,
-            size: manifest.size,
-            pushed_by: manifest.pushed_by,
-            pushed_at: Text(manifest.pushed_at),
+            name: Text(name),
+            digest: Some(Text(then.digest)),
+            version: Some(then.version),
+            updated_by: Some(then.by),
+            updated_at: Text(then.since),
+            state: if then.is_held { "held" } else { "gone" },
+        }
+    }
+
+    /// `None` where it was nowhere.
+    fn of(TagThen { name, stood }: TagThen) -> Option<Self> {
+        match stood {
+            Stood::At(then) => Some(Self::then(name, then)),
+            Stood::Nowhere => None,
+            Stood::Forgotten(since) => Some(Self {
+                name: Text(name),
+                digest: None,
+                version: None,
+                updated_by: None,
+                updated_at: Text(since),
+                state: "forgotten",
+            }),
         }
     }
 }
 
-/// Which page of the manifests.
+/// Which tags.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ManifestQuery {
+pub(super) struct TagsQuery {
+    /// In this order; by name where nothing is said.
+    sort: Option<Text<SortBy>>,
+    /// By version: whether those before a release are listed; all where nothing is said.
+    pre_releases: Option<Text<PreReleases>>,
+    /// By name: the tags that there were at this time.
+    as_of: Option<Text<Timestamp>>,
     /// How many at most: 100 where nothing is said, and never more than 1000.
     limit: Option<Text<u32>>,
     /// Goes on behind this: the `next` of the page before.
-    after: Option<Text<Digest>>,
+    after: Option<Text<Words>>,
 }
 
-pub(super) async fn list(ask: Ask<PageQuery>) -> Result<PageOf<Tag>, Problem> {
+/// When.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TagQuery {
+    /// Where it stood at this time; where it stands now without it.
+    as_of: Option<Text<Timestamp>>,
+}
+
+pub(super) async fn list(ask: Ask<TagsQuery>) -> Result<PageOf<Tag>, Problem> {
     let name: RepositoryName = ask.named("repository")?;
     let stores = ask.may(Requirement::Repository(&name, Action::Pull)).await?;
+    let TagsQuery { sort, pre_releases, as_of, .. } = &ask.query;
     let limit = limit(ask.query.limit.as_ref());
-    let page = page(limit, ask.query.after.as_ref());
-    let tags = stores.directory.list_tag_records(name.clone(), page).await?;
-    let tags = tags.ok_or_else(|| Problem::not_found(format!("repository {name}")))?;
-    Ok(shown(tags, limit, |tag| tag.name.to_string(), Tag::from))
+    let sort = sort.as_ref().map_or(SortBy::Name, |Text(sort)| *sort);
+    if pre_releases.is_some() && sort != SortBy::Version {
+        return Err(Problem::unfit("pre_releases", "it goes with sort=version"));
+    }
+    let missing = || Problem::not_found(format!("repository {name}"));
+    let sort = match (sort, as_of) {
+        (SortBy::Name, Some(Text(at))) => return list_as_of(&ask, name.clone(), *at, limit).await,
+        (SortBy::Name, None) => {
+            let page = page(limit, ask.query.after.as_ref());
+            let tags = stores.directory.list_tag_records(name.clone(), page).await?;
+            let tags = tags.ok_or_else(missing)?;
+            return Ok(shown(tags, limit, |tag| tag.name.to_string(), Tag::from));
+        }
+        (_, Some(_)) => return Err(Problem::unfit("as_of", "it goes with sort=name")),
+        (SortBy::Version, None) => {
+            TagSort::Version(pre_releases.as_ref().map(|Text(which)| *which).unwrap_or_default())
+        }
+        (SortBy::Updated, None) => TagSort::Updated,
+    };
+    let after = ask.query.after.as_ref().map(|Text(Words(text))| text.parse::<TagPlace>());
+    let after = after.transpose().map_err(|error| Problem::unfit("after", error.to_string()))?;
+    let query = SortTags { repository: name.clone(), sort, after, limit: limit + 1 };
+    let tags = stores.directory.sort_tag_records(query).await?.ok_or_else(missing)?;
+    Ok(shown(tags, limit, |tag| tag.place().to_string(), Tag::from))
 }
 
-pub(super) async fn get(ask: Ask) -> Result<Plain<Tag>, Problem> {
-    let name: RepositoryName = ask.named("repository")?;
+async fn list_as_of(
+    ask: &Ask<TagsQuery>,
+    repository: RepositoryName,
+    at: Timestamp,
+    limit: usize,
+) -> Result<PageOf<Tag>, Problem> {
+    let operation = ask.permitted(ListTagHistory { repository, tag: None }).await?;
+    let after = ask.query.after.as_ref().map(|Text(Words(after))| after.clone());
+    let found = ask.registry().tags_as_of(&operation, at, after, limit).await?;
+    let next = found.items.last().filter(|_| found.more).map(|tag| tag.name.to_string());
+    Ok(Plain(Items { items: found.items.into_iter().filter_map(Tag::of).collect(), next }))
+}
+
+pub(super) async fn get(ask: Ask<TagQuery>) -> Result<Versioned<Tag>, Problem> {
+    let repository: RepositoryName = ask.named("repository")?;
     let tag: wharf_oci::Tag = ask.named("tag")?;
-    let stores = ask.may(Requirement::Repository(&name, Action::Pull)).await?;
-    let found = stores.directory.find_tag_record(name.clone(), tag.clone()).await?;
-    found
-        .map(|tag| Plain(tag.into()))
-        .ok_or_else(|| Problem::not_found(format!("tag {name}:{tag}")))
+    let Some(Text(at)) = ask.query.as_of else { return current(&ask, &repository, &tag).await };
+    let asked = ListTagHistory { repository, tag: Some(tag.clone()) };
+    let operation = ask.permitted(asked).await?;
+    let then = ask.registry().tag_as_of(&operation, &tag, at).await?;
+    let version = Version { number: then.version, created_at: then.since };
+    Ok(Versioned { value: Tag::then(tag, then), version, known: ask.has_version(version) })
+}
+
+/// A tag as it is now.
+pub(super) async fn current<Q, B>(
+    ask: &Ask<Q, B>,
+    repository: &RepositoryName,
+    tag: &wharf_oci::Tag,
+) -> Result<Versioned<Tag>, Problem> {
+    let stores = ask.may(Requirement::Repository(repository, Action::Pull)).await?;
+    let found = stores.directory.find_tag_record(repository.clone(), tag.clone()).await?;
+    let found = found.ok_or_else(|| Problem::not_found(format!("tag {repository}:{tag}")))?;
+    let version = Version { number: found.version, created_at: found.updated_at };
+    Ok(Versioned { value: found.into(), version, known: ask.has_version(version) })
 }
 
 pub(super) async fn delete(ask: Ask) -> Result<Done, Problem> {
@@ -97,34 +171,8 @@ pub(super) async fn delete(ask: Ask) -> Result<Done, Problem> {
     remove(&ask, Reference::Tag(tag)).await
 }
 
-pub(super) async fn list_manifests(ask: Ask<ManifestQuery>) -> Result<PageOf<Manifest>, Problem> {
-    let name: RepositoryName = ask.named("repository")?;
-    let stores = ask.may(Requirement::Repository(&name, Action::Pull)).await?;
-    let limit = limit(ask.query.limit.as_ref());
-    let after = ask.query.after.as_ref().map(|Text(after)| *after);
-    let found = stores.directory.list_manifest_records(name.clone(), after, limit + 1).await?;
-    let mut found = found.ok_or_else(|| Problem::not_found(format!("repository {name}")))?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|found| found.digest.to_string());
-    Ok(Plain(Items { items: found.into_iter().map(Manifest::from).collect(), next }))
-}
-
-pub(super) async fn get_manifest(ask: Ask) -> Result<Plain<Manifest>, Problem> {
-    let name: RepositoryName = ask.named("repository")?;
-    let digest: Digest = ask.named("digest")?;
-    let stores = ask.may(Requirement::Repository(&name, Action::Pull)).await?;
-    let found = stores.directory.find_manifest_record(name.clone(), digest).await?;
-    let missing = || Problem::not_found(format!("manifest {digest} in {name}"));
-    found.map(|manifest| Plain(manifest.into())).ok_or_else(missing)
-}
-
-pub(super) async fn delete_manifest(ask: Ask) -> Result<Done, Problem> {
-    let digest: Digest = ask.named("digest")?;
-    remove(&ask, Reference::Digest(digest)).await
-}
-
-async fn remove<Q, B>(ask: &Ask<Q, B>, reference: Reference) -> Result<Done, Problem> {
+/// Removes a tag, or a manifest with all tags on it.
+pub(super) async fn remove<Q, B>(ask: &Ask<Q, B>, reference: Reference) -> Result<Done, Problem> {
     let repository: RepositoryName = ask.named("repository")?;
     let operation = ask.permitted(DeleteManifest { repository, reference }).await?;
     ask.registry().delete_manifest(&operation, Precondition::None).await?;

@@ -9,7 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wharf_core::access::{Role, Visibility};
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::PolicyName;
-use wharf_core::metadata::{CountKind, ExternalName, ProviderName, Step, Subject, TokenId};
+use wharf_core::metadata::{
+    ChangePlace, CountKind, ExternalName, PinName, PreReleases, ProviderName, Step, Subject,
+    TokenId,
+};
 use wharf_core::permissions::{AccountName, Principal};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag, TagPattern};
 
@@ -109,6 +112,14 @@ textual! {
         "pattern": "^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$",
         "description": "The digest of a manifest."
     };
+    PinName, "PinName", {
+        "type": "string", "pattern": "^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$",
+        "description": "What a pin is called in its repository."
+    };
+    ChangePlace, "ChangePlace", {
+        "type": "string", "pattern": "^[0-9]{1,18}:[0-9]{1,18}:[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$",
+        "description": "A place in a history."
+    };
     NamePattern, "NamePattern", {
         "type": "string", "pattern": "^[a-z0-9._/*-]{1,256}$",
         "description": "Names of repositories in which * stands for any text: team/app-*."
@@ -207,7 +218,22 @@ named! {
     CountKind, "CountKind", "What is counted.",
         [("pull", CountKind::Pull), ("push", CountKind::Push), ("index-pull", CountKind::IndexPull)];
     Step, "Step", "How long a bucket is.", [("hour", Step::Hour), ("day", Step::Day)];
+    SortBy, "SortTags", "The order of tags: by name; by version, the newest first; by their last move, the latest first.",
+        [("name", SortBy::Name), ("version", SortBy::Version), ("updated", SortBy::Updated)];
+    PreReleases, "PreReleases", "Which of the versions before a release: they alone, none of them, all of them.",
+        [("only", PreReleases::Only), ("none", PreReleases::None), ("all", PreReleases::All)];
     bool, "Flag", "Yes or no.", [("true", true), ("false", false)];
+}
+
+/// The order of a list of tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum SortBy {
+    /// By name.
+    Name,
+    /// By version, the newest first.
+    Version,
+    /// By when they last moved, the latest first.
+    Updated,
 }
 
 /// A moment (RFC 3339).

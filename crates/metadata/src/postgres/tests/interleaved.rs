@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod blobs;
 mod event_log;
+mod history;
 mod immutability;
 mod jobs;
 mod manifests;

@@ -88,9 +88,7 @@ impl Transaction for ChangeRequest {
         }
         let change = make(on, &self.change, &self.by).await?;
         if let (Some(once), true) = (&self.once, change != Change::Done) {
-            // What was not done may be asked for again under the same key.
-            let sql = "DELETE FROM once_keys WHERE principal = $1 AND key = $2";
-            on.execute(sql, arguments![self.by.by.as_str(), once.key.as_str()]).await?;
+            forget_mark(on, &self.by, once).await?;
         }
         Ok(change)
     }
@@ -114,7 +112,11 @@ async fn make(on: &mut dyn Statements, change: &AccountChange, by: &Actor) -> Re
 }
 
 /// Marks a change as asked for under its key. Where it was before: what is said of it.
-async fn mark(on: &mut dyn Statements, by: &Actor, once: &Once) -> Result<Option<Change>> {
+pub(crate) async fn mark(
+    on: &mut dyn Statements,
+    by: &Actor,
+    once: &Once,
+) -> Result<Option<Change>> {
     let now = on.now().await?;
     let marked = on
         .execute(
@@ -133,6 +135,12 @@ async fn mark(on: &mut dyn Statements, by: &Actor, once: &Once) -> Result<Option
         None => false,
     };
     Ok(Some(if same { Change::Again } else { Change::Refused(Refusal::KeyReused) }))
+}
+
+/// What was not done may be asked for again under the same key.
+pub(crate) async fn forget_mark(on: &mut dyn Statements, by: &Actor, once: &Once) -> Result<()> {
+    let sql = "DELETE FROM once_keys WHERE principal = $1 AND key = $2";
+    on.execute(sql, arguments![by.by.as_str(), once.key.as_str()]).await.map(drop)
 }
 
 /// Whether a statement that must change a row did.

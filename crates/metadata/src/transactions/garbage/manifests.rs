@@ -1,6 +1,6 @@
 //! Manifests that nothing needs: what a deleted one leaves behind, subjects that are gone, and what no tag needs where that is wanted.
 //!
-//! Roots are tags, and manifests younger than the grace. Kept is what is reached from one: from an index its children, from a subject its
+//! Roots are tags, pins, and manifests younger than the grace. Kept is what is reached from one: from an index its children, from a subject its
 //! referrers, and the subject of a referrer that is a root itself.
 
 use std::collections::BTreeSet;
@@ -15,8 +15,8 @@ use super::sweep::{place, repository_name};
 use super::trash::Deletion;
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
-/// SQL that says whether the manifest `h` is a root, or the subject of one, where what came behind `before` is young.
-macro_rules! is_root {
+/// SQL that says whether the manifest `h` has a tag or a pin, or came behind `before`. Pins that have expired are forgotten first.
+macro_rules! is_named {
     ($h:literal, $before:literal) => {
         concat!(
             "(",
@@ -27,28 +27,34 @@ macro_rules! is_root {
             $h,
             ".pushed_at > ",
             $before,
-            "
-              OR EXISTS (SELECT 1 FROM tags t WHERE t.repository_id = ",
+            " OR EXISTS (SELECT 1 FROM tags t WHERE t.repository_id = ",
             $h,
-            ".repository_id
-                           AND t.manifest_digest = ",
+            ".repository_id AND t.manifest_digest = ",
             $h,
-            ".digest)
-              OR EXISTS (SELECT 1 FROM manifests s
+            ".digest) OR EXISTS (SELECT 1 FROM pins p WHERE p.repository_id = ",
+            $h,
+            ".repository_id AND p.digest = ",
+            $h,
+            ".digest))"
+        )
+    };
+}
+
+/// SQL that says whether the manifest `h` is a root, or the subject of one.
+macro_rules! is_root {
+    ($h:literal, $before:literal) => {
+        concat!(
+            "(",
+            is_named!($h, $before),
+            " OR EXISTS (SELECT 1 FROM manifests s
                          JOIN repository_manifests g ON g.repository_id = ",
             $h,
-            ".repository_id
-                             AND g.digest = s.digest
+            ".repository_id AND g.digest = s.digest
                          WHERE s.subject = ",
             $h,
-            ".digest
-                           AND (g.touched_at > ",
-            $before,
-            " OR g.pushed_at > ",
-            $before,
-            " OR EXISTS
-                               (SELECT 1 FROM tags t WHERE t.repository_id = g.repository_id
-                                  AND t.manifest_digest = g.digest))))"
+            ".digest AND ",
+            is_named!("g", $before),
+            "))"
         )
     };
 }
@@ -139,6 +145,11 @@ impl Transaction for Collect {
             )
             .await?;
         let Some(last) = page.last().map(place).transpose()? else { return Ok(Taken::default()) };
+        on.execute(
+            "DELETE FROM pins WHERE expires_at <= $1 AND repository_id >= $2 AND repository_id <= $3",
+            arguments![now, repository, last.repository],
+        )
+        .await?;
         let bounds = Bounds { repository, digest, last };
         let mut doomed = orphans(on, now.before(self.rules.grace), &bounds).await?;
         if let Some(age) = self.rules.untagged_after {

@@ -13,6 +13,7 @@ use super::sweep::{is_needed, repository_name};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
+use crate::transactions::pins;
 
 /// What takes a manifest from a repository.
 pub(crate) struct Deletion<'a> {
@@ -91,6 +92,7 @@ impl Transaction for Empty {
         for row in &rows {
             let (repository, digest) = (row.int(0)?, row.digest(1)?);
             let name = repository_name(row.text(2)?)?;
+            pins::forget_expired(on, repository, now).await?;
             let doomed = doomed_by(on, repository, &digest, before, left).await?;
             let deletion = Deletion { repository, name: &name, by: &by, now };
             for manifest in &doomed {

@@ -2,7 +2,8 @@
 
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::{Frozen, Policies, Stands};
-use wharf_oci::{Digest, RepositoryName, Tag};
+use wharf_core::metadata::Reason;
+use wharf_oci::{Digest, RepositoryName, Tag, TagOrder};
 
 use crate::engine::{Result, Row, Statements, arguments};
 use crate::transactions::events::{self, Event};
@@ -12,7 +13,7 @@ use crate::transactions::immutability;
 #[derive(Clone, Copy)]
 pub(crate) struct Standing {
     pub(crate) digest: Digest,
-    version: i64,
+    pub(crate) version: i64,
     created_at: Timestamp,
 }
 
@@ -111,11 +112,12 @@ impl<'a> Guard<'a> {
     }
 }
 
-/// A change of tags: who, in which repository, when.
+/// A change of tags: who, in which repository, when, why.
 pub(crate) struct Change<'a> {
     pub(crate) repository: i64,
     pub(crate) by: &'a str,
     pub(crate) now: Timestamp,
+    pub(crate) reason: Reason,
 }
 
 impl Change<'_> {
@@ -142,15 +144,27 @@ impl Change<'_> {
         to: &Digest,
         version: i64,
     ) -> Result<()> {
+        let TagOrder { is_pre_release, key } = TagOrder::of(tag);
         on.execute(
             "INSERT INTO tags
-                 (repository_id, name, manifest_digest, version, updated_by, updated_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $6)
+                 (repository_id, name, manifest_digest, version, updated_by, updated_at, created_at,
+                  pre_release, version_order)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)
              ON CONFLICT (repository_id, name) DO UPDATE SET
                  manifest_digest = excluded.manifest_digest, version = excluded.version,
                  updated_by = excluded.updated_by, updated_at = excluded.updated_at,
-                 created_at = coalesce(tags.created_at, tags.updated_at)",
-            arguments![self.repository, tag.as_str(), to, version, self.by, self.now],
+                 created_at = coalesce(tags.created_at, tags.updated_at),
+                 pre_release = excluded.pre_release, version_order = excluded.version_order",
+            arguments![
+                self.repository,
+                tag.as_str(),
+                to,
+                version,
+                self.by,
+                self.now,
+                i64::from(is_pre_release),
+                key.as_slice(),
+            ],
         )
         .await
         .map(drop)
@@ -206,12 +220,24 @@ impl Change<'_> {
         };
         on.execute(
             "INSERT INTO tag_history
-                 (repository_id, name, version, action, from_digest, to_digest, changed_by, changed_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            arguments![self.repository, tag.as_str(), version, action, from, to, self.by, self.now],
+                 (repository_id, name, version, action, from_digest, to_digest, changed_by, changed_at,
+                 reason, detail)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            arguments![
+                self.repository,
+                tag.as_str(),
+                version,
+                action,
+                from,
+                to,
+                self.by,
+                self.now,
+                self.reason.kind(),
+                self.reason.detail(),
+            ],
         )
         .await?;
-        let event = Event::TagChanged { tag, version, from, to };
+        let event = Event::TagChanged { tag, version, from, to, reason: &self.reason };
         events::record(on, self.repository, event, self.by, self.now).await
     }
 }

@@ -13,6 +13,7 @@ pub mod repo;
 pub mod robot;
 mod secrets;
 pub mod sign_up;
+pub mod tag;
 pub mod team;
 mod terminal;
 pub mod token;

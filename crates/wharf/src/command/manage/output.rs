@@ -102,6 +102,11 @@ impl Output {
         Ok(())
     }
 
+    /// Prints one line.
+    pub fn line(&self, text: &str) -> anyhow::Result<()> {
+        Ok(writeln!(stdout(), "{}", plain(text.to_owned()))?)
+    }
+
     /// Tells what was done; where JSON is wanted, prints what is there now.
     pub fn done<T>(&self, answer: &Answer<T>, what: &str) -> anyhow::Result<()> {
         tell(what);

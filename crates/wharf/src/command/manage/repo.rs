@@ -3,7 +3,7 @@
 mod counts;
 
 use clap::{Args, Subcommand};
-use wharf_client::management::{Manifest, Repository, RepositoryFilter, Tag as TagRecord};
+use wharf_client::management::{Manifest, Repository, RepositoryFilter, TagFilter, TagRecord};
 use wharf_core::access::Visibility;
 use wharf_core::permissions::AccountName;
 use wharf_oci::{Digest, RepositoryName, Tag};
@@ -107,10 +107,11 @@ async fn run(session: &Session, command: &RepoCommand) -> anyhow::Result<()> {
             out.done(&answer, &format!("{repository} is {to} now"))
         }
         RepoCommand::Tags { repository } => {
-            let row = |TagRecord { name, digest, updated_by, updated_at }| {
-                [name, digest, cell(updated_by), moment(updated_at)]
+            let row = |TagRecord { name, digest, updated_by, updated_at, .. }| {
+                [name, cell(digest), cell(updated_by), moment(updated_at)]
             };
-            out.list(api.repository_tags(repository), ["tag", "digest", "by", "at"], row).await
+            let pages = api.tags(repository, TagFilter::default());
+            out.list(pages, ["tag", "digest", "by", "at"], row).await
         }
         RepoCommand::Manifests { repository } => {
             let columns = ["digest", "size", "type", "artifact", "by", "at"];

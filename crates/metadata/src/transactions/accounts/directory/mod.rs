@@ -3,4 +3,5 @@
 pub(crate) mod namespaces;
 pub(crate) mod repositories;
 pub(crate) mod secrets;
+pub(crate) mod tag_order;
 pub(crate) mod users;

@@ -215,7 +215,7 @@ impl Transaction for FindTag {
     }
 }
 
-fn tag(row: &Row) -> Result<TagRecord> {
+pub(super) fn tag(row: &Row) -> Result<TagRecord> {
     Ok(TagRecord {
         name: row.parsed(0)?,
         digest: row.digest(1)?,

@@ -1,0 +1,158 @@
+//! A tag that goes back to where it stood.
+
+use async_trait::async_trait;
+use wharf_core::metadata::{
+    Change as Known, NoPlace, Reason, RollBackOutcome, RollBackTag, RollBackTo, Stood, TagChange,
+};
+use wharf_oci::Digest;
+
+use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::transactions::accounts::{forget_mark, mark};
+use crate::transactions::holding::hold;
+use crate::transactions::tag_history::{known_since, last_change, stood};
+use crate::transactions::tags::{self, Change, Guard};
+use crate::transactions::{audit, repositories};
+
+#[async_trait]
+impl Transaction for RollBackTag {
+    type Output = RollBackOutcome;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<RollBackOutcome> {
+        if let Some(once) = &self.once {
+            match mark(on, &self.by, once).await? {
+                None => {}
+                Some(Known::Again) => return Ok(RollBackOutcome::Again),
+                Some(_) => return Ok(RollBackOutcome::KeyReused),
+            }
+        }
+        let outcome = self.roll_back(on).await?;
+        if let (Some(once), false) = (&self.once, matches!(outcome, RollBackOutcome::Done(_))) {
+            forget_mark(on, &self.by, once).await?;
+        }
+        Ok(outcome)
+    }
+}
+
+/// A place where the tag stood: the manifest, and the version that it had there.
+type Place = (Digest, i64);
+
+/// Parts of it.
+trait RollBack {
+    async fn roll_back(&self, on: &mut dyn Statements) -> Result<RollBackOutcome>;
+
+    /// Where the tag is to go, or why it cannot.
+    async fn place(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        last: &TagChange,
+    ) -> Result<std::result::Result<Place, RollBackOutcome>>;
+}
+
+impl RollBack for RollBackTag {
+    async fn roll_back(&self, on: &mut dyn Statements) -> Result<RollBackOutcome> {
+        let Some(repository) = repositories::find(on, &self.repository).await? else {
+            return Ok(RollBackOutcome::NotFound);
+        };
+        let standing = tags::standing(on, repository, &self.tag).await?;
+        let Some(last) = last_change(on, repository, &self.tag).await? else {
+            return Ok(RollBackOutcome::NotFound);
+        };
+        let is_stale = |expected: &wharf_core::metadata::KnownTag| {
+            expected.version != last.version || expected.at.is_some_and(|at| at != last.at)
+        };
+        if self.expected.as_ref().is_some_and(is_stale) {
+            return Ok(RollBackOutcome::Stale(last.version));
+        }
+        let (digest, version) = match self.place(on, repository, &last).await? {
+            Ok(place) => place,
+            Err(outcome) => return Ok(outcome),
+        };
+        if standing.is_some_and(|standing| standing.digest == digest) {
+            return Ok(RollBackOutcome::Unchanged);
+        }
+        if let Some(missing) = hold(on, repository, &digest).await? {
+            return Ok(RollBackOutcome::Gone(missing));
+        }
+        let (by, now) = (&self.by.by, on.now().await?);
+        let mut guard = Guard::new(Some(repository), &self.repository, now);
+        let allowed = match guard.allow(on, &self.tag, standing, Some(digest)).await? {
+            Ok(Some(allowed)) => allowed,
+            Ok(None) => return Ok(RollBackOutcome::Unchanged),
+            Err(frozen) => return Ok(RollBackOutcome::Frozen(frozen)),
+        };
+        let change = Change { repository, by, now, reason: Reason::RolledBack(version) };
+        change.make(on, &allowed).await?;
+        let target = format!("repository:{}:{}", self.repository, self.tag);
+        let detail = match standing {
+            Some(standing) => format!("from={} to={digest} version={version}", standing.digest),
+            None => format!("to={digest} version={version}"),
+        };
+        let namespace = self.repository.namespace();
+        audit::record(on, &self.by, "tag.rollback", target, namespace, detail).await?;
+        let done = last_change(on, repository, &self.tag).await?;
+        let lost = || wharf_core::StoreError::Corrupt("a tag moved without a history".into());
+        done.map(RollBackOutcome::Done).ok_or_else(lost)
+    }
+
+    async fn place(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        last: &TagChange,
+    ) -> Result<std::result::Result<Place, RollBackOutcome>> {
+        let tag = self.tag.as_str();
+        let (found, none) = match &self.to {
+            RollBackTo::Time(at) => {
+                if *at > on.now().await? {
+                    return Ok(Err(RollBackOutcome::NoPlace(NoPlace::ToCome)));
+                }
+                return Ok(match stood(on, repository, &self.tag, *at).await? {
+                    Stood::At(then) => Ok((then.digest, then.version)),
+                    Stood::Nowhere => Err(RollBackOutcome::NoPlace(NoPlace::NotThen)),
+                    Stood::Forgotten(since) => Err(RollBackOutcome::Forgotten(since)),
+                });
+            }
+            RollBackTo::Version(version) => {
+                let sql = "SELECT to_digest, version FROM tag_history
+                           WHERE repository_id = $1 AND name = $2 AND version = $3";
+                let rows = on.query(sql, arguments![repository, tag, *version]).await?;
+                if let Some(row) = rows.first()
+                    && row.optional_digest(0)?.is_none()
+                {
+                    return Ok(Err(RollBackOutcome::NoPlace(NoPlace::Deletion(*version))));
+                }
+                let no_version = RollBackOutcome::NoPlace(NoPlace::NoVersion(*version));
+                if rows.is_empty() && !(1..=last.version).contains(version) {
+                    return Ok(Err(no_version));
+                }
+                (rows, no_version)
+            }
+            RollBackTo::Digest(digest) => {
+                let sql = "SELECT to_digest, version FROM tag_history
+                           WHERE repository_id = $1 AND name = $2 AND to_digest = $3
+                           ORDER BY version DESC LIMIT 1";
+                let rows = on.query(sql, arguments![repository, tag, digest]).await?;
+                if rows.is_empty() {
+                    let never = RollBackOutcome::NoPlace(NoPlace::NeverAt(*digest));
+                    return Ok(Err(never));
+                }
+                (rows, RollBackOutcome::NotFound)
+            }
+            RollBackTo::Previous => {
+                // Where a change led from is known even where the one that led there is forgotten.
+                let sql = "SELECT from_digest, version - 1 FROM tag_history
+                           WHERE repository_id = $1 AND name = $2 AND from_digest IS NOT NULL
+                               AND ($3 IS NULL OR from_digest <> $3)
+                           ORDER BY version DESC LIMIT 1";
+                let rows = on.query(sql, arguments![repository, tag, last.to]).await?;
+                (rows, RollBackOutcome::NoPlace(NoPlace::NothingBefore))
+            }
+        };
+        if let Some(row) = found.first() {
+            return Ok(Ok((row.digest(0)?, row.int(1)?)));
+        }
+        let forgotten = known_since(on, repository, &self.tag).await?;
+        Ok(Err(forgotten.map_or(none, RollBackOutcome::Forgotten)))
+    }
+}
