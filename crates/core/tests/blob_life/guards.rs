@@ -34,8 +34,8 @@ pub enum Guard {
     FinishSeesTheIncarnation,
     /// A push of a condemned blob goes to a new key.
     CondemnedKeyIsLeft,
-    /// A new key is recorded as the current one.
-    NewKeyIsRecorded,
+    /// Who takes a new key writes the mark of the one before again.
+    NewKeyWritesTheMark,
     /// Who lets go writes the mark even where there is one.
     LettingGoWrites,
     /// Who lets go sets the mark's moment anew.

@@ -193,7 +193,7 @@ impl Life {
                 Deleting::Sent(..) | Deleting::Gone(_) => true,
             };
             if deletes {
-                ages.deletes |= 1 << (DELETES + place);
+                ages.latest |= 1 << (DELETES + place);
             }
         }
         ages
@@ -383,7 +383,7 @@ impl Life {
             }
         }
         let underway = self.underway(state);
-        let underway: Underway = underway.grace | underway.deletes;
+        let underway: Underway = underway.grace | underway.latest;
         state.rows.settle(underway);
         Some(())
     }

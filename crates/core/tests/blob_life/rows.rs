@@ -77,8 +77,8 @@ pub enum Write {
 pub struct Ages {
     /// What a grace is longer than.
     pub grace: Underway,
-    /// The deletes that may still land.
-    pub deletes: Underway,
+    /// What a deleted key is remembered for.
+    pub latest: Underway,
 }
 
 impl Write {
@@ -135,7 +135,7 @@ impl Rows {
                     young: match stage {
                         Stage::Marked => ages.grace,
                         Stage::Condemned => 0,
-                        Stage::Deleted => ages.deletes,
+                        Stage::Deleted => ages.latest,
                     },
                 });
             }

@@ -110,9 +110,12 @@ impl Snapshot<'_> {
         let placement = blob_life::place(&current);
         let incarnation = number(&placement.key);
         let mut writes = vec![Write::Reserve(upload, incarnation)];
-        writes.extend(self.holding(placement.write));
-        if placement.is_new && self.has(Guard::NewKeyIsRecorded) {
+        if placement.is_new {
+            let mark = placement.write.filter(|_| self.has(Guard::NewKeyWritesTheMark));
+            writes.extend(mark.map(written));
             writes.push(Write::Incarnation(incarnation));
+        } else {
+            writes.extend(self.holding(placement.write));
         }
         Some((incarnation, writes))
     }
