@@ -36,6 +36,8 @@ pub enum Guard {
     CondemnedKeyIsLeft,
     /// Who takes a new key writes the mark of the one before again.
     NewKeyWritesTheMark,
+    /// A mark is condemned, and deleted, by an update of a row that is there.
+    StagesMoveAMark,
     /// Who lets go writes the mark even where there is one.
     LettingGoWrites,
     /// Who lets go sets the mark's moment anew.

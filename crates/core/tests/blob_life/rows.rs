@@ -65,7 +65,9 @@ pub enum Write {
     Reserve(usize, u8),
     Unreserve(usize),
     EndUpload(usize),
-    /// Whether it is needed; nothing where it goes.
+    /// A membership is added, or is touched where there is one.
+    Add(usize),
+    /// A membership that is there is touched and says whether it is needed; or it goes.
     Membership(usize, Option<bool>),
     Hold(usize, usize),
     Delete(usize, usize),
@@ -82,20 +84,31 @@ pub struct Ages {
 }
 
 impl Write {
-    /// The row that it writes, as a bit.
-    pub fn row(&self) -> u32 {
-        let bit = match *self {
+    /// Whether a transaction that is to write this begins again since another one has written `other` meanwhile: it does where both write
+    /// one row. But what is inserted where there is nothing (an upsert) does not find out that there was a row, which is gone now.
+    pub fn begins_again(&self, other: &Self, moves_marks: bool) -> bool {
+        let upsert = match self {
+            Self::Add(_) | Self::Mark(_, Some(Stage::Marked)) | Self::MarkAsItWas(_) => true,
+            Self::Mark(_, Some(_)) => !moves_marks,
+            _ => false,
+        };
+        let gone = matches!(other, Self::Mark(_, None) | Self::Membership(_, None));
+        self.row() == other.row() && !(upsert && gone)
+    }
+
+    /// The number of the row that it writes.
+    fn row(&self) -> usize {
+        match *self {
             Self::Mark(incarnation, _) | Self::MarkAsItWas(incarnation) => usize::from(incarnation),
             Self::Incarnation(_) => 8,
             Self::Reserve(upload, _) | Self::Unreserve(upload) | Self::EndUpload(upload) => {
                 9 + upload
             }
-            Self::Membership(repository, _) => 12 + repository,
+            Self::Add(repository) | Self::Membership(repository, _) => 12 + repository,
             Self::Hold(repository, manifest)
             | Self::Delete(repository, manifest)
             | Self::Forget(repository, manifest) => 16 + repository * MANIFESTS + manifest,
-        };
-        1 << bit
+        }
     }
 }
 
@@ -139,7 +152,10 @@ impl Rows {
                     },
                 });
             }
-            Write::MarkAsItWas(_) => {}
+            Write::MarkAsItWas(incarnation) => {
+                self.marks[usize::from(incarnation)]
+                    .get_or_insert(MarkRow { stage: Stage::Marked, young: ages.grace });
+            }
             Write::Incarnation(incarnation) => self.incarnation = incarnation,
             Write::Reserve(upload, incarnation) => {
                 self.uploads[upload].as_mut().expect("an upload").reserved = Some(incarnation);
@@ -148,6 +164,10 @@ impl Rows {
                 self.uploads[upload].as_mut().expect("an upload").reserved = None;
             }
             Write::EndUpload(upload) => self.uploads[upload] = None,
+            Write::Add(repository) => {
+                let needed = self.memberships[repository].is_some_and(|row| row.needed);
+                self.memberships[repository] = Some(MembershipRow { needed, young: ages.grace });
+            }
             Write::Membership(repository, needed) => {
                 self.memberships[repository] =
                     needed.map(|needed| MembershipRow { needed, young: ages.grace });

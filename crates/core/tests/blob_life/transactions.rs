@@ -96,7 +96,8 @@ impl Snapshot<'_> {
     fn membership_goes(&self, repository: usize) -> Vec<Write> {
         let others = (0..).zip(&self.rows.memberships).filter(|(other, _)| *other != repository);
         let seen = others.filter(|(_, membership)| membership.is_some()).count();
-        let mark = if seen > 0 && !self.has(Guard::LettingGoAsksNobody) { None } else { self.let_go() };
+        let mark =
+            if seen > 0 && !self.has(Guard::LettingGoAsksNobody) { None } else { self.let_go() };
         [Write::Membership(repository, None)].into_iter().chain(mark).collect()
     }
 
@@ -126,19 +127,17 @@ impl Snapshot<'_> {
         let reserved = open.is_some_and(|row| row.reserved == Some(placed));
         let reserved = reserved || !self.has(Guard::FinishSeesReservation);
         let current = self.current_to_hold();
-        let placed = if self.has(Guard::FinishSeesTheIncarnation) { key(placed) } else { current.key };
+        let placed =
+            if self.has(Guard::FinishSeesTheIncarnation) { key(placed) } else { current.key };
         let Some(write) = blob_life::finish(&current, &placed, reserved) else {
-            return (open.filter(|_| reserved).map(|_| Write::Unreserve(upload)).into_iter().collect(), false);
+            return (
+                open.filter(|_| reserved).map(|_| Write::Unreserve(upload)).into_iter().collect(),
+                false,
+            );
         };
-        let mut writes = vec![Write::EndUpload(upload), self.add(repository)];
+        let mut writes = vec![Write::EndUpload(upload), Write::Add(repository)];
         writes.extend(self.holding(write));
         (writes, true)
-    }
-
-    /// `memberships::add`
-    fn add(&self, repository: usize) -> Write {
-        let needed = self.rows.memberships[repository].is_some_and(|row| row.needed);
-        Write::Membership(repository, Some(needed))
     }
 
     /// `uploads::Cancel`
@@ -155,7 +154,7 @@ impl Snapshot<'_> {
     pub fn mount(&self, from: usize, to: usize) -> Option<Vec<Write>> {
         self.rows.memberships[from]?;
         let write = blob_life::hold(&self.current_to_hold())?;
-        let mut writes = vec![self.add(to)];
+        let mut writes = vec![Write::Add(to)];
         writes.extend(self.holding(write));
         Some(writes)
     }
