@@ -53,7 +53,8 @@ pub struct Current {
 pub enum MarkWrite {
     /// Its row goes.
     Clear(ObjectKey),
-    /// Its row says this, since now.
+    /// Its row says this, since now. To [`Stage::Condemned`] and [`Stage::Deleted`] a row only moves on that is there: where it went
+    /// meanwhile, the transaction begins again.
     Set(ObjectKey, Stage),
 }
 

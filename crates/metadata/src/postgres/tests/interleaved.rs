@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod blobs;
 mod event_log;
+mod incarnations;
 mod jobs;
 mod manifests;
 mod tags;

@@ -141,14 +141,8 @@ pub(crate) async fn write(
             )
             .await?;
         }
-        Some(MarkWrite::Set(ObjectKey { digest, incarnation }, stage)) => {
-            on.execute(
-                "INSERT INTO blob_marks (digest, incarnation, state, marked_at) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (digest, incarnation) DO UPDATE SET
-                     state = excluded.state, marked_at = excluded.marked_at",
-                arguments![digest, i64::from(incarnation), name(stage), now],
-            )
-            .await?;
+        Some(set @ MarkWrite::Set(..)) => {
+            write_all(on, std::iter::once(set), now).await?;
         }
     }
     Ok(())
@@ -169,21 +163,39 @@ const fn clear_all(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Sets the marks of the keys `$1` to the state `$2` since `$3`. In one order, so that two of these never wait for each other in a circle.
+/// Sets the marks of the keys `$3` to the state `$1` since `$2`, whether they have one or not. In one order, so that two of these never wait
+/// for each other in a circle.
 const fn set_all(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => {
             "INSERT INTO blob_marks (digest, incarnation, state, marked_at)
-             SELECT unhex(value ->> 1), value ->> 0, $2, $3 FROM json_each($1) WHERE true
+             SELECT unhex(value ->> 1), value ->> 0, $1, $2 FROM json_each($3) WHERE true
              ON CONFLICT (digest, incarnation) DO UPDATE SET
                  state = excluded.state, marked_at = excluded.marked_at"
         }
         Dialect::Postgres => {
             "INSERT INTO blob_marks (digest, incarnation, state, marked_at)
-             SELECT decode(value ->> 1, 'hex'), (value ->> 0)::bigint, $2, $3
-             FROM jsonb_array_elements($1) e (value) ORDER BY 1, 2
+             SELECT decode(value ->> 1, 'hex'), (value ->> 0)::bigint, $1, $2
+             FROM jsonb_array_elements($3) e (value) ORDER BY 1, 2
              ON CONFLICT (digest, incarnation) DO UPDATE SET
                  state = excluded.state, marked_at = excluded.marked_at"
+        }
+    }
+}
+
+/// The same for marks that are there. One that somebody has taken away meanwhile must not come back: an update finds that it went, and begins
+/// the transaction again, where an insert would not.
+const fn move_all(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "UPDATE blob_marks SET state = $1, marked_at = $2 WHERE (digest, incarnation) IN
+                 (SELECT unhex(value ->> 1), value ->> 0 FROM json_each($3))"
+        }
+        Dialect::Postgres => {
+            "UPDATE blob_marks m SET state = $1, marked_at = $2
+             FROM jsonb_array_elements($3) e (value)
+             WHERE m.digest = decode(e.value ->> 1, 'hex')
+               AND m.incarnation = (e.value ->> 0)::bigint"
         }
     }
 }
@@ -207,7 +219,11 @@ pub(super) async fn write_all(
     }
     let mut counts = BTreeMap::new();
     for (stage, keys) in set {
-        on.execute(set_all(dialect), arguments![of_keys(keys.iter()), name(stage), now]).await?;
+        let sql = match stage {
+            Stage::Marked => set_all(dialect),
+            Stage::Condemned | Stage::Deleted => move_all(dialect),
+        };
+        on.execute(sql, arguments![name(stage), now, of_keys(keys.iter())]).await?;
         counts.insert(stage, keys.len() as u64);
     }
     Ok(counts)
