@@ -1,5 +1,5 @@
-//! The guards of the protocol, each of which a test takes away. Taking one away means to give a decision other facts than it asks for, or to
-//! write something else than it answers; nothing in production knows of that.
+//! The guards of the protocol, each of which a test takes away: a decision is given other facts than it asks for, or something else is written
+//! than it answers. Nothing in production knows of that.
 
 /// A guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

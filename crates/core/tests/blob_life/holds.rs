@@ -23,7 +23,7 @@ fn holds(name: &str, life: Life) {
     let checker = life.checker().threads(threads).spawn_bfs().join();
     let (states, depth) = (checker.unique_state_count(), checker.max_depth());
     println!("{name}: {states} states, at most {depth} steps, {:.1?}", began.elapsed());
-    for (property, path) in checker.discoveries() {
+    if let Some((property, path)) = checker.discoveries().into_iter().next() {
         panic!("{name}: not true: {property}\n{:#?}", path.into_actions());
     }
 }
