@@ -34,6 +34,8 @@ pub enum Guard {
     FinishSeesTheIncarnation,
     /// A push of a condemned blob goes to a new key.
     CondemnedKeyIsLeft,
+    /// A new key is one that has no mark.
+    NewKeyWasNeverMarked,
     /// Who takes a new key writes the mark of the one before again.
     NewKeyWritesTheMark,
     /// A mark is condemned, and deleted, by an update of a row that is there.

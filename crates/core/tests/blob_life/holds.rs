@@ -59,6 +59,11 @@ fn an_old_listing_and_a_push() {
 }
 
 #[test]
+fn a_push_beside_a_later_key() {
+    holds("a push beside a later key", scenarios::push_beside_a_later_key());
+}
+
+#[test]
 fn a_push_of_a_marked_blob() {
     holds("a push of a marked blob", scenarios::push_of_a_marked_blob());
 }

@@ -42,6 +42,7 @@
 //! | a restored manifest updates them | asked of whatever restores | `a_manifest_comes_back_together_with_its_memberships` |
 //! | an upload ends by its reservation | `finish`, `uploads.rs` | `an_upload_ends_by_what_it_has_reserved_still` |
 //! | a condemned key is left | `place` | `a_push_of_a_condemned_blob_goes_to_a_new_key` |
+//! | … for one that was never marked | `place` | `a_new_key_was_never_marked` |
 //! | … and its mark written again | `place` | `who_takes_a_new_key_writes_the_mark_of_the_one_before` |
 //! | who lets go writes the mark again | `let_go` | `who_lets_go_writes_the_mark_again` |
 //! | … sets its moment anew | `let_go` | `who_lets_go_sets_the_marks_moment_anew` |

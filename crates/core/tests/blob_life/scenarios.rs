@@ -92,6 +92,14 @@ pub fn old_listing_and_a_push() -> Life {
     Life { old_listings: 1, moves_are_prompt: false, ..two_collectors_and_a_push() }
 }
 
+/// The same in a database that was restored, and knows of a condemned key that is later than the current one.
+pub fn push_beside_a_later_key() -> Life {
+    let mut start = quiet().let_go(Stage::Condemned).uploads(1).roles(&[PUSH]);
+    start.rows.marks[1] = start.rows.marks[0];
+    start.objects = 0b11;
+    start
+}
+
 /// One pushes a blob whose mark is old.
 pub fn push_of_a_marked_blob() -> Life {
     let start = quiet().let_go(Stage::Marked).uploads(1).roles(&[PUSH]);
@@ -144,5 +152,5 @@ pub fn found_objects() -> Life {
     ]);
     start.rows.incarnation = 1;
     start.objects = 0b11;
-    Life { old_listings: 1, moves_are_prompt: false, ..start }
+    Life { moves_are_prompt: false, ..start }
 }

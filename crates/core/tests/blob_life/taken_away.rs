@@ -93,6 +93,11 @@ fn a_push_of_a_condemned_blob_goes_to_a_new_key() {
 }
 
 #[test]
+fn a_new_key_was_never_marked() {
+    fails(a::push_beside_a_later_key(), Guard::NewKeyWasNeverMarked, MEMBER_IS_STORED);
+}
+
+#[test]
 fn who_takes_a_new_key_writes_the_mark_of_the_one_before() {
     fails(a::pushes_of_a_condemned_blob(), Guard::NewKeyWritesTheMark, MEMBER_IS_STORED);
 }

@@ -108,6 +108,9 @@ impl Snapshot<'_> {
         if !self.has(Guard::CondemnedKeyIsLeft) && blob_life::hold(&current).is_none() {
             current.mark = None;
         }
+        if !self.has(Guard::NewKeyWasNeverMarked) {
+            current.highest_marked = None;
+        }
         let placement = blob_life::place(&current);
         let incarnation = number(&placement.key);
         let mut writes = vec![Write::Reserve(upload, incarnation)];
