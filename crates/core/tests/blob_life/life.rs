@@ -2,17 +2,23 @@
 
 use crate::guards::Guard;
 use crate::rows::{Ages, Rows, Write};
-use crate::state::{Action, Deleting, Open, Phase, Role, State, Step};
+use crate::state::{Action, Deed, Deleting, Duty, Open, Phase, Role, State, Step};
 use crate::transactions::Snapshot;
 
 /// A scenario.
 #[derive(Clone, Debug)]
 pub struct Life {
+    /// The database at the start.
     pub rows: Rows,
+    /// The object store at the start.
     pub objects: u8,
+    /// Who does something. Four at most.
     pub roles: Vec<Role>,
+    /// How many collectors there are. Two at most.
     pub collectors: usize,
+    /// How many processes may die, or try again.
     pub faults: u8,
+    /// How many objects may be said to be found that are known, or are not there any more.
     pub old_listings: u8,
     /// Whether a move lands within the grace, as it does where no process sleeps for days. Where it may not, a listing is to find what
     /// it leaves; where it does, nothing is to be left for a listing to find.
@@ -21,9 +27,10 @@ pub struct Life {
     pub without: Option<Guard>,
 }
 
+/// The bits of what is under way: first the transactions of the roles, then these.
+const COLLECTORS: usize = 4;
 const MOVES: usize = 6;
 const DELETES: usize = 10;
-const COLLECTORS: usize = 4;
 
 impl Life {
     pub fn snapshot<'a>(&self, rows: &'a Rows) -> Snapshot<'a> {
@@ -149,92 +156,95 @@ impl Life {
         }
     }
 
+    /// What an action changes; nothing where it cannot happen.
     pub fn after(&self, state: &mut State, action: Action) -> Option<()> {
         match action {
-            Action::Begin(who) => {
-                let open = self.next(state, who)?;
-                let script = &mut state.scripts[who];
+            Action::Script(who, deed) => self.after_deed(state, who, deed)?,
+            Action::Collector(who, duty) => self.after_duty(state, who, duty)?,
+            Action::Expires(upload) => state.rows.uploads[upload].as_mut()?.expired = true,
+        }
+        let ages = self.underway(state);
+        state.rows.settle(ages.grace | ages.latest);
+        Some(())
+    }
+
+    fn after_deed(&self, state: &mut State, who: usize, deed: Deed) -> Option<()> {
+        let next = if deed == Deed::Begin { self.next(state, who) } else { None };
+        let script = &mut state.scripts[who];
+        match deed {
+            Deed::Begin => {
+                let open = next?;
                 if open.writes.is_empty() {
                     script.phase = open.then;
                 } else {
                     script.open = Some(open);
                 }
             }
-            Action::Commit(who) => {
-                let open = state.scripts[who].open.take()?;
-                state.scripts[who].phase = open.then;
+            Deed::Commit => {
+                let open = script.open.take()?;
+                script.phase = open.then;
                 self.commit(state, &open.writes);
             }
-            Action::SendMove(who) => {
-                let script = &mut state.scripts[who];
+            Deed::SendMove => {
                 let Phase::Reserved(key) = script.phase else { return None };
                 script.moving = Some(key);
                 script.phase = Phase::Moving;
             }
-            Action::MoveLands(who) => {
-                let script = &mut state.scripts[who];
+            Deed::MoveLands => {
                 let key = script.moving.take()?;
-                state.objects |= 1 << key;
                 if script.phase == Phase::Moving {
                     script.phase = Phase::Placed(key);
                 }
+                state.objects |= 1 << key;
             }
-            Action::MoveNeverLands(who) => state.scripts[who].moving = None,
-            Action::Dies(who) => {
-                state.faults -= 1;
-                let script = &mut state.scripts[who];
-                script.phase = Phase::Done;
+            Deed::MoveNeverLands => script.moving = None,
+            Deed::Die | Deed::Retry => {
+                script.phase = if deed == Deed::Die { Phase::Done } else { Phase::Start };
                 script.open = None;
-            }
-            Action::Retries(who) => {
                 state.faults -= 1;
-                let script = &mut state.scripts[who];
-                script.phase = Phase::Start;
-                script.open = None;
             }
-            Action::Expires(upload) => state.rows.uploads[upload].as_mut()?.expired = true,
-            Action::BeginStep(who, step) => {
-                let writes = self.step(state, step);
-                if matches!(step, Step::FoundLongAgo(_)) {
-                    state.old_listings -= 1;
-                }
+        }
+        Some(())
+    }
+
+    fn after_duty(&self, state: &mut State, who: usize, duty: Duty) -> Option<()> {
+        let writes = if let Duty::Begin(step) = duty { self.step(state, step) } else { None };
+        let collector = &mut state.collectors[who];
+        match duty {
+            Duty::Begin(step) => {
                 let then = matches!(step, Step::Confirm(_));
-                let collector = &mut state.collectors[who];
                 match writes {
                     Some(writes) => collector.open = Some(Open { writes, then }),
                     None => collector.waits_no_longer(),
                 }
+                if matches!(step, Step::FoundLongAgo(_)) {
+                    state.old_listings -= 1;
+                }
             }
-            Action::CommitStep(who) => {
-                let collector = &mut state.collectors[who];
+            Duty::Commit => {
                 let open = collector.open.take()?;
                 if open.then {
                     collector.waits_no_longer();
                 }
                 self.commit(state, &open.writes);
             }
-            Action::List(who, key) => state.collectors[who].deleting = Deleting::Listed(key),
-            Action::SendDelete(who) => {
-                let deleting = &mut state.collectors[who].deleting;
-                let Deleting::Listed(key) = *deleting else { return None };
-                *deleting = Deleting::Sent(key, true);
+            Duty::List(key) => collector.deleting = Deleting::Listed(key),
+            Duty::SendDelete => {
+                let Deleting::Listed(key) = collector.deleting else { return None };
+                collector.deleting = Deleting::Sent(key, true);
             }
-            Action::DeleteLands(who) => {
-                let deleting = &mut state.collectors[who].deleting;
-                let Deleting::Sent(key, awaited) = *deleting else { return None };
+            Duty::DeleteLands => {
+                let Deleting::Sent(key, awaited) = collector.deleting else { return None };
+                collector.deleting = if awaited { Deleting::Gone(key) } else { Deleting::Nothing };
                 state.objects &= !(1 << key);
-                *deleting = if awaited { Deleting::Gone(key) } else { Deleting::Nothing };
             }
-            Action::DeleteNeverLands(who) => state.collectors[who].deleting = Deleting::Nothing,
-            Action::CollectorDies(who) => {
-                state.faults -= 1;
-                let collector = &mut state.collectors[who];
+            Duty::DeleteNeverLands => collector.deleting = Deleting::Nothing,
+            Duty::Die => {
                 collector.open = None;
                 collector.waits_no_longer();
+                state.faults -= 1;
             }
         }
-        let ages = self.underway(state);
-        state.rows.settle(ages.grace | ages.latest);
         Some(())
     }
 }

@@ -6,7 +6,7 @@ use wharf_core::blob_life::Stage;
 use crate::guards::Guard;
 use crate::life::Life;
 use crate::rows::{INCARNATIONS, MANIFESTS, ManifestRow, REPOSITORIES, UPLOADS};
-use crate::state::{Action, Collector, Deleting, Phase, Role, Script, State, Step};
+use crate::state::{Action, Collector, Deed, Deleting, Duty, Phase, Role, Script, State, Step};
 
 /// A manifest that a repository holds has its blobs.
 pub const NEEDED_IS_MEMBER: &str = "what a manifest needs is a member";
@@ -34,76 +34,64 @@ impl Life {
         steps
     }
 
-    fn script_actions(&self, state: &State, who: usize, actions: &mut Vec<Action>) {
+    fn deeds(&self, state: &State, who: usize) -> Vec<Deed> {
         let script = &state.scripts[who];
-        if script.open.is_some() {
-            actions.push(Action::Commit(who));
-        } else {
-            match script.phase {
-                Phase::Start | Phase::Placed(_) | Phase::Held => actions.push(Action::Begin(who)),
-                Phase::Reserved(_) if script.moving.is_none() => {
-                    actions.push(Action::SendMove(who));
-                }
-                Phase::Reserved(_) | Phase::Moving | Phase::Done => {}
-            }
+        let mut deeds = Vec::new();
+        match script.phase {
+            _ if script.open.is_some() => deeds.push(Deed::Commit),
+            Phase::Start | Phase::Placed(_) | Phase::Held => deeds.push(Deed::Begin),
+            Phase::Reserved(_) if script.moving.is_none() => deeds.push(Deed::SendMove),
+            Phase::Reserved(_) | Phase::Moving | Phase::Done => {}
         }
         if script.moving.is_some() {
-            actions.push(Action::MoveLands(who));
+            deeds.push(Deed::MoveLands);
             if script.phase != Phase::Moving {
-                actions.push(Action::MoveNeverLands(who));
+                deeds.push(Deed::MoveNeverLands);
             }
         }
         if state.faults > 0 && script.phase != Phase::Done {
-            actions.push(Action::Dies(who));
+            deeds.push(Deed::Die);
             if matches!(self.roles[who], Role::Push { .. }) && script.phase != Phase::Start {
-                actions.push(Action::Retries(who));
+                deeds.push(Deed::Retry);
             }
         }
+        deeds
     }
 
-    fn collector_actions(
-        &self,
-        state: &State,
-        who: usize,
-        steps: &[Step],
-        actions: &mut Vec<Action>,
-    ) {
+    fn duties(&self, state: &State, who: usize, steps: &[Step]) -> Vec<Duty> {
         let collector = &state.collectors[who];
+        let mut duties = Vec::new();
         if collector.open.is_some() {
-            actions.push(Action::CommitStep(who));
+            duties.push(Duty::Commit);
         } else {
-            actions.extend(steps.iter().map(|step| Action::BeginStep(who, *step)));
-            let confirmed = match collector.deleting {
-                Deleting::Gone(key) => Some(key),
-                Deleting::Listed(key) | Deleting::Sent(key, true)
-                    if !self.has(Guard::ConfirmHasTheStoresWord) =>
-                {
-                    Some(key)
-                }
-                _ => None,
-            };
-            if let Some(key) = confirmed {
-                actions.push(Action::BeginStep(who, Step::Confirm(key)));
-            }
+            duties.extend(steps.iter().map(|step| Duty::Begin(*step)));
+            duties.extend(self.confirmable(collector).map(|key| Duty::Begin(Step::Confirm(key))));
         }
         match collector.deleting {
             Deleting::Nothing => {
                 let condemned = self.snapshot(&state.rows).condemned();
-                actions.extend(condemned.into_iter().map(|key| Action::List(who, key)));
+                duties.extend(condemned.into_iter().map(Duty::List));
             }
-            Deleting::Listed(_) => actions.push(Action::SendDelete(who)),
-            Deleting::Sent(_, awaited) => {
-                actions.push(Action::DeleteLands(who));
-                if !awaited {
-                    actions.push(Action::DeleteNeverLands(who));
-                }
-            }
+            Deleting::Listed(_) => duties.push(Duty::SendDelete),
+            Deleting::Sent(_, true) => duties.push(Duty::DeleteLands),
+            Deleting::Sent(_, false) => duties.extend([Duty::DeleteLands, Duty::DeleteNeverLands]),
             Deleting::Gone(_) => {}
         }
-        let busy = collector.open.is_some()
-            || !matches!(collector.deleting, Deleting::Nothing | Deleting::Sent(_, false));
-        if state.faults > 0 && busy {
-            actions.push(Action::CollectorDies(who));
+        let deletes = !matches!(collector.deleting, Deleting::Nothing | Deleting::Sent(_, false));
+        if state.faults > 0 && (collector.open.is_some() || deletes) {
+            duties.push(Duty::Die);
+        }
+        duties
+    }
+
+    /// The key whose delete is over, as far as the collector knows.
+    fn confirmable(&self, collector: &Collector) -> Option<u8> {
+        match collector.deleting {
+            Deleting::Gone(key) => Some(key),
+            Deleting::Listed(key) | Deleting::Sent(key, true) => {
+                (!self.has(Guard::ConfirmHasTheStoresWord)).then_some(key)
+            }
+            Deleting::Sent(_, false) | Deleting::Nothing => None,
         }
     }
 
@@ -111,7 +99,9 @@ impl Life {
     fn is_at_rest(&self, state: &State) -> bool {
         let mut actions = Vec::new();
         self.actions(state, &mut actions);
-        actions.iter().all(|action| matches!(action, Action::BeginStep(_, Step::FoundLongAgo(_))))
+        actions.iter().all(|action| {
+            matches!(action, Action::Collector(_, Duty::Begin(Step::FoundLongAgo(_))))
+        })
     }
 }
 
@@ -134,14 +124,16 @@ impl Model for Life {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         for who in 0..state.scripts.len() {
-            self.script_actions(state, who, actions);
+            let deeds = self.deeds(state, who).into_iter();
+            actions.extend(deeds.map(|deed| Action::Script(who, deed)));
         }
         let uploads = (0..).zip(&state.rows.uploads);
         let open = uploads.filter(|(_, row)| row.is_some_and(|row| !row.expired));
         actions.extend(open.map(|(upload, _)| Action::Expires(upload)));
         let steps = self.steps(state);
         for who in 0..state.collectors.len() {
-            self.collector_actions(state, who, &steps, actions);
+            let duties = self.duties(state, who, &steps).into_iter();
+            actions.extend(duties.map(|duty| Action::Collector(who, duty)));
         }
     }
 

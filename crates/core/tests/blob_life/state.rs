@@ -114,24 +114,37 @@ pub enum Step {
     FoundLongAgo(u8),
 }
 
-/// What may happen next. A number is whose: the place in [`State::scripts`] or [`State::collectors`].
+/// What may happen next. A number is whose: the place in [`State::scripts`], [`State::collectors`] or [`Rows::uploads`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    Begin(usize),
-    Commit(usize),
-    SendMove(usize),
-    MoveLands(usize),
-    MoveNeverLands(usize),
-    /// It dies; so no reply reaches it. What it sent may land yet.
-    Dies(usize),
-    /// It tries again from the start.
-    Retries(usize),
+    Script(usize, Deed),
+    Collector(usize, Duty),
     Expires(usize),
-    BeginStep(usize, Step),
-    CommitStep(usize),
-    List(usize, u8),
-    SendDelete(usize),
-    DeleteLands(usize),
-    DeleteNeverLands(usize),
-    CollectorDies(usize),
+}
+
+/// Of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Deed {
+    Begin,
+    Commit,
+    SendMove,
+    MoveLands,
+    MoveNeverLands,
+    /// No reply reaches it any more. What it sent may land yet.
+    Die,
+    /// It begins again from the start.
+    Retry,
+}
+
+/// Of a collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Duty {
+    Begin(Step),
+    Commit,
+    /// It reads a key from the list of the condemned.
+    List(u8),
+    SendDelete,
+    DeleteLands,
+    DeleteNeverLands,
+    Die,
 }
