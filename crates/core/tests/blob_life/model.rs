@@ -97,6 +97,10 @@ impl Life {
 
     /// Whether nothing is to be done any more. What may go wrong yet need not.
     fn is_at_rest(&self, state: &State) -> bool {
+        let done = |script: &Script| script.phase == Phase::Done && script.moving.is_none();
+        if !state.scripts.iter().all(done) {
+            return false;
+        }
         let mut actions = Vec::new();
         self.actions(state, &mut actions);
         actions.iter().all(|action| {

@@ -1,6 +1,7 @@
 //! The transactions of `wharf_metadata`, as far as they bear on one digest: they load the facts of their snapshot, ask
 //! `wharf_core::blob_life`, and write what it answers. Each stands for the one of that name in `crates/metadata/src/transactions`.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use wharf_core::blob_life::{self, Current, Holders, Mark, MarkWrite, Membership, Stage};
@@ -13,6 +14,8 @@ use crate::rows::{INCARNATIONS, ManifestRow, Rows, Underway, Write};
 
 const NOW: Timestamp = Timestamp(1_000_000_000);
 const GRACE: Duration = Duration::from_secs(100);
+static DIGEST: LazyLock<Digest> =
+    LazyLock::new(|| Digest::from_hash(Algorithm::Sha256, &[7; 32]).expect("a digest"));
 
 /// A snapshot that a transaction reads.
 pub struct Snapshot<'a> {
@@ -27,8 +30,7 @@ fn moment(young: Underway) -> Timestamp {
 }
 
 fn key(incarnation: u8) -> ObjectKey {
-    let digest = Digest::from_hash(Algorithm::Sha256, &[7; 32]).expect("a digest");
-    ObjectKey { digest, incarnation: incarnation.into() }
+    ObjectKey { digest: *DIGEST, incarnation: incarnation.into() }
 }
 
 fn number(key: &ObjectKey) -> u8 {
