@@ -81,13 +81,17 @@ pub fn hold(current: &Current) -> Option<Option<MarkWrite>> {
 
 /// Where an upload's object goes: to the current key, or to one that was never used where that one is about to be deleted or was just now.
 /// So nobody waits for a delete, and one that lands late meets nothing that anybody holds.
+///
+/// With a new key the mark of the one before is written as it is: where that is forgotten meanwhile, and so used again, this begins again,
+/// or it would take the blob from whoever pushed it there.
 pub fn place(current: &Current) -> Placement {
-    match hold(current) {
-        Some(write) => Placement { key: current.key, is_new: false, write },
-        None => {
+    match (hold(current), current.mark) {
+        (Some(write), _) => Placement { key: current.key, is_new: false, write },
+        (None, mark) => {
             let last = current.highest_marked.unwrap_or(0).max(current.key.incarnation);
             let key = ObjectKey { incarnation: last + 1, ..current.key };
-            Placement { key, is_new: true, write: None }
+            let write = mark.map(|mark| MarkWrite::Set(current.key, mark.stage));
+            Placement { key, is_new: true, write }
         }
     }
 }
@@ -104,12 +108,11 @@ pub fn let_go(current: &Current) -> Option<MarkWrite> {
     hold(current).map(|_| MarkWrite::Set(current.key, Stage::Marked))
 }
 
-/// An object was found in the store that no row explains. It is marked only, whatever it is.
+/// An object was found in the store that no row explains. It is marked only, whatever it is; and not where its key has a mark. One that
+/// says `deleted` would not any more that a delete may still land, and what was seen may be of before: what is there is found again
+/// when the key is forgotten.
 pub fn found(key: &ObjectKey, mark: Option<Mark>) -> Option<MarkWrite> {
-    match mark.map(|mark| mark.stage) {
-        None | Some(Stage::Deleted) => Some(MarkWrite::Set(*key, Stage::Marked)),
-        Some(Stage::Marked | Stage::Condemned) => None,
-    }
+    mark.is_none().then_some(MarkWrite::Set(*key, Stage::Marked))
 }
 
 /// Whether anything holds an incarnation.
@@ -146,7 +149,8 @@ pub fn deleted(key: &ObjectKey, mark: Option<Mark>) -> Option<MarkWrite> {
         .then_some(MarkWrite::Set(*key, Stage::Deleted))
 }
 
-/// Forgets a deleted incarnation, whose key may then be used again, when no delete that was ever sent can still land: `None` before.
+/// Forgets a deleted incarnation, whose key may then be used again, when no delete of it can land any more: `None` before. That is longer
+/// than it can take from reading the key in a list of the condemned to the delete's landing.
 pub fn forget(key: &ObjectKey, mark: &Mark, now: Timestamp, latest: Duration) -> Option<MarkWrite> {
     (mark.stage == Stage::Deleted && mark.since <= now.before(latest))
         .then_some(MarkWrite::Clear(*key))

@@ -90,7 +90,8 @@ pub trait Garbage: Send + Sync + 'static {
     /// Judges up to `limit` blobs that were marked for longer than `grace`.
     async fn condemn_blobs(&self, grace: Duration, limit: usize) -> Result<Judged, StoreError>;
 
-    /// Up to `limit` condemned blobs behind `after`, in the order of their keys.
+    /// Up to `limit` condemned blobs behind `after`, in the order of their keys. Whoever deletes one sends that soon, or reads the list again:
+    /// [`forget_deleted`](Self::forget_deleted) counts on it.
     async fn condemned_blobs(
         &self,
         after: Option<ObjectKey>,
@@ -100,7 +101,8 @@ pub trait Garbage: Send + Sync + 'static {
     /// The store has confirmed that these objects are deleted. Returns how many of them were condemned.
     async fn confirm_deleted(&self, keys: Vec<ObjectKey>) -> Result<u64, StoreError>;
 
-    /// Forgets up to `limit` deleted keys, of which no delete can land any more that was sent longer than `latest` ago.
+    /// Forgets up to `limit` keys that were deleted longer than `latest` ago: longer than it can take from reading a key in the list of the
+    /// condemned to the landing of its delete.
     async fn forget_deleted(&self, latest: Duration, limit: usize) -> Result<u64, StoreError>;
 
     /// These objects are in the store, and nothing is known of why. Marks those that have no mark; returns how many.

@@ -7,6 +7,7 @@ mod blobs;
 mod event_log;
 mod history;
 mod immutability;
+mod incarnations;
 mod jobs;
 mod manifests;
 mod tags;

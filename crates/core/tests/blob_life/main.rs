@@ -1,0 +1,70 @@
+//! Model check of the life of a blob: every order in which pushes, mounts, deletions, collectors, crashes and what lands late can meet.
+//!
+//! `wharf_core::blob_life` decides what happens to a blob. Here those same functions are called, and nothing of them is written again; the
+//! model adds what surrounds them in production, for one digest:
+//!
+//! - `rows`: the database. A transaction decides by the snapshot of its beginning and writes at its commit; where another has written one
+//!   of its rows meanwhile it begins again, but for an upsert of a row that is gone (PostgreSQL's `REPEATABLE READ`). SQLite, where
+//!   one transaction comes after the other, is a part of that. Rows that are read and not written stop nobody.
+//! - `transactions`: each one of `crates/metadata/src/transactions` that bears on a blob: its facts, the question, the writes.
+//! - `state`, `life`: processes that push, mount, commit, delete, restore, remove and cancel; collectors; the object store. A process dies
+//!   between any two steps, a reply is lost, a move or a delete lands at once, later, after its sender died, or never.
+//! - Time has no clock. A row remembers what was under way when it was written (transactions, moves; for a deleted key: deletes), and is as old as
+//!   the grace as soon as nothing is left of that. So the model goes by no more than: the grace is longer than a transaction, and a deleted
+//!   key is remembered for longer than a delete takes from the list of the condemned to its landing. Where moves are late, not
+//!   even these are bounded. Uploads expire at any time.
+//! - `model`: what may happen next, and the properties: what a manifest needs is a member; what is a member is in the store, and is neither
+//!   condemned nor deleted; what can be brought back is a member; and at rest, nothing is left that nobody needs. `ends` shows that every run
+//!   comes to rest, by finding no circle among the states.
+//! - `scenarios`: who meets whom. `holds` runs them all; `WHARF_MODEL=full` with more collectors and more deaths:
+//!
+//! ```text
+//! WHARF_MODEL=full cargo test -p wharf-core --test blob_life holds -- --nocapture
+//! ```
+//!
+//! # Guards
+//!
+//! `taken_away` has one test for each guard: without it alone, by other facts or other writes, the checker finds the way to a fault.
+//!
+//! | guard | in production | test |
+//! | --- | --- | --- |
+//! | a condemnation looks at memberships | `judge`, `garbage/blobs.rs` | `a_condemnation_looks_at_memberships` |
+//! | … at reservations | the same | `a_condemnation_looks_at_reservations` |
+//! | … at the incarnation | the same | `a_condemnation_looks_at_the_incarnation` |
+//! | … waits for the grace | the same | `a_condemnation_waits_for_the_grace` |
+//! | … updates a row that is there | `move_all`, `garbage/marks.rs` | `a_condemnation_moves_a_mark_that_is_there` |
+//! | who begins to hold takes the mark away | `hold` | `who_begins_to_hold_a_blob_takes_its_mark_away` |
+//! | a commit updates memberships | `touch_blobs`, `manifests.rs` | `a_commit_updates_the_memberships_that_it_needs` |
+//! | a sweep looks at manifests | `sweep`, `garbage/sweep.rs` | `a_sweep_looks_at_what_manifests_need` |
+//! | a sweep waits for the grace | `sweep` | `a_sweep_waits_for_the_grace` |
+//! | a removal looks at manifests | `RemoveBlob`, `memberships.rs` | `a_removal_looks_at_what_manifests_need` |
+//! | a deletion updates memberships | `Deletion`, `garbage/trash.rs` | `a_deletion_updates_the_memberships_that_it_needed` |
+//! | a restored manifest updates them | asked of whatever restores | `a_manifest_comes_back_together_with_its_memberships` |
+//! | an upload ends by its reservation | `finish`, `uploads.rs` | `an_upload_ends_by_what_it_has_reserved_still` |
+//! | a condemned key is left | `place` | `a_push_of_a_condemned_blob_goes_to_a_new_key` |
+//! | … for one that was never marked | `place` | `a_new_key_was_never_marked` |
+//! | … and its mark written again | `place` | `who_takes_a_new_key_writes_the_mark_of_the_one_before` |
+//! | who lets go writes the mark again | `let_go` | `who_lets_go_writes_the_mark_again` |
+//! | … sets its moment anew | `let_go` | `who_lets_go_sets_the_marks_moment_anew` |
+//! | … asks nobody | `let_go` | `who_lets_go_does_not_ask_who_else_holds_the_blob` |
+//! | an ended upload lets go | `forget`, `uploads.rs` | `an_upload_that_ends_with_a_reservation_lets_go` |
+//! | a deleted key is remembered | `forget` | `a_deleted_key_is_not_forgotten_at_once` |
+//! | a delete is prompt | asked of whatever deletes | `a_delete_is_sent_soon_after_its_key_was_listed` |
+//! | a delete is confirmed by the store | `deleted`, and the same | `a_delete_is_confirmed_by_the_stores_word` |
+//! | what is found leaves deleted keys | `found` | `what_is_found_is_not_marked_at_a_deleted_key` |
+//! | a listing finds what late moves leave | `found` | `a_listing_finds_what_no_row_explains` |
+//!
+//! That `finish` looks at the key, and that it and a mount refuse what is condemned, follows from other guards:
+//! `what_is_checked_twice_holds_without_the_second_check`.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
+
+mod ends;
+mod guards;
+mod holds;
+mod life;
+mod model;
+mod rows;
+mod scenarios;
+mod state;
+mod taken_away;
+mod transactions;
