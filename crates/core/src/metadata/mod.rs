@@ -11,6 +11,7 @@ mod last_known;
 mod manifests;
 mod memberships;
 mod repositories;
+mod retention;
 mod sessions;
 mod tags;
 mod trust;
@@ -53,6 +54,10 @@ pub use manifests::{
 };
 pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
 pub use repositories::Repositories;
+pub use retention::{
+    DropOutcome, DropTag, MOST_RUNNING, Retention, RetentionBasis, RetentionRecord, RetentionRun,
+    RetentionState, TagKey,
+};
 pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
 pub use tags::{DeleteTag, Precondition, Tags};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};

@@ -12,6 +12,7 @@ mod manifests;
 mod placing;
 mod push;
 mod record;
+mod retention;
 mod staging;
 mod tags;
 mod uploads;
