@@ -3,6 +3,7 @@
 mod accounts;
 mod counts;
 mod identities;
+mod retention;
 mod sessions;
 mod trust;
 

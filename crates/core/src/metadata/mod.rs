@@ -19,12 +19,13 @@ mod uploads;
 
 pub use accounts::{
     AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
-    DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, LinkIdentity,
-    MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS, MOST_TEAMS, MOST_TOKENS,
-    ManifestRecord, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
-    Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
-    RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
-    SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind,
+    DeleteOrganization, DeleteTeam, DeleteUser, Directory, EnableRetention, GrantRecord, Invite,
+    LinkIdentity, MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS, MOST_TEAMS,
+    MOST_TOKENS, ManifestRecord, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken,
+    NewTrustRule, NewUser, Once, Page, PreviewRetention, Refusal, RemoveGrant, RemoveMember,
+    RemoveRetention, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository, ReportRunning,
+    RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder, SetPassword,
+    SetRetention, SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind,
     TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
     Viewer,
 };
@@ -59,7 +60,7 @@ pub use retention::{
     RetentionState, TagKey,
 };
 pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
-pub use tags::{DeleteTag, Precondition, Tags};
+pub use tags::{DeleteTag, DroppedBy, Precondition, Tags};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
 pub use uploads::{
     FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,

@@ -21,6 +21,7 @@ mod referrers;
 mod removing;
 mod repositories;
 mod reserving;
+mod retention;
 pub(crate) mod samples;
 mod sessions;
 pub(crate) mod stand;
@@ -47,6 +48,7 @@ pub use referrers::*;
 pub use removing::*;
 pub use repositories::*;
 pub use reserving::*;
+pub use retention::*;
 pub use sessions::*;
 pub use stand::{HandClock, Inspect, Stand};
 pub use tags::*;
@@ -273,6 +275,18 @@ macro_rules! metadata_contract {
             the_last_pull_of_a_manifest_is_known
             old_counts_are_forgotten
             ids_of_old_batches_are_forgotten
+            // Retention.
+            a_policy_drops_nothing_before_its_preview_and_its_enabling
+            a_policy_of_another_version_is_stale
+            each_step_of_a_policy_is_in_the_audit_log
+            the_facts_of_a_tag_are_those_of_its_repository
+            pulls_are_known_since_the_oldest_count
+            what_runs_is_known_until_it_ends
+            reports_of_what_runs_are_limited
+            a_dropped_tag_has_history_event_and_record
+            a_tag_that_moved_since_it_was_judged_is_left
+            a_policy_that_changed_drops_nothing_more
+            the_last_run_is_recorded
         }
     };
     ($make:path: $($rule:ident)*) => { $(

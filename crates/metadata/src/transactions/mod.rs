@@ -11,5 +11,6 @@ pub(crate) mod jobs;
 pub(crate) mod manifests;
 pub(crate) mod memberships;
 pub(crate) mod repositories;
+pub(crate) mod retention;
 pub(crate) mod tags;
 pub(crate) mod uploads;

@@ -14,7 +14,7 @@ use crate::transactions::repositories;
 #[derive(Clone, Copy)]
 pub(crate) struct Standing {
     pub(crate) digest: Digest,
-    version: i64,
+    pub(crate) version: i64,
 }
 
 /// A change of one tag: who, in which repository, when.
@@ -174,8 +174,11 @@ impl Transaction for DeleteTag {
         let change = Change { repository, by: &self.by.by, now: on.now().await? };
         change.delete_tag(on, &self.tag, &standing).await?;
         let target = format!("repository:{}:{}", self.repository, self.tag);
-        let (namespace, detail) =
+        let (namespace, mut detail) =
             (self.repository.namespace(), format!("from={}", standing.digest));
+        if let Some(dropped_by) = &self.dropped_by {
+            detail = format!("{detail} {dropped_by}");
+        }
         audit::record(on, &self.by, "tag.delete", target, namespace, detail).await?;
         Ok(DeleteOutcome::Deleted)
     }

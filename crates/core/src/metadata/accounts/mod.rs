@@ -14,10 +14,11 @@ use crate::permissions::{AccountName, Principal};
 
 pub use changes::{
     AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
-    DeleteUser, Invite, LinkIdentity, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
-    RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository,
-    RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind,
-    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
+    DeleteUser, EnableRetention, Invite, LinkIdentity, NewGrant, NewRobot, NewToken, NewTrustRule,
+    NewUser, PreviewRetention, RemoveGrant, RemoveMember, RemoveRetention, RemoveRobot,
+    RemoveToken, RemoveTrustRule, RenameRepository, ReportRunning, RotateRobot, SetPassword,
+    SetRetention, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind, UnlinkIdentity,
+    UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
@@ -113,6 +114,12 @@ pub enum Refusal {
     /// The user has as many personal tokens as they may have.
     #[error("the user has {} personal tokens already; delete one first", MOST_TOKENS)]
     TooManyTokens,
+    /// Nobody has seen yet what it would drop.
+    #[error("nobody has seen yet what this version of the policy would drop: preview it first")]
+    NotPreviewed,
+    /// The repository has as many reports of what runs as it may have.
+    #[error("the repository has {} reports of what runs already", super::MOST_RUNNING)]
+    TooManyRunning,
     /// The same key came with another request before.
     #[error("the Idempotency-Key was used with another request before")]
     KeyReused,

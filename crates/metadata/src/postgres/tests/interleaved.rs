@@ -7,6 +7,7 @@ mod blobs;
 mod event_log;
 mod jobs;
 mod manifests;
+mod retention;
 mod tags;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ pub(crate) mod identities;
 mod limits;
 mod organizations;
 mod repositories;
+mod retention;
 pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
@@ -66,6 +67,11 @@ impl Apply for AccountChange {
             Self::RemoveToken(change) => change.apply(on, by).await,
             Self::SetVisibility(change) => change.apply(on, by).await,
             Self::RenameRepository(change) => change.apply(on, by).await,
+            Self::SetRetention(change) => change.apply(on, by).await,
+            Self::PreviewRetention(change) => change.apply(on, by).await,
+            Self::EnableRetention(change) => change.apply(on, by).await,
+            Self::RemoveRetention(change) => change.apply(on, by).await,
+            Self::ReportRunning(change) => change.apply(on, by).await,
             Self::Invite(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }
