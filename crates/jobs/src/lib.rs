@@ -13,6 +13,7 @@ mod expired_uploads;
 mod handler;
 mod hold;
 mod leftovers;
+mod retention;
 mod runner;
 mod tag_history;
 mod upkeep;
@@ -22,7 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents, Retention};
+use wharf_core::retention::Sweeper;
 
 pub use account_upkeep::AccountUpkeep;
 pub use audit_export::{
@@ -35,6 +37,7 @@ pub use event_upkeep::EventUpkeep;
 pub use expired_uploads::ExpiredUploads;
 pub use handler::Handler;
 pub use leftovers::Leftovers;
+pub use retention::{RetentionRules, RetentionRun, RetentionSchedule};
 pub use runner::{Runner, RunnerRules};
 pub use tag_history::TagHistory;
 
@@ -52,6 +55,8 @@ pub struct Parts {
     pub audit: Arc<dyn AuditReaders>,
     /// The counts of pulls and pushes.
     pub counts: Arc<dyn Counts>,
+    /// The policies of retention.
+    pub retention: Arc<dyn Retention>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
 }
@@ -71,6 +76,8 @@ pub struct Rules {
     pub keep_counts: Duration,
     /// Where the audit log is sent, if it is.
     pub export_audit: Option<SyslogSettings>,
+    /// How policies of retention are run.
+    pub retention: RetentionRules,
 }
 
 impl Default for Rules {
@@ -85,6 +92,7 @@ impl Default for Rules {
             keep_audit: DAY * 400,
             keep_counts: DAY * 400,
             export_audit: None,
+            retention: RetentionRules::default(),
         }
     }
 }
@@ -97,6 +105,7 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
         event_upkeep::KIND,
         account_upkeep::KIND,
         count_upkeep::KIND,
+        retention::SCHEDULE,
     ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     let export = rules.export_audit.as_ref().map(|_| audit_export::KIND);
@@ -106,13 +115,24 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
 /// Works off the queue until `stop`; on any number of nodes at once. Returns when no job runs here any more, which
 /// takes [`RunnerRules::grace`] at most and a few seconds more where the database does not answer.
 pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
+    let sweeper = Sweeper {
+        registry: Arc::clone(&parts.registry),
+        store: Arc::clone(&parts.retention),
+        pulls: rules.retention.pulls,
+        pause: rules.retention.pause,
+        turn: rules.runner.run_limit / 2,
+    };
+    let schedule =
+        RetentionSchedule::new(parts.retention, Arc::clone(&parts.jobs), rules.retention.interval);
     let mut runner = Runner::new(parts.jobs, rules.runner)
         .counting(parts.counters)
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
         .recurring(Leftovers::new(parts.registry))
         .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
         .recurring(AccountUpkeep::new(parts.accounts, parts.audit.clone(), rules.keep_audit))
-        .recurring(CountUpkeep::new(parts.counts, rules.keep_counts));
+        .recurring(CountUpkeep::new(parts.counts, rules.keep_counts))
+        .recurring(schedule)
+        .handling(RetentionRun::new(sweeper));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));
     }

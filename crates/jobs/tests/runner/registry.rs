@@ -106,6 +106,7 @@ async fn a_registry_cleans_up_after_itself() {
                 accounts: node.database.clone(),
                 audit: node.database.clone(),
                 counts: node.database.clone(),
+                retention: node.database.clone(),
                 counters: counters.clone(),
             };
             let mut stopping = stopping.clone();
@@ -123,6 +124,7 @@ async fn a_registry_cleans_up_after_itself() {
             "accounts.upkeep",
             "counts.upkeep",
             "events.upkeep",
+            "retention.schedule",
             "staging.collect",
             "tags.forget_history",
             "uploads.expire"
@@ -131,7 +133,7 @@ async fn a_registry_cleans_up_after_itself() {
     let mut known = wharf_jobs::kinds(&rules);
     known.sort_unstable();
     assert_eq!(kinds, known);
-    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 5);
+    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 6);
     let runs = counters.all();
     assert!(kinds.iter().all(|kind| {
         runs.iter().any(|(of, end, runs)| of == kind && *end == RunEnd::Done && runs.count > 0)

@@ -15,12 +15,14 @@ mod syslog;
 pub mod workloads;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
+    Accounts, AuditReaders, Counts, Directory, EventLog, Jobs, KeepEvents, Retention, TrustRules,
 };
+use wharf_core::retention::PullsKnown;
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::api;
@@ -42,6 +44,7 @@ pub struct Node {
     pub audit: Arc<dyn AuditReaders>,
     pub people: browser::People,
     pub counts: Arc<dyn Counts>,
+    pub retention: Arc<dyn Retention>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -87,6 +90,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let (jobs, events) = (stores.jobs, stores.events);
     let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
+    let retention = stores.retention;
     let limiter = limits::limiter(cache.limiter);
     Ok(Node {
         registry,
@@ -98,6 +102,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         audit,
         people,
         counts,
+        retention,
         limiter,
         tally,
         watched,
@@ -127,6 +132,11 @@ fn tally(config: &Config) -> TallyRules {
     TallyRules { interval: config.counts.flush.get(), ..TallyRules::default() }
 }
 
+/// For how long pulls are known. Where this process counts none, others may count as little.
+pub fn pulls(config: &Config) -> PullsKnown {
+    PullsKnown { keep: config.counts.enabled.then(|| config.counts.keep.get()) }
+}
+
 /// The settings of background work.
 pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
     let keep_events = KeepEvents {
@@ -140,6 +150,11 @@ pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
         keep_audit: config.audit.keep.get(),
         keep_counts: config.counts.keep.get(),
         export_audit: syslog::settings(config)?,
+        retention: wharf_jobs::RetentionRules {
+            interval: config.retention.interval.get(),
+            pause: Duration::from_micros(1_000_000 / config.retention.rate.get() as u64),
+            pulls: pulls(config),
+        },
         ..wharf_jobs::Rules::default()
     })
 }

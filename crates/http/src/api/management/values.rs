@@ -10,6 +10,7 @@ use wharf_core::access::{Role, Visibility};
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{CountKind, ExternalName, ProviderName, Step, Subject, TokenId};
 use wharf_core::permissions::{AccountName, Principal};
+use wharf_core::retention::Age;
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
 
 /// The longest text that nothing else limits, in characters.
@@ -103,6 +104,10 @@ textual! {
     NamePattern, "NamePattern", {
         "type": "string", "pattern": "^[a-z0-9._/*-]{1,256}$",
         "description": "Names of repositories in which * stands for any text: team/app-*."
+    };
+    Age, "Age", {
+        "type": "string", "pattern": "^([1-9][0-9]{0,2}[hd]|[1-9][0-9]?w)$",
+        "description": "A time from 1h to 3650d: a whole number and h, d or w."
     };
     ProviderName, "ProviderName", {
         "type": "string", "pattern": "^[a-z0-9-]{1,32}$",

@@ -27,6 +27,7 @@ pub fn open(
         trust: Arc::clone(&node.trust),
         audit: node.audit.clone(),
         counts: Arc::clone(&node.counts),
+        retention: Arc::clone(&node.retention),
     };
     Management::new(ManagementParts {
         authenticator,
@@ -41,6 +42,7 @@ pub fn open(
             SignUp::Invited => SignUpRule::Invited,
             SignUp::Closed => SignUpRule::Closed,
         },
+        pulls: super::pulls(config),
         service: config.access.service.as_str().to_owned(),
         stores,
     })
