@@ -30,5 +30,7 @@ mod prompts;
 mod records;
 #[path = "commands/repositories.rs"]
 mod repositories;
+#[path = "commands/retention.rs"]
+mod retention;
 #[path = "commands/walk.rs"]
 mod walk;

@@ -84,9 +84,17 @@ fn what_was_pulled_by_a_name_is_not_served_by_what_gets_it() {
 fn private_and_absent_look_the_same() {
     let api = Api::start();
     let bob = api.login("bob");
-    for tail in
-        ["", "/tags", "/tags/v1", "/manifests", "/counts", "/counts/trend", "/counts/manifests"]
-    {
+    for tail in [
+        "",
+        "/tags",
+        "/tags/v1",
+        "/manifests",
+        "/counts",
+        "/counts/trend",
+        "/counts/manifests",
+        "/retention",
+        "/retention/plan",
+    ] {
         let ask = |name: &str| {
             let reply = api.get(&bob, &format!("/repositories/team%2F{name}{tail}"));
             let mut said = reply.json();
@@ -100,6 +108,10 @@ fn private_and_absent_look_the_same() {
         (Method::PATCH, "", Some(json!({ "visibility": "public" }))),
         (Method::POST, "/rename", Some(json!({ "to": "bob/mine" }))),
         (Method::DELETE, "/tags/v1", None),
+        (Method::PUT, "/retention", Some(json!({ "rules": [] }))),
+        (Method::POST, "/retention/preview", Some(json!({}))),
+        (Method::POST, "/retention/enable", Some(json!({ "version": 1 }))),
+        (Method::DELETE, "/retention", None),
     ] {
         let ask = |name: &str| {
             let path = format!("/repositories/team%2F{name}{tail}");

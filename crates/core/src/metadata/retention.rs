@@ -5,7 +5,7 @@ use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::StoreError;
 use crate::clock::Timestamp;
-use crate::retention::{RuleName, TagFacts};
+use crate::retention::{Policy, RuleName, TagFacts, Untagged};
 
 /// The most reports of what runs that a repository has.
 pub const MOST_RUNNING: usize = 10_000;
@@ -50,6 +50,18 @@ pub struct RetentionRecord {
     pub updated_at: Timestamp,
     /// The last run in the repository, of whichever version.
     pub last_run: Option<RetentionRun>,
+}
+
+impl RetentionRecord {
+    /// What becomes of manifests that nothing needs: they stay, unless an enabled policy that can be read says otherwise.
+    pub fn untagged(&self) -> Untagged {
+        match self.state {
+            RetentionState::Enabled => {
+                Policy::parse(&self.document).map_or(Untagged::Keep, |policy| policy.untagged())
+            }
+            RetentionState::Draft | RetentionState::Previewed => Untagged::Keep,
+        }
+    }
 }
 
 /// What a run did.
@@ -143,13 +155,13 @@ pub trait Retention: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<TagKey>, StoreError>;
 
-    /// The facts of the first `limit` tags behind `after`, in byte order. Pulls before `pulled_since` are left out; all, without it.
+    /// The facts of the first `limit` tags behind `after`, in byte order. Pulls before `pulled_since` are left out.
     async fn retention_facts(
         &self,
         repository: RepositoryName,
         after: Option<Tag>,
         limit: usize,
-        pulled_since: Option<Timestamp>,
+        pulled_since: Timestamp,
     ) -> Result<Vec<TagFacts>, StoreError>;
 
     /// Drops a tag, with its history, its event and a record in the audit log.
@@ -164,4 +176,29 @@ pub trait Retention: Send + Sync + 'static {
 
     /// Forgets up to `limit` reports of what runs whose time is over. Returns how many.
     async fn forget_running(&self, limit: usize) -> Result<u64, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_enabled_policy_that_can_be_read_lets_untagged_manifests_go() {
+        let record = |document: &str, state| RetentionRecord {
+            document: document.to_owned(),
+            version: 1,
+            state,
+            updated_by: "user:ada".to_owned(),
+            updated_at: Timestamp(0),
+            last_run: None,
+        };
+        let document = r#"{"rules":[],"untagged":{"after":"7d"}}"#;
+        for state in RetentionState::ALL {
+            let goes = record(document, state).untagged() != Untagged::Keep;
+            assert_eq!(goes, state == RetentionState::Enabled, "{state:?}");
+        }
+        let newer = r#"{"rules":[],"untagged":{"after":"7d","except":"v*"}}"#;
+        assert_eq!(record(newer, RetentionState::Enabled).untagged(), Untagged::Keep);
+        assert_eq!(record("", RetentionState::Enabled).untagged(), Untagged::Keep);
+    }
 }

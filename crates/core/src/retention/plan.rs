@@ -29,7 +29,8 @@ pub struct Plan<'a> {
     store: &'a dyn Retention,
     repository: RepositoryName,
     judgement: Judgement<'a>,
-    pulled_since: Option<Timestamp>,
+    /// From when on it matters whether something was pulled.
+    pulled_since: Timestamp,
 }
 
 /// A tag, judged.
@@ -67,9 +68,11 @@ impl<'a> Plan<'a> {
         }
         let now = basis.now;
         let judgement = Judgement::new(policy, ranking, now, pulls.since(now, basis.counted_since));
-        let asked = policy.longest_pulled_within();
-        let pulled_since =
-            asked.map(|age| now.before(age.get().saturating_add(PullsKnown::LATENESS)));
+        let pulled_since = match policy.longest_pulled_within() {
+            Some(age) => now.before(age.get().saturating_add(PullsKnown::LATENESS)),
+            // Nobody asks.
+            None => Timestamp(i64::MAX),
+        };
         Ok(Some(Self { store, repository, judgement, pulled_since }))
     }
 

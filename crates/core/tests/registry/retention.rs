@@ -68,7 +68,7 @@ impl Retention for Between {
         repository: RepositoryName,
         after: Option<Tag>,
         limit: usize,
-        pulled_since: Option<Timestamp>,
+        pulled_since: Timestamp,
     ) -> Result<Vec<TagFacts>> {
         self.inner.retention_facts(repository, after, limit, pulled_since).await
     }

@@ -61,10 +61,10 @@ pub(crate) async fn in_force(stand: &Stand) {
 }
 
 async fn facts(stand: &Stand, tag: &str) -> TagFacts {
-    facts_since(stand, tag, None).await
+    facts_since(stand, tag, Timestamp(0)).await
 }
 
-async fn facts_since(stand: &Stand, tag: &str, pulled_since: Option<Timestamp>) -> TagFacts {
+async fn facts_since(stand: &Stand, tag: &str, pulled_since: Timestamp) -> TagFacts {
     let all = stand.retention.retention_facts(name("a"), None, 100, pulled_since).await.unwrap();
     all.into_iter().find(|facts| facts.tag.as_str() == tag).unwrap()
 }
@@ -200,7 +200,8 @@ pub async fn the_facts_of_a_tag_are_those_of_its_repository(stand: &Stand) {
     assert_eq!(facts(stand, &of(nothing)).await.protection, None);
     // A page goes on behind the one before.
     let behind = Some("all".parse().unwrap());
-    let page = stand.retention.retention_facts(name("a"), behind.clone(), 1, None).await.unwrap();
+    let page =
+        stand.retention.retention_facts(name("a"), behind.clone(), 1, Timestamp(0)).await.unwrap();
     assert_eq!(page[0].tag.as_str(), "one");
     let keys = stand.retention.retention_keys(name("a"), behind, 2).await.unwrap();
     let keys: Vec<_> = keys.iter().map(|key| (key.tag.as_str(), key.pushed_at)).collect();
@@ -223,8 +224,8 @@ pub async fn pulls_are_known_since_the_oldest_count(stand: &Stand) {
     let basis = counted().await;
     assert_eq!((basis.now, basis.counted_since), (stand.clock.now(), Some(hour.after(HOUR))));
     assert_eq!(facts(stand, "t").await.pulled_at, Some(hour));
-    assert_eq!(facts_since(stand, "t", Some(hour)).await.pulled_at, Some(hour));
-    let later = Some(hour.after(HOUR));
+    assert_eq!(facts_since(stand, "t", hour).await.pulled_at, Some(hour));
+    let later = hour.after(HOUR);
     assert_eq!(facts_since(stand, "t", later).await.pulled_at, None);
 }
 

@@ -44,7 +44,7 @@ impl<E: Engine> Retention for Database<E> {
         repository: RepositoryName,
         after: Option<Tag>,
         limit: usize,
-        pulled_since: Option<Timestamp>,
+        pulled_since: Timestamp,
     ) -> Result<Vec<TagFacts>> {
         self.engine.read(facts::Facts { repository, after, limit, pulled_since }).await
     }

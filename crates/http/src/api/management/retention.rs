@@ -291,12 +291,13 @@ pub(super) async fn set(
     ask: Ask<Nothing, Json<PolicyText>>,
 ) -> Result<Versioned<Retention>, Problem> {
     let repository: RepositoryName = ask.named("repository")?;
-    let stores = ask.may(Requirement::Role(&repository, Role::Admin)).await?;
     let policy = ask.body.0.read(&ask, "")?;
+    let change = SetRetention { repository: repository.clone(), policy, expected: None };
+    let stores = ask.may_change(&change, Requirement::Role(&repository, Role::Admin)).await?;
     let found = stores.directory.find_repository(repository.clone()).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("repository {repository}")))?;
     let expected = ask.expected_of(found.created_at)?;
-    ask.change(SetRetention { repository, policy, expected }).await?;
+    ask.change(SetRetention { expected, ..change }).await?;
     current(&ask).await
 }
 

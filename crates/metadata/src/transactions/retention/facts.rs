@@ -76,33 +76,46 @@ pub(crate) struct Facts {
     pub(crate) repository: RepositoryName,
     pub(crate) after: Option<Tag>,
     pub(crate) limit: usize,
-    pub(crate) pulled_since: Option<Timestamp>,
+    pub(crate) pulled_since: Timestamp,
 }
 
 /// The facts of the tags of the repository `$6` behind `$7`, where `$1` to `$3` are the types of signatures, `$4` is now,
 /// and pulls count in buckets from `$5` on. A signature is a referrer, or a tag that is named after the manifest.
+///
+/// Each fact is a subquery that a planner leaves where it is, and looks up row by row: as `EXISTS`, PostgreSQL may read all
+/// manifests of the registry into a hash instead.
 macro_rules! facts {
     ($signature_tag:literal) => {
         concat!(
             "SELECT t.name, t.manifest_digest, t.version, t.updated_at,
-                 EXISTS (SELECT 1 FROM manifests m JOIN repository_manifests h ON h.digest = m.digest
-                         WHERE m.subject = t.manifest_digest AND m.artifact_type IN ($1, $2, $3)
-                           AND h.repository_id = t.repository_id)
-                 OR EXISTS (SELECT 1 FROM tags s WHERE s.repository_id = t.repository_id AND s.name = ",
+                 coalesce(
+                     (SELECT 1 FROM manifests m
+                      WHERE m.subject = t.manifest_digest AND m.artifact_type IN ($1, $2, $3)
+                        AND (SELECT true FROM repository_manifests h
+                             WHERE h.repository_id = t.repository_id AND h.digest = m.digest) LIMIT 1),
+                     (SELECT 1 FROM tags s WHERE s.repository_id = t.repository_id AND s.name = ",
             $signature_tag,
-            "),
-                 EXISTS (SELECT 1 FROM manifest_references c JOIN repository_manifests h ON h.digest = c.parent
-                         WHERE c.child = t.manifest_digest AND h.repository_id = t.repository_id),
-                 EXISTS (SELECT 1 FROM running_manifests w WHERE w.repository_id = t.repository_id
-                           AND w.digest = t.manifest_digest AND w.ends_at > $4)
-                 OR EXISTS (SELECT 1 FROM manifest_references c
-                            JOIN running_manifests w ON w.digest = c.child
-                            WHERE c.parent = t.manifest_digest AND w.repository_id = t.repository_id
-                              AND w.ends_at > $4),
+            "), 0),
+                 coalesce(
+                     (SELECT 1 FROM manifest_references c
+                      WHERE c.child = t.manifest_digest
+                        AND (SELECT true FROM repository_manifests h
+                             WHERE h.repository_id = t.repository_id AND h.digest = c.parent) LIMIT 1), 0),
+                 coalesce(
+                     (SELECT 1 FROM running_manifests w
+                      WHERE w.repository_id = t.repository_id AND w.digest = t.manifest_digest
+                        AND w.ends_at > $4 LIMIT 1),
+                     (SELECT 1 FROM manifest_references c
+                      WHERE c.parent = t.manifest_digest
+                        AND (SELECT true FROM running_manifests w
+                             WHERE w.repository_id = t.repository_id AND w.digest = c.child
+                               AND w.ends_at > $4 LIMIT 1) LIMIT 1), 0),
                  (SELECT max(c.bucket) FROM counts c
                   WHERE c.repository_id = t.repository_id AND c.digest = t.manifest_digest
                     AND c.kind <> 1 AND c.bucket >= $5)
-             FROM tags t WHERE t.repository_id = $6 AND t.name > $7 ORDER BY t.name LIMIT $8"
+             FROM (SELECT repository_id, name, manifest_digest, version, updated_at FROM tags
+                   WHERE repository_id = $6 AND name > $7 ORDER BY name LIMIT $8) t
+             ORDER BY t.name"
         )
     };
 }
@@ -142,11 +155,10 @@ impl Transaction for Facts {
         };
         let [one, two, three] = SIGNATURE_TYPES;
         let now = on.now().await?;
-        let pulled_since = self.pulled_since.unwrap_or(Timestamp(i64::MIN));
         let after = behind(self.after.as_ref());
         let sql = facts_of_tags(on.dialect());
         let arguments =
-            arguments![one, two, three, now, pulled_since, repository, after, self.limit];
+            arguments![one, two, three, now, self.pulled_since, repository, after, self.limit];
         let rows = on.query(sql, arguments).await?;
         let mut found: Vec<TagFacts> = rows.iter().map(facts).collect::<Result<_>>()?;
         protect_companions(on, repository, &mut found).await?;
