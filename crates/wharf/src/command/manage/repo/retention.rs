@@ -39,6 +39,7 @@ enum RetentionCommand {
         dropped: bool,
     },
     /// Have a version of the policy that was looked at by `plan` drop tags from now on
+    #[command(disable_version_flag = true)]
     Enable {
         repository: RepositoryName,
         /// The version that `plan` told of
