@@ -1,18 +1,17 @@
 //! The retention of a repository: its policy, what it would drop, and what is reported to run.
 
-use std::borrow::Cow;
+mod policy_text;
+mod shown;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use wharf_core::access::Role;
-use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
     EnableRetention, PreviewRetention, RemoveRetention, ReportRunning, RetentionRecord,
     SetRetention,
 };
 use wharf_core::operation::Requirement;
-use wharf_core::retention::{Age, Judged, Plan, PlanError, Policy, Summary};
+use wharf_core::retention::{Age, Plan, PlanError, Policy, Summary};
 use wharf_oci::{Digest, RepositoryName};
 
 use super::answer::{Done, Plain, Versioned};
@@ -20,6 +19,8 @@ use super::ask::{Ask, Json, Nothing, Version};
 use super::pages::{Items, PageOf, limit};
 use super::problem::Problem;
 use super::values::{Text, Words};
+use policy_text::PolicyText;
+use shown::{PlannedTag, Preview, Retention};
 
 /// How many tags are judged at once.
 const PAGE: usize = 500;
@@ -29,174 +30,6 @@ const SHOWN: usize = 100;
 
 /// The longest time for which something is reported to run.
 const LONGEST_RUN: &str = "30d";
-
-/// A policy, which is read where it is used: so that what is wrong with it is told with its part.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct PolicyText(Value);
-
-impl PolicyText {
-    /// The policy; `within` is where it stands in the request.
-    fn read<Q, B>(&self, ask: &Ask<Q, B>, within: &str) -> Result<Policy, Problem> {
-        let policy = Policy::parse(&self.0.to_string()).map_err(|error| {
-            let part = match error.part.as_str() {
-                "policy" if within.is_empty() => "body".to_owned(),
-                "policy" => within.to_owned(),
-                part if within.is_empty() => part.to_owned(),
-                part => format!("{within}.{part}"),
-            };
-            Problem::unfit(part, error.reason)
-        })?;
-        match ask.pulls_known().unanswerable(&policy) {
-            None => Ok(policy),
-            Some(age) => Err(Problem::unfit(
-                "pulled_within",
-                format!(
-                    "whether something was pulled within {age} cannot be told: counts of pulls must be on \
-                     (counts.enabled), and kept for 25 hours longer than that (counts.keep)"
-                ),
-            )),
-        }
-    }
-}
-
-impl JsonSchema for PolicyText {
-    fn schema_name() -> Cow<'static, str> {
-        "RetentionPolicy".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let age = json_schema!({
-            "type": "string", "pattern": "^([1-9][0-9]{0,2}[hd]|[1-9][0-9]?w)$",
-            "description": "A time from 1h to 3650d: a whole number and h, d or w."
-        });
-        let count = json_schema!({ "type": "integer", "minimum": 1, "maximum": 10_000 });
-        let newest = json_schema!({
-            "type": "object", "required": ["count"], "additionalProperties": false,
-            "properties": { "count": count, "of_each": { "type": "string", "enum": ["rule", "major", "minor"] } }
-        });
-        let patterns = json_schema!({
-            "type": "array", "maxItems": 32, "items": { "type": "string", "pattern": "^[A-Za-z0-9_.*-]{1,128}$" }
-        });
-        let keep = json_schema!({
-            "type": "object", "minProperties": 1, "additionalProperties": false,
-            "description": "What is kept of the tags that the rule selects: those for which one of these holds.",
-            "properties": {
-                "newest": count, "newest_releases": newest, "newest_pre_releases": newest,
-                "pushed_within": age, "pulled_within": age,
-                "signed": { "type": "boolean" }, "referenced": { "type": "boolean" }, "running": { "type": "boolean" }
-            }
-        });
-        let rule = json_schema!({
-            "type": "object", "required": ["name", "tags", "keep"], "additionalProperties": false,
-            "properties": {
-                "name": { "type": "string", "pattern": "^[a-z0-9_-]{1,64}$" },
-                "tags": patterns, "except": patterns, "keep": keep
-            }
-        });
-        json_schema!({
-            "type": "object", "required": ["rules"], "additionalProperties": false,
-            "description": "A policy of retention: what a rule selects and none keeps is dropped.",
-            "properties": {
-                "rules": { "type": "array", "maxItems": 32, "items": rule },
-                "untagged": {
-                    "anyOf": [
-                        { "type": "string", "enum": ["keep"] },
-                        {
-                            "type": "object", "required": ["after"], "additionalProperties": false,
-                            "properties": { "after": age }
-                        },
-                    ],
-                    "description": "What becomes of manifests that nothing needs."
-                }
-            }
-        })
-    }
-}
-
-/// The policy of a repository, and how far it is.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Retention {
-    /// The policy; none where what is recorded cannot be read.
-    policy: Option<PolicyText>,
-    /// Counts its changes.
-    version: i64,
-    /// `draft` until it was previewed, `previewed` until it is enabled, then `enabled`.
-    state: &'static str,
-    updated_by: String,
-    updated_at: Text<Timestamp>,
-    /// Why it cannot be read; it drops nothing then.
-    problem: Option<String>,
-    /// The last run, of whichever version.
-    last_run: Option<Run>,
-}
-
-/// What a run did.
-#[derive(Serialize, JsonSchema)]
-struct Run {
-    /// The version of the policy.
-    version: i64,
-    ended_at: Text<Timestamp>,
-    /// How many tags it left.
-    kept: u64,
-    /// How many it dropped.
-    dropped: u64,
-    /// Why it did not come to its end.
-    problem: Option<String>,
-}
-
-impl From<RetentionRecord> for Retention {
-    fn from(record: RetentionRecord) -> Self {
-        let read = Policy::parse(&record.document);
-        let policy = read.as_ref().ok().and_then(|policy| serde_json::to_value(policy).ok());
-        Self {
-            policy: policy.map(PolicyText),
-            version: record.version,
-            state: record.state.name(),
-            updated_by: record.updated_by,
-            updated_at: Text(record.updated_at),
-            problem: read.err().map(|error| error.to_string()),
-            last_run: record.last_run.map(|run| Run {
-                version: run.version,
-                ended_at: Text(run.ended_at),
-                kept: run.kept,
-                dropped: run.dropped,
-                problem: run.problem,
-            }),
-        }
-    }
-}
-
-/// What a policy says of a tag.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct PlannedTag {
-    tag: Text<wharf_oci::Tag>,
-    digest: Text<Digest>,
-    /// Whether it would go.
-    dropped: bool,
-    /// The rule that decides; none where no rule selects it.
-    rule: Option<String>,
-    /// What keeps it, or `not_kept`.
-    reason: &'static str,
-    /// When it was moved there.
-    pushed_at: Text<Timestamp>,
-    /// The hour in which its manifest was pulled last, where the policy asks.
-    pulled_at: Option<Text<Timestamp>>,
-}
-
-impl From<Judged> for PlannedTag {
-    fn from(Judged { facts, verdict }: Judged) -> Self {
-        Self {
-            tag: Text(facts.tag),
-            digest: Text(facts.digest),
-            dropped: verdict.is_dropped(),
-            rule: verdict.rule().map(ToString::to_string),
-            reason: verdict.reason(),
-            pushed_at: Text(facts.pushed_at),
-            pulled_at: facts.pulled_at.map(Text),
-        }
-    }
-}
 
 /// Which part of a plan.
 #[derive(Deserialize, JsonSchema)]
@@ -216,33 +49,6 @@ pub(super) struct PlanQuery {
 pub(super) struct PreviewRequest {
     /// Another policy than the repository's. Nothing is recorded of it.
     policy: Option<PolicyText>,
-}
-
-/// What a policy would do.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Preview {
-    /// The version that was previewed and may be enabled now; none of another policy than the repository's.
-    version: Option<i64>,
-    /// How many tags there are.
-    tags: u64,
-    /// How many of them would go.
-    dropped: u64,
-    /// How many manifests would lose their last tag.
-    manifests_untagged: u64,
-    /// How many tags each rule decides over, by what it says of them.
-    by_rule: Vec<Decided>,
-    /// The first of the tags that would go; all are in the plan.
-    first_dropped: Vec<PlannedTag>,
-}
-
-/// How many tags a rule decides over.
-#[derive(Serialize, JsonSchema)]
-struct Decided {
-    /// The rule; none where no rule selects them.
-    rule: Option<String>,
-    /// What keeps them, or `not_kept`.
-    reason: &'static str,
-    tags: u64,
 }
 
 /// Which version is meant.
@@ -401,19 +207,7 @@ pub(super) async fn preview(
     if let Some(version) = version {
         ask.change(PreviewRetention { repository: name, version, tags, dropped }).await?;
     }
-    let decided = |((rule, reason), tags): (&(Option<_>, &'static str), &u64)| Decided {
-        rule: rule.as_ref().map(ToString::to_string),
-        reason,
-        tags: *tags,
-    };
-    Ok(Plain(Preview {
-        version,
-        tags,
-        dropped,
-        manifests_untagged: summary.manifests_untagged(),
-        by_rule: summary.by_rule.iter().map(decided).collect(),
-        first_dropped,
-    }))
+    Ok(Plain(Preview::of(version, &summary, first_dropped)))
 }
 
 pub(super) async fn report_running(ask: Ask<Nothing, Json<Running>>) -> Result<Done, Problem> {
