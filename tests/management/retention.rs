@@ -81,7 +81,7 @@ fn a_policy_is_previewed_enabled_and_run() {
     assert_eq!(going["next"], json!(null));
     assert_eq!(tags(&api, &on.ada).len(), 5, "nothing goes before it is enabled");
     assert_eq!(on.done(Method::GET, "", None)["state"], "previewed");
-    let enabled = on.done(Method::POST, "/enable", Some(json!({ "version": 1 })));
+    let enabled = on.done(Method::POST, "/enable", Some(json!({ "version": 1.0 })));
     assert_eq!(enabled["state"], "enabled");
     wait_until("the policy has run", Duration::from_secs(60), || {
         tags(&api, &on.ada) == ["b3", "latest", "v1"]
@@ -105,6 +105,10 @@ fn a_policy_is_previewed_enabled_and_run() {
     );
     let stale = on.ask(Method::POST, "/enable", Some(json!({ "version": 1 })));
     assert_eq!(problem(&stale).1, "stale");
+    for none in [json!(0), json!(1.5), json!("2"), json!(1e300)] {
+        let refused = on.ask(Method::POST, "/enable", Some(json!({ "version": none })));
+        assert_eq!(problem(&refused).1, "invalid", "{none}");
+    }
     push(&api, &["b4"]);
     let image = digest(&crate::house::manifest("team/private"));
     let report = json!({ "digest": image, "by": "eu", "for": "6h" });

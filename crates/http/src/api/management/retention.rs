@@ -3,7 +3,9 @@
 mod policy_text;
 mod shown;
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use wharf_core::access::Role;
 use wharf_core::metadata::{
@@ -56,7 +58,38 @@ pub(super) struct PreviewRequest {
 #[serde(deny_unknown_fields)]
 pub(super) struct Enabling {
     /// That of the preview.
-    version: i64,
+    version: VersionNumber,
+}
+
+/// Counts the changes of a policy.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "serde_json::Number")]
+struct VersionNumber(i64);
+
+/// The largest whole number up to which JSON tells all from each other.
+const MOST_VERSIONS: i64 = 1 << 53;
+
+/// JSON knows no whole numbers: 3.0 is 3.
+impl TryFrom<serde_json::Number> for VersionNumber {
+    type Error = String;
+
+    fn try_from(number: serde_json::Number) -> Result<Self, String> {
+        let whole = || number.as_f64().filter(|number| number.fract() == 0.0).map(|it| it as i64);
+        let found = number.as_i64().or_else(whole).filter(|it| (1..=MOST_VERSIONS).contains(it));
+        found.map(Self).ok_or_else(|| format!("{number} must be a whole number from 1"))
+    }
+}
+
+impl JsonSchema for VersionNumber {
+    fn schema_name() -> Cow<'static, str> {
+        "PolicyVersion".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "integer", "minimum": 1, "maximum": MOST_VERSIONS, "description": "The version of a policy."
+        })
+    }
 }
 
 /// What runs.
@@ -115,7 +148,7 @@ pub(super) async fn remove(ask: Ask) -> Result<Done, Problem> {
 
 pub(super) async fn enable(ask: Ask<Nothing, Json<Enabling>>) -> Result<Plain<Retention>, Problem> {
     let repository: RepositoryName = ask.named("repository")?;
-    ask.change(EnableRetention { repository, version: ask.body.0.version }).await?;
+    ask.change(EnableRetention { repository, version: ask.body.0.version.0 }).await?;
     Ok(Plain(found(&ask).await?.1.into()))
 }
 
