@@ -32,6 +32,8 @@ mod prompts;
 mod records;
 #[path = "commands/repositories.rs"]
 mod repositories;
+#[path = "commands/retention.rs"]
+mod retention;
 #[path = "commands/tags.rs"]
 mod tags;
 #[path = "commands/walk.rs"]

@@ -25,5 +25,7 @@ mod matrix;
 mod people;
 #[path = "management/repositories.rs"]
 mod repositories;
+#[path = "management/retention.rs"]
+mod retention;
 #[path = "management/signing_up.rs"]
 mod signing_up;

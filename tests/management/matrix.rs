@@ -95,6 +95,13 @@ const TABLE: &str = "
     PATCH  /repositories/team%2Fprivate                            ? 0 - - - + + - - -
     PATCH  /repositories/team%2Fpublic                             ? - - - - + + - - 0
     POST   /repositories/{repository}/rename                       ? 0 - - - + + 0 - 0
+    GET    /repositories/{with-policy}/retention                   ? 0 - - - + + - - -
+    PUT    /repositories/team%2Fprivate/retention                  ? 0 - - - + + - - -
+    DELETE /repositories/{with-policy}/retention                   ? 0 - - - + + - - -
+    GET    /repositories/{with-policy}/retention/plan              ? 0 - - - + + - - -
+    POST   /repositories/{with-policy}/retention/preview           ? 0 - - - + + - - -
+    POST   /repositories/{previewed}/retention/enable              ? 0 - - - + + 0 - 0
+    POST   /repositories/team%2Fprivate/running                    ? 0 - + + + + + - +
     GET    /repositories/team%2Fprivate/tags                       ? 0 + + + + + + + +
     GET    /repositories/team%2Fprivate/tags/v1                    ? 0 + + + + + + + +
     GET    /repositories/team%2Fpublic/tags                        + + + + + + + + + 0
@@ -143,6 +150,11 @@ fn rows() -> Vec<Row> {
         Row { method: words[0].parse().unwrap(), path: words[1], cells }
     };
     lines.map(row).collect()
+}
+
+/// A policy of retention.
+fn policy() -> Value {
+    json!({ "rules": [{ "name": "old", "tags": ["old-*"], "keep": { "newest": 1 } }] })
 }
 
 /// What is made for requests, so that each finds what it is about.
@@ -228,6 +240,18 @@ impl Making<'_> {
                 api.house.push("ada", &name);
                 name.replace('/', "%2F")
             }
+            "with-policy" => {
+                let path = "/repositories/team%2Fprivate/retention";
+                api.root(Method::PUT, path, Some(&policy()));
+                "team%2Fprivate".to_owned()
+            }
+            "previewed" => {
+                let name = self.make("repository");
+                let path = format!("/repositories/{name}/retention");
+                api.root(Method::PUT, &path, Some(&policy()));
+                post(&format!("{path}/preview"), json!({}));
+                name
+            }
             "tag" => {
                 let tag = self.name("v");
                 let scope = "repository:team/private:pull,push";
@@ -308,6 +332,12 @@ impl Making<'_> {
             ("PUT", "/repositories/team%2Fprivate/pins/{new-pin}") => json!({ "tag": "v1" }),
             ("POST", "/repositories/team%2Fprivate/tags/{tag}/rollback") => {
                 json!({ "to": { "version": 1 } })
+            }
+            ("PUT", "/repositories/team%2Fprivate/retention") => policy(),
+            ("POST", "/repositories/{with-policy}/retention/preview") => json!({}),
+            ("POST", "/repositories/{previewed}/retention/enable") => json!({ "version": 1 }),
+            ("POST", "/repositories/team%2Fprivate/running") => {
+                json!({ "digest": self.make("image"), "by": "a cluster", "for": "1h" })
             }
             ("GET" | "DELETE" | "PUT", _) => return None,
             (method, path) => panic!("{method} {path} has no body"),

@@ -103,6 +103,8 @@ fn private_and_absent_look_the_same() {
         "/counts",
         "/counts/trend",
         "/counts/manifests",
+        "/retention",
+        "/retention/plan",
     ] {
         let ask = |name: &str| {
             let reply = api.get(&bob, &format!("/repositories/team%2F{name}{tail}"));
@@ -123,6 +125,10 @@ fn private_and_absent_look_the_same() {
         (Method::POST, "/tags/v1/rollback", Some(json!({}))),
         (Method::PUT, "/pins/p", Some(json!({ "tag": "v1" }))),
         (Method::DELETE, "/pins/p", None),
+        (Method::PUT, "/retention", Some(json!({ "rules": [] }))),
+        (Method::POST, "/retention/preview", Some(json!({}))),
+        (Method::POST, "/retention/enable", Some(json!({ "version": 1 }))),
+        (Method::DELETE, "/retention", None),
     ] {
         let ask = |name: &str| {
             let path = format!("/repositories/team%2F{name}{tail}");

@@ -23,6 +23,7 @@ pub mod operation;
 pub mod permissions;
 mod principal;
 mod registry;
+pub mod retention;
 pub mod tally;
 mod upload_id;
 

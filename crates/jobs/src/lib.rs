@@ -15,6 +15,7 @@ mod garbage_counters;
 mod handler;
 mod hold;
 mod leftovers;
+mod retention;
 mod runner;
 mod tag_history;
 mod upkeep;
@@ -24,7 +25,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Garbage, Jobs, KeepEvents};
+use wharf_core::metadata::{
+    Accounts, AuditReaders, Counts, EventLog, Garbage, Jobs, KeepEvents, Retention,
+};
+use wharf_core::retention::Sweeper;
 
 pub use account_upkeep::AccountUpkeep;
 pub use audit_export::{
@@ -39,6 +43,7 @@ pub use garbage::{CollectGarbage, CollectManifests, Collector, GarbageSettings};
 pub use garbage_counters::GarbageCounters;
 pub use handler::Handler;
 pub use leftovers::Leftovers;
+pub use retention::{RetentionRules, RetentionRun, RetentionSchedule};
 pub use runner::{Runner, RunnerRules};
 pub use tag_history::TagHistory;
 
@@ -58,6 +63,8 @@ pub struct Parts {
     pub counts: Arc<dyn Counts>,
     /// What is garbage.
     pub garbage: Arc<dyn Garbage>,
+    /// The policies of retention.
+    pub retention: Arc<dyn Retention>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
     /// Where is counted what was collected.
@@ -81,6 +88,8 @@ pub struct Rules {
     pub keep_counts: Duration,
     /// Where the audit log is sent, if it is.
     pub export_audit: Option<SyslogSettings>,
+    /// How policies of retention are run.
+    pub retention: RetentionRules,
 }
 
 impl Default for Rules {
@@ -96,6 +105,7 @@ impl Default for Rules {
             keep_audit: DAY * 400,
             keep_counts: DAY * 400,
             export_audit: None,
+            retention: RetentionRules::default(),
         }
     }
 }
@@ -110,6 +120,7 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
         count_upkeep::KIND,
         garbage::COLLECT,
         garbage::MANIFESTS,
+        retention::SCHEDULE,
     ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     let export = rules.export_audit.as_ref().map(|_| audit_export::KIND);
@@ -125,6 +136,15 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         settings: rules.garbage,
         counters: parts.collected,
     };
+    let sweeper = Sweeper {
+        registry: Arc::clone(&parts.registry),
+        store: Arc::clone(&parts.retention),
+        pulls: rules.retention.pulls,
+        pause: rules.retention.pause,
+        turn: rules.runner.run_limit / 2,
+    };
+    let schedule =
+        RetentionSchedule::new(parts.retention, Arc::clone(&parts.jobs), rules.retention.interval);
     let mut runner = Runner::new(parts.jobs, rules.runner)
         .counting(parts.counters)
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
@@ -133,7 +153,9 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         .recurring(AccountUpkeep::new(parts.accounts, parts.audit.clone(), rules.keep_audit))
         .recurring(CountUpkeep::new(parts.counts, rules.keep_counts))
         .recurring(CollectGarbage(collector.clone()))
-        .recurring(CollectManifests(collector));
+        .recurring(CollectManifests(collector))
+        .recurring(schedule)
+        .handling(RetentionRun::new(sweeper));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));
     }

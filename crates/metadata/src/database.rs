@@ -6,6 +6,7 @@ mod garbage;
 mod history;
 mod identities;
 mod immutability;
+mod retention;
 mod sessions;
 mod trust;
 

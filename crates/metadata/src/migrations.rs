@@ -112,6 +112,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0016_history.sqlite.sql"),
         postgres: include_str!("../migrations/0016_history.postgres.sql"),
     },
+    Migration {
+        version: 17,
+        name: "retention",
+        sqlite: include_str!("../migrations/0017_retention.sqlite.sql"),
+        postgres: include_str!("../migrations/0017_retention.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -34,6 +34,16 @@ impl Management {
         self.read(reply).await
     }
 
+    /// The same where there is nothing to be answered.
+    pub(super) async fn post_quietly(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(), Error> {
+        let call = self.request(Method::POST, path)?.header(IDEMPOTENCY_KEY, idempotency_key()?);
+        self.send(with_json(call, body)?).await.map(drop)
+    }
+
     /// The same without saying who asks.
     pub(super) async fn post_as_nobody<T: DeserializeOwned>(
         &self,

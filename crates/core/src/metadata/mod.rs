@@ -14,6 +14,7 @@ mod manifests;
 mod memberships;
 mod pins;
 mod repositories;
+mod retention;
 mod rollback;
 mod sessions;
 mod tag_history;
@@ -25,14 +26,16 @@ mod uploads;
 pub use accounts::{
     AccountChange, Accounts, AddMember, Change, ChangeImmutabilityPolicy, ChangeRequest,
     CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam, DeleteUser, Directory,
-    GrantRecord, Invite, LinkIdentity, MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS,
-    MOST_TEAMS, MOST_TOKENS, ManifestRecord, Namespace, NamespaceKind, NewGrant,
-    NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, NoTagPlace, Once, Page,
-    PreReleases, Refusal, RemoveGrant, RemoveImmutabilityPolicy, RemoveMember, RemoveRobot,
-    RemoveToken, RemoveTrustRule, RenameRepository, RepositoryFilter, RepositoryRecord,
-    RobotRecord, RotateRobot, SecretHolder, SetPassword, SetTeamGroups, SetVisibility, SignUp,
-    SortTags, Subject, TagPlace, TagRecord, TagSort, TokenId, TokenKind, TokenRecord,
-    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter, Viewer,
+    EnableRetention, GrantRecord, Invite, LinkIdentity, MOST_GRANTS, MOST_MEMBERS,
+    MOST_ORGANIZATIONS, MOST_ROBOTS, MOST_TEAMS, MOST_TOKENS, ManifestRecord, Namespace,
+    NamespaceKind, NewGrant, NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser,
+    NoTagPlace, Once, Page, PreReleases, PreviewRetention, Refusal, RemoveGrant,
+    RemoveImmutabilityPolicy, RemoveMember, RemoveRetention, RemoveRobot, RemoveToken,
+    RemoveTrustRule, RenameRepository, ReportRunning, RepositoryFilter, RepositoryRecord,
+    RobotRecord, RotateRobot, SecretHolder, SetPassword, SetRetention, SetTeamGroups,
+    SetVisibility, SignUp, SortTags, Subject, TagPlace, TagRecord, TagSort, TokenId, TokenKind,
+    TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
+    Viewer,
 };
 pub use audit::{
     AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,
@@ -66,13 +69,17 @@ pub use pins::{
     UnpinManifest,
 };
 pub use repositories::Repositories;
+pub use retention::{
+    DropOutcome, DropTag, MOST_RUNNING, Retention, RetentionBasis, RetentionRecord, RetentionRun,
+    RetentionState, TagKey,
+};
 pub use rollback::{KnownTag, NoPlace, RollBackOutcome, RollBackTag, RollBackTo};
 pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
 pub use tag_history::{
     AsOf, ChangePlace, ListChanges, NoChangePlace, Reason, Stood, TagChange, TagHistory, TagThen,
     Then,
 };
-pub use tags::{DeleteTag, Precondition, Tags};
+pub use tags::{DeleteTag, DroppedBy, Precondition, Tags};
 pub use trash::{DeletedManifest, ListDeleted, MOST_RESTORED, Restore, RestoreOutcome, Trash};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
 pub use uploads::{

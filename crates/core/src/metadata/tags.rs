@@ -1,11 +1,14 @@
 //! Tags: mutable names, each with a version and a history.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::StoreError;
 use crate::actor::Actor;
 use crate::metadata::{DeleteOutcome, RollBackOutcome, RollBackTag};
+use crate::retention::RuleName;
 
 /// Where a tag (or a manifest named by digest) must stand for a change to happen (RFC 9110, section 13.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +50,24 @@ pub struct DeleteTag {
     pub precondition: Precondition,
     /// Who asks.
     pub by: Actor,
+    /// The rule of retention that asks, where one does.
+    pub dropped_by: Option<DroppedBy>,
+}
+
+/// The rule by which a tag goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedBy {
+    /// The version of the policy.
+    pub policy: i64,
+    /// The rule of it.
+    pub rule: RuleName,
+}
+
+/// `policy=3 rule=builds`
+impl fmt::Display for DroppedBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "policy={} rule={}", self.policy, self.rule)
+    }
 }
 
 /// The tags.

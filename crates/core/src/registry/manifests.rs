@@ -156,7 +156,13 @@ impl Registry {
         let by = operation.actor();
         let outcome = match reference.clone() {
             Reference::Tag(tag) => {
-                let deletion = DeleteTag { repository: repository.clone(), tag, precondition, by };
+                let deletion = DeleteTag {
+                    repository: repository.clone(),
+                    tag,
+                    precondition,
+                    by,
+                    dropped_by: None,
+                };
                 self.parts.metadata.delete_tag(deletion).await
             }
             Reference::Digest(digest) => {

@@ -15,6 +15,7 @@ mod pins;
 mod placing;
 mod push;
 mod record;
+mod retention;
 mod staging;
 mod tags;
 mod uploads;

@@ -12,5 +12,6 @@ mod finishing;
 mod in_flight;
 mod last_known;
 mod leftovers;
+mod retention;
 mod stand;
 mod step_faults;

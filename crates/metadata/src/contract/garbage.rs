@@ -450,6 +450,44 @@ pub async fn a_circle_without_a_tag_goes(stand: &Stand) {
     assert!(!stand.has("a", subject).await && !stand.has("a", round).await);
 }
 
+/// By its policy of retention, once that is enabled; and where it cannot be read, nothing goes.
+pub async fn a_repository_says_when_what_has_no_tag_goes(stand: &Stand) {
+    for repository in ["a", "b", "c", "d"] {
+        stand.push(repository, repository, &[]).await;
+    }
+    let say = async |repository: &str, document: &str, state: &str| {
+        let sql = format!(
+            "INSERT INTO retention_policies (repository_id, document, version, state, updated_by, updated_at)
+             SELECT id, '{document}', 1, '{state}', 'alice', 1 FROM repositories WHERE name = '{repository}'"
+        );
+        stand.rows(&sql, &[]).await;
+    };
+    let after = r#"{"rules":[],"untagged":{"after":"2d"}}"#;
+    say("a", after, "enabled").await;
+    say("b", after, "draft").await;
+    say("c", r#"{"rules":[],"untagged":"keep"}"#, "enabled").await;
+    say("d", "not to be read", "enabled").await;
+    let held = async || {
+        let mut held = Vec::new();
+        for repository in ["a", "b", "c", "d"] {
+            if stand
+                .has(repository, commit(repository, &image(&[blob(repository)]), &[]).digest)
+                .await
+            {
+                held.push(repository);
+            }
+        }
+        held
+    };
+    stand.clock.advance(GRACE);
+    assert_eq!(stand.collect(KEEPING).await, 0);
+    stand.clock.advance(GRACE);
+    assert_eq!(stand.collect(KEEPING).await, 1);
+    assert_eq!(held().await, ["b", "c", "d"]);
+    assert_eq!(stand.collect(TIDY).await, 1);
+    assert_eq!(held().await, ["c", "d"]);
+}
+
 /// A few at a time, over all repositories.
 pub async fn a_collection_of_manifests_goes_on_where_it_stopped(stand: &Stand) {
     for number in 0..5 {

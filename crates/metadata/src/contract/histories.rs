@@ -78,6 +78,7 @@ impl Client {
             tag: "t".parse().unwrap(),
             precondition: Precondition::None,
             by: by.as_str().into(),
+            dropped_by: None,
         };
         let delete = async {
             match metadata.delete_tag(deletion).await.unwrap() {

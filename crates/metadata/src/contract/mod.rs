@@ -26,6 +26,8 @@ mod removing;
 mod repositories;
 mod reserving;
 mod restoring;
+mod retention;
+mod retention_facts;
 pub(crate) mod rollback;
 pub(crate) mod samples;
 mod sessions;
@@ -60,6 +62,8 @@ pub use removing::*;
 pub use repositories::*;
 pub use reserving::*;
 pub use restoring::*;
+pub use retention::*;
+pub use retention_facts::*;
 pub use rollback::*;
 pub use sessions::*;
 pub use stand::{HandClock, Inspect, Stand};
@@ -106,6 +110,7 @@ macro_rules! metadata_contract {
             what_is_reached_from_a_tag_is_kept
             a_pinned_manifest_is_kept
             a_circle_without_a_tag_goes
+            a_repository_says_when_what_has_no_tag_goes
             a_collection_of_manifests_goes_on_where_it_stopped
             blobs_on_their_way_out_are_listed
             garbage_is_counted
@@ -373,6 +378,18 @@ macro_rules! metadata_contract {
             the_last_pull_of_a_manifest_is_known
             old_counts_are_forgotten
             ids_of_old_batches_are_forgotten
+            // Retention.
+            a_policy_drops_nothing_before_its_preview_and_its_enabling
+            a_policy_of_another_version_is_stale
+            each_step_of_a_policy_is_in_the_audit_log
+            the_facts_of_a_tag_are_those_of_its_repository
+            pulls_are_known_since_the_oldest_count
+            what_runs_is_known_until_it_ends
+            reports_of_what_runs_are_limited
+            a_dropped_tag_has_history_event_and_record
+            a_tag_that_moved_since_it_was_judged_is_left
+            a_policy_that_changed_drops_nothing_more
+            the_last_run_is_recorded
         }
     };
     ($make:path: $($rule:ident)*) => { $(

@@ -14,7 +14,7 @@ use wharf_core::metadata::{
     AccountChange, Accounts, AuditReaders, Change, ChangeRequest, CommitManifest, CommitOutcome,
     Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
     FinishOutcome, FinishUpload, Garbage, Identities, ImmutabilityPolicies, Jobs, Metadata,
-    Precondition, ReserveBlob, ReserveOutcome, Sessions, StartUpload, Trash, TrustRules,
+    Precondition, ReserveBlob, ReserveOutcome, Retention, Sessions, StartUpload, Trash, TrustRules,
     UpdateUser,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
@@ -78,6 +78,7 @@ pub struct Stand {
     pub(crate) counts: Arc<dyn Counts>,
     pub(crate) garbage: Arc<dyn Garbage>,
     pub(crate) trash: Arc<dyn Trash>,
+    pub(crate) retention: Arc<dyn Retention>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -99,7 +100,8 @@ impl Stand {
         + DeviceLogins
         + Counts
         + Garbage
-        + Trash,
+        + Trash
+        + Retention,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
@@ -109,7 +111,7 @@ impl Stand {
         let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
         let (counts, garbage, trash) = (all.clone(), all.clone(), all.clone());
-        let immutability = all;
+        let (immutability, retention) = (all.clone(), all);
         Self {
             metadata,
             jobs,
@@ -126,6 +128,7 @@ impl Stand {
             counts,
             garbage,
             trash,
+            retention,
             clock,
             inspect,
         }
@@ -253,6 +256,7 @@ impl Stand {
             tag: tag.parse().unwrap(),
             precondition,
             by: "bob".into(),
+            dropped_by: None,
         };
         self.metadata.delete_tag(deletion).await.unwrap()
     }

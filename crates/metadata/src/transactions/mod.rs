@@ -16,6 +16,7 @@ pub(crate) mod memberships;
 pub(crate) mod pins;
 pub(crate) mod repositories;
 pub(crate) mod restoring;
+pub(crate) mod retention;
 mod rollback;
 pub(crate) mod tag_history;
 pub(crate) mod tags;

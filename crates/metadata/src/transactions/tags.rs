@@ -59,13 +59,20 @@ impl Transaction for DeleteTag {
             Ok(allowed) => allowed,
             Err(frozen) => return Ok(DeleteOutcome::Frozen(frozen)),
         };
-        let change = Change { repository, by: &self.by.by, now, reason: Reason::Deleted };
+        let reason = match &self.dropped_by {
+            Some(dropped_by) => Reason::Retention(dropped_by.rule.to_string()),
+            None => Reason::Deleted,
+        };
+        let change = Change { repository, by: &self.by.by, now, reason };
         if let Some(allowed) = &allowed {
             change.make(on, allowed).await?;
         }
         let target = format!("repository:{}:{}", self.repository, self.tag);
-        let (namespace, detail) =
+        let (namespace, mut detail) =
             (self.repository.namespace(), format!("from={}", standing.digest));
+        if let Some(dropped_by) = &self.dropped_by {
+            detail = format!("{detail} {dropped_by}");
+        }
         audit::record(on, &self.by, "tag.delete", target, namespace, detail).await?;
         Ok(DeleteOutcome::Deleted)
     }

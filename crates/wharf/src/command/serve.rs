@@ -188,6 +188,7 @@ async fn background_work(
             audit: node.audit,
             counts: node.counts,
             garbage: node.garbage,
+            retention: node.retention,
             counters: watched.runs,
             collected: watched.collected,
         };

@@ -16,13 +16,15 @@ pub mod workloads;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
     Accounts, AuditReaders, Counts, Directory, EventLog, Garbage, ImmutabilityPolicies, Jobs,
-    KeepEvents, TrustRules,
+    KeepEvents, Retention, TrustRules,
 };
+use wharf_core::retention::PullsKnown;
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{GarbageRules, Parts, Registry, Rules};
 use wharf_http::api;
@@ -47,6 +49,7 @@ pub struct Node {
     pub people: browser::People,
     pub counts: Arc<dyn Counts>,
     pub garbage: Arc<dyn Garbage>,
+    pub retention: Arc<dyn Retention>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -94,6 +97,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
     let garbage = stores.garbage;
+    let retention = stores.retention;
     let limiter = limits::limiter(cache.limiter);
     Ok(Node {
         registry,
@@ -107,6 +111,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         people,
         counts,
         garbage,
+        retention,
         limiter,
         tally,
         watched,
@@ -149,6 +154,11 @@ fn garbage(config: &Config) -> GarbageSettings {
     GarbageSettings { rules, interval: garbage.interval.get() }
 }
 
+/// For how long pulls are known. Where this process counts none, others may count as little.
+pub fn pulls(config: &Config) -> PullsKnown {
+    PullsKnown { keep: config.counts.enabled.then(|| config.counts.keep.get()) }
+}
+
 /// The settings of background work.
 pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
     let keep_events = KeepEvents {
@@ -163,6 +173,11 @@ pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
         keep_audit: config.audit.keep.get(),
         keep_counts: config.counts.keep.get(),
         export_audit: syslog::settings(config)?,
+        retention: wharf_jobs::RetentionRules {
+            interval: config.retention.interval.get(),
+            pause: Duration::from_micros(1_000_000 / config.retention.rate.get() as u64),
+            pulls: pulls(config),
+        },
         ..wharf_jobs::Rules::default()
     })
 }

@@ -402,6 +402,14 @@ settings! {
             => "empty, or a time from 1h to 3650d, such as 180d";
     }
 
+    /// Policies of retention, which drop tags of the repositories that have one.
+    retention: Retention {
+        /// How long it rests between two runs of all policies that are enabled.
+        interval: Period<1000, { 30 * DAY }> = "1d" => "a time from 1s to 30d, such as 1d";
+        /// How many tags a second are dropped in one repository, at most.
+        rate: Count<1, 10_000> = "100" => "a number from 1 to 10000";
+    }
+
     /// How often manifests are pulled and pushed.
     counts: Counts {
         /// Whether this process counts.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use wharf_oci::{NamePattern, RepositoryName};
+use wharf_oci::{Digest, NamePattern, RepositoryName};
 
 use crate::access::{Narrowing, Role, Visibility};
 use crate::clock::Timestamp;
@@ -12,6 +12,7 @@ use crate::immutability::{Policy, PolicyName, PolicyScope};
 use crate::metadata::{Conditions, ExternalName, ProviderGroup, ProviderName, TokenId, in_words};
 use crate::operation::{Operation, Requirement};
 use crate::permissions::{AccountName, RobotName};
+use crate::retention::{self, Age};
 
 /// Who a grant is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -483,6 +484,60 @@ changes! {
         name: PolicyName,
         /// The version that is meant; any without it.
         expected: Option<i64>,
+    }
+    /// Sets the policy of retention of a repository, in place of the one before. It drops nothing until it is enabled.
+    SetRetention, "set_retention", "retention.set", |it| format!("repository:{}", it.repository),
+    Some(it.repository.namespace().to_owned()), words!("rules" = Some(it.policy.rules().len())),
+    requires Requirement::Role(&it.repository, Role::Admin); {
+        /// Of which.
+        repository: RepositoryName,
+        /// The policy.
+        policy: retention::Policy,
+        /// The version that it changes; any, or none, without it.
+        expected: Option<i64>,
+    }
+    /// Says that somebody was shown what a version of a policy would drop.
+    PreviewRetention, "preview_retention", "retention.preview", |it| format!("repository:{}", it.repository),
+    Some(it.repository.namespace().to_owned()),
+    words!("policy" = Some(it.version), "tags" = Some(it.tags), "dropped" = Some(it.dropped)),
+    requires Requirement::Role(&it.repository, Role::Admin); {
+        /// Of which.
+        repository: RepositoryName,
+        /// The version of the policy.
+        version: i64,
+        /// How many tags there were.
+        tags: u64,
+        /// How many of them would go.
+        dropped: u64,
+    }
+    /// Has a version of a policy, which was previewed, drop tags from now on.
+    EnableRetention, "enable_retention", "retention.enable", |it| format!("repository:{}", it.repository),
+    Some(it.repository.namespace().to_owned()), words!("policy" = Some(it.version)),
+    requires Requirement::Role(&it.repository, Role::Admin); {
+        /// Of which.
+        repository: RepositoryName,
+        /// The version of the policy.
+        version: i64,
+    }
+    /// Takes the policy of a repository away. A run that is under way drops nothing more.
+    RemoveRetention, "remove_retention", "retention.remove", |it| format!("repository:{}", it.repository),
+    Some(it.repository.namespace().to_owned()), String::new(),
+    requires Requirement::Role(&it.repository, Role::Admin); {
+        /// Of which.
+        repository: RepositoryName,
+    }
+    /// Says that a manifest runs somewhere, for a while from now.
+    ReportRunning, "report_running", "running.report", |it| format!("repository:{}@{}", it.repository, it.digest),
+    Some(it.repository.namespace().to_owned()), words!("reporter" = Some(&it.reporter), "for" = Some(it.lasts)),
+    requires Requirement::Role(&it.repository, Role::Write); {
+        /// Of which.
+        repository: RepositoryName,
+        /// What runs.
+        digest: Digest,
+        /// Where it runs, as who reports it calls that.
+        reporter: String,
+        /// For how long, unless it is reported again.
+        lasts: Age,
     }
     /// Makes an invitation to sign up, which works once.
     Invite, "create_invitation", "invitation.create", |it| "site".to_owned(), None,

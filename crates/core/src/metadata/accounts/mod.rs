@@ -16,11 +16,12 @@ use crate::permissions::{AccountName, Principal};
 
 pub use changes::{
     AccountChange, AddMember, ChangeImmutabilityPolicy, CreateOrganization, CreateTeam,
-    DeleteOrganization, DeleteTeam, DeleteUser, Invite, LinkIdentity, NewGrant,
-    NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, RemoveGrant,
-    RemoveImmutabilityPolicy, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
-    RenameRepository, RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject,
-    TokenKind, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
+    DeleteOrganization, DeleteTeam, DeleteUser, EnableRetention, Invite, LinkIdentity, NewGrant,
+    NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, PreviewRetention,
+    RemoveGrant, RemoveImmutabilityPolicy, RemoveMember, RemoveRetention, RemoveRobot, RemoveToken,
+    RemoveTrustRule, RenameRepository, ReportRunning, RotateRobot, SetPassword, SetRetention,
+    SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind, UnlinkIdentity, UpdateNamespace,
+    UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
@@ -128,6 +129,12 @@ pub enum Refusal {
         "the repository has immutable tags, which are promised under its name; remove the policies first"
     )]
     ImmutableTags,
+    /// Nobody has seen yet what it would drop.
+    #[error("nobody has seen yet what this version of the policy would drop: preview it first")]
+    NotPreviewed,
+    /// The repository has as many reports of what runs as it may have.
+    #[error("the repository has {} reports of what runs already", super::MOST_RUNNING)]
+    TooManyRunning,
     /// The same key came with another request before.
     #[error("the Idempotency-Key was used with another request before")]
     KeyReused,

@@ -19,6 +19,7 @@ use wharf_core::limits::{Take, client_of};
 use wharf_core::metadata::{AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once};
 use wharf_core::operation::{Action, Operation, Requirement};
 use wharf_core::permissions::{Caller, Permitted, Principal, permit};
+use wharf_core::retention::PullsKnown;
 use wharf_oci::{Algorithm, Hasher};
 
 use super::problem::Problem;
@@ -209,6 +210,11 @@ impl<Q, B> Ask<Q, B> {
     /// Where something of this API is, as who asks must see it.
     pub(super) fn location(&self, path: &str) -> String {
         self.call.location(&format!("{}{path}", super::ROOT))
+    }
+
+    /// For how long pulls are known.
+    pub(super) fn pulls_known(&self) -> PullsKnown {
+        self.management.parts().pulls
     }
 
     /// The registry itself.

@@ -5,8 +5,8 @@ use http::Method;
 use super::table::{Endpoint, endpoint};
 use super::{
     access, audit, counts, grants, history, identities, immutability, invitations, manifests,
-    namespaces, open_api, organizations, pins, readable, repositories, robots, tag_immutability,
-    tags, teams, tokens, trust, users, whoami,
+    namespaces, open_api, organizations, pins, readable, repositories, retention, robots,
+    tag_immutability, tags, teams, tokens, trust, users, whoami,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -14,6 +14,7 @@ use super::{
 pub(super) fn all() -> Vec<Endpoint> {
     const ROBOT: &str = "/namespaces/{namespace}/robots/{robot}";
     const REPOSITORY: &str = "/repositories/{repository}";
+    const RETENTION: &str = "/repositories/{repository}/retention";
     let (get, post, put, patch, delete) =
         (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     vec![
@@ -73,6 +74,13 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), REPOSITORY, "get_repository", "A repository.", repositories::get),
         endpoint(patch.clone(), REPOSITORY, "update_repository", "Says who may pull from a repository without a grant.", repositories::update),
         endpoint(post.clone(), "/repositories/{repository}/rename", "rename_repository", "Gives a repository another name, here or in another namespace.", repositories::rename),
+        endpoint(get.clone(), RETENTION, "get_retention", "Which tags of a repository are kept, and how far that policy is.", retention::get),
+        endpoint(put.clone(), RETENTION, "set_retention", "Sets the policy of retention, as a draft: it drops nothing until it is previewed and enabled.", retention::set),
+        endpoint(delete.clone(), RETENTION, "remove_retention", "Takes the policy of retention away; nothing more is dropped.", retention::remove),
+        endpoint(get.clone(), "/repositories/{repository}/retention/plan", "list_retention_plan", "What the policy says of each tag, and which rule.", retention::plan),
+        endpoint(post.clone(), "/repositories/{repository}/retention/preview", "preview_retention", "What the policy, or a given one, would drop.", retention::preview),
+        endpoint(post.clone(), "/repositories/{repository}/retention/enable", "enable_retention", "Has a version of the policy that was previewed drop tags from now on.", retention::enable),
+        endpoint(post.clone(), "/repositories/{repository}/running", "report_running", "Says that a manifest runs somewhere, for a while.", retention::report_running),
         endpoint(get.clone(), "/repositories/{repository}/tags", "list_tag_records", "The tags of a repository, or those that there were at a time.", tags::list),
         endpoint(get.clone(), "/repositories/{repository}/tags/{tag}", "get_tag", "A tag, or where it stood at a time.", tags::get),
         endpoint(delete.clone(), "/repositories/{repository}/tags/{tag}", "delete_tag", "Deletes a tag; its manifest stays.", tags::delete),

@@ -23,6 +23,7 @@ mod pins;
 pub(in crate::api) mod problem;
 mod readable;
 mod repositories;
+mod retention;
 mod robots;
 mod table;
 mod tag_immutability;
@@ -41,9 +42,10 @@ use ipnet::IpNet;
 use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, Directory, Identities, ImmutabilityPolicies, TrustRules,
+    Accounts, AuditLog, Counts, Directory, Identities, ImmutabilityPolicies, Retention, TrustRules,
 };
 use wharf_core::permissions::{Decisions, Permissions, Principal};
+use wharf_core::retention::PullsKnown;
 
 pub use open_api::document;
 pub(in crate::api) use table::{Found, find};
@@ -82,6 +84,8 @@ pub struct ManagementParts {
     pub exempt: Vec<IpNet>,
     /// Who may sign up.
     pub sign_up: SignUpRule,
+    /// For how long pulls are known, by which policies of retention may ask.
+    pub pulls: PullsKnown,
     /// What the registry calls itself to those who log in.
     pub service: String,
     /// What is recorded.
@@ -104,6 +108,8 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// How often what was pulled.
     pub counts: Arc<dyn Counts>,
+    /// Which tags are kept.
+    pub retention: Arc<dyn Retention>,
 }
 
 /// The management API.

@@ -171,7 +171,7 @@ fn headers(endpoint: &Endpoint, statuses: &[StatusCode]) -> Vec<Value> {
         let form = json!({ "type": "string", "pattern": "^[!-~]{1,255}$" });
         headers.push(header("Idempotency-Key", description, form));
     }
-    if endpoint.method == http::Method::PATCH {
+    if endpoint.method == http::Method::PATCH || statuses.contains(&StatusCode::NOT_MODIFIED) {
         let description = "The ETag of what is changed: it must not have changed meanwhile.";
         headers.push(header("If-Match", description, json!({ "type": "string" })));
     }

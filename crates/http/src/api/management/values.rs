@@ -14,6 +14,7 @@ use wharf_core::metadata::{
     TokenId,
 };
 use wharf_core::permissions::{AccountName, Principal};
+use wharf_core::retention::Age;
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag, TagPattern};
 
 /// The longest text that nothing else limits, in characters.
@@ -123,6 +124,10 @@ textual! {
     NamePattern, "NamePattern", {
         "type": "string", "pattern": "^[a-z0-9._/*-]{1,256}$",
         "description": "Names of repositories in which * stands for any text: team/app-*."
+    };
+    Age, "Age", {
+        "type": "string", "pattern": "^([1-9][0-9]{0,2}[hd]|[1-9][0-9]?w)$",
+        "description": "A time from 1h to 3650d: a whole number and h, d or w."
     };
     ProviderName, "ProviderName", {
         "type": "string", "pattern": "^[a-z0-9-]{1,32}$",

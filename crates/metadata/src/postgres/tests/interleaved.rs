@@ -10,6 +10,7 @@ mod immutability;
 mod incarnations;
 mod jobs;
 mod manifests;
+mod retention;
 mod tags;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod immutability;
 mod limits;
 mod organizations;
 mod repositories;
+mod retention;
 pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
@@ -70,6 +71,11 @@ impl Apply for AccountChange {
             Self::NewImmutabilityPolicy(change) => change.apply(on, by).await,
             Self::ChangeImmutabilityPolicy(change) => change.apply(on, by).await,
             Self::RemoveImmutabilityPolicy(change) => change.apply(on, by).await,
+            Self::SetRetention(change) => change.apply(on, by).await,
+            Self::PreviewRetention(change) => change.apply(on, by).await,
+            Self::EnableRetention(change) => change.apply(on, by).await,
+            Self::RemoveRetention(change) => change.apply(on, by).await,
+            Self::ReportRunning(change) => change.apply(on, by).await,
             Self::Invite(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }

@@ -3,12 +3,14 @@
 //! Roots are tags, pins, and manifests younger than the grace. Kept is what is reached from one: from an index its children, from a subject its
 //! referrers, and the subject of a referrer that is a root itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{HeldPlace, ManifestRules, Taken};
+use wharf_core::retention::{Policy, Untagged};
 use wharf_oci::Digest;
 
 use super::sweep::{place, repository_name};
@@ -152,10 +154,11 @@ impl Transaction for Collect {
         .await?;
         let bounds = Bounds { repository, digest, last };
         let mut doomed = orphans(on, now.before(self.rules.grace), &bounds).await?;
-        if let Some(age) = self.rules.untagged_after {
-            let before = now.before(age.max(self.rules.grace));
-            for (repository, digest, name) in untagged(on, before, &bounds).await? {
-                if !is_kept(on, before, repository, &digest).await? {
+        let ages = Ages::of(on, &bounds, self.rules).await?;
+        if let Some(youngest) = ages.youngest() {
+            for (repository, digest, name) in untagged(on, now.before(youngest), &bounds).await? {
+                let Some(age) = ages.after(repository) else { continue };
+                if !is_kept(on, now.before(age), repository, &digest).await? {
                     doomed.insert((repository, digest, name));
                 }
             }
@@ -185,6 +188,46 @@ struct Bounds {
 }
 
 type Found = (i64, Digest, String);
+
+/// After which time untagged manifests go: as the enabled policy of their repository says, else as the rules do.
+struct Ages {
+    of_policies: BTreeMap<i64, Option<Duration>>,
+    else_after: Option<Duration>,
+    grace: Duration,
+}
+
+impl Ages {
+    /// Those of the repositories of a page. Where a policy cannot be read, nothing goes.
+    async fn of(on: &mut dyn Statements, bounds: &Bounds, rules: ManifestRules) -> Result<Self> {
+        let rows = on
+            .query(
+                "SELECT repository_id, document FROM retention_policies
+                 WHERE state = 'enabled' AND repository_id >= $1 AND repository_id <= $2",
+                arguments![bounds.repository, bounds.last.repository],
+            )
+            .await?;
+        let mut of_policies = BTreeMap::new();
+        for row in &rows {
+            let after = match Policy::parse(row.text(1)?).map(|policy| policy.untagged()) {
+                Ok(Untagged::After(age)) => Some(age.get()),
+                Ok(Untagged::Keep) | Err(_) => None,
+            };
+            of_policies.insert(row.int(0)?, after);
+        }
+        Ok(Self { of_policies, else_after: rules.untagged_after, grace: rules.grace })
+    }
+
+    fn after(&self, repository: i64) -> Option<Duration> {
+        let after = self.of_policies.get(&repository).copied().unwrap_or(self.else_after);
+        after.map(|age| age.max(self.grace))
+    }
+
+    /// The least of them.
+    fn youngest(&self) -> Option<Duration> {
+        let all = self.of_policies.values().copied().chain([self.else_after]);
+        all.flatten().min().map(|age| age.max(self.grace))
+    }
+}
 
 /// Referrers of what the repository does not hold, and that nothing else keeps.
 async fn orphans(

@@ -1,6 +1,7 @@
 //! `wharf repo`: repositories, their tags and manifests, and how often they were pulled.
 
 mod counts;
+mod retention;
 
 use clap::{Args, Subcommand};
 use wharf_client::management::{Manifest, Repository, RepositoryFilter, TagFilter, TagRecord};
@@ -55,6 +56,8 @@ enum RepoCommand {
     Counts(counts::Counts),
     /// List the repositories that were pulled most
     Top(counts::Top),
+    /// Say which tags of a repository are kept, and see which would go
+    Retention(retention::Retention),
     /// Delete a tag; its manifest stays
     DeleteTag {
         repository: RepositoryName,
@@ -132,6 +135,7 @@ async fn run(session: &Session, command: &RepoCommand) -> anyhow::Result<()> {
         RepoCommand::Policy(policy) => policy.run(session).await,
         RepoCommand::Counts(counts) => counts.run(session).await,
         RepoCommand::Top(top) => top.run(session).await,
+        RepoCommand::Retention(retention) => retention.run(session).await,
         RepoCommand::DeleteTag { repository, tag, yes } => {
             terminal::confirm(&format!("delete the tag {repository}:{tag}"), *yes).await?;
             api.delete_tag(repository, tag).await?;

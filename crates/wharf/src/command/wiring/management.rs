@@ -28,6 +28,7 @@ pub fn open(
         trust: Arc::clone(&node.trust),
         audit: node.audit.clone(),
         counts: Arc::clone(&node.counts),
+        retention: Arc::clone(&node.retention),
     };
     Management::new(ManagementParts {
         authenticator,
@@ -42,6 +43,7 @@ pub fn open(
             SignUp::Invited => SignUpRule::Invited,
             SignUp::Closed => SignUpRule::Closed,
         },
+        pulls: super::pulls(config),
         service: config.access.service.as_str().to_owned(),
         stores,
     })

@@ -11,7 +11,7 @@ use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
     Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Garbage, Identities,
-    ImmutabilityPolicies, Jobs, LastKnown, Metadata, Sessions, TrustRules,
+    ImmutabilityPolicies, Jobs, LastKnown, Metadata, Retention, Sessions, TrustRules,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -44,6 +44,7 @@ pub struct Stores {
     pub people: People,
     pub counts: Arc<dyn Counts>,
     pub garbage: Arc<dyn Garbage>,
+    pub retention: Arc<dyn Retention>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
@@ -53,7 +54,7 @@ impl Stores {
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
         D: AuditReaders + Counts + Garbage + Identities + ImmutabilityPolicies + Sessions,
-        D: DeviceLogins,
+        D: DeviceLogins + Retention,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
@@ -73,7 +74,8 @@ impl Stores {
             trust: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
             counts: Arc::clone(&database) as _,
-            garbage: database,
+            garbage: Arc::clone(&database) as _,
+            retention: database,
             connections: None,
         }
     }

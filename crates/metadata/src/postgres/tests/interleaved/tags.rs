@@ -11,6 +11,7 @@ fn deletion() -> DeleteTag {
         tag: "t".parse().unwrap(),
         precondition: Precondition::None,
         by: "bob".into(),
+        dropped_by: None,
     }
 }
 

@@ -1,0 +1,222 @@
+//! Rules of retention: policies step by step, and what they drop.
+
+use std::time::Duration;
+
+use wharf_core::clock::{Clock, Timestamp};
+use wharf_core::metadata::{
+    AuditFilter, AuditOrder, Change, DropOutcome, DropTag, EnableRetention, Precondition,
+    PreviewRetention, Refusal, RemoveRetention, RetentionRecord, RetentionRun, RetentionState,
+    SetRetention,
+};
+use wharf_core::retention::{Policy, TagFacts};
+
+use super::retention_facts::facts;
+use super::samples::name;
+use super::stand::Stand;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn policy(newest: u32) -> Policy {
+    let rule = format!(r#"{{"name":"old","tags":["*"],"keep":{{"newest":{newest}}}}}"#);
+    Policy::parse(&format!(r#"{{"rules":[{rule}]}}"#)).unwrap()
+}
+
+async fn set(stand: &Stand, newest: u32, expected: Option<i64>) -> Change {
+    stand.change(SetRetention { repository: name("a"), policy: policy(newest), expected }).await
+}
+
+async fn preview(stand: &Stand, version: i64) -> Change {
+    let preview = PreviewRetention { repository: name("a"), version, tags: 7, dropped: 3 };
+    stand.change(preview).await
+}
+
+async fn enable(stand: &Stand, version: i64) -> Change {
+    stand.change(EnableRetention { repository: name("a"), version }).await
+}
+
+async fn remove(stand: &Stand) -> Change {
+    stand.change(RemoveRetention { repository: name("a") }).await
+}
+
+async fn found(stand: &Stand) -> Option<RetentionRecord> {
+    stand.retention.find_retention(name("a")).await.unwrap()
+}
+
+async fn state(stand: &Stand) -> Option<(i64, RetentionState)> {
+    found(stand).await.map(|found| (found.version, found.state))
+}
+
+/// Where policies are enabled.
+async fn enabled(stand: &Stand) -> Vec<String> {
+    let found = stand.retention.list_retention(None, 10).await.unwrap();
+    found.iter().map(ToString::to_string).collect()
+}
+
+/// A policy that drops tags of `a`.
+pub(crate) async fn in_force(stand: &Stand) {
+    assert_eq!(set(stand, 1, None).await, Change::Done);
+    assert_eq!(preview(stand, 1).await, Change::Done);
+    assert_eq!(enable(stand, 1).await, Change::Done);
+}
+
+/// What drops the tag as it stands now.
+pub(crate) async fn drop_of(stand: &Stand, tag: &str) -> DropTag {
+    let TagFacts { tag, digest, version, .. } = facts(stand, tag).await;
+    let rule = policy(1).rules()[0].name.clone();
+    DropTag { repository: name("a"), tag, digest, version, policy: 1, rule }
+}
+
+/// And each change of it begins anew.
+pub async fn a_policy_drops_nothing_before_its_preview_and_its_enabling(stand: &Stand) {
+    assert_eq!(set(stand, 1, None).await, Change::NotFound, "there is no such repository");
+    stand.push("a", "one", &["t"]).await;
+    assert_eq!(found(stand).await, None);
+    assert_eq!(enable(stand, 1).await, Change::NotFound);
+    assert_eq!(set(stand, 1, None).await, Change::Done);
+    assert_eq!(state(stand).await, Some((1, RetentionState::Draft)));
+    let refused = Change::Refused(Refusal::NotPreviewed);
+    assert_eq!(enable(stand, 1).await, refused);
+    let drop = drop_of(stand, "t").await;
+    for step in 0..3 {
+        assert!(enabled(stand).await.is_empty());
+        let outcome = stand.retention.drop_tag(drop.clone()).await.unwrap();
+        assert_eq!(outcome, DropOutcome::Halted, "step {step}");
+        if step == 0 {
+            assert_eq!(preview(stand, 1).await, Change::Done);
+            assert_eq!(state(stand).await, Some((1, RetentionState::Previewed)));
+        }
+    }
+    assert_eq!(enable(stand, 1).await, Change::Done);
+    assert_eq!(enabled(stand).await, ["a"]);
+    assert_eq!(preview(stand, 1).await, Change::Done, "it may be looked at again");
+    assert_eq!(state(stand).await, Some((1, RetentionState::Enabled)));
+    assert_eq!(set(stand, 2, None).await, Change::Done);
+    assert_eq!(state(stand).await, Some((2, RetentionState::Draft)));
+    assert_eq!(enable(stand, 2).await, refused);
+    assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Halted);
+    assert!(stand.tag("a", "t").await.is_some());
+}
+
+/// A version is given once, also where the policy was taken away.
+pub async fn a_policy_of_another_version_is_stale(stand: &Stand) {
+    stand.push("a", "one", &["t"]).await;
+    assert_eq!(set(stand, 1, Some(1)).await, Change::Stale, "there is none");
+    assert_eq!(set(stand, 1, None).await, Change::Done);
+    assert_eq!(set(stand, 2, Some(2)).await, Change::Stale);
+    assert_eq!(set(stand, 2, Some(1)).await, Change::Done);
+    let known = found(stand).await.unwrap();
+    assert_eq!(Policy::parse(&known.document).unwrap(), policy(2));
+    assert_eq!((known.version, known.updated_by.as_str()), (2, "user:ada"));
+    assert_eq!(preview(stand, 1).await, Change::Stale);
+    assert_eq!(preview(stand, 2).await, Change::Done);
+    assert_eq!(enable(stand, 1).await, Change::Stale);
+    assert_eq!(remove(stand).await, Change::Done);
+    assert_eq!(remove(stand).await, Change::NotFound);
+    assert_eq!(found(stand).await, None);
+    assert_eq!(enable(stand, 2).await, Change::NotFound);
+    assert_eq!(set(stand, 1, Some(3)).await, Change::Stale);
+    assert_eq!(set(stand, 1, None).await, Change::Done);
+    assert_eq!(state(stand).await, Some((4, RetentionState::Draft)));
+}
+
+/// With the version that it is about.
+pub async fn each_step_of_a_policy_is_in_the_audit_log(stand: &Stand) {
+    stand.push("a", "one", &[]).await;
+    set(stand, 1, None).await;
+    enable(stand, 1).await;
+    preview(stand, 1).await;
+    enable(stand, 1).await;
+    remove(stand).await;
+    let filter = AuditFilter { by: Some("user:ada".into()), ..AuditFilter::default() };
+    let found = stand.audit.list_audit(filter, AuditOrder::OldestFirst, None, 100).await.unwrap();
+    let said: Vec<_> = found
+        .iter()
+        .map(|it| format!("{} {} {}", it.entry.action, it.entry.outcome.name(), it.entry.detail))
+        .collect();
+    let expected = [
+        "retention.set done rules=1",
+        "retention.enable refused policy=1",
+        "retention.preview done policy=1 tags=7 dropped=3",
+        "retention.enable done policy=1",
+        "retention.remove done ",
+    ];
+    assert_eq!(said, expected);
+    assert!(found.iter().all(|it| it.entry.target == "repository:a"));
+}
+
+/// As any other deletion, in the name of the system, with the rule.
+pub async fn a_dropped_tag_has_history_event_and_record(stand: &Stand) {
+    let one = stand.push("a", "one", &["t"]).await;
+    in_force(stand).await;
+    let drop = drop_of(stand, "t").await;
+    assert_eq!(stand.retention.drop_tag(drop.clone()).await.unwrap(), DropOutcome::Dropped);
+    assert_eq!(stand.tag("a", "t").await, None);
+    assert!(stand.has("a", one).await, "its manifest is the collector's");
+    assert_eq!(
+        stand.history("a", "t").await,
+        [format!("1 create - {one}"), format!("2 delete {one} -")]
+    );
+    assert_eq!(stand.events().await.last().unwrap(), "tag.deleted t");
+    let filter = AuditFilter { action: Some("tag.delete".into()), ..AuditFilter::default() };
+    let found = stand.audit.list_audit(filter, AuditOrder::OldestFirst, None, 10).await.unwrap();
+    let [record] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (record.entry.by.by.as_str(), record.entry.target.as_str()),
+        ("system", "repository:a:t")
+    );
+    assert_eq!(record.entry.detail, format!("from={one} policy=1 rule=old"));
+    assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Left);
+}
+
+/// Also where it came back to the same manifest: it is newer than what was judged.
+pub async fn a_tag_that_moved_since_it_was_judged_is_left(stand: &Stand) {
+    let one = stand.push("a", "one", &["t", "u", "gone"]).await;
+    in_force(stand).await;
+    let [moved, back, gone] =
+        [drop_of(stand, "t").await, drop_of(stand, "u").await, drop_of(stand, "gone").await];
+    let two = stand.push("a", "two", &["t", "u"]).await;
+    stand.push("a", "one", &["u"]).await;
+    stand.delete_tag("a", "gone", Precondition::None).await;
+    for drop in [moved, back, gone] {
+        assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Left);
+    }
+    assert_eq!((stand.tag("a", "t").await, stand.tag("a", "u").await), (Some(two), Some(one)));
+}
+
+/// Nor does one that was taken away.
+pub async fn a_policy_that_changed_drops_nothing_more(stand: &Stand) {
+    stand.push("a", "one", &["t"]).await;
+    in_force(stand).await;
+    let drop = drop_of(stand, "t").await;
+    let other = DropTag { policy: 2, ..drop.clone() };
+    assert_eq!(stand.retention.drop_tag(other).await.unwrap(), DropOutcome::Halted);
+    let elsewhere = DropTag { repository: name("b"), ..drop.clone() };
+    assert_eq!(stand.retention.drop_tag(elsewhere).await.unwrap(), DropOutcome::Halted);
+    remove(stand).await;
+    assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Halted);
+    assert!(stand.tag("a", "t").await.is_some());
+}
+
+/// By the database's clock; also one of a policy that cannot be read, which is kept as it came.
+pub async fn the_last_run_is_recorded(stand: &Stand) {
+    stand.push("a", "one", &["t"]).await;
+    set(stand, 1, None).await;
+    assert_eq!(found(stand).await.unwrap().last_run, None);
+    let first =
+        RetentionRun { version: 1, ended_at: Timestamp(0), kept: 5, dropped: 2, problem: None };
+    let second =
+        RetentionRun { problem: Some("it is no policy".into()), dropped: 0, ..first.clone() };
+    for run in [first, second] {
+        stand.clock.advance(HOUR);
+        stand.retention.record_retention_run(name("a"), run.clone()).await.unwrap();
+        let expected = RetentionRun { ended_at: stand.clock.now(), ..run };
+        assert_eq!(found(stand).await.unwrap().last_run, Some(expected));
+    }
+    stand
+        .retention
+        .record_retention_run(name("none"), found(stand).await.unwrap().last_run.unwrap())
+        .await
+        .unwrap();
+    stand.rows("UPDATE retention_policies SET document = '{\"rules\": 7'", &[]).await;
+    assert_eq!(found(stand).await.unwrap().document, "{\"rules\": 7");
+}
