@@ -3,6 +3,7 @@
 use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 
 use crate::UploadId;
+use crate::writes::Closed;
 
 /// The result of what the registry does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,6 +24,10 @@ pub enum StoreError {
     /// What is stored contradicts itself; a person must look.
     #[error("corrupt: {0}")]
     Corrupt(String),
+    /// What was to be written may not be now: it is read-only, or drained. Nothing has changed. This text is for
+    /// clients too.
+    #[error("{0}")]
+    Closed(Box<Closed>),
 }
 
 /// What was asked for and is not there, or not for who asks.

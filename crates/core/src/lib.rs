@@ -23,6 +23,7 @@ mod principal;
 mod registry;
 pub mod tally;
 mod upload_id;
+pub mod writes;
 
 pub use error::{Error, Missing, Need, Result, SourceFault, StoreError};
 pub use intake::{PIECE_ALIGNMENT, Source, SourceError};

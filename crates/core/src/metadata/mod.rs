@@ -15,6 +15,7 @@ mod sessions;
 mod tags;
 mod trust;
 mod uploads;
+mod write_modes;
 
 pub use accounts::{
     AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
@@ -23,7 +24,7 @@ pub use accounts::{
     ManifestRecord, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
     Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
     RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
-    SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind,
+    SetPassword, SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject, TagRecord, TokenId, TokenKind,
     TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
     Viewer,
 };
@@ -60,6 +61,7 @@ pub use uploads::{
     FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
     Uploads,
 };
+pub use write_modes::{WriteModes, WriteState};
 
 /// All of the metadata that requests need.
 pub trait Metadata: Repositories + Memberships + Uploads + ManifestMetadata + Tags {}

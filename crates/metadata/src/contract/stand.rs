@@ -14,7 +14,7 @@ use wharf_core::metadata::{
     AccountChange, Accounts, AuditReaders, Change, ChangeRequest, CommitManifest, CommitOutcome,
     Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
     FinishOutcome, FinishUpload, Identities, Jobs, Metadata, Precondition, ReserveBlob,
-    ReserveOutcome, Sessions, StartUpload, TrustRules, UpdateUser,
+    ReserveOutcome, Sessions, StartUpload, TrustRules, UpdateUser, WriteModes,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -60,6 +60,18 @@ pub trait Inspect: Send + Sync {
     async fn refuses(&self, sql: &str) -> bool;
 }
 
+/// An upload that a principal begins.
+pub(crate) fn start_by(repository: &str, principal: &str) -> StartUpload {
+    StartUpload {
+        id: UploadId::random(&SystemRandom),
+        repository: name(repository),
+        principal: principal.into(),
+        staged: Staged::default(),
+        hash: Hasher::new(Algorithm::Sha256).state(),
+        lifetime: LIFETIME,
+    }
+}
+
 /// Metadata under test.
 pub struct Stand {
     pub(crate) metadata: Arc<dyn Metadata>,
@@ -74,6 +86,7 @@ pub struct Stand {
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) devices: Arc<dyn DeviceLogins>,
     pub(crate) counts: Arc<dyn Counts>,
+    pub(crate) writes: Arc<dyn WriteModes>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -92,7 +105,8 @@ impl Stand {
         + Identities
         + Sessions
         + DeviceLogins
-        + Counts,
+        + Counts
+        + WriteModes,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
@@ -101,7 +115,7 @@ impl Stand {
         let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
         let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
-        let counts = all;
+        let (writes, counts) = (all.clone(), all);
         Self {
             metadata,
             jobs,
@@ -115,6 +129,7 @@ impl Stand {
             sessions,
             devices,
             counts,
+            writes,
             clock,
             inspect,
         }
@@ -152,15 +167,8 @@ impl Stand {
     }
 
     pub(crate) async fn start(&self, repository: &str) -> UploadId {
-        let id = UploadId::random(&SystemRandom);
-        let start = StartUpload {
-            id,
-            repository: name(repository),
-            principal: "alice".into(),
-            staged: Staged::default(),
-            hash: Hasher::new(Algorithm::Sha256).state(),
-            lifetime: LIFETIME,
-        };
+        let start = start_by(repository, "alice");
+        let id = start.id;
         self.metadata.start_upload(start).await.unwrap();
         id
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
-    Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
+    AccountChange, Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
     ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page, Position,
     RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenId,
     TokenRecord, User, UserFilter, Viewer,
@@ -22,7 +22,13 @@ use crate::transactions::audit;
 #[async_trait]
 impl<E: Engine> Accounts for Database<E> {
     async fn change(&self, request: ChangeRequest) -> Result<Change> {
-        self.engine.write(request).await
+        let closes = matches!(&request.change, AccountChange::SetWrites(_));
+        let made = self.engine.write(request).await?;
+        if closes {
+            // Also where it stood so: what asked before may have been told that it is not certain.
+            self.engine.settle().await?;
+        }
+        Ok(made)
     }
 
     async fn find_user(&self, name: AccountName) -> Result<Option<User>> {

@@ -10,6 +10,7 @@ mod replica;
 mod replicas;
 mod retry;
 mod session;
+mod settling;
 mod settings;
 mod standing;
 #[cfg(test)]
@@ -63,6 +64,7 @@ impl Begins {
         let idle = settings.transaction_timeout.as_millis().max(1);
         // What is acknowledged is on disk, whatever the database's default is.
         let durable = if synchronous { "" } else { "; SET LOCAL synchronous_commit = on" };
+        let writes = format!("{durable}; {}", settling::HELD);
         let limits = format!(
             "SET LOCAL statement_timeout = {statement}; \
              SET LOCAL idle_in_transaction_session_timeout = {idle}"
@@ -71,8 +73,8 @@ impl Begins {
             |mode: &str, more: &str| format!("BEGIN ISOLATION LEVEL {mode}; {limits}{more}").into();
         Self {
             read: begin("REPEATABLE READ READ ONLY", ""),
-            write: begin("REPEATABLE READ READ WRITE", durable),
-            write_latest: begin("READ COMMITTED READ WRITE", durable),
+            write: begin("REPEATABLE READ READ WRITE", &writes),
+            write_latest: begin("READ COMMITTED READ WRITE", &writes),
             limits: limits.into(),
         }
     }
@@ -221,6 +223,10 @@ impl Postgres {
 impl Engine for Postgres {
     async fn write<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
         self.run(&transaction, true).await
+    }
+
+    async fn settle(&self) -> Result<()> {
+        settling::settle(self).await
     }
 
     async fn read<T: Transaction>(&self, transaction: T) -> Result<T::Output> {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use wharf_core::clock::Timestamp;
+use wharf_core::writes::{WriteMode, WriteReason};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::engine::{Json, Result, Statements, arguments};
@@ -14,6 +15,8 @@ pub(crate) enum Event<'a> {
     ManifestDeleted(&'a Digest),
     /// The repository has another name.
     Renamed { from: &'a RepositoryName, to: &'a RepositoryName },
+    /// What may be written to the repository has changed.
+    WritesSet { mode: WriteMode, reason: Option<&'a WriteReason> },
     /// A tag was made, moved or deleted; `version` is the one that this gave it.
     TagChanged { tag: &'a Tag, version: i64, from: Option<&'a Digest>, to: Option<&'a Digest> },
 }
@@ -24,6 +27,9 @@ impl Event<'_> {
             Self::ManifestPushed(_) => "manifest.pushed",
             Self::ManifestDeleted(_) => "manifest.deleted",
             Self::Renamed { .. } => "repository.renamed",
+            Self::WritesSet { mode: WriteMode::Writable, .. } => "repository.writable",
+            Self::WritesSet { mode: WriteMode::Draining, .. } => "repository.draining",
+            Self::WritesSet { mode: WriteMode::ReadOnly, .. } => "repository.read_only",
             Self::TagChanged { from: None, .. } => "tag.created",
             Self::TagChanged { to: None, .. } => "tag.deleted",
             Self::TagChanged { .. } => "tag.moved",
@@ -37,6 +43,9 @@ impl Event<'_> {
             }
             Self::Renamed { from, to } => {
                 json!({ "from": from.as_str(), "to": to.as_str(), "by": by })
+            }
+            Self::WritesSet { reason, .. } => {
+                json!({ "reason": reason.map(|reason| reason.as_str()), "by": by })
             }
             Self::TagChanged { tag, version, from, to } => json!({
                 "tag": tag.as_str(),

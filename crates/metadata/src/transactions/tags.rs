@@ -9,6 +9,7 @@ use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
+use crate::transactions::writes::{self, Work};
 
 /// Where a tag stands.
 #[derive(Clone, Copy)]
@@ -162,7 +163,7 @@ impl Transaction for DeleteTag {
     type Output = DeleteOutcome;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<DeleteOutcome> {
-        let Some(repository) = repositories::find(on, &self.repository).await? else {
+        let Some(repository) = writes::enter(on, &self.repository, Work::Change).await? else {
             return Ok(DeleteOutcome::NoRepository);
         };
         let standing = standing(on, repository, &self.tag).await?;

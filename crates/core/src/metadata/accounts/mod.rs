@@ -11,12 +11,13 @@ use crate::access::{Facts, Narrowing};
 use crate::actor::Actor;
 use crate::clock::Timestamp;
 use crate::permissions::{AccountName, Principal};
+use crate::writes::NothingToDrain;
 
 pub use changes::{
     AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
     DeleteUser, Invite, LinkIdentity, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
     RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository,
-    RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind,
+    RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject, TokenKind,
     UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
@@ -113,6 +114,12 @@ pub enum Refusal {
     /// The user has as many personal tokens as they may have.
     #[error("the user has {} personal tokens already; delete one first", MOST_TOKENS)]
     TooManyTokens,
+    /// What is read-only is not drained.
+    #[error(transparent)]
+    NothingToDrain(NothingToDrain),
+    /// It may not be written to now.
+    #[error("the repository, or all of the registry, is read-only or about to be")]
+    ReadOnly,
     /// The same key came with another request before.
     #[error("the Idempotency-Key was used with another request before")]
     KeyReused,

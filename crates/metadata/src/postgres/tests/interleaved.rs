@@ -8,6 +8,7 @@ mod event_log;
 mod jobs;
 mod manifests;
 mod tags;
+mod writes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -27,7 +27,7 @@ use wharf_core::metadata::{
 use wharf_core::permissions::{AccountName, RobotName};
 
 use crate::engine::{Result, Statements, Transaction, arguments};
-use crate::transactions::audit;
+use crate::transactions::{audit, writes};
 use crate::transactions::repositories::below;
 
 /// A change, made in a transaction. Whatever it returns but [`Change::Done`], it has changed nothing.
@@ -66,6 +66,7 @@ impl Apply for AccountChange {
             Self::RemoveToken(change) => change.apply(on, by).await,
             Self::SetVisibility(change) => change.apply(on, by).await,
             Self::RenameRepository(change) => change.apply(on, by).await,
+            Self::SetWrites(change) => writes::set(on, change, by).await,
             Self::Invite(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }
