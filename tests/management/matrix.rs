@@ -103,6 +103,11 @@ const TABLE: &str = "
     GET    /counts/repositories                                    + + + + + + + + + +
     GET    /counts/repositories?namespace=team                     ? 0 - - - + + - - 0
 
+    GET    /repositories/team%2Fprivate/writes                     ? 0 + + + + + + + +
+    PUT    /repositories/team%2Fprivate/writes                     ? 0 - - - + + - - -
+    GET    /writes                                                 ? - - - - - + - - -
+    PUT    /writes                                                 ? - - - - - + - - -
+
     GET    /access/explain?repository=team%2Fprivate               ? + + + + + + + + +
     GET    /access/explain?repository=team%2Fprivate&principal=user:bob  ? + - - - + + - - -
     GET    /audit                                                  ? - - - - - + - - -
@@ -263,6 +268,7 @@ impl Making<'_> {
             ("POST", "/repositories/{repository}/rename") => {
                 json!({ "to": format!("team/{}", self.name("renamed")) })
             }
+            ("PUT", path) if path.ends_with("/writes") => json!({ "mode": "writable" }),
             ("GET" | "DELETE" | "PUT", _) => return None,
             (method, path) => panic!("{method} {path} has no body"),
         };

@@ -8,6 +8,7 @@ mod audit_export;
 mod backoff;
 mod count_upkeep;
 mod counters;
+mod drains;
 mod event_upkeep;
 mod expired_uploads;
 mod handler;
@@ -22,7 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{
+    Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents, WriteModes,
+};
 
 pub use account_upkeep::AccountUpkeep;
 pub use audit_export::{
@@ -31,6 +34,7 @@ pub use audit_export::{
 pub use backoff::Backoff;
 pub use count_upkeep::CountUpkeep;
 pub use counters::{RunCounters, RunEnd, Runs};
+pub use drains::Drains;
 pub use event_upkeep::EventUpkeep;
 pub use expired_uploads::ExpiredUploads;
 pub use handler::Handler;
@@ -52,6 +56,8 @@ pub struct Parts {
     pub audit: Arc<dyn AuditReaders>,
     /// The counts of pulls and pushes.
     pub counts: Arc<dyn Counts>,
+    /// What may be written.
+    pub writes: Arc<dyn WriteModes>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
 }
@@ -97,6 +103,7 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
         event_upkeep::KIND,
         account_upkeep::KIND,
         count_upkeep::KIND,
+        drains::KIND,
     ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     let export = rules.export_audit.as_ref().map(|_| audit_export::KIND);
@@ -112,7 +119,8 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         .recurring(Leftovers::new(parts.registry))
         .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
         .recurring(AccountUpkeep::new(parts.accounts, parts.audit.clone(), rules.keep_audit))
-        .recurring(CountUpkeep::new(parts.counts, rules.keep_counts));
+        .recurring(CountUpkeep::new(parts.counts, rules.keep_counts))
+        .recurring(Drains::new(parts.writes));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));
     }

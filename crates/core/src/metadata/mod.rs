@@ -24,9 +24,9 @@ pub use accounts::{
     ManifestRecord, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
     Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
     RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
-    SetPassword, SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject, TagRecord, TokenId, TokenKind,
-    TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
-    Viewer,
+    SetPassword, SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject, TagRecord, TokenId,
+    TokenKind, TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User,
+    UserFilter, Viewer,
 };
 pub use audit::{
     AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,

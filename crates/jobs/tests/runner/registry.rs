@@ -106,6 +106,7 @@ async fn a_registry_cleans_up_after_itself() {
                 accounts: node.database.clone(),
                 audit: node.database.clone(),
                 counts: node.database.clone(),
+                writes: node.database.clone(),
                 counters: counters.clone(),
             };
             let mut stopping = stopping.clone();
@@ -125,7 +126,8 @@ async fn a_registry_cleans_up_after_itself() {
             "events.upkeep",
             "staging.collect",
             "tags.forget_history",
-            "uploads.expire"
+            "uploads.expire",
+            "writes.end_drains"
         ]
     );
     let mut known = wharf_jobs::kinds(&rules);

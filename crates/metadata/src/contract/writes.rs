@@ -63,8 +63,7 @@ pub async fn what_is_read_only_is_not_changed(stand: &Stand) {
         assert_eq!(refused(metadata.finish_upload(FinishUpload { id, key }).await), expected());
         let from = Some(name("b"));
         let (digest_two, sources) = (blob("two"), Sources::Any);
-        let mount =
-            MountBlob { repository: repository.clone(), digest: digest_two, from, sources };
+        let mount = MountBlob { repository: repository.clone(), digest: digest_two, from, sources };
         assert_eq!(refused(metadata.mount_blob(mount).await), expected());
         assert_eq!(refused(metadata.commit_manifest(push("a", "one", "bob")).await), expected());
         let deletion = DeleteTag {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
-    AccountChange, Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
-    ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page, Position,
-    RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenId,
-    TokenRecord, User, UserFilter, Viewer,
+    AccountChange, Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders,
+    AuditRecord, Change, ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page,
+    Position, RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord,
+    TokenId, TokenRecord, User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};

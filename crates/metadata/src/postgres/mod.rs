@@ -10,8 +10,8 @@ mod replica;
 mod replicas;
 mod retry;
 mod session;
-mod settling;
 mod settings;
+mod settling;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -29,6 +29,7 @@ use crate::engine::{Engine, Reads, Result, Sees, Transaction};
 use crate::migrations::MigrationError;
 pub use connections::{ConnectionCounts, Connections};
 use failure::{Failure, describe};
+pub(crate) use migrate::connect as connect_alone;
 use replicas::Replicas;
 use retry::Tries;
 use session::{Beginning, Session};
@@ -111,7 +112,7 @@ pub enum PostgresError {
 }
 
 impl PostgresError {
-    fn of(error: &tokio_postgres::Error, url: &PostgresUrl) -> Self {
+    pub(crate) fn of(error: &tokio_postgres::Error, url: &PostgresUrl) -> Self {
         let text = format!("{url}: {}", describe(error));
         let refused = error.code().is_some_and(|state| {
             state.code().starts_with("28")

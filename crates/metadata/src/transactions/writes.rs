@@ -270,8 +270,7 @@ impl Scope {
                 on.execute(sql, arguments![now, now]).await?;
             }
             Self::One(id) => {
-                let sql =
-                    "INSERT INTO pushes_under_way (of_all, repository_id, principal, seen_at)
+                let sql = "INSERT INTO pushes_under_way (of_all, repository_id, principal, seen_at)
                      SELECT DISTINCT 0, repository_id, principal, $1 FROM uploads
                      WHERE expires_at > $2 AND repository_id = $3";
                 on.execute(sql, arguments![now, now, id]).await?;

@@ -16,10 +16,11 @@ pub mod workloads;
 
 use std::sync::Arc;
 
+use wharf_core::blobs::Blobs;
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
+    Accounts, AuditReaders, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules, WriteModes,
 };
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
@@ -42,6 +43,7 @@ pub struct Node {
     pub audit: Arc<dyn AuditReaders>,
     pub people: browser::People,
     pub counts: Arc<dyn Counts>,
+    pub writes: Arc<dyn WriteModes>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -87,7 +89,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let (jobs, events) = (stores.jobs, stores.events);
     let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
-    let limiter = limits::limiter(cache.limiter);
+    let (limiter, writes) = (limits::limiter(cache.limiter), stores.writes);
     Ok(Node {
         registry,
         jobs,
@@ -98,10 +100,16 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         audit,
         people,
         counts,
+        writes,
         limiter,
         tally,
         watched,
     })
+}
+
+/// Opens the object store alone.
+pub async fn open_blobs(config: &Config) -> anyhow::Result<Arc<dyn Blobs>> {
+    Ok(blobs::open(config).await?.blobs)
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.

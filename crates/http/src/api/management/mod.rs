@@ -28,6 +28,7 @@ mod trust;
 mod users;
 mod values;
 mod whoami;
+mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
-use wharf_core::metadata::{Accounts, AuditLog, Counts, Directory, Identities, TrustRules};
+use wharf_core::metadata::{
+    Accounts, AuditLog, Counts, Directory, Identities, TrustRules, WriteModes,
+};
 use wharf_core::permissions::{Decisions, Permissions, Principal};
 
 pub use open_api::document;
@@ -95,6 +98,8 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// How often what was pulled.
     pub counts: Arc<dyn Counts>,
+    /// What may be written.
+    pub writes: Arc<dyn WriteModes>,
 }
 
 /// The management API.

@@ -27,8 +27,8 @@ use wharf_core::metadata::{
 use wharf_core::permissions::{AccountName, RobotName};
 
 use crate::engine::{Result, Statements, Transaction, arguments};
-use crate::transactions::{audit, writes};
 use crate::transactions::repositories::below;
+use crate::transactions::{audit, writes};
 
 /// A change, made in a transaction. Whatever it returns but [`Change::Done`], it has changed nothing.
 #[async_trait]

@@ -11,7 +11,7 @@ use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
     Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Identities, Jobs, LastKnown,
-    Metadata, Sessions, TrustRules,
+    Metadata, Sessions, TrustRules, WriteModes,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -42,6 +42,7 @@ pub struct Stores {
     /// What browsers and devices work on.
     pub people: People,
     pub counts: Arc<dyn Counts>,
+    pub writes: Arc<dyn WriteModes>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
@@ -50,7 +51,7 @@ impl Stores {
     fn of<D>(database: Arc<D>) -> Stores
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
-        D: AuditReaders + Counts + Identities + Sessions + DeviceLogins,
+        D: AuditReaders + Counts + Identities + Sessions + DeviceLogins + WriteModes,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
@@ -68,6 +69,7 @@ impl Stores {
             directory: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
+            writes: Arc::clone(&database) as _,
             counts: database,
             connections: None,
         }
@@ -135,6 +137,22 @@ pub async fn migrate(config: &Config) -> anyhow::Result<Vec<i64>> {
 
 fn sqlite(config: &Config) -> anyhow::Result<Sqlite> {
     Ok(Sqlite::open(&sqlite_file(config), Arc::new(SystemClock))?)
+}
+
+/// Where the metadata are.
+pub enum Place {
+    /// In this file.
+    Sqlite(PathBuf),
+    /// In this database.
+    Postgres(Box<PostgresSettings>),
+}
+
+/// Where a configuration has the metadata.
+pub fn place(config: &Config) -> Place {
+    match &config.database.url {
+        DatabaseUrl::Postgres(url) => Place::Postgres(Box::new(settings(config, url))),
+        _ => Place::Sqlite(sqlite_file(config)),
+    }
 }
 
 fn sqlite_file(config: &Config) -> PathBuf {
