@@ -1,6 +1,10 @@
 //! Backups made while pushes go on, and restored into empty systems: on one machine, and on PostgreSQL with a bucket.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "backup/point_in_time.rs"]
+mod point_in_time;
+#[path = "backup/readers.rs"]
+mod readers;
 #[path = "backup/refusals.rs"]
 mod refusals;
 #[path = "backup/site.rs"]

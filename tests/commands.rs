@@ -26,6 +26,8 @@ mod lossy;
 mod machines;
 #[path = "commands/prompts.rs"]
 mod prompts;
+#[path = "commands/read_only.rs"]
+mod read_only;
 #[path = "commands/records.rs"]
 mod records;
 #[path = "commands/repositories.rs"]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
 use crate::support::engines::Shared;
-use crate::support::program::attempt;
+use crate::support::program::{attempt, run};
 use crate::support::random::Random;
 use crate::support::registry::{Registry, digest, image_manifest};
 use crate::support::server::{Process, Server, program};
@@ -35,6 +35,20 @@ impl Site {
         let url = other.shared.as_ref().unwrap().get("WHARF_BLOBS_URL").to_owned();
         self.shared = self.shared.map(|shared| shared.with("WHARF_BLOBS_URL", &url));
         self
+    }
+
+    /// The same with this database of PostgreSQL's.
+    pub fn with_database(mut self, url: &str) -> Site {
+        let direct = "WHARF_DATABASE_DIRECT_URL";
+        self.shared =
+            self.shared.map(|shared| shared.with("WHARF_DATABASE_URL", url).with(direct, url));
+        self
+    }
+
+    /// What the database answers.
+    pub fn ask(&self, sql: &str) -> String {
+        let url = self.shared.as_ref().unwrap().get("WHARF_DATABASE_DIRECT_URL");
+        run(Command::new("psql").args(["--no-psqlrc", "--tuples-only", "-A", "-c", sql, url]))
     }
 
     /// The same with blobs in a folder.

@@ -5,6 +5,7 @@
 //! `pg_dump` shares, so that the list is exactly that of the dump.
 
 mod postgres;
+mod program;
 mod restoring;
 mod sqlite;
 
@@ -14,7 +15,9 @@ use wharf_oci::Digest;
 use crate::migrations::newest;
 use crate::postgres::PostgresError;
 pub use postgres::PostgresSnapshot;
-pub use restoring::{PostgresRestore, SqliteRestore};
+pub use restoring::{
+    Missing, PostgresRestore, SqliteRestore, recovered_on_postgres, recovered_on_sqlite,
+};
 pub use sqlite::SqliteSnapshot;
 
 /// The version of the schema that this program's backups have.
@@ -178,3 +181,7 @@ impl Snapshot {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;

@@ -1,13 +1,14 @@
 //! A snapshot of PostgreSQL: a transaction that stays open, and `pg_dump` at its snapshot.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 use wharf_core::blobs::ObjectKey;
 
+use super::program::{command, not_started};
 use super::{BLOBS, BackupError, CONTENTS, Contents, PAGE, contents, key};
 use crate::postgres::{PostgresError, PostgresSettings, connect_alone};
 
@@ -46,7 +47,7 @@ impl PostgresSnapshot {
     /// # Errors
     /// When `pg_dump` is not there, is older than the server, or fails.
     pub fn dump(&self, to: &Path) -> Result<(), BackupError> {
-        let mut dump = program("pg_dump", &self.settings);
+        let mut dump = command("pg_dump", &self.settings);
         dump.args(["--format=custom", "--no-owner", "--no-privileges", "--no-password"])
             .arg(format!("--snapshot={}", self.id))
             .arg("--file")
@@ -87,17 +88,4 @@ impl PostgresSnapshot {
         };
         rows.iter().map(read).collect()
     }
-}
-
-/// A program of PostgreSQL's that speaks to a database.
-pub(super) fn program(name: &str, settings: &PostgresSettings) -> Command {
-    let mut command = Command::new(name);
-    command.envs(settings.environment());
-    command
-}
-
-pub(super) fn not_started(error: &std::io::Error) -> String {
-    format!(
-        "it cannot be started: {error}; install PostgreSQL's client programs, of the server's version or newer"
-    )
 }

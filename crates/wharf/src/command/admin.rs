@@ -110,6 +110,8 @@ enum AdminCommand {
     VerifyBackup(backup::VerifyBackup),
     /// Restore a backup into an empty system
     Restore(backup::Restore),
+    /// Set a database right that was recovered by other means, before nodes start on it
+    Recovered(backup::Recovered),
     /// Make a personal token of a user
     Token {
         user: AccountName,
@@ -197,6 +199,7 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
             AdminCommand::Backup(backup) => return backup.run(&loaded.config).await,
             AdminCommand::VerifyBackup(verify) => return verify.run(&loaded.config).await,
             AdminCommand::Restore(restore) => return restore.run(&loaded.config).await,
+            AdminCommand::Recovered(recovered) => return recovered.run(&loaded.config).await,
             _ => {}
         }
         let stores = wiring::metadata::for_accounts(&loaded.config).await?;
@@ -274,6 +277,7 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
         | AdminCommand::Backup(_)
         | AdminCommand::VerifyBackup(_)
         | AdminCommand::Restore(_)
+        | AdminCommand::Recovered(_)
         | AdminCommand::Audit(_) => Ok(()),
         AdminCommand::Token { user, role, on, days } => {
             let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);

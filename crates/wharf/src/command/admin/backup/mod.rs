@@ -3,6 +3,8 @@
 
 mod document;
 mod list;
+mod missing;
+mod recovered;
 mod restore;
 mod store;
 mod verify;
@@ -22,6 +24,7 @@ use crate::command::wiring::metadata::Place;
 use crate::config::Config;
 use document::{Document, Engine};
 use list::{Needed, Writer};
+pub use recovered::Recovered;
 pub use restore::Restore;
 use store::{Tally, Work};
 pub use verify::VerifyBackup;

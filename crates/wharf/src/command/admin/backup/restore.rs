@@ -1,18 +1,18 @@
 //! `wharf admin restore`: a backup into an empty system, verified: every blob that the metadata need is looked up.
 
-use std::collections::BTreeSet;
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 use wharf_metadata::backup::{
-    Affected, Contents, PostgresRestore, PostgresSnapshot, Snapshot, SqliteRestore, SqliteSnapshot,
+    Contents, PostgresRestore, PostgresSnapshot, Snapshot, SqliteRestore, SqliteSnapshot,
 };
 
 use super::document::Document;
 use super::engine;
 use super::list::Reader;
+use super::missing::Accepting;
 use super::store::{self, Tally, Work};
 use crate::command::wiring;
 use crate::command::wiring::metadata::Place;
@@ -30,9 +30,8 @@ pub struct Restore {
     /// Copy the blobs from this folder into the store first, those that are not there
     #[arg(long, value_name = "FOLDER")]
     blobs: Option<PathBuf>,
-    /// Restore although blobs are missing: what needs them is told, and lacks them until they are pushed again
-    #[arg(long)]
-    accept_missing: bool,
+    #[command(flatten)]
+    accepting: Accepting,
 }
 
 impl Restore {
@@ -53,27 +52,17 @@ impl Restore {
             }
         }
         let tally = self.blobs(config).await?;
-        for wrong in &tally.told {
-            writeln!(stderr(), "{wrong}")?;
-        }
-        let (missing, accept) = (&tally.missing, self.accept_missing);
+        let missing = self.accepting.missing(&tally);
         let affected = match &place {
-            Place::Sqlite(file) => SqliteRestore { copy: &metadata, file }.run(missing, accept)?,
+            Place::Sqlite(file) => SqliteRestore { copy: &metadata, file }.run(missing)?,
             Place::Postgres(settings) => {
                 let dump = metadata.as_path();
-                PostgresRestore { dump, schema: document.schema, settings }.run(missing, accept)?
+                PostgresRestore { dump, schema: document.schema, settings }.run(missing)?
             }
         };
-        report(&affected)?;
-        if !missing.is_empty() && !accept {
-            let count = missing.len();
-            bail!(
-                "nothing was restored: {count} blobs are missing; bring them back into the store (--blobs FOLDER), \
-                 or restore without them by --accept-missing"
-            );
-        }
+        self.accepting.tell(&tally, &affected, "nothing was restored")?;
         let found = restored(&place).await?;
-        compare(&document, &found, missing.len() as u64)?;
+        compare(&document, &found, tally.missing.len() as u64)?;
         let Contents { repositories, manifests, tags, blobs, .. } = found;
         writeln!(
             stdout(),
@@ -100,18 +89,6 @@ impl Restore {
             tally.take(&work, page).await?;
         }
     }
-}
-
-/// A line for each tag, or manifest without one, that lacks a blob.
-fn report(affected: &BTreeSet<Affected>) -> std::io::Result<()> {
-    for Affected { repository, tag, manifest, blob } in affected {
-        let name = match tag {
-            Some(tag) => format!("{repository}:{tag}"),
-            None => format!("{repository}@{manifest}"),
-        };
-        writeln!(stderr(), "{name} lacks {blob}")?;
-    }
-    Ok(())
 }
 
 /// What is in the database now.
