@@ -130,6 +130,21 @@ fn a_damaged_or_unfinished_backup_is_refused() {
     refused("is no whole backup");
 }
 
+/// A folder that is called otherwise than the one that was meant.
+#[test]
+fn copies_that_are_not_there_are_no_empty_folder() {
+    let (site, folder) = (Site::on_one_machine(), TempDir::new().unwrap());
+    let (_, _, backup) = backed_up(&site, folder.path());
+    let (from, elsewhere) = (backup.to_str().unwrap(), folder.path().join("blob"));
+    let blobs = elsewhere.to_str().unwrap();
+    for command in ["restore", "verify-backup"] {
+        let empty = Site::on_one_machine();
+        let said = empty.admin(&[command, "--from", from, "--blobs", blobs]).unwrap_err();
+        assert!(said.contains("holds no copies of blobs"), "{command}: {said}");
+        assert!(!elsewhere.exists() && !empty.data().join("metadata.sqlite").exists());
+    }
+}
+
 /// Hashes of passwords are in it.
 #[test]
 fn a_backup_is_for_its_owner_alone() {

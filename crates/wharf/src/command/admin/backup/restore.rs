@@ -77,7 +77,7 @@ impl Restore {
         let to = wiring::open_blobs(config).await?;
         let work = match &self.blobs {
             None => Work::LookUp(to),
-            Some(folder) => Work::Copy { from: store::folder(folder)?, to },
+            Some(folder) => Work::Copy { from: store::copies(folder)?, to },
         };
         let mut tally = Tally::default();
         let mut list = Reader::open(&self.from)?;

@@ -43,7 +43,17 @@ pub struct Tally {
 /// How many missing blobs are told one by one; all of them count.
 const MOST_TOLD: usize = 1000;
 
-/// Opens a folder of blobs, laid out as a store of files is.
+/// Opens a folder of copies that was written before.
+pub fn copies(folder: &Path) -> anyhow::Result<Arc<dyn Blobs>> {
+    let shown = folder.display();
+    anyhow::ensure!(
+        FileBlobs::objects_folder(folder).is_dir(),
+        "the folder {shown} holds no copies of blobs (--blobs): `wharf admin backup --blobs {shown}` writes them"
+    );
+    self::folder(folder)
+}
+
+/// Opens a folder of blobs, laid out as a store of files is, made where it is missing.
 pub fn folder(folder: &Path) -> anyhow::Result<Arc<dyn Blobs>> {
     let opened = FileBlobs::open(folder);
     let opened = opened.with_context(|| format!("the folder {} cannot be used", folder.display()));

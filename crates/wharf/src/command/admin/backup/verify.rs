@@ -34,7 +34,7 @@ impl VerifyBackup {
     pub async fn run(&self, config: &Config) -> anyhow::Result<()> {
         let document = Document::read(&self.from)?;
         let store = match &self.blobs {
-            Some(folder) => store::folder(folder)?,
+            Some(folder) => store::copies(folder)?,
             None => wiring::open_blobs(config).await?,
         };
         let work = if self.rehash { Work::Rehash(store) } else { Work::LookUp(store) };
