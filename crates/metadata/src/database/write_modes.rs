@@ -6,12 +6,12 @@ use wharf_core::writes::{Closed, WriteScope};
 
 use super::{Database, Result};
 use crate::engine::Engine;
-use crate::transactions::writes;
+use crate::transactions::writes::{self, setting};
 
 #[async_trait]
 impl<E: Engine> WriteModes for Database<E> {
     async fn write_state(&self, scope: WriteScope) -> Result<Option<WriteState>> {
-        self.engine.read(writes::Find(scope)).await
+        self.engine.read(setting::Find(scope)).await
     }
 
     async fn closed(&self, scope: WriteScope) -> Result<Option<Closed>> {
@@ -19,7 +19,7 @@ impl<E: Engine> WriteModes for Database<E> {
     }
 
     async fn end_drains(&self) -> Result<u64> {
-        let ended = self.engine.write(writes::EndDrains).await?;
+        let ended = self.engine.write(setting::EndDrains).await?;
         if ended > 0 {
             self.engine.settle().await?;
         }

@@ -75,6 +75,9 @@ pub fn recovered_on_sqlite(
     set_right(file, missing)
 }
 
+/// What lacks a blob, as it is read: repository, tag, manifest, blob.
+type Found = (String, Option<String>, Vec<u8>, Vec<u8>);
+
 /// Sets a copy right where it lies, unless blobs are missing that must not be, and tells what lacks them.
 fn set_right(file: &Path, missing: Missing<'_>) -> Result<BTreeSet<Affected>, BackupError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -87,7 +90,7 @@ fn set_right(file: &Path, missing: Missing<'_>) -> Result<BTreeSet<Affected>, Ba
         return Err(BackupError::Corrupt(format!("the copy is damaged: {sound}")));
     }
     let transaction = connection.transaction().map_err(failed(file))?;
-    let work = || -> rusqlite::Result<Vec<(String, Option<String>, Vec<u8>, Vec<u8>)>> {
+    let work = || -> rusqlite::Result<Vec<Found>> {
         transaction.execute_batch(AFTER)?;
         transaction.execute_batch("CREATE TEMP TABLE missing_blobs (digest BLOB PRIMARY KEY)")?;
         for digest in missing.blobs {

@@ -66,7 +66,7 @@ impl Apply for AccountChange {
             Self::RemoveToken(change) => change.apply(on, by).await,
             Self::SetVisibility(change) => change.apply(on, by).await,
             Self::RenameRepository(change) => change.apply(on, by).await,
-            Self::SetWrites(change) => writes::set(on, change, by).await,
+            Self::SetWrites(change) => writes::setting::set(on, change, by).await,
             Self::Invite(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }
