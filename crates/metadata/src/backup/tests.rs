@@ -169,6 +169,7 @@ fn what_must_not_live_again_does_not() {
     assert_eq!(rows("SELECT kind FROM user_tokens"), ["personal"]);
     let jobs = "SELECT key || ' ' || leased || ' ' || claims FROM jobs ORDER BY id";
     assert_eq!(rows(jobs), ["held 0 8", "waits 0 2"]);
+    assert_eq!(rows("SELECT by || ' ' || action FROM audit_log"), ["system database.restore"]);
     let epoch = |on: &Connection| -> i64 {
         on.query_row("SELECT epoch FROM cache_epoch", [], |row| row.get(0)).unwrap()
     };

@@ -261,7 +261,7 @@ const LACKING: &str = "
     SELECT string_agg(c.relname, ', ' ORDER BY c.relname)
     FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace
-      AND c.relname IN ('events', 'manifests', 'repositories', 'tags', 'uploads')
+      AND c.relname IN ('events', 'manifests', 'repositories', 'site_writes', 'tags', 'uploads')
       AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT'))";
 
 /// Fails where the role may not do what a node does.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -131,6 +131,10 @@ impl PostgresSettings {
     }
 }
 
+/// Where systems keep the certificates that they trust, for programs that must be told.
+const SYSTEM_ROOTS: [&str; 2] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+
 impl PostgresSettings {
     /// The way around PgBouncer, where there is one.
     pub(crate) fn direct(&self) -> &PostgresUrl {
@@ -151,12 +155,14 @@ impl PostgresSettings {
             hosts = addresses();
         }
         let ports: Vec<String> = config.get_ports().iter().map(ToString::to_string).collect();
-        let mode = match (config.get_ssl_mode(), &self.root_certificates) {
-            (SslMode::Disable, _) => "disable",
-            (SslMode::Require, Some(_)) => "verify-full",
-            (SslMode::Require, None) => "require",
+        // What libpq calls `require` verifies nobody.
+        let mode = match config.get_ssl_mode() {
+            SslMode::Disable => "disable",
+            SslMode::Require => "verify-full",
             _ => "prefer",
         };
+        let system = || SYSTEM_ROOTS.into_iter().find(|bundle| Path::new(bundle).exists());
+        let roots = self.root_certificates.clone().or_else(|| system().map(PathBuf::from));
         let mut environment: Vec<(&str, OsString)> =
             vec![("PGHOST", hosts.join(",").into()), ("PGSSLMODE", mode.into())];
         if !ports.is_empty() {
@@ -167,7 +173,7 @@ impl PostgresSettings {
         let password = config.get_password().map(|password| {
             ("PGPASSWORD", std::os::unix::ffi::OsStringExt::from_vec(password.to_vec()))
         });
-        let roots = self.root_certificates.as_ref().map(|path| ("PGSSLROOTCERT", path.into()));
+        let roots = roots.map(|path| ("PGSSLROOTCERT", path.into()));
         environment.extend([user, database, password, roots].into_iter().flatten());
         environment
     }
@@ -181,7 +187,8 @@ mod tests {
     #[test]
     fn programs_find_the_database_by_their_environment() {
         let url = "postgres://me:hidden@db.example:6432/wharf?sslmode=require".parse().unwrap();
-        let settings = PostgresSettings::new(url);
+        let mut settings = PostgresSettings::new(url);
+        settings.root_certificates = Some("/etc/wharf/roots.pem".into());
         let environment = settings.environment();
         let environment: Vec<String> =
             environment.iter().map(|(name, text)| format!("{name}={}", text.display())).collect();
@@ -189,11 +196,12 @@ mod tests {
             environment,
             [
                 "PGHOST=db.example",
-                "PGSSLMODE=require",
+                "PGSSLMODE=verify-full",
                 "PGPORT=6432",
                 "PGUSER=me",
                 "PGDATABASE=wharf",
                 "PGPASSWORD=hidden",
+                "PGSSLROOTCERT=/etc/wharf/roots.pem",
             ]
         );
     }

@@ -25,3 +25,6 @@ UPDATE audit_readers r SET transaction_id = 0, record_id = coalesce(
 -- Not by updates, which the triggers of the audit log refuse.
 ALTER TABLE events ALTER COLUMN transaction_id TYPE bigint USING 0;
 ALTER TABLE audit_log ALTER COLUMN transaction_id TYPE bigint USING 0;
+-- The audit log tells of it.
+INSERT INTO audit_log (at, by, action, target, outcome, detail)
+VALUES ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 'system', 'database.restore', 'site', 'done', '');
