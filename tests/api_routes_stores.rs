@@ -146,6 +146,7 @@ touched! {
     Uploads {
         start_upload(StartUpload) -> () = ();
         find_upload(RepositoryName, UploadId) -> Option<Upload> = None;
+        resume_upload(RepositoryName, UploadId) -> Option<Upload> = None;
         record_progress(Progress) -> bool = false;
         touch_upload(UploadId, Duration) -> bool = false;
         reserve_blob(ReserveBlob) -> ReserveOutcome = ReserveOutcome::NoUpload;

@@ -5,11 +5,13 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use support::container_tools::{ContainerTools, layout};
 use support::docker::Docker;
 use support::layout::{digest_of_file, write_image_of_layers};
-use support::server::Server;
+use support::program::run;
+use support::server::{Server, program};
 use tempfile::TempDir;
 
 #[test]
@@ -74,6 +76,33 @@ fn a_layer_that_the_registry_holds_is_not_sent_again() {
     assert_eq!(spared, layers, "{sent_elsewhere}");
     docker.forget_all();
     docker.run(&["pull", &second]);
+}
+
+/// At once, without trying again, and pulls go on.
+#[test]
+fn docker_says_why_it_cannot_push_to_what_is_read_only() {
+    let server = Server::start();
+    let docker = Docker::start();
+    let name = format!("{}/library/app:1", server.address());
+    docker.build_layered(&name);
+    docker.run(&["push", &name]);
+    let read_only = |wish: &[&str]| {
+        let mut command = Command::new(program());
+        let words = ["admin", "--data", server.data().to_str().unwrap(), "read-only"];
+        run(command.args(words).args(wish))
+    };
+    read_only(&["on", "--repository", "library/app", "--reason", "moving to another site"]);
+    let other = format!("{}/library/app:2", server.address());
+    docker.run(&["tag", &name, &other]);
+    let said = docker.attempt(&["push", &other]).unwrap_err();
+    let why = "the repository library/app is read-only for now: moving to another site";
+    assert!(said.contains(why), "{said}");
+    assert!(!said.contains("Retrying"), "{said}");
+    docker.forget_all();
+    docker.run(&["pull", &name]);
+    read_only(&["off", "--repository", "library/app"]);
+    docker.run(&["tag", &name, &other]);
+    docker.run(&["push", &other]);
 }
 
 #[test]

@@ -128,6 +128,11 @@ const TABLE: &str = "
     GET    /counts/repositories                                    + + + + + + + + + +
     GET    /counts/repositories?namespace=team                     ? 0 - - - + + - - 0
 
+    GET    /repositories/team%2Fprivate/writes                     ? 0 + + + + + + + +
+    PUT    /repositories/team%2Fprivate/writes                     ? 0 - - - + + - - -
+    GET    /writes                                                 ? - - - - - + - - -
+    PUT    /writes                                                 ? - - - - - + - - -
+
     GET    /access/explain?repository=team%2Fprivate               ? + + + + + + + + +
     GET    /access/explain?repository=team%2Fprivate&principal=user:bob  ? + - - - + + - - -
     GET    /audit                                                  ? - - - - - + - - -
@@ -339,6 +344,7 @@ impl Making<'_> {
             ("POST", "/repositories/team%2Fprivate/running") => {
                 json!({ "digest": self.make("image"), "by": "a cluster", "for": "1h" })
             }
+            ("PUT", path) if path.ends_with("/writes") => json!({ "mode": "writable" }),
             ("GET" | "DELETE" | "PUT", _) => return None,
             (method, path) => panic!("{method} {path} has no body"),
         };

@@ -3,12 +3,14 @@
 mod cdn;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod copying;
 mod faults;
 mod files;
 mod memory;
 mod objects;
 
 pub use cdn::{BadCdnKey, Cdn, CdnKey, CdnUrl, CloudFrontKey, HmacKey, NoCdnUrl};
+pub use copying::{Copied, copy_object, hash_object};
 pub use faults::{Fault, FaultyBlobs, Method};
 pub use files::FileBlobs;
 pub use memory::MemoryBlobs;

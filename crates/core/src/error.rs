@@ -6,6 +6,7 @@ use crate::UploadId;
 use crate::clock::Timestamp;
 use crate::immutability::Frozen;
 use crate::metadata::{KeptBy, NoPin, PinName};
+use crate::writes::Closed;
 
 /// The result of what the registry does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -26,6 +27,10 @@ pub enum StoreError {
     /// What is stored contradicts itself; a person must look.
     #[error("corrupt: {0}")]
     Corrupt(String),
+    /// What was to be written may not be now: it is read-only, or drained. Nothing has changed. This text is for
+    /// clients too.
+    #[error("{0}")]
+    Closed(Box<Closed>),
 }
 
 /// What was asked for and is not there, or not for who asks.

@@ -26,6 +26,7 @@ mod registry;
 pub mod retention;
 pub mod tally;
 mod upload_id;
+pub mod writes;
 
 pub use error::{Error, Gone, Missing, Need, Result, SourceFault, StoreError};
 pub use intake::{PIECE_ALIGNMENT, Source, SourceError};

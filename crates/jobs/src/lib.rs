@@ -8,6 +8,7 @@ mod audit_export;
 mod backoff;
 mod count_upkeep;
 mod counters;
+mod drains;
 mod event_upkeep;
 mod expired_uploads;
 mod garbage;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use wharf_core::Registry;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, EventLog, Garbage, Jobs, KeepEvents, Retention,
+    Accounts, AuditReaders, Counts, EventLog, Garbage, Jobs, KeepEvents, Retention, WriteModes,
 };
 use wharf_core::retention::Sweeper;
 
@@ -37,6 +38,7 @@ pub use audit_export::{
 pub use backoff::Backoff;
 pub use count_upkeep::CountUpkeep;
 pub use counters::{RunCounters, RunEnd, Runs};
+pub use drains::Drains;
 pub use event_upkeep::EventUpkeep;
 pub use expired_uploads::ExpiredUploads;
 pub use garbage::{CollectGarbage, CollectManifests, Collector, GarbageSettings};
@@ -65,6 +67,8 @@ pub struct Parts {
     pub garbage: Arc<dyn Garbage>,
     /// The policies of retention.
     pub retention: Arc<dyn Retention>,
+    /// What may be written.
+    pub writes: Arc<dyn WriteModes>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
     /// Where is counted what was collected.
@@ -121,6 +125,7 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
         garbage::COLLECT,
         garbage::MANIFESTS,
         retention::SCHEDULE,
+        drains::KIND,
     ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     let export = rules.export_audit.as_ref().map(|_| audit_export::KIND);
@@ -155,7 +160,8 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         .recurring(CollectGarbage(collector.clone()))
         .recurring(CollectManifests(collector))
         .recurring(schedule)
-        .handling(RetentionRun::new(sweeper));
+        .handling(RetentionRun::new(sweeper))
+        .recurring(Drains::new(parts.writes));
     if let Some(age) = rules.keep_tag_history {
         runner = runner.recurring(TagHistory::new(parts.events, age));
     }

@@ -9,6 +9,7 @@ mod immutability;
 mod retention;
 mod sessions;
 mod trust;
+mod write_modes;
 
 use std::time::Duration;
 
@@ -149,6 +150,14 @@ impl<E: Engine> Uploads for Database<E> {
         id: UploadId,
     ) -> Result<Option<Upload>> {
         self.engine.read(uploads::Find { repository, id }).await
+    }
+
+    async fn resume_upload(
+        &self,
+        repository: RepositoryName,
+        id: UploadId,
+    ) -> Result<Option<Upload>> {
+        self.engine.read(uploads::Resume(uploads::Find { repository, id })).await
     }
 
     async fn record_progress(&self, progress: Progress) -> Result<bool> {

@@ -128,6 +128,10 @@ pub(crate) trait Engine: Send + Sync + 'static {
         transaction: T,
     ) -> impl Future<Output = Result<T::Output>> + Send;
 
+    /// Waits until every transaction that writes and may not have seen what was committed before this was called has
+    /// ended. Stops nobody.
+    fn settle(&self) -> impl Future<Output = Result<()>> + Send;
+
     /// Runs a transaction that only reads, without waiting for writers.
     fn read<T: Transaction>(
         &self,

@@ -1,5 +1,6 @@
 //! The metadata traits of the core on a database: statements and transactions written once, engines apart.
 
+pub mod backup;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod database;

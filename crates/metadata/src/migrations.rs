@@ -118,6 +118,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0017_retention.sqlite.sql"),
         postgres: include_str!("../migrations/0017_retention.postgres.sql"),
     },
+    Migration {
+        version: 19,
+        name: "writes",
+        sqlite: include_str!("../migrations/0019_writes.sqlite.sql"),
+        postgres: include_str!("../migrations/0019_writes.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

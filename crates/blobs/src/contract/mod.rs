@@ -14,6 +14,8 @@ pub use reading::*;
 pub use removing::*;
 pub use staging::*;
 pub use stand::Mapped;
+#[cfg(test)]
+pub(crate) use stand::{content, pushed};
 
 /// Makes a test of each rule. `$make` is a function without arguments that gives a new, empty store and
 /// something that is kept until the test is over. The crate that uses it needs tokio with `macros` and

@@ -72,7 +72,7 @@ impl<B: Blobs + MappedReads> Blobs for Mapped<B> {
 }
 
 /// `length` bytes that look the same at no two places nearby and differ with the seed.
-pub(super) fn content(length: usize, seed: u64) -> Bytes {
+pub(crate) fn content(length: usize, seed: u64) -> Bytes {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut bytes = vec![0; length];
     for word in bytes.chunks_mut(8) {
@@ -103,7 +103,7 @@ pub(super) async fn staged(blobs: &dyn Blobs, upload: &UploadId, pieces: &[Bytes
 }
 
 /// Pushes an object under its own digest.
-pub(super) async fn pushed(blobs: &dyn Blobs, bytes: &Bytes) -> ObjectKey {
+pub(crate) async fn pushed(blobs: &dyn Blobs, bytes: &Bytes) -> ObjectKey {
     let key = key_of(bytes);
     let upload = upload();
     let staged = staged(blobs, &upload, &pieces_of(bytes, 1 << 20)).await;

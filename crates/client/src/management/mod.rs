@@ -24,6 +24,7 @@ mod tokens;
 mod trust;
 mod users;
 mod whoami;
+mod writes;
 
 pub use access::{Decision, Explanation};
 pub use answer::Answer;
@@ -48,6 +49,7 @@ pub use tokens::{NewToken, Token};
 pub use trust::{NewTrustRule, TrustRule};
 pub use users::{NewUser, User, UserChange, UserFilter};
 pub use whoami::WhoAmI;
+pub use writes::Writes;
 
 use crate::connection::{Client, Origin};
 use crate::{HostName, Registry};

@@ -22,6 +22,7 @@ mod tags;
 mod trash;
 mod trust;
 mod uploads;
+mod write_modes;
 
 pub use accounts::{
     AccountChange, Accounts, AddMember, Change, ChangeImmutabilityPolicy, ChangeRequest,
@@ -33,9 +34,9 @@ pub use accounts::{
     RemoveImmutabilityPolicy, RemoveMember, RemoveRetention, RemoveRobot, RemoveToken,
     RemoveTrustRule, RenameRepository, ReportRunning, RepositoryFilter, RepositoryRecord,
     RobotRecord, RotateRobot, SecretHolder, SetPassword, SetRetention, SetTeamGroups,
-    SetVisibility, SignUp, SortTags, Subject, TagPlace, TagRecord, TagSort, TokenId, TokenKind,
-    TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
-    Viewer,
+    SetVisibility, SetWrites, SignUp, SortTags, Subject, TagPlace, TagRecord, TagSort, TokenId,
+    TokenKind, TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User,
+    UserFilter, Viewer,
 };
 pub use audit::{
     AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,
@@ -86,6 +87,7 @@ pub use uploads::{
     FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
     Uploads,
 };
+pub use write_modes::{WriteModes, WriteState};
 
 /// All of the metadata that requests need.
 pub trait Metadata:

@@ -105,6 +105,16 @@ pub trait Uploads: Send + Sync + 'static {
         id: UploadId,
     ) -> Result<Option<Upload>, StoreError>;
 
+    /// Finds an upload that somebody is about to go on with.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] where it may not be gone on with now; it stays as it is.
+    async fn resume_upload(
+        &self,
+        repository: RepositoryName,
+        id: UploadId,
+    ) -> Result<Option<Upload>, StoreError>;
+
     /// Records progress. `false` when the upload is gone or stands elsewhere: what was appended does not count.
     async fn record_progress(&self, progress: Progress) -> Result<bool, StoreError>;
 

@@ -73,6 +73,19 @@ impl Registry {
         rules: &GarbageRules,
     ) -> Result<Collected, StoreError> {
         let mut collected = Collected::default();
+        match self.take_steps(garbage, rules, &mut collected).await {
+            // While nothing may be written, nothing is collected.
+            Ok(()) | Err(StoreError::Closed(_)) => Ok(collected),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn take_steps(
+        &self,
+        garbage: &dyn Garbage,
+        rules: &GarbageRules,
+        collected: &mut Collected,
+    ) -> Result<(), StoreError> {
         let mut pace = Pace::new();
         loop {
             let taken = pace.step(|limit| garbage.empty_trash(rules.manifests(), limit)).await?;
@@ -101,10 +114,10 @@ impl Registry {
                 break;
             }
         }
-        self.delete_condemned(garbage, rules, &mut collected).await?;
+        self.delete_condemned(garbage, rules, collected).await?;
         let mut pace = Pace::new();
         while pace.step(|limit| garbage.forget_deleted(LATEST_DELETE, limit)).await? > 0 {}
-        Ok(collected)
+        Ok(())
     }
 
     /// Walks over the manifests of all repositories, and deletes those that nothing needs.
@@ -120,7 +133,10 @@ impl Registry {
         let mut after = None;
         loop {
             let step = |limit| garbage.collect_manifests(after, rules.manifests(), limit);
-            let taken = pace.step(step).await?;
+            let taken = match pace.step(step).await {
+                Err(StoreError::Closed(_)) => return Ok(collected),
+                taken => taken?,
+            };
             collected.manifests += taken.count;
             self.taken(&taken, Kind::Manifest).await?;
             after = taken.next;

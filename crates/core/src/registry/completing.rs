@@ -133,7 +133,7 @@ impl Registry {
         let _working = self.in_flight.begin(*upload)?;
         let mut look = 0;
         loop {
-            let found = self.find_direct(repository, *upload, operation.principal()).await;
+            let found = self.resume_direct(repository, *upload, operation.principal()).await;
             let (found, plan) = match found {
                 Err(Error::NotFound(missing)) => {
                     return self.ended_before(repository, *digest, missing).await;

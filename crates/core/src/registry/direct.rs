@@ -133,7 +133,7 @@ impl Registry {
         life: Duration,
     ) -> Result<Vec<Addressed>, Error> {
         let AddressParts { repository, upload } = &**operation;
-        let (found, plan) = self.find_direct(repository, *upload, operation.principal()).await?;
+        let (found, plan) = self.resume_direct(repository, *upload, operation.principal()).await?;
         let sealed = self.direct_store()?.store.is_sealed(&found.staged);
         let sizes: Vec<u64> = numbers
             .iter()
@@ -173,7 +173,7 @@ impl Registry {
             return Err(Error::Unsupported("parts go to the store here, by the URLs asked for"));
         };
         let _working = self.in_flight.begin_part(*upload, number)?;
-        let (found, plan) = self.find_direct(repository, *upload, operation.principal()).await?;
+        let (found, plan) = self.resume_direct(repository, *upload, operation.principal()).await?;
         let (_, size) = part_of(&plan, &found, uploads.is_sealed(&found.staged), number)?;
         let wrong_size = || {
             let message = format!("part {number} of this upload has exactly {size} bytes");
@@ -232,9 +232,27 @@ impl Registry {
         principal: &Principal,
     ) -> Result<(Upload, PartPlan), Error> {
         self.direct_store()?;
-        let found = self.find_any(repository, id, principal).await?;
+        self.planned(repository, self.find_any(repository, id, principal).await?)
+    }
+
+    /// The same, to go on with it.
+    pub(super) async fn resume_direct(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        principal: &Principal,
+    ) -> Result<(Upload, PartPlan), Error> {
+        self.direct_store()?;
+        self.planned(repository, self.resume_any(repository, id, principal).await?)
+    }
+
+    fn planned(
+        &self,
+        repository: &RepositoryName,
+        found: Upload,
+    ) -> Result<(Upload, PartPlan), Error> {
         let plan = self.plan_of(&found);
-        let plan = plan.ok_or_else(|| Missing::Upload(repository.clone(), id))?;
+        let plan = plan.ok_or_else(|| Missing::Upload(repository.clone(), found.id))?;
         Ok((found, plan))
     }
 

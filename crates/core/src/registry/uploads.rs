@@ -12,7 +12,7 @@ use crate::permissions::{Permitted, Principal, Sources};
 use crate::registry::Registry;
 use crate::registry::direct::not_hashed;
 use crate::registry::staging::stage_error;
-use crate::{Error, Missing, UploadId};
+use crate::{Error, Missing, StoreError, UploadId};
 
 /// How many uploads one transaction looks for, where leftovers are collected.
 const LEFTOVERS_AT_ONCE: usize = 200;
@@ -81,7 +81,11 @@ impl Registry {
     pub async fn share_blob(&self, operation: &Permitted<MountBlob>) -> Result<bool, Error> {
         match self.parts.permissions.sources(operation.caller()) {
             Sources::Any => Ok(false),
-            sources => self.mount(operation, sources).await,
+            // Who only asks is told that it is not there, and why it may not be sent when it is sent.
+            sources => match self.mount(operation, sources).await {
+                Err(Error::Store(StoreError::Closed(_))) => Ok(false),
+                mounted => mounted,
+            },
         }
     }
 
@@ -143,7 +147,7 @@ impl Registry {
     ) -> Result<UploadState, Error> {
         let _working = self.in_flight.begin(operation.upload)?;
         let before =
-            self.find(&operation.repository, operation.upload, operation.principal()).await?;
+            self.resume(&operation.repository, operation.upload, operation.principal()).await?;
         let upload =
             self.take_in_chunk(&operation.repository, before.clone(), range, source).await?;
         if upload.staged.offset > before.staged.offset {
@@ -166,7 +170,7 @@ impl Registry {
     ) -> Result<(), Error> {
         let FinishUpload { repository, upload, digest } = &**operation;
         let _working = self.in_flight.begin(*upload)?;
-        let before = match self.find(repository, *upload, operation.principal()).await {
+        let before = match self.resume(repository, *upload, operation.principal()).await {
             Err(Error::NotFound(missing)) => {
                 return self.ended_before(repository, *digest, missing).await;
             }
@@ -283,10 +287,23 @@ impl Registry {
         id: UploadId,
         principal: &Principal,
     ) -> Result<Upload, Error> {
-        let found = self.find_any(repository, id, principal).await?;
+        self.standard(repository, self.find_any(repository, id, principal).await?)
+    }
+
+    /// The same, to go on with it.
+    async fn resume(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        principal: &Principal,
+    ) -> Result<Upload, Error> {
+        self.standard(repository, self.resume_any(repository, id, principal).await?)
+    }
+
+    fn standard(&self, repository: &RepositoryName, found: Upload) -> Result<Upload, Error> {
         // Also where direct uploads are not offered any more.
         if self.plan_of(&found).is_some() || found.hash == not_hashed() {
-            return Err(Missing::Upload(repository.clone(), id).into());
+            return Err(Missing::Upload(repository.clone(), found.id).into());
         }
         Ok(found)
     }
@@ -298,8 +315,28 @@ impl Registry {
         principal: &Principal,
     ) -> Result<Upload, Error> {
         let found = self.parts.metadata.find_upload(repository.clone(), id).await?;
-        found
-            .filter(|upload| upload.principal == principal.to_string())
-            .ok_or_else(|| Missing::Upload(repository.clone(), id).into())
+        of_principal(found, repository, id, principal)
     }
+
+    /// The same, to go on with it: refused where nothing may be written now.
+    pub(super) async fn resume_any(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+        principal: &Principal,
+    ) -> Result<Upload, Error> {
+        let found = self.parts.metadata.resume_upload(repository.clone(), id).await?;
+        of_principal(found, repository, id, principal)
+    }
+}
+
+fn of_principal(
+    found: Option<Upload>,
+    repository: &RepositoryName,
+    id: UploadId,
+    principal: &Principal,
+) -> Result<Upload, Error> {
+    found
+        .filter(|upload| upload.principal == principal.to_string())
+        .ok_or_else(|| Missing::Upload(repository.clone(), id).into())
 }

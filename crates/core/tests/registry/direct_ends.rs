@@ -68,7 +68,7 @@ async fn many_ends_at_once_are_one_blob() {
 async fn an_end_goes_on_wherever_the_metadata_failed() {
     let stand = Stand::on_files();
     for (seed, method) in
-        ["find_upload", "record_progress", "reserve_blob", "finish_upload"].iter().enumerate()
+        ["resume_upload", "record_progress", "reserve_blob", "finish_upload"].iter().enumerate()
     {
         for (offset, lost) in [(0, false), (100, true)] {
             let bytes = content(SIZE, seed as u64 + offset + 1);

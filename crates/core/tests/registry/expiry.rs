@@ -101,7 +101,7 @@ async fn progress_that_comes_after_the_expiry_does_not_count() {
     let stand = std::sync::Arc::new(Stand::new());
     let bytes = content(1000, 1);
     let upload = stand.start("a").await.unwrap();
-    let (reached, go_on) = stand.metadata.hold("find_upload");
+    let (reached, go_on) = stand.metadata.hold("resume_upload");
     let (working, sent) = (stand.clone(), bytes.clone());
     let request = tokio::spawn(async move { working.append("a", upload, whole(&sent)).await });
     reached.await.unwrap();

@@ -113,6 +113,7 @@ delegate! {
     Uploads {
         start_upload(start: StartUpload) -> ();
         find_upload(repository: RepositoryName, id: UploadId) -> Option<Upload>;
+        resume_upload(repository: RepositoryName, id: UploadId) -> Option<Upload>;
         record_progress(progress: Progress) -> bool;
         touch_upload(id: UploadId, lifetime: Duration) -> bool;
         reserve_blob(reservation: ReserveBlob) -> ReserveOutcome;

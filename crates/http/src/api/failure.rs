@@ -227,5 +227,14 @@ fn store_failure(fault: &StoreError) -> Failure {
         )
         .told_to_operators(reason),
         StoreError::Corrupt(reason) => Failure::internal(reason),
+        // As distribution answers in its read-only mode: clients show the message, and do not try again.
+        StoreError::Closed(closed) => {
+            let detail = json!({
+                "mode": closed.mode.name(),
+                "reason": closed.reason.as_ref().map(|reason| reason.as_str()),
+            });
+            let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported);
+            Failure::new(status, code, closed.to_string()).detailed(detail).with(ALLOW, "GET, HEAD")
+        }
     }
 }

@@ -108,6 +108,7 @@ async fn a_registry_cleans_up_after_itself() {
                 counts: node.database.clone(),
                 garbage: node.database.clone(),
                 retention: node.database.clone(),
+                writes: node.database.clone(),
                 counters: counters.clone(),
                 collected: Arc::default(),
             };
@@ -131,7 +132,8 @@ async fn a_registry_cleans_up_after_itself() {
             "retention.schedule",
             "staging.collect",
             "tags.forget_history",
-            "uploads.expire"
+            "uploads.expire",
+            "writes.end_drains"
         ]
     );
     let mut known = wharf_jobs::kinds(&rules);

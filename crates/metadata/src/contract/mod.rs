@@ -37,6 +37,7 @@ mod tag_order;
 mod tags;
 mod trust;
 mod uploads;
+mod writes;
 
 pub use accounts::*;
 pub use audit::*;
@@ -72,6 +73,7 @@ pub use tag_order::*;
 pub use tags::*;
 pub use trust::*;
 pub use uploads::*;
+pub use writes::*;
 
 /// Makes a test of each rule. `$make` is an async function without arguments that gives new, empty metadata,
 /// the [`HandClock`] that is its clock, and an [`Inspect`] of its rows, which is kept until the test is over.
@@ -332,6 +334,14 @@ macro_rules! metadata_contract {
             referrers_are_filtered_by_type
             the_type_of_a_referrer_is_its_own_or_its_configurations
             only_the_repositorys_own_referrers_are_listed
+            // Read-only mode and draining.
+            what_is_read_only_is_not_changed
+            a_repository_is_closed_alone
+            a_push_under_way_finishes_while_it_is_drained
+            a_mount_becomes_an_upload_while_it_is_drained
+            a_drain_ends_when_no_push_is_left
+            what_may_be_written_is_told
+            the_stricter_of_two_modes_holds
             // Races.
             tags_moved_by_many_at_once_have_a_linear_history
             of_many_that_compare_and_swap_one_wins_each_round

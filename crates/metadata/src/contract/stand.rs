@@ -15,7 +15,7 @@ use wharf_core::metadata::{
     Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
     FinishOutcome, FinishUpload, Garbage, Identities, ImmutabilityPolicies, Jobs, Metadata,
     Precondition, ReserveBlob, ReserveOutcome, Retention, Sessions, StartUpload, Trash, TrustRules,
-    UpdateUser,
+    UpdateUser, WriteModes,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -61,6 +61,18 @@ pub trait Inspect: Send + Sync {
     async fn refuses(&self, sql: &str) -> bool;
 }
 
+/// An upload that a principal begins.
+pub(crate) fn start_by(repository: &str, principal: &str) -> StartUpload {
+    StartUpload {
+        id: UploadId::random(&SystemRandom),
+        repository: name(repository),
+        principal: principal.into(),
+        staged: Staged::default(),
+        hash: Hasher::new(Algorithm::Sha256).state(),
+        lifetime: LIFETIME,
+    }
+}
+
 /// Metadata under test.
 pub struct Stand {
     pub(crate) metadata: Arc<dyn Metadata>,
@@ -79,6 +91,7 @@ pub struct Stand {
     pub(crate) garbage: Arc<dyn Garbage>,
     pub(crate) trash: Arc<dyn Trash>,
     pub(crate) retention: Arc<dyn Retention>,
+    pub(crate) writes: Arc<dyn WriteModes>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -101,7 +114,8 @@ impl Stand {
         + Counts
         + Garbage
         + Trash
-        + Retention,
+        + Retention
+        + WriteModes,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
@@ -111,7 +125,7 @@ impl Stand {
         let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
         let (counts, garbage, trash) = (all.clone(), all.clone(), all.clone());
-        let (immutability, retention) = (all.clone(), all);
+        let (immutability, retention, writes) = (all.clone(), all.clone(), all);
         Self {
             metadata,
             jobs,
@@ -129,6 +143,7 @@ impl Stand {
             garbage,
             trash,
             retention,
+            writes,
             clock,
             inspect,
         }
@@ -166,15 +181,8 @@ impl Stand {
     }
 
     pub(crate) async fn start(&self, repository: &str) -> UploadId {
-        let id = UploadId::random(&SystemRandom);
-        let start = StartUpload {
-            id,
-            repository: name(repository),
-            principal: "alice".into(),
-            staged: Staged::default(),
-            hash: Hasher::new(Algorithm::Sha256).state(),
-            lifetime: LIFETIME,
-        };
+        let start = start_by(repository, "alice");
+        let id = start.id;
         self.metadata.start_upload(start).await.unwrap();
         id
     }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
-    Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
-    ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page, Position,
-    RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, SortTags, Subject, TagRecord,
-    TokenId, TokenRecord, User, UserFilter, Viewer,
+    AccountChange, Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders,
+    AuditRecord, Change, ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page,
+    Position, RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, SortTags, Subject,
+    TagRecord, TokenId, TokenRecord, User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
@@ -24,7 +24,13 @@ use crate::transactions::audit;
 #[async_trait]
 impl<E: Engine> Accounts for Database<E> {
     async fn change(&self, request: ChangeRequest) -> Result<Change> {
-        self.engine.write(request).await
+        let closes = matches!(&request.change, AccountChange::SetWrites(_));
+        let made = self.engine.write(request).await?;
+        if closes {
+            // Also where it stood so: what asked before may have been told that it is not certain.
+            self.engine.settle().await?;
+        }
+        Ok(made)
     }
 
     async fn find_user(&self, name: AccountName) -> Result<Option<User>> {

@@ -130,8 +130,10 @@ fn explained(error: &Error) -> String {
 }
 
 /// A connection beside the pool.
-async fn connect(settings: &PostgresSettings) -> Result<(Client, JoinHandle<()>), PostgresError> {
-    let url = settings.direct_url.as_ref().unwrap_or(&settings.url);
+pub(crate) async fn connect(
+    settings: &PostgresSettings,
+) -> Result<(Client, JoinHandle<()>), PostgresError> {
+    let url = settings.direct();
     let tls = tls::connector(url.wants_tls(), settings.root_certificates.as_deref())?;
     let config = url.config(settings);
     let connected = timeout(settings.connect_timeout, config.connect(tls)).await;

@@ -11,6 +11,7 @@ mod replicas;
 mod retry;
 mod session;
 mod settings;
+mod settling;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::engine::{Engine, Reads, Result, Sees, Transaction};
 use crate::migrations::MigrationError;
 pub use connections::{ConnectionCounts, Connections};
 use failure::{Failure, describe};
+pub(crate) use migrate::connect as connect_alone;
 use replicas::Replicas;
 use retry::Tries;
 use session::{Beginning, Session};
@@ -63,6 +65,7 @@ impl Begins {
         let idle = settings.transaction_timeout.as_millis().max(1);
         // What is acknowledged is on disk, whatever the database's default is.
         let durable = if synchronous { "" } else { "; SET LOCAL synchronous_commit = on" };
+        let writes = format!("{durable}; {}", settling::HELD);
         let limits = format!(
             "SET LOCAL statement_timeout = {statement}; \
              SET LOCAL idle_in_transaction_session_timeout = {idle}"
@@ -71,8 +74,8 @@ impl Begins {
             |mode: &str, more: &str| format!("BEGIN ISOLATION LEVEL {mode}; {limits}{more}").into();
         Self {
             read: begin("REPEATABLE READ READ ONLY", ""),
-            write: begin("REPEATABLE READ READ WRITE", durable),
-            write_latest: begin("READ COMMITTED READ WRITE", durable),
+            write: begin("REPEATABLE READ READ WRITE", &writes),
+            write_latest: begin("READ COMMITTED READ WRITE", &writes),
             limits: limits.into(),
         }
     }
@@ -109,7 +112,7 @@ pub enum PostgresError {
 }
 
 impl PostgresError {
-    fn of(error: &tokio_postgres::Error, url: &PostgresUrl) -> Self {
+    pub(crate) fn of(error: &tokio_postgres::Error, url: &PostgresUrl) -> Self {
         let text = format!("{url}: {}", describe(error));
         let refused = error.code().is_some_and(|state| {
             state.code().starts_with("28")
@@ -223,6 +226,10 @@ impl Engine for Postgres {
         self.run(&transaction, true).await
     }
 
+    async fn settle(&self) -> Result<()> {
+        settling::settle(self).await
+    }
+
     async fn read<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
         if T::READS == Reads::Replica
             && let Some(replicas) = &self.replicas
@@ -254,7 +261,7 @@ const LACKING: &str = "
     SELECT string_agg(c.relname, ', ' ORDER BY c.relname)
     FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace
-      AND c.relname IN ('events', 'manifests', 'repositories', 'tags', 'uploads')
+      AND c.relname IN ('events', 'manifests', 'repositories', 'site_writes', 'tags', 'uploads')
       AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT'))";
 
 /// Fails where the role may not do what a node does.

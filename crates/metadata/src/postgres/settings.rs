@@ -1,7 +1,8 @@
 //! Where PostgreSQL is, and how long anything is waited for.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -130,10 +131,80 @@ impl PostgresSettings {
     }
 }
 
+/// Where systems keep the certificates that they trust, for programs that must be told.
+const SYSTEM_ROOTS: [&str; 2] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+
+impl PostgresSettings {
+    /// The way around PgBouncer, where there is one.
+    pub(crate) fn direct(&self) -> &PostgresUrl {
+        self.direct_url.as_ref().unwrap_or(&self.url)
+    }
+
+    /// The same for PostgreSQL's own programs, by the variables of libpq. Not by arguments: those can be seen by
+    /// everyone on the machine, and a password may be among them.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, OsString)> {
+        let config = &self.direct().0;
+        let host = |host: &Host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let addresses = || config.get_hostaddrs().iter().map(ToString::to_string).collect();
+        let mut hosts: Vec<String> = config.get_hosts().iter().map(host).collect();
+        if hosts.is_empty() {
+            hosts = addresses();
+        }
+        let ports: Vec<String> = config.get_ports().iter().map(ToString::to_string).collect();
+        // What libpq calls `require` verifies nobody.
+        let mode = match config.get_ssl_mode() {
+            SslMode::Disable => "disable",
+            SslMode::Require => "verify-full",
+            _ => "prefer",
+        };
+        let system = || SYSTEM_ROOTS.into_iter().find(|bundle| Path::new(bundle).exists());
+        let roots = self.root_certificates.clone().or_else(|| system().map(PathBuf::from));
+        let mut environment: Vec<(&str, OsString)> =
+            vec![("PGHOST", hosts.join(",").into()), ("PGSSLMODE", mode.into())];
+        if !ports.is_empty() {
+            environment.push(("PGPORT", ports.join(",").into()));
+        }
+        let user = config.get_user().map(|user| ("PGUSER", user.into()));
+        let database = config.get_dbname().map(|name| ("PGDATABASE", name.into()));
+        let password = config.get_password().map(|password| {
+            ("PGPASSWORD", std::os::unix::ffi::OsStringExt::from_vec(password.to_vec()))
+        });
+        let roots = roots.map(|path| ("PGSSLROOTCERT", path.into()));
+        environment.extend([user, database, password, roots].into_iter().flatten());
+        environment
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_find_the_database_by_their_environment() {
+        let url = "postgres://me:hidden@db.example:6432/wharf?sslmode=require".parse().unwrap();
+        let mut settings = PostgresSettings::new(url);
+        settings.root_certificates = Some("/etc/wharf/roots.pem".into());
+        let environment = settings.environment();
+        let environment: Vec<String> =
+            environment.iter().map(|(name, text)| format!("{name}={}", text.display())).collect();
+        assert_eq!(
+            environment,
+            [
+                "PGHOST=db.example",
+                "PGSSLMODE=verify-full",
+                "PGPORT=6432",
+                "PGUSER=me",
+                "PGDATABASE=wharf",
+                "PGPASSWORD=hidden",
+                "PGSSLROOTCERT=/etc/wharf/roots.pem",
+            ]
+        );
+    }
 
     #[test]
     fn a_password_is_never_printed() {

@@ -82,6 +82,11 @@ impl Engine for Sqlite {
         self.writer.run(transaction).await
     }
 
+    /// Writers follow one another: none is left behind.
+    async fn settle(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn read<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
         self.readers.run(transaction).await
     }

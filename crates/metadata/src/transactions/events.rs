@@ -4,6 +4,7 @@ use serde_json::json;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::{Policy, PolicyName};
 use wharf_core::metadata::{PinName, Reason};
+use wharf_core::writes::{WriteMode, WriteReason};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::engine::{Json, Result, Statements, arguments};
@@ -20,6 +21,8 @@ pub(crate) enum Event<'a> {
     Unpinned { pin: &'a PinName, digest: &'a Digest },
     /// The repository has another name.
     Renamed { from: &'a RepositoryName, to: &'a RepositoryName },
+    /// What may be written to the repository has changed.
+    WritesSet { mode: WriteMode, reason: Option<&'a WriteReason> },
     /// A tag was made, moved or deleted; `version` is the one that this gave it.
     TagChanged {
         tag: &'a Tag,
@@ -44,6 +47,9 @@ impl Event<'_> {
             Self::Pinned { .. } => "manifest.pinned",
             Self::Unpinned { .. } => "manifest.unpinned",
             Self::Renamed { .. } => "repository.renamed",
+            Self::WritesSet { mode: WriteMode::Writable, .. } => "repository.writable",
+            Self::WritesSet { mode: WriteMode::Draining, .. } => "repository.draining",
+            Self::WritesSet { mode: WriteMode::ReadOnly, .. } => "repository.read_only",
             Self::TagChanged { from: None, .. } => "tag.created",
             Self::TagChanged { to: None, .. } => "tag.deleted",
             Self::TagChanged { .. } => "tag.moved",
@@ -69,6 +75,9 @@ impl Event<'_> {
             }
             Self::Renamed { from, to } => {
                 json!({ "from": from.as_str(), "to": to.as_str(), "by": by })
+            }
+            Self::WritesSet { reason, .. } => {
+                json!({ "reason": reason.map(|reason| reason.as_str()), "by": by })
             }
             Self::TagChanged { tag, version, from, to, reason } => json!({
                 "tag": tag.as_str(),

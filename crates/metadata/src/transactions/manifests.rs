@@ -19,6 +19,7 @@ use crate::transactions::garbage::trash::Deletion;
 use crate::transactions::pins;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
+use crate::transactions::writes::{self, Work};
 
 /// `ManifestMetadata::find_manifest`
 pub(crate) struct Find {
@@ -122,7 +123,7 @@ pub(crate) trait Commit {
 impl Commit for CommitManifest {
     async fn commit(&self, on: &mut dyn Statements, reason: Reason) -> Result<CommitOutcome> {
         let now = on.now().await?;
-        let found = repositories::find(on, &self.repository).await?;
+        let found = writes::enter(on, &self.repository, Work::PushBy(&self.by.by)).await?;
         let standings = match self.standings(on, found).await? {
             Ok(standings) => standings,
             Err(refused) => return Ok(refused),
@@ -362,7 +363,7 @@ impl Transaction for DeleteManifest {
     type Output = DeleteOutcome;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<DeleteOutcome> {
-        let Some(repository) = repositories::find(on, &self.repository).await? else {
+        let Some(repository) = writes::enter(on, &self.repository, Work::Change).await? else {
             return Ok(DeleteOutcome::NoRepository);
         };
         let current = held(on, repository, &self.digest).await?.then_some(self.digest);

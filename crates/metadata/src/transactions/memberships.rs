@@ -1,15 +1,18 @@
 //! Memberships: found, added, removed. Adding one takes the blob's mark away, and removing one sets it, as [`blob_life`] says.
 
 use async_trait::async_trait;
+use wharf_core::StoreError;
 use wharf_core::blob_life;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{MountBlob, RemoveBlob, RemoveOutcome};
 use wharf_core::permissions::Sources;
+use wharf_core::writes::WriteMode;
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
+use crate::transactions::writes::{self, Work};
 use crate::transactions::{audit, repositories};
 
 pub(crate) fn number(value: i64) -> Result<u32> {
@@ -77,6 +80,13 @@ impl Transaction for MountBlob {
     type Output = bool;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        match writes::enter(on, &self.repository, Work::Change).await {
+            // Whoever is in the middle of a push sends the blob instead.
+            Err(StoreError::Closed(closed)) if closed.mode == WriteMode::Draining => {
+                return Ok(false);
+            }
+            entered => entered?,
+        };
         // First, so that who may not take it changes nothing: a mark that went would tell, and would keep the blob.
         if !is_held(on, self).await? {
             return Ok(false);
@@ -146,7 +156,7 @@ impl Transaction for RemoveBlob {
     type Output = RemoveOutcome;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<RemoveOutcome> {
-        let Some(repository) = repositories::find(on, &self.repository).await? else {
+        let Some(repository) = writes::enter(on, &self.repository, Work::Change).await? else {
             return Ok(RemoveOutcome::NotHeld);
         };
         let needed = on

@@ -21,3 +21,4 @@ mod rollback;
 pub(crate) mod tag_history;
 pub(crate) mod tags;
 pub(crate) mod uploads;
+pub(crate) mod writes;

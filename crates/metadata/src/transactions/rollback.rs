@@ -8,10 +8,11 @@ use wharf_oci::Digest;
 
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::accounts::{forget_mark, mark};
+use crate::transactions::audit;
 use crate::transactions::holding::hold;
 use crate::transactions::tag_history::{known_since, last_change, stood};
 use crate::transactions::tags::{self, Change, Guard};
-use crate::transactions::{audit, repositories};
+use crate::transactions::writes::{self, Work};
 
 #[async_trait]
 impl Transaction for RollBackTag {
@@ -51,7 +52,7 @@ trait RollBack {
 
 impl RollBack for RollBackTag {
     async fn roll_back(&self, on: &mut dyn Statements) -> Result<RollBackOutcome> {
-        let Some(repository) = repositories::find(on, &self.repository).await? else {
+        let Some(repository) = writes::enter(on, &self.repository, Work::Change).await? else {
             return Ok(RollBackOutcome::NotFound);
         };
         let standing = tags::standing(on, repository, &self.tag).await?;

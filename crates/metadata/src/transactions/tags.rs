@@ -10,6 +10,7 @@ pub(crate) use self::changing::{Allowed, Change, Guard, Standing, standing};
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::repositories;
+use crate::transactions::writes::{self, Work};
 
 /// `Tags::list_tags`
 pub(crate) struct List {
@@ -44,7 +45,7 @@ impl Transaction for DeleteTag {
     type Output = DeleteOutcome;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<DeleteOutcome> {
-        let Some(repository) = repositories::find(on, &self.repository).await? else {
+        let Some(repository) = writes::enter(on, &self.repository, Work::Change).await? else {
             return Ok(DeleteOutcome::NoRepository);
         };
         let standing = standing(on, repository, &self.tag).await?;

@@ -14,6 +14,7 @@ use wharf_oci::{HashState, RepositoryName};
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
+use crate::transactions::writes::{self, Work};
 use crate::transactions::{memberships, repositories};
 
 #[async_trait]
@@ -22,7 +23,11 @@ impl Transaction for StartUpload {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<()> {
         let now = on.now().await?;
-        let repository = repositories::find_or_create(on, &self.repository, now).await?;
+        let found = writes::enter(on, &self.repository, Work::PushBy(&self.principal)).await?;
+        let repository = match found {
+            Some(repository) => repository,
+            None => repositories::find_or_create(on, &self.repository, now).await?,
+        };
         on.execute(
             "INSERT INTO uploads
                  (id, repository_id, principal, staged_bytes, digest_state, parts, created_at, expires_at)
@@ -47,6 +52,22 @@ impl Transaction for StartUpload {
 pub(crate) struct Find {
     pub(crate) repository: RepositoryName,
     pub(crate) id: UploadId,
+}
+
+/// `Uploads::resume_upload`
+pub(crate) struct Resume(pub(crate) Find);
+
+#[async_trait]
+impl Transaction for Resume {
+    type Output = Option<Upload>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let found = self.0.run(on).await?;
+        if found.is_some() {
+            writes::enter(on, &self.0.repository, Work::Bytes).await?;
+        }
+        Ok(found)
+    }
 }
 
 #[async_trait]
@@ -171,6 +192,7 @@ impl Transaction for FinishUpload {
         let Some(upload) = open_upload(on, self.id, now.0).await? else {
             return Ok(FinishOutcome::Lost);
         };
+        writes::finishes(on, upload.repository, &self.id.to_bytes(), now).await?;
         let digest = &self.key.digest;
         let reserved = on
             .execute(

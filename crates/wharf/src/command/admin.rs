@@ -2,8 +2,10 @@
 //! nobody who is asking.
 
 mod audit;
+mod backup;
 mod identities;
 mod ldap;
+mod read_only;
 mod trust;
 
 use std::io::{Read, Write, stdin, stdout};
@@ -100,6 +102,16 @@ enum AdminCommand {
     Identity(identities::Identity),
     /// Show who did what
     Audit(audit::Audit),
+    /// Make everything read-only, or one repository, or have pushes under way finish first
+    ReadOnly(read_only::ReadOnly),
+    /// Write a snapshot of the metadata into a folder, with the list of the blobs that it needs
+    Backup(backup::Backup),
+    /// Look whether a backup is whole, and every blob on its list is there
+    VerifyBackup(backup::VerifyBackup),
+    /// Restore a backup into an empty system
+    Restore(backup::Restore),
+    /// Set a database right that was recovered by other means, before nodes start on it
+    Recovered(backup::Recovered),
     /// Make a personal token of a user
     Token {
         user: AccountName,
@@ -181,8 +193,14 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
     warn(&loaded);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        if let AdminCommand::Ldap(ldap) = &admin.command {
-            return ldap.run(&loaded.config).await;
+        // What works without the database, or before there is one.
+        match &admin.command {
+            AdminCommand::Ldap(ldap) => return ldap.run(&loaded.config).await,
+            AdminCommand::Backup(backup) => return backup.run(&loaded.config).await,
+            AdminCommand::VerifyBackup(verify) => return verify.run(&loaded.config).await,
+            AdminCommand::Restore(restore) => return restore.run(&loaded.config).await,
+            AdminCommand::Recovered(recovered) => return recovered.run(&loaded.config).await,
+            _ => {}
         }
         let stores = wiring::metadata::for_accounts(&loaded.config).await?;
         match &admin.command {
@@ -190,6 +208,7 @@ pub fn execute(admin: &Admin) -> anyhow::Result<()> {
             AdminCommand::Groups(groups) => groups.run(&stores).await,
             AdminCommand::Identity(identity) => identity.run(&stores).await,
             AdminCommand::Audit(audit) => audit.run(&stores).await,
+            AdminCommand::ReadOnly(read_only) => read_only.run(&stores).await,
             command => run(&stores.accounts, command).await,
         }
     })
@@ -254,6 +273,11 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
         | AdminCommand::Groups(_)
         | AdminCommand::Identity(_)
         | AdminCommand::Ldap(_)
+        | AdminCommand::ReadOnly(_)
+        | AdminCommand::Backup(_)
+        | AdminCommand::VerifyBackup(_)
+        | AdminCommand::Restore(_)
+        | AdminCommand::Recovered(_)
         | AdminCommand::Audit(_) => Ok(()),
         AdminCommand::Token { user, role, on, days } => {
             let secret = MachineSecret::new(SecretKind::PersonalToken, &SystemRandom);

@@ -189,6 +189,7 @@ async fn background_work(
             counts: node.counts,
             garbage: node.garbage,
             retention: node.retention,
+            writes: node.writes,
             counters: watched.runs,
             collected: watched.collected,
         };

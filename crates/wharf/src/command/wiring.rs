@@ -18,11 +18,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_core::blobs::Blobs;
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
     Accounts, AuditReaders, Counts, Directory, EventLog, Garbage, ImmutabilityPolicies, Jobs,
-    KeepEvents, Retention, TrustRules,
+    KeepEvents, Retention, TrustRules, WriteModes,
 };
 use wharf_core::retention::PullsKnown;
 use wharf_core::tally::{Tally, TallyRules};
@@ -50,6 +51,7 @@ pub struct Node {
     pub counts: Arc<dyn Counts>,
     pub garbage: Arc<dyn Garbage>,
     pub retention: Arc<dyn Retention>,
+    pub writes: Arc<dyn WriteModes>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -98,7 +100,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
     let garbage = stores.garbage;
     let retention = stores.retention;
-    let limiter = limits::limiter(cache.limiter);
+    let (limiter, writes) = (limits::limiter(cache.limiter), stores.writes);
     Ok(Node {
         registry,
         jobs,
@@ -112,10 +114,16 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         counts,
         garbage,
         retention,
+        writes,
         limiter,
         tally,
         watched,
     })
+}
+
+/// Opens the object store alone.
+pub async fn open_blobs(config: &Config) -> anyhow::Result<Arc<dyn Blobs>> {
+    Ok(blobs::open(config).await?.blobs)
 }
 
 /// Opens the data folder, unless nothing is kept in it and nothing relies on its lock.

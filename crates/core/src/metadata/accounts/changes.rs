@@ -13,6 +13,7 @@ use crate::metadata::{Conditions, ExternalName, ProviderGroup, ProviderName, Tok
 use crate::operation::{Operation, Requirement};
 use crate::permissions::{AccountName, RobotName};
 use crate::retention::{self, Age};
+use crate::writes::{WriteMode, WriteReason, WriteScope};
 
 /// Who a grant is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -538,6 +539,25 @@ changes! {
         reporter: String,
         /// For how long, unless it is reported again.
         lasts: Age,
+    }
+    /// Says whether a repository may be written to, or all of them. Once it is done, nothing that it rules out is
+    /// committed any more, on whichever node.
+    SetWrites, "set_writes", "writes.set", |it| match &it.scope {
+        WriteScope::All => "site".to_owned(),
+        WriteScope::Repository(name) => format!("repository:{name}"),
+    }, match &it.scope {
+        WriteScope::All => None,
+        WriteScope::Repository(name) => Some(name.namespace().to_owned()),
+    }, words!("mode" = Some(it.mode), "reason" = it.reason.as_ref()), requires match &it.scope {
+        WriteScope::All => Requirement::Site,
+        WriteScope::Repository(name) => Requirement::Role(name, Role::Admin),
+    }; {
+        /// Where.
+        scope: WriteScope,
+        /// What may be written.
+        mode: WriteMode,
+        /// Why, for those who are refused.
+        reason: Option<WriteReason>,
     }
     /// Makes an invitation to sign up, which works once.
     Invite, "create_invitation", "invitation.create", |it| "site".to_owned(), None,

@@ -13,6 +13,7 @@ use crate::actor::Actor;
 use crate::clock::Timestamp;
 use crate::metadata::MOST_POLICIES;
 use crate::permissions::{AccountName, Principal};
+use crate::writes::NothingToDrain;
 
 pub use changes::{
     AccountChange, AddMember, ChangeImmutabilityPolicy, CreateOrganization, CreateTeam,
@@ -20,8 +21,8 @@ pub use changes::{
     NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, PreviewRetention,
     RemoveGrant, RemoveImmutabilityPolicy, RemoveMember, RemoveRetention, RemoveRobot, RemoveToken,
     RemoveTrustRule, RenameRepository, ReportRunning, RotateRobot, SetPassword, SetRetention,
-    SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind, UnlinkIdentity, UpdateNamespace,
-    UpdateRobot, UpdateUser,
+    SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject, TokenKind, UnlinkIdentity,
+    UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
@@ -135,6 +136,12 @@ pub enum Refusal {
     /// The repository has as many reports of what runs as it may have.
     #[error("the repository has {} reports of what runs already", super::MOST_RUNNING)]
     TooManyRunning,
+    /// What is read-only is not drained.
+    #[error(transparent)]
+    NothingToDrain(NothingToDrain),
+    /// It may not be written to now.
+    #[error("the repository, or all of the registry, is read-only or about to be")]
+    ReadOnly,
     /// The same key came with another request before.
     #[error("the Idempotency-Key was used with another request before")]
     KeyReused,

@@ -6,7 +6,7 @@ use super::table::{Endpoint, endpoint};
 use super::{
     access, audit, counts, grants, history, identities, immutability, invitations, manifests,
     namespaces, open_api, organizations, pins, readable, repositories, retention, robots,
-    tag_immutability, tags, teams, tokens, trust, users, whoami,
+    tag_immutability, tags, teams, tokens, trust, users, whoami, writes,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -104,6 +104,11 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/repositories/{repository}/counts/trend", "get_trend", "How often a repository was pulled lately, and before that.", counts::trend),
         endpoint(get.clone(), "/repositories/{repository}/counts/manifests", "list_top_manifests", "The manifests that were pulled most.", counts::top_manifests),
         endpoint(get.clone(), "/counts/repositories", "list_top_repositories", "The repositories that were pulled most.", counts::top_repositories),
+
+        endpoint(get.clone(), "/repositories/{repository}/writes", "get_writes", "Whether a repository may be written to, and which pushes are under way.", writes::get),
+        endpoint(put.clone(), "/repositories/{repository}/writes", "set_writes", "Makes a repository read-only, drains it, or makes it writable.", writes::put),
+        endpoint(get.clone(), "/writes", "get_all_writes", "Whether anything may be written, and which pushes are under way.", writes::get_all),
+        endpoint(put.clone(), "/writes", "set_all_writes", "Makes everything read-only, drains it, or makes it writable.", writes::put_all),
 
         endpoint(get.clone(), "/access/explain", "explain_access", "What somebody may do with a repository, and why.", access::explain),
         endpoint(get, "/audit", "list_audit", "Who did what.", audit::list),

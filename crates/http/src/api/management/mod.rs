@@ -34,6 +34,7 @@ mod trust;
 mod users;
 mod values;
 mod whoami;
+mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
 use wharf_core::metadata::{
     Accounts, AuditLog, Counts, Directory, Identities, ImmutabilityPolicies, Retention, TrustRules,
+    WriteModes,
 };
 use wharf_core::permissions::{Decisions, Permissions, Principal};
 use wharf_core::retention::PullsKnown;
@@ -110,6 +112,8 @@ pub struct Stores {
     pub counts: Arc<dyn Counts>,
     /// Which tags are kept.
     pub retention: Arc<dyn Retention>,
+    /// What may be written.
+    pub writes: Arc<dyn WriteModes>,
 }
 
 /// The management API.

@@ -195,6 +195,9 @@ impl From<StoreError> for Problem {
                 problem.told_to_operators(reason)
             }
             StoreError::Corrupt(reason) => Self::internal(reason),
+            StoreError::Closed(closed) => {
+                Self::new(StatusCode::CONFLICT, "read-only", closed.to_string())
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use wharf_core::metadata::{
 };
 use wharf_core::permissions::{AccountName, Principal};
 use wharf_core::retention::Age;
+use wharf_core::writes::{WriteMode, WriteReason};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag, TagPattern};
 
 /// The longest text that nothing else limits, in characters.
@@ -138,6 +139,11 @@ textual! {
         "pattern": "^(user|team|robot):[a-z0-9]((\\.|_|__|-+)?[a-z0-9])+$", "maxLength": 69,
         "description": "Who a grant is for: user:NAME, team:NAME or robot:NAME."
     };
+    WriteReason, "WriteReason", {
+        "type": "string", "minLength": 1, "maxLength": 200,
+        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
+        "description": "Why something may not be written."
+    };
     Principal, "Principal", {
         "anyOf": [
             { "type": "string", "enum": ["anonymous", "system"] },
@@ -222,6 +228,8 @@ named! {
         Visibility::ALL.map(|visibility| (visibility.name(), visibility));
     CountKind, "CountKind", "What is counted.",
         [("pull", CountKind::Pull), ("push", CountKind::Push), ("index-pull", CountKind::IndexPull)];
+    WriteMode, "WriteMode", "What may be written: everything, what belongs to pushes under way, nothing.",
+        WriteMode::ALL.map(|mode| (mode.name(), mode));
     Step, "Step", "How long a bucket is.", [("hour", Step::Hour), ("day", Step::Day)];
     SortBy, "SortTags", "The order of tags: by name; by version, the newest first; by their last move, the latest first.",
         [("name", SortBy::Name), ("version", SortBy::Version), ("updated", SortBy::Updated)];

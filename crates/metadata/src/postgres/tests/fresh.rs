@@ -63,12 +63,13 @@ const CLEAN: &str = "
         FOR item IN SELECT oid::regclass AS name FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
               AND relname NOT IN ('schema_migrations', 'schema_protocol', 'event_partitions', 'cache_epoch',
-                  'audit_partitions', 'audit_horizon', 'count_partitions')
+                  'audit_partitions', 'audit_horizon', 'count_partitions', 'site_writes')
         LOOP
             EXECUTE format('DELETE FROM %s', item.name);
         END LOOP;
         UPDATE cache_epoch SET epoch = 0, since = 0;
         UPDATE audit_horizon SET before = 0;
+        UPDATE site_writes SET mode = 'writable', reason = NULL, since = 0;
         PERFORM setval(oid, 1, false) FROM pg_class
             WHERE relnamespace = 'public'::regnamespace AND relkind = 'S';
     END $$";

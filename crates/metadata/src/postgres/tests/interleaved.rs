@@ -12,6 +12,7 @@ mod jobs;
 mod manifests;
 mod retention;
 mod tags;
+mod writes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -29,8 +29,8 @@ use wharf_core::metadata::{
 use wharf_core::permissions::{AccountName, RobotName};
 
 use crate::engine::{Result, Statements, Transaction, arguments};
-use crate::transactions::audit;
 use crate::transactions::repositories::below;
+use crate::transactions::{audit, writes};
 
 /// A change, made in a transaction. Whatever it returns but [`Change::Done`], it has changed nothing.
 #[async_trait]
@@ -76,6 +76,7 @@ impl Apply for AccountChange {
             Self::EnableRetention(change) => change.apply(on, by).await,
             Self::RemoveRetention(change) => change.apply(on, by).await,
             Self::ReportRunning(change) => change.apply(on, by).await,
+            Self::SetWrites(change) => writes::setting::set(on, change, by).await,
             Self::Invite(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }

@@ -1,6 +1,7 @@
 //! What is set for a repository, and its name.
 
 use async_trait::async_trait;
+use wharf_core::StoreError;
 use wharf_core::actor::Actor;
 use wharf_core::metadata::{Change, Refusal, RenameRepository, SetVisibility};
 
@@ -9,6 +10,7 @@ use crate::engine::{Result, Statements, arguments};
 use crate::transactions::events::{self, Event};
 use crate::transactions::immutability::any_frozen;
 use crate::transactions::repositories::find;
+use crate::transactions::writes::{self, Work};
 
 #[async_trait]
 impl Apply for SetVisibility {
@@ -29,7 +31,11 @@ impl Apply for SetVisibility {
 #[async_trait]
 impl Apply for RenameRepository {
     async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
-        let Some(repository) = find(on, &self.from).await? else { return Ok(Change::NotFound) };
+        let repository = match writes::enter(on, &self.from, Work::Change).await {
+            Err(StoreError::Closed(_)) => return Ok(Change::Refused(Refusal::ReadOnly)),
+            found => found?,
+        };
+        let Some(repository) = repository else { return Ok(Change::NotFound) };
         let sql = "SELECT 1 FROM namespaces WHERE name = $1";
         if on.query(sql, arguments![self.to.namespace()]).await?.is_empty() {
             return Ok(Change::NotFound);

@@ -8,10 +8,11 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{Judged, MarkedBlob};
 
-use super::marks;
 use super::sweep::repository_name;
+use super::{EVERYWHERE, marks};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::memberships::number;
+use crate::transactions::writes::{self, Work};
 
 /// `Garbage::condemn_blobs`
 pub(crate) struct Condemn {
@@ -26,6 +27,7 @@ impl Transaction for Condemn {
     /// Memberships and reservations are read and not locked: whoever adds one takes the mark away, and the later of the two begins again.
     async fn run(&self, on: &mut dyn Statements) -> Result<Judged> {
         let now = on.now().await?;
+        writes::require(on, EVERYWHERE, Work::Change).await?;
         let rows = on
             .query(
                 "SELECT m.digest, m.incarnation, m.marked_at, coalesce(i.incarnation, 0),

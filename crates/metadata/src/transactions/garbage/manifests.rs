@@ -13,9 +13,11 @@ use wharf_core::metadata::{HeldPlace, ManifestRules, Taken};
 use wharf_core::retention::{Policy, Untagged};
 use wharf_oci::Digest;
 
+use super::EVERYWHERE;
 use super::sweep::{place, repository_name};
 use super::trash::Deletion;
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::transactions::writes::{self, Work};
 
 /// SQL that says whether the manifest `h` has a tag or a pin, or came behind `before`. Pins that have expired are forgotten first.
 macro_rules! is_named {
@@ -133,6 +135,7 @@ impl Transaction for Collect {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Taken> {
         let now = on.now().await?;
+        writes::require(on, EVERYWHERE, Work::Change).await?;
         let after = self.after.as_ref();
         let (repository, digest) = (
             after.map_or(i64::MIN, |place| place.repository),
@@ -237,7 +240,7 @@ async fn orphans(
 ) -> Result<BTreeSet<Found>> {
     let sql = concat!(
         "SELECT h.repository_id, h.digest, r.name
-         FROM repository_manifests h JOIN repositories r ON r.id = h.repository_id
+         FROM repository_manifests h JOIN repositories r ON r.id = h.repository_id AND r.write_mode = 'writable'
          JOIN manifests o ON o.digest = h.digest AND o.subject IS NOT NULL
          WHERE NOT ",
         is_root!("h", "$1"),
@@ -257,7 +260,7 @@ async fn untagged(
 ) -> Result<Vec<Found>> {
     let sql = concat!(
         "SELECT h.repository_id, h.digest, r.name
-         FROM repository_manifests h JOIN repositories r ON r.id = h.repository_id
+         FROM repository_manifests h JOIN repositories r ON r.id = h.repository_id AND r.write_mode = 'writable'
          WHERE NOT ",
         is_root!("h", "$1"),
         " AND (h.repository_id, h.digest) > ($2, $3) AND (h.repository_id, h.digest) <= ($4, $5)"

@@ -13,6 +13,9 @@ use wharf_oci::Digest;
 
 use crate::engine::{Json, Result, Statements, Transaction};
 
+/// No repository's number: whether anything may be collected at all, is asked by it. Repositories that are read-only are passed over.
+const EVERYWHERE: i64 = 0;
+
 /// A list of rows as one argument: an array of `[number, digest in hexadecimal]`.
 fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
     let rows = rows.map(|(number, digest)| serde_json::json!([number, hexadecimal(&digest)]));

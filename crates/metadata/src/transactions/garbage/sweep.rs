@@ -9,8 +9,9 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{HeldPlace, Taken};
 use wharf_oci::{Digest, RepositoryName};
 
-use super::{marks, pairs};
+use super::{EVERYWHERE, marks, pairs};
 use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
+use crate::transactions::writes::{self, Work};
 
 /// SQL that says whether a manifest which the repository holds needs the blob. It goes from the blob's side where few manifests anywhere need
 /// it, and else from the repository's: there are blobs (an empty configuration) that are needed by millions of manifests of others. The
@@ -83,12 +84,14 @@ impl Transaction for Sweep {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Taken> {
         let now = on.now().await?;
+        writes::require(on, EVERYWHERE, Work::Change).await?;
         let after = self.after.as_ref();
         let rows = on
             .query(
                 "SELECT h.repository_id, h.blob_digest, h.touched_at, r.name
                  FROM repository_blobs h JOIN repositories r ON r.id = h.repository_id
-                 WHERE h.needed = 0 AND (h.repository_id, h.blob_digest) > ($1, $2)
+                 WHERE h.needed = 0 AND r.write_mode = 'writable'
+                   AND (h.repository_id, h.blob_digest) > ($1, $2)
                  ORDER BY h.repository_id, h.blob_digest LIMIT $3",
                 arguments![
                     after.map_or(i64::MIN, |place| place.repository),

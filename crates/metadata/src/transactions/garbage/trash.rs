@@ -8,12 +8,14 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{ManifestRules, Taken};
 use wharf_oci::{Digest, RepositoryName};
 
+use super::EVERYWHERE;
 use super::manifests::{doomed_by, row_of};
 use super::sweep::{is_needed, repository_name};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::pins;
+use crate::transactions::writes::{self, Work};
 
 /// What takes a manifest from a repository.
 pub(crate) struct Deletion<'a> {
@@ -78,12 +80,14 @@ impl Transaction for Empty {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Taken> {
         let now = on.now().await?;
+        writes::require(on, EVERYWHERE, Work::Change).await?;
         let before = now.before(self.rules.grace);
         let rows = on
             .query(
                 "SELECT d.repository_id, d.digest, r.name
                  FROM deleted_manifests d JOIN repositories r ON r.id = d.repository_id
-                 WHERE d.deleted_at <= $1 ORDER BY d.deleted_at LIMIT $2",
+                 WHERE d.deleted_at <= $1 AND r.write_mode = 'writable'
+                 ORDER BY d.deleted_at LIMIT $2",
                 arguments![before, self.limit],
             )
             .await?;

@@ -1,6 +1,7 @@
 //! Tags that a policy drops: each if it is what was judged, by a policy that is in force, as any other deletion.
 
 use async_trait::async_trait;
+use wharf_core::StoreError;
 use wharf_core::actor::Actor;
 use wharf_core::metadata::{
     DeleteOutcome, DeleteTag, DropOutcome, DropTag, DroppedBy, Precondition,
@@ -40,9 +41,12 @@ impl Transaction for DropTag {
             dropped_by: Some(DroppedBy { policy: self.policy, rule: self.rule.clone() }),
         };
         // Whatever forbids the deletion wins.
-        Ok(match deletion.run(on).await? {
-            DeleteOutcome::Deleted => DropOutcome::Dropped,
-            _ => DropOutcome::Left,
-        })
+        match deletion.run(on).await {
+            Ok(DeleteOutcome::Deleted) => Ok(DropOutcome::Dropped),
+            Ok(_) => Ok(DropOutcome::Left),
+            // It is read-only, or about to be.
+            Err(StoreError::Closed(_)) => Ok(DropOutcome::Halted),
+            Err(fault) => Err(fault),
+        }
     }
 }

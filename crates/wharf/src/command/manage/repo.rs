@@ -2,11 +2,13 @@
 
 mod counts;
 mod retention;
+mod writes;
 
 use clap::{Args, Subcommand};
 use wharf_client::management::{Manifest, Repository, RepositoryFilter, TagFilter, TagRecord};
 use wharf_core::access::Visibility;
 use wharf_core::permissions::AccountName;
+use wharf_core::writes::WriteMode;
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use super::at::{At, Session};
@@ -45,6 +47,14 @@ enum RepoCommand {
     },
     /// Give a repository another name, which may be in another namespace
     Rename { repository: RepositoryName, to: RepositoryName },
+    /// Refuse all that writes to a repository
+    ReadOnly(writes::Closing),
+    /// Let pushes to a repository finish that are under way, refuse others, then make it read-only
+    Drain(writes::Closing),
+    /// Let a repository be written to again
+    Writable { repository: RepositoryName },
+    /// Tell whether a repository may be written to, and which pushes are under way
+    Writes { repository: RepositoryName },
     /// List the tags of a repository
     Tags { repository: RepositoryName },
     /// List the manifests of a repository
@@ -109,6 +119,12 @@ async fn run(session: &Session, command: &RepoCommand) -> anyhow::Result<()> {
             let answer = api.rename_repository(repository, to).await?;
             out.done(&answer, &format!("{repository} is {to} now"))
         }
+        RepoCommand::ReadOnly(closing) => closing.run(session, WriteMode::ReadOnly).await,
+        RepoCommand::Drain(closing) => closing.run(session, WriteMode::Draining).await,
+        RepoCommand::Writable { repository } => {
+            writes::set(session, repository, WriteMode::Writable, None).await
+        }
+        RepoCommand::Writes { repository } => writes::show(session, repository).await,
         RepoCommand::Tags { repository } => {
             let row = |TagRecord { name, digest, updated_by, updated_at, .. }| {
                 [name, cell(digest), cell(updated_by), moment(updated_at)]

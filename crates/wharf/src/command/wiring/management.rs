@@ -29,6 +29,7 @@ pub fn open(
         audit: node.audit.clone(),
         counts: Arc::clone(&node.counts),
         retention: Arc::clone(&node.retention),
+        writes: Arc::clone(&node.writes),
     };
     Management::new(ManagementParts {
         authenticator,

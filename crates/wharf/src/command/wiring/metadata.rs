@@ -11,7 +11,7 @@ use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
     Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Garbage, Identities,
-    ImmutabilityPolicies, Jobs, LastKnown, Metadata, Retention, Sessions, TrustRules,
+    ImmutabilityPolicies, Jobs, LastKnown, Metadata, Retention, Sessions, TrustRules, WriteModes,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -45,6 +45,7 @@ pub struct Stores {
     pub counts: Arc<dyn Counts>,
     pub garbage: Arc<dyn Garbage>,
     pub retention: Arc<dyn Retention>,
+    pub writes: Arc<dyn WriteModes>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
@@ -54,7 +55,7 @@ impl Stores {
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
         D: AuditReaders + Counts + Garbage + Identities + ImmutabilityPolicies + Sessions,
-        D: DeviceLogins + Retention,
+        D: DeviceLogins + Retention + WriteModes,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
@@ -73,6 +74,7 @@ impl Stores {
             immutability: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
+            writes: Arc::clone(&database) as _,
             counts: Arc::clone(&database) as _,
             garbage: Arc::clone(&database) as _,
             retention: database,
@@ -142,6 +144,22 @@ pub async fn migrate(config: &Config) -> anyhow::Result<Vec<i64>> {
 
 fn sqlite(config: &Config) -> anyhow::Result<Sqlite> {
     Ok(Sqlite::open(&sqlite_file(config), Arc::new(SystemClock))?)
+}
+
+/// Where the metadata are.
+pub enum Place {
+    /// In this file.
+    Sqlite(PathBuf),
+    /// In this database.
+    Postgres(Box<PostgresSettings>),
+}
+
+/// Where a configuration has the metadata.
+pub fn place(config: &Config) -> Place {
+    match &config.database.url {
+        DatabaseUrl::Postgres(url) => Place::Postgres(Box::new(settings(config, url))),
+        _ => Place::Sqlite(sqlite_file(config)),
+    }
 }
 
 fn sqlite_file(config: &Config) -> PathBuf {
