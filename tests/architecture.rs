@@ -143,3 +143,22 @@ fn unsafe_code_is_in_its_one_room() {
         );
     }
 }
+
+/// Where the policies of immutability are asked.
+#[test]
+fn tags_are_written_in_their_one_room() {
+    let transactions = root().join("crates/metadata/src/transactions");
+    let room = transactions.join("tags/changing.rs");
+    let writes = |file: &PathBuf| {
+        let text = fs::read_to_string(file).unwrap();
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        ["INSERT INTO tags ", "UPDATE tags ", "DELETE FROM tags "]
+            .iter()
+            .any(|write| words.contains(write))
+    };
+    assert!(writes(&room), "nothing is written there any more: what else writes tags?");
+    let others = rust_files().into_iter().filter(|file| file.starts_with(&transactions));
+    for file in others.filter(|file| *file != room) {
+        assert!(!writes(&file), "{} writes tags; only {} may", file.display(), room.display());
+    }
+}

@@ -16,12 +16,14 @@ mod provider;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use cluster::Cluster;
 use house::{House, PASSWORD};
 use provider::{device_token, providers};
 use support::container_tools::{ContainerTools, layout};
 use support::docker::Docker;
+use support::program::wait_until;
 use support::server::program;
 
 /// A registry with people in it, of whatever kind.
@@ -177,9 +179,11 @@ fn every_client_tells_which_policy_keeps_a_tag() {
     let place = format!("docker://{name}");
     let said = tools.skopeo_fails(&["copy", "--dest-tls-verify=false", &layout(&made), &place]);
     assert!(said.contains(why) || said.contains(&why.replace('"', "\\\"")), "{said}");
-    let log = house.server.log();
-    let refused = log.lines().filter(|line| line.contains(r#""status":409"#));
-    assert_eq!(refused.count(), clients.len() + 1, "{log}");
+    // The log is written a little later.
+    let refused = || house.server.log().matches(r#""status":409"#).count();
+    let all = clients.len() + 1;
+    wait_until("each refusal is logged", Duration::from_secs(30), || refused() >= all);
+    assert_eq!(refused(), all, "{}", house.server.log());
 }
 
 /// What a client said of an image, without what names it: the command, the image, the tag.

@@ -1,0 +1,100 @@
+//! Manifests that are deleted, with all tags on them; unless a pin keeps one, or a policy a tag that needs it.
+
+use async_trait::async_trait;
+use wharf_core::clock::Timestamp;
+use wharf_core::immutability::Frozen;
+use wharf_core::metadata::{DeleteManifest, DeleteOutcome, Reason};
+use wharf_oci::Tag;
+
+use super::held;
+use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::transactions::garbage::trash::Deletion;
+use crate::transactions::pins;
+use crate::transactions::tags::{self, Allowed, Change, Guard};
+use crate::transactions::writes::{self, Work};
+
+#[async_trait]
+impl Transaction for DeleteManifest {
+    type Output = DeleteOutcome;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<DeleteOutcome> {
+        let Some(repository) = writes::enter(on, &self.repository, Work::Change).await? else {
+            return Ok(DeleteOutcome::NoRepository);
+        };
+        let current = held(on, repository, &self.digest).await?.then_some(self.digest);
+        if !self.precondition.holds(current) {
+            return Ok(DeleteOutcome::Precondition(current));
+        }
+        if current.is_none() {
+            return Ok(DeleteOutcome::NotFound);
+        }
+        let now = on.now().await?;
+        if let Some(kept) = pins::keeping(on, repository, &self.digest, now).await? {
+            return Ok(DeleteOutcome::Pinned(kept));
+        }
+        pins::forget_expired(on, repository, now).await?;
+        let gone = match self.gone_with_it(on, repository, now).await? {
+            Ok(gone) => gone,
+            Err(frozen) => return Ok(DeleteOutcome::Frozen(frozen)),
+        };
+        let reason = Reason::ManifestDeleted;
+        let change = Change { repository, by: &self.by.by, now, reason };
+        for allowed in &gone {
+            change.make(on, allowed).await?;
+        }
+        let (name, by) = (&self.repository, &self.by);
+        Deletion { repository, name, by, now }.take(on, &self.digest, "").await?;
+        Ok(DeleteOutcome::Deleted)
+    }
+}
+
+/// Parts of a deletion.
+trait Delete {
+    /// The deletions of the tags at the manifest; or what keeps one of them, or a tag at an index that needs it.
+    async fn gone_with_it(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        now: Timestamp,
+    ) -> Result<std::result::Result<Vec<Allowed>, Box<Frozen>>>;
+}
+
+impl Delete for DeleteManifest {
+    async fn gone_with_it(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        now: Timestamp,
+    ) -> Result<std::result::Result<Vec<Allowed>, Box<Frozen>>> {
+        let mut guard = Guard::new(Some(repository), &self.repository, now);
+        let mut gone = Vec::new();
+        let tagged = on.query(TAGS_THAT_NEED, arguments![self.digest, repository]).await?;
+        for row in &tagged {
+            let tag: Tag = row.parsed(0)?;
+            let Some(standing) = tags::standing(on, repository, &tag).await? else { continue };
+            if standing.digest != self.digest {
+                if let Some(frozen) = guard.frozen(on, &tag, &standing).await? {
+                    return Ok(Err(frozen));
+                }
+                continue;
+            }
+            match guard.allow(on, &tag, Some(standing), None).await? {
+                Ok(allowed) => gone.extend(allowed),
+                Err(frozen) => return Ok(Err(frozen)),
+            }
+        }
+        Ok(Ok(gone))
+    }
+}
+
+/// The tags of the repository $2 at the manifest $1 and at indexes there that it is in, at any depth. A push that puts it into
+/// another index writes its row, as by `touch_manifests`: so none is missed.
+const TAGS_THAT_NEED: &str = "WITH RECURSIVE needing (digest) AS (
+         VALUES ($1)
+         UNION
+         SELECT h.digest FROM needing n
+         JOIN manifest_references m ON m.child = n.digest
+         JOIN repository_manifests h ON h.digest = m.parent AND h.repository_id = $2
+     )
+     SELECT t.name FROM needing n
+     JOIN tags t ON t.repository_id = $2 AND t.manifest_digest = n.digest ORDER BY t.name";
