@@ -1,10 +1,13 @@
 //! A tag that goes back to where it stood.
 
 use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    Change as Known, NoPlace, Reason, RollBackOutcome, RollBackTag, RollBackTo, Stood, TagChange,
+    Change as Made, KnownTag, NoPlace, Reason, RollBackOutcome, RollBackTag, RollBackTo, Stood,
+    TagChange,
 };
-use wharf_oci::Digest;
+use wharf_oci::{Digest, Tag};
 
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::accounts::{forget_mark, mark};
@@ -22,7 +25,7 @@ impl Transaction for RollBackTag {
         if let Some(once) = &self.once {
             match mark(on, &self.by, once).await? {
                 None => {}
-                Some(Known::Again) => return Ok(RollBackOutcome::Again),
+                Some(Made::Again) => return Ok(RollBackOutcome::Again),
                 Some(_) => return Ok(RollBackOutcome::KeyReused),
             }
         }
@@ -34,20 +37,20 @@ impl Transaction for RollBackTag {
     }
 }
 
-/// A place where the tag stood: the manifest, and the version that it had there.
-type Place = (Digest, i64);
+/// Where the tag stood, the manifest and the version that it had there; or why it cannot go back.
+type Place = std::result::Result<(Digest, i64), RollBackOutcome>;
 
 /// Parts of it.
 trait RollBack {
     async fn roll_back(&self, on: &mut dyn Statements) -> Result<RollBackOutcome>;
 
-    /// Where the tag is to go, or why it cannot.
+    /// Where the tag is to go.
     async fn place(
         &self,
         on: &mut dyn Statements,
         repository: i64,
         last: &TagChange,
-    ) -> Result<std::result::Result<Place, RollBackOutcome>>;
+    ) -> Result<Place>;
 }
 
 impl RollBack for RollBackTag {
@@ -59,7 +62,7 @@ impl RollBack for RollBackTag {
         let Some(last) = last_change(on, repository, &self.tag).await? else {
             return Ok(RollBackOutcome::NotFound);
         };
-        let is_stale = |expected: &wharf_core::metadata::KnownTag| {
+        let is_stale = |expected: &KnownTag| {
             expected.version != last.version || expected.at.is_some_and(|at| at != last.at)
         };
         if self.expected.as_ref().is_some_and(is_stale) {
@@ -92,7 +95,7 @@ impl RollBack for RollBackTag {
         let namespace = self.repository.namespace();
         audit::record(on, &self.by, "tag.rollback", target, namespace, detail).await?;
         let done = last_change(on, repository, &self.tag).await?;
-        let lost = || wharf_core::StoreError::Corrupt("a tag moved without a history".into());
+        let lost = || StoreError::Corrupt("a tag moved without a history".into());
         done.map(RollBackOutcome::Done).ok_or_else(lost)
     }
 
@@ -101,59 +104,91 @@ impl RollBack for RollBackTag {
         on: &mut dyn Statements,
         repository: i64,
         last: &TagChange,
-    ) -> Result<std::result::Result<Place, RollBackOutcome>> {
-        let tag = self.tag.as_str();
-        let (found, none) = match &self.to {
-            RollBackTo::Time(at) => {
-                if *at > on.now().await? {
-                    return Ok(Err(RollBackOutcome::NoPlace(NoPlace::ToCome)));
-                }
-                return Ok(match stood(on, repository, &self.tag, *at).await? {
-                    Stood::At(then) => Ok((then.digest, then.version)),
-                    Stood::Nowhere => Err(RollBackOutcome::NoPlace(NoPlace::NotThen)),
-                    Stood::Forgotten(since) => Err(RollBackOutcome::Forgotten(since)),
-                });
-            }
-            RollBackTo::Version(version) => {
-                let sql = "SELECT to_digest, version FROM tag_history
-                           WHERE repository_id = $1 AND name = $2 AND version = $3";
-                let rows = on.query(sql, arguments![repository, tag, *version]).await?;
-                if let Some(row) = rows.first()
-                    && row.optional_digest(0)?.is_none()
-                {
-                    return Ok(Err(RollBackOutcome::NoPlace(NoPlace::Deletion(*version))));
-                }
-                let no_version = RollBackOutcome::NoPlace(NoPlace::NoVersion(*version));
-                if rows.is_empty() && !(1..=last.version).contains(version) {
-                    return Ok(Err(no_version));
-                }
-                (rows, no_version)
-            }
-            RollBackTo::Digest(digest) => {
-                let sql = "SELECT to_digest, version FROM tag_history
-                           WHERE repository_id = $1 AND name = $2 AND to_digest = $3
-                           ORDER BY version DESC LIMIT 1";
-                let rows = on.query(sql, arguments![repository, tag, digest]).await?;
-                if rows.is_empty() {
-                    let never = RollBackOutcome::NoPlace(NoPlace::NeverAt(*digest));
-                    return Ok(Err(never));
-                }
-                (rows, RollBackOutcome::NotFound)
-            }
-            RollBackTo::Previous => {
-                // Where a change led from is known even where the one that led there is forgotten.
-                let sql = "SELECT from_digest, version - 1 FROM tag_history
-                           WHERE repository_id = $1 AND name = $2 AND from_digest IS NOT NULL
-                               AND ($3 IS NULL OR from_digest <> $3)
-                           ORDER BY version DESC LIMIT 1";
-                let rows = on.query(sql, arguments![repository, tag, last.to]).await?;
-                (rows, RollBackOutcome::NoPlace(NoPlace::NothingBefore))
-            }
-        };
-        if let Some(row) = found.first() {
-            return Ok(Ok((row.digest(0)?, row.int(1)?)));
+    ) -> Result<Place> {
+        match &self.to {
+            RollBackTo::Previous => previous(on, repository, last).await,
+            RollBackTo::Version(version) => at_version(on, repository, last, *version).await,
+            RollBackTo::Time(at) => at_time(on, repository, &self.tag, *at).await,
+            RollBackTo::Digest(digest) => at_digest(on, repository, &self.tag, digest).await,
         }
-        let forgotten = known_since(on, repository, &self.tag).await?;
-        Ok(Err(forgotten.map_or(none, RollBackOutcome::Forgotten)))
     }
+}
+
+/// Where a change led from is known even where the one that led there is forgotten.
+async fn previous(on: &mut dyn Statements, repository: i64, last: &TagChange) -> Result<Place> {
+    let rows = on
+        .query(
+            "SELECT from_digest, version - 1 FROM tag_history
+             WHERE repository_id = $1 AND name = $2 AND from_digest IS NOT NULL
+                 AND ($3 IS NULL OR from_digest <> $3)
+             ORDER BY version DESC LIMIT 1",
+            arguments![repository, last.tag.as_str(), last.to],
+        )
+        .await?;
+    match rows.first() {
+        Some(row) => Ok(Ok((row.digest(0)?, row.int(1)?))),
+        None => none(on, repository, &last.tag, NoPlace::NothingBefore).await,
+    }
+}
+
+async fn at_version(
+    on: &mut dyn Statements,
+    repository: i64,
+    last: &TagChange,
+    version: i64,
+) -> Result<Place> {
+    if !(1..=last.version).contains(&version) {
+        return Ok(Err(RollBackOutcome::NoPlace(NoPlace::NoVersion(version))));
+    }
+    let sql = "SELECT to_digest FROM tag_history
+               WHERE repository_id = $1 AND name = $2 AND version = $3";
+    let rows = on.query(sql, arguments![repository, last.tag.as_str(), version]).await?;
+    match rows.first().map(|row| row.optional_digest(0)).transpose()? {
+        Some(Some(digest)) => Ok(Ok((digest, version))),
+        Some(None) => Ok(Err(RollBackOutcome::NoPlace(NoPlace::Deletion(version)))),
+        None => none(on, repository, &last.tag, NoPlace::NoVersion(version)).await,
+    }
+}
+
+async fn at_time(
+    on: &mut dyn Statements,
+    repository: i64,
+    tag: &Tag,
+    at: Timestamp,
+) -> Result<Place> {
+    if at > on.now().await? {
+        return Ok(Err(RollBackOutcome::NoPlace(NoPlace::ToCome)));
+    }
+    Ok(match stood(on, repository, tag, at).await? {
+        Stood::At(then) => Ok((then.digest, then.version)),
+        Stood::Nowhere => Err(RollBackOutcome::NoPlace(NoPlace::NotThen)),
+        Stood::Forgotten(since) => Err(RollBackOutcome::Forgotten(since)),
+    })
+}
+
+async fn at_digest(
+    on: &mut dyn Statements,
+    repository: i64,
+    tag: &Tag,
+    digest: &Digest,
+) -> Result<Place> {
+    let sql = "SELECT version FROM tag_history
+               WHERE repository_id = $1 AND name = $2 AND to_digest = $3
+               ORDER BY version DESC LIMIT 1";
+    let rows = on.query(sql, arguments![repository, tag.as_str(), digest]).await?;
+    match rows.first() {
+        Some(row) => Ok(Ok((*digest, row.int(0)?))),
+        None => Ok(Err(RollBackOutcome::NoPlace(NoPlace::NeverAt(*digest)))),
+    }
+}
+
+/// Why there is no such place: that part of the history is forgotten, or the reason that is left.
+async fn none(
+    on: &mut dyn Statements,
+    repository: i64,
+    tag: &Tag,
+    reason: NoPlace,
+) -> Result<Place> {
+    let forgotten = known_since(on, repository, tag).await?;
+    Ok(Err(forgotten.map_or(RollBackOutcome::NoPlace(reason), RollBackOutcome::Forgotten)))
 }
