@@ -102,7 +102,7 @@ impl Policy {
         let mut json = serde_json::Deserializer::from_str(text);
         let policy = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let part = match error.path().to_string() {
-                path if path == "." || path == "?" => "policy".to_owned(),
+                path if ["", ".", "?"].contains(&path.as_str()) => "policy".to_owned(),
                 path => path,
             };
             wrong(&part, error.inner().to_string())

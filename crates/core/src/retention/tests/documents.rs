@@ -48,6 +48,7 @@ fn what_is_wrong_is_named() {
         ("{}".into(), "policy", "rules"),
         (r#"{"rules":[]} x"#.into(), "policy", "trailing"),
         (r#"{"rules":[],"ruels":[]}"#.into(), "ruels", "unknown field `ruels`"),
+        (r#"{"":1,"rules":[]}"#.into(), "policy", "unknown field ``"),
         (r#"{"rules":[],"untagged":"drop"}"#.into(), "untagged", "unknown variant `drop`"),
         (r#"{"rules":[],"untagged":{"after":"7"}}"#.into(), "untagged.after", "\"7\""),
         (
