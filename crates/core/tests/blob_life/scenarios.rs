@@ -21,9 +21,10 @@ fn quiet() -> Life {
 }
 
 impl Life {
-    /// The same with more that may go wrong: two collectors, and one more process that dies.
+    /// The same with more that may go wrong: two collectors; and one more process that dies, where moves that are late are not enough.
     pub fn in_full(self) -> Self {
-        Self { collectors: 2, faults: self.faults + 1, ..self }
+        let faults = self.faults + u8::from(self.moves_are_prompt);
+        Self { collectors: 2, faults, ..self }
     }
 
     /// So many uploads have begun.
