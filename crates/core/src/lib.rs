@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod actor;
+pub mod adoption;
 pub mod assembly_line;
 pub mod authority;
 pub mod blobs;
@@ -17,6 +18,7 @@ mod error;
 mod intake;
 pub mod limits;
 pub mod metadata;
+pub mod old_store;
 pub mod operation;
 pub mod permissions;
 mod principal;
