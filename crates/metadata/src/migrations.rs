@@ -94,6 +94,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0013_device_roles.sqlite.sql"),
         postgres: include_str!("../migrations/0013_device_roles.postgres.sql"),
     },
+    Migration {
+        version: 21,
+        name: "adoptions",
+        sqlite: include_str!("../migrations/0021_adoptions.sqlite.sql"),
+        postgres: include_str!("../migrations/0021_adoptions.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

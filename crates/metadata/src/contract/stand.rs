@@ -11,9 +11,9 @@ use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
-    AccountChange, Accounts, AuditReaders, Change, ChangeRequest, CommitManifest, CommitOutcome,
-    Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
-    FinishOutcome, FinishUpload, Identities, Jobs, Metadata, Precondition, ReserveBlob,
+    AccountChange, Accounts, Adoptions, AuditReaders, Change, ChangeRequest, CommitManifest,
+    CommitOutcome, Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory,
+    EventLog, FinishOutcome, FinishUpload, Identities, Jobs, Metadata, Precondition, ReserveBlob,
     ReserveOutcome, Sessions, StartUpload, TrustRules, UpdateUser,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
@@ -74,6 +74,7 @@ pub struct Stand {
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) devices: Arc<dyn DeviceLogins>,
     pub(crate) counts: Arc<dyn Counts>,
+    pub(crate) adoptions: Arc<dyn Adoptions>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -92,7 +93,8 @@ impl Stand {
         + Identities
         + Sessions
         + DeviceLogins
-        + Counts,
+        + Counts
+        + Adoptions,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
@@ -101,7 +103,7 @@ impl Stand {
         let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
         let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
-        let counts = all;
+        let (counts, adoptions) = (all.clone(), all);
         Self {
             metadata,
             jobs,
@@ -115,6 +117,7 @@ impl Stand {
             sessions,
             devices,
             counts,
+            adoptions,
             clock,
             inspect,
         }

@@ -11,10 +11,12 @@ use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
 
 /// Where a tag stands.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Standing {
     pub(crate) digest: Digest,
     version: i64,
+    /// Who moved it there.
+    pub(crate) updated_by: String,
 }
 
 /// A change of one tag: who, in which repository, when.
@@ -35,12 +37,14 @@ pub(crate) async fn standing(
 ) -> Result<Option<Standing>> {
     let rows = on
         .query_locked(
-            "SELECT manifest_digest, version FROM tags WHERE repository_id = $1 AND name = $2",
+            "SELECT manifest_digest, version, updated_by FROM tags
+             WHERE repository_id = $1 AND name = $2",
             arguments![repository, tag.as_str()],
         )
         .await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(Standing { digest: row.digest(0)?, version: row.int(1)? }))
+    let (digest, version, updated_by) = (row.digest(0)?, row.int(1)?, row.text(2)?.to_owned());
+    Ok(Some(Standing { digest, version, updated_by }))
 }
 
 impl Change<'_> {
