@@ -4,6 +4,7 @@
 //! does, it does in a way that may be done again.
 
 mod account_upkeep;
+mod adoption;
 mod audit_export;
 mod backoff;
 mod count_upkeep;
@@ -22,9 +23,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
+use wharf_core::adoption::Adopter;
 use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents};
 
 pub use account_upkeep::AccountUpkeep;
+pub use adoption::{Adoption, adoption_job};
 pub use audit_export::{
     AuditExport, BadReceiver, SyslogReceiver, SyslogSettings, document as audit_document,
 };
@@ -52,6 +55,8 @@ pub struct Parts {
     pub audit: Arc<dyn AuditReaders>,
     /// The counts of pulls and pushes.
     pub counts: Arc<dyn Counts>,
+    /// What takes over another registry's store, where this node knows one.
+    pub adopter: Option<Arc<Adopter>>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
 }
@@ -118,6 +123,9 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
     }
     if let Some(settings) = rules.export_audit {
         runner = runner.recurring(AuditExport::new(parts.audit, settings));
+    }
+    if let Some(adopter) = parts.adopter {
+        runner = runner.handling(Adoption::new(adopter));
     }
     runner.run(stop).await;
 }

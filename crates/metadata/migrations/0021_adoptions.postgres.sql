@@ -5,7 +5,6 @@ CREATE TABLE adoptions (
     source              text COLLATE "C" NOT NULL,
     -- A pattern of repositories; empty is all of them.
     pattern             text COLLATE "C" NOT NULL,
-    bytes_per_second    bigint NOT NULL CHECK (bytes_per_second > 0),
     state               text COLLATE "C" NOT NULL CHECK (state IN ('running', 'finished', 'stopped')),
     -- Rises with each record: who names an older one is too late.
     version             bigint NOT NULL,

@@ -5,7 +5,6 @@ CREATE TABLE adoptions (
     source              TEXT    NOT NULL,
     -- A pattern of repositories; empty is all of them.
     pattern             TEXT    NOT NULL,
-    bytes_per_second    INTEGER NOT NULL CHECK (bytes_per_second > 0),
     state               TEXT    NOT NULL CHECK (state IN ('running', 'finished', 'stopped')),
     -- Rises with each record: who names an older one is too late.
     version             INTEGER NOT NULL,

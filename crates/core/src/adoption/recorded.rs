@@ -49,9 +49,10 @@ impl<'a> Recorded<'a> {
         registry: &'a Registry,
         adoptions: &'a Arc<dyn Adoptions>,
         adoption: Adoption,
+        bytes_per_second: u64,
         slice: Duration,
     ) -> Self {
-        let (now, pace) = (Instant::now(), Pace::new(adoption.bytes_per_second));
+        let (now, pace) = (Instant::now(), Pace::new(bytes_per_second));
         let (findings, bad) = (Vec::new(), HashSet::new());
         let until = now + slice;
         Self { registry, adoptions, adoption, pace, until, recorded: now, findings, bad }

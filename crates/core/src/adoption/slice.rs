@@ -21,6 +21,8 @@ pub struct Adopter {
     pub store: Arc<dyn OldStore>,
     /// How settings name that store.
     pub source: String,
+    /// How many bytes a second are read to be hashed, at most.
+    pub bytes_per_second: u64,
     /// How long a slice is, about: after that long it ends at the next good place.
     pub slice: Duration,
 }
@@ -51,7 +53,13 @@ impl Adopter {
         let (only, progress) = (adoption.repositories.clone(), adoption.progress.clone());
         let max_manifest_size = self.registry.rules().max_manifest_size;
         let journey = Journey { store: &*self.store, only: only.as_ref(), max_manifest_size };
-        let mut target = Recorded::new(&self.registry, &self.adoptions, adoption, self.slice);
+        let mut target = Recorded::new(
+            &self.registry,
+            &self.adoptions,
+            adoption,
+            self.bytes_per_second,
+            self.slice,
+        );
         let way = async {
             if progress.repositories_total.is_none() {
                 let total = journey.count().await?;

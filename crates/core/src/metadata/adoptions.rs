@@ -20,8 +20,6 @@ pub struct StartAdoption {
     pub source: String,
     /// Only these repositories; all of them without one.
     pub repositories: Option<NamePattern>,
-    /// How many bytes a second are read to be hashed, at most.
-    pub bytes_per_second: u64,
     /// Who asks.
     pub by: Actor,
 }
@@ -82,8 +80,6 @@ pub struct Adoption {
     pub source: String,
     /// Which repositories; all of them without one.
     pub repositories: Option<NamePattern>,
-    /// How many bytes a second are read to be hashed, at most.
-    pub bytes_per_second: u64,
     /// Where it stands.
     pub state: AdoptionState,
     /// How often it was recorded: whoever records names what they saw last.

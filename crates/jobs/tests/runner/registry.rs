@@ -106,6 +106,7 @@ async fn a_registry_cleans_up_after_itself() {
                 accounts: node.database.clone(),
                 audit: node.database.clone(),
                 counts: node.database.clone(),
+                adopter: None,
                 counters: counters.clone(),
             };
             let mut stopping = stopping.clone();

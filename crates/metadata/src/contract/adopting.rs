@@ -18,7 +18,6 @@ fn start(source: &str) -> StartAdoption {
     StartAdoption {
         source: source.into(),
         repositories: Some("team/*".parse().unwrap()),
-        bytes_per_second: 1000,
         by: "user:ada".into(),
     }
 }
@@ -49,7 +48,7 @@ pub async fn one_adoption_runs_at_a_time(stand: &Stand) {
     assert_eq!(stand.adoptions.last_adoption().await.unwrap(), None);
     assert!(!stand.adoptions.stop_adoption("bob".into()).await.unwrap());
     let first = started(stand, "file:///one").await;
-    assert_eq!((first.source.as_str(), first.bytes_per_second), ("file:///one", 1000));
+    assert_eq!(first.source, "file:///one");
     assert_eq!(first.repositories, Some("team/*".parse().unwrap()));
     assert_eq!((first.state, first.started_at), (AdoptionState::Running, stand.clock.now()));
     assert_eq!(first.progress, AdoptionProgress::default());

@@ -1,6 +1,7 @@
 //! The wiring: which stores, settings and server a configuration asks for.
 
 pub mod access;
+pub mod adoption;
 mod blobs;
 mod browser;
 mod cache;
@@ -16,6 +17,7 @@ pub mod workloads;
 
 use std::sync::Arc;
 
+use wharf_core::adoption::Adopter;
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
@@ -42,6 +44,8 @@ pub struct Node {
     pub audit: Arc<dyn AuditReaders>,
     pub people: browser::People,
     pub counts: Arc<dyn Counts>,
+    /// What takes over another registry's store, where one is set.
+    pub adopter: Option<Arc<Adopter>>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -73,6 +77,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         registry = registry.counting_in(Arc::clone(&tally));
     }
     let registry = Arc::new(registry);
+    let adopter = adoption::adopter(config, &registry, stores.adoptions, store.old);
     let watched = metrics::Watched {
         registry: Arc::clone(&registry),
         tally: Arc::clone(&tally),
@@ -98,6 +103,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         audit,
         people,
         counts,
+        adopter,
         limiter,
         tally,
         watched,

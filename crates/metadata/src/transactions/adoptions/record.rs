@@ -14,8 +14,7 @@ use crate::engine::{Result, Row, Statements, Transaction, arguments};
 use crate::transactions::audit;
 
 /// The last adoption: the one that runs, where one does.
-const LAST: &str =
-    "SELECT id, source, pattern, bytes_per_second, state, version, started_at, updated_at,
+const LAST: &str = "SELECT id, source, pattern, state, version, started_at, updated_at,
          repositories_total, repositories, manifests, tags, blobs, bytes, left_out, done_up_to,
          hashing_digest, hashing_begun, hashing_offset, hashing_state
      FROM adoptions ORDER BY id DESC LIMIT 1";
@@ -31,34 +30,33 @@ fn state(name: &str) -> Result<AdoptionState> {
 
 fn adoption(row: &Row) -> Result<Adoption> {
     let pattern = row.text(2)?;
-    let total = row.optional_int(8)?.and_then(|total| u64::try_from(total).ok());
-    let hashing = match row.optional_int(17)? {
+    let total = row.optional_int(7)?.and_then(|total| u64::try_from(total).ok());
+    let hashing = match row.optional_int(16)? {
         None => None,
         Some(begun) => Some(Hashing {
-            digest: row.digest(16)?,
+            digest: row.digest(15)?,
             begun: Timestamp(begun),
-            offset: row.size(18)?,
-            state: HashState::from_bytes(row.bytes(19)?.to_vec()),
+            offset: row.size(17)?,
+            state: HashState::from_bytes(row.bytes(18)?.to_vec()),
         }),
     };
     Ok(Adoption {
         id: row.int(0)?,
         source: row.text(1)?.to_owned(),
         repositories: if pattern.is_empty() { None } else { Some(row.parsed(2)?) },
-        bytes_per_second: row.size(3)?,
-        state: state(row.text(4)?)?,
-        version: row.int(5)?,
-        started_at: Timestamp(row.int(6)?),
-        updated_at: Timestamp(row.int(7)?),
+        state: state(row.text(3)?)?,
+        version: row.int(4)?,
+        started_at: Timestamp(row.int(5)?),
+        updated_at: Timestamp(row.int(6)?),
         progress: AdoptionProgress {
             repositories_total: total,
-            repositories: row.size(9)?,
-            manifests: row.size(10)?,
-            tags: row.size(11)?,
-            blobs: row.size(12)?,
-            bytes: row.size(13)?,
-            left_out: row.size(14)?,
-            done_up_to: row.optional_text(15)?,
+            repositories: row.size(8)?,
+            manifests: row.size(9)?,
+            tags: row.size(10)?,
+            blobs: row.size(11)?,
+            bytes: row.size(12)?,
+            left_out: row.size(13)?,
+            done_up_to: row.optional_text(14)?,
             hashing,
         },
     })
@@ -92,12 +90,11 @@ impl Transaction for StartAdoption {
         let added = on
             .execute(
                 "INSERT INTO adoptions
-                     (source, pattern, bytes_per_second, state, version, started_at, updated_at)
-                 VALUES ($1, $2, $3, 'running', 0, $4, $5) ON CONFLICT DO NOTHING",
+                     (source, pattern, state, version, started_at, updated_at)
+                 VALUES ($1, $2, 'running', 0, $3, $4) ON CONFLICT DO NOTHING",
                 arguments![
                     self.source.as_str(),
                     self.repositories.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    self.bytes_per_second.max(1),
                     now,
                     now,
                 ],

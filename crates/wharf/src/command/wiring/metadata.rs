@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Identities, Jobs, LastKnown,
-    Metadata, Sessions, TrustRules,
+    Accounts, Adoptions, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Identities, Jobs,
+    LastKnown, Metadata, Sessions, TrustRules,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -42,6 +42,7 @@ pub struct Stores {
     /// What browsers and devices work on.
     pub people: People,
     pub counts: Arc<dyn Counts>,
+    pub adoptions: Arc<dyn Adoptions>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
@@ -50,7 +51,7 @@ impl Stores {
     fn of<D>(database: Arc<D>) -> Stores
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
-        D: AuditReaders + Counts + Identities + Sessions + DeviceLogins,
+        D: AuditReaders + Counts + Identities + Sessions + DeviceLogins + Adoptions,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
@@ -68,7 +69,8 @@ impl Stores {
             directory: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
-            counts: database,
+            counts: Arc::clone(&database) as _,
+            adoptions: database,
             connections: None,
         }
     }

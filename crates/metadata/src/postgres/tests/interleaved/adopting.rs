@@ -79,7 +79,6 @@ async fn two_that_begin_an_adoption() {
         let start = || StartAdoption {
             source: "file:///srv/registry".into(),
             repositories: None,
-            bytes_per_second: 1,
             by: "system".into(),
         };
         let (one, other) = scene.both(how, start(), start()).await;
