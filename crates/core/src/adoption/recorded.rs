@@ -40,6 +40,8 @@ pub(super) struct Recorded<'a> {
     /// When to let others go on, at a good place.
     until: Instant,
     recorded: Instant,
+    /// Whether this slice came further than the one before.
+    has_worked: bool,
     findings: Vec<Finding>,
     bad: HashSet<Digest>,
 }
@@ -55,7 +57,18 @@ impl<'a> Recorded<'a> {
         let (now, pace) = (Instant::now(), Pace::new(bytes_per_second));
         let (findings, bad) = (Vec::new(), HashSet::new());
         let until = now + slice;
-        Self { registry, adoptions, adoption, pace, until, recorded: now, findings, bad }
+        let has_worked = false;
+        Self {
+            registry,
+            adoptions,
+            adoption,
+            pace,
+            until,
+            recorded: now,
+            has_worked,
+            findings,
+            bad,
+        }
     }
 
     /// How many repositories there are is known now.
@@ -83,9 +96,10 @@ impl<'a> Recorded<'a> {
         Ok(())
     }
 
-    /// Records, and ends the slice where its time is over.
+    /// Records, and ends the slice where its time is over; not before it has come further, however long it took to
+    /// find what is left to do.
     async fn rest(&mut self) -> Result<(), Stop> {
-        if Instant::now() >= self.until {
+        if self.has_worked && Instant::now() >= self.until {
             self.record(false).await?;
             return Err(Stop::Slice);
         }
@@ -108,7 +122,10 @@ impl<'a> Recorded<'a> {
         };
         loop {
             match piece(hash.step(&mut self.pace).await)? {
-                Ok(Some(length)) => self.adoption.progress.bytes += length,
+                Ok(Some(length)) => {
+                    self.adoption.progress.bytes += length;
+                    self.has_worked = true;
+                }
                 Ok(None) => break,
                 Err(reason) => return Ok(Err(reason)),
             }
@@ -213,6 +230,7 @@ impl Target for Recorded<'_> {
         let outcome = self.registry.stores().metadata.commit_manifest(commit).await;
         match self.registry.invalidated(repository, Kind::Manifest, outcome).await? {
             CommitOutcome::Committed => {
+                self.has_worked = true;
                 self.record_in_time().await?;
                 Ok(Ok(()))
             }
@@ -257,6 +275,7 @@ impl Target for Recorded<'_> {
             finding.reason
         );
         self.findings.push(finding);
+        self.has_worked = true;
         self.record_in_time().await
     }
 
@@ -267,6 +286,7 @@ impl Target for Recorded<'_> {
         progress.tags += tallied.tags;
         progress.left_out += tallied.left_out;
         progress.done_up_to = Some(path.to_owned());
+        self.has_worked = true;
         self.rest().await
     }
 }

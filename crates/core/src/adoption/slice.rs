@@ -69,8 +69,9 @@ impl Adopter {
             target.record(true).await
         };
         match way.await {
-            Ok(()) | Err(Stop::Lost) => Ok(SliceEnd::Done),
-            Err(Stop::Slice) => Ok(SliceEnd::More),
+            Ok(()) => Ok(SliceEnd::Done),
+            // Where it was not stopped, somebody who had it before has recorded late.
+            Err(Stop::Slice | Stop::Lost) => Ok(SliceEnd::More),
             Err(Stop::Store(error)) => Err(error),
         }
     }

@@ -41,7 +41,12 @@ impl Report {
             line["state"] = "rehearsed".into();
             self.line(&line.to_string());
         } else {
-            self.line(&format!("{source}: to adopt: {}", words(sum)));
+            let AdoptionProgress { repositories, manifests, tags, blobs, bytes, left_out, .. } =
+                sum;
+            self.line(&format!(
+                "{source}: to adopt: {repositories} repositories, {manifests} manifests, {tags} tags; {blobs} blobs to verify ({}); {left_out} to leave out",
+                HumanBytes(*bytes)
+            ));
         }
         self.end()
     }
