@@ -63,6 +63,16 @@ fn what_is_left_out_is_told_a_line_each() {
 fn settings_that_would_serve_nothing_are_refused() {
     for (settings, says) in [
         (vec![("WHARF_DELIVERY_MODE", "x-accel")], "knows nothing of those of blobs.adopted"),
+        (vec![("WHARF_DELIVERY_MODE", "redirect")], "blobs.adopted is a folder"),
+        (
+            vec![
+                ("WHARF_DELIVERY_MODE", "redirect"),
+                ("WHARF_DELIVERY_CDN_URL", "https://cdn.example.com"),
+                ("WHARF_DELIVERY_CDN_KEY_ID", "key"),
+                ("WHARF_DELIVERY_CDN_KEY_FILE", "/dev/null"),
+            ],
+            "not before blobs.adopted",
+        ),
         (vec![("WHARF_BLOBS_ADOPTED", "relative")], "blobs.adopted"),
         (
             vec![("WHARF_BLOBS_ADOPTED", ""), ("WHARF_BLOBS_ADOPTED_DELETE", "true")],

@@ -32,8 +32,15 @@ fn is_taken_over(old: Old, own: Own) {
     content.is_same(&registry, &wharf);
     assert!(files(&site.old_folder) == before, "the other registry's folder was changed");
 
-    // Part of an adopted blob, and what its repository does not hold.
+    // Who sends it: the bucket where it lies, or this node.
     let name = digest(&Random::seeded(1).bytes(3 << 20));
+    let sent = wharf.blob("team/app", &name).unwrap();
+    let from_bucket = old == Old::Bucket && own == Own::Shared;
+    assert_eq!(sent.status, if from_bucket { 307 } else { 200 });
+    let place = sent.header("Location").unwrap_or_default();
+    assert_eq!(place.contains("/docker/registry/v2/blobs/"), from_bucket, "{place}");
+
+    // Part of an adopted blob, and what its repository does not hold.
     assert_eq!(wharf.blob("library/docker", &name).unwrap().status, 404);
     let target = format!("/v2/team/app/blobs/{name}");
     let mut part = wharf.send(Method::GET, &target, &[("Range", "bytes=10-19")], None).unwrap();

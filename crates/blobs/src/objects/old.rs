@@ -16,7 +16,7 @@ use super::failure::{store_error, unless_missing};
 use super::{Limits, ObjectBlobs, ObjectStoreError, ObjectStoreUrl};
 
 /// Another registry's bucket. Nothing is written to it.
-pub struct OldBucket(ObjectBlobs);
+pub struct OldBucket(pub(super) ObjectBlobs);
 
 impl OldBucket {
     /// Opens the bucket at `url`, whose prefix is the other registry's `rootdirectory`, as [`ObjectBlobs::open`] opens

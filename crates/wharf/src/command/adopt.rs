@@ -160,7 +160,7 @@ fn url_of(text: &str) -> anyhow::Result<AdoptedUrl> {
     } else {
         let folder = path::absolute(text).with_context(|| format!("{text:?} is no path"))?;
         let folder = folder.to_str().with_context(|| format!("{text:?} is no plain path"))?;
-        format!("file://{}", folder.trim_end_matches('/'))
+        format!("file:///{}", folder.trim_matches('/'))
     };
     let url = url.parse::<AdoptedUrl>();
     url.map_err(|_| {

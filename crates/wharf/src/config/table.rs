@@ -74,7 +74,7 @@ settings! {
         /// times that, and a read may bring nothing for half of it.
         timeout: Period<1_000, HOUR> = "60s" => "a time from 1s to 1h, such as 60s";
         /// The store of another registry that is adopted where it lies (docs/adopt.md): where its `docker/registry/v2` is.
-        adopted: Optional<AdoptedUrl> = ""
+        adopted: Optional<AdoptedUrl> = "" (secret)
             => "empty, a folder such as file:///var/lib/registry, or a bucket such as s3://bucket/prefix";
         /// How much of it is read a second, at most, to verify blobs by their digests.
         adopted_rate: Bytes<MIB, TIB> = "100MiB" => "a size from 1MiB to 1TiB, such as 100MiB";

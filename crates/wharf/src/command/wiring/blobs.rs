@@ -79,7 +79,7 @@ fn before(own: Store, old: Old, deletes_old: bool) -> Store {
     });
     Store {
         blobs: Arc::clone(&both) as _,
-        mapped: has_mapped.then(|| both as _),
+        mapped: has_mapped.then_some(both as _),
         signed,
         direct: own.direct,
         leftovers: own.leftovers,
