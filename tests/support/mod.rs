@@ -5,6 +5,7 @@
 
 pub mod container_tools;
 pub mod docker;
+pub mod docker_registry;
 pub mod engines;
 pub mod images;
 pub mod layout;

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod actor;
+pub mod adoption;
 pub mod assembly_line;
 pub mod authority;
 pub mod blob_life;
@@ -19,6 +20,7 @@ pub mod immutability;
 mod intake;
 pub mod limits;
 pub mod metadata;
+pub mod old_store;
 pub mod operation;
 pub mod permissions;
 mod principal;

@@ -4,6 +4,7 @@
 //! does, it does in a way that may be done again.
 
 mod account_upkeep;
+mod adoption;
 mod audit_export;
 mod backoff;
 mod count_upkeep;
@@ -26,12 +27,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
+use wharf_core::adoption::Adopter;
 use wharf_core::metadata::{
     Accounts, AuditReaders, Counts, EventLog, Garbage, Jobs, KeepEvents, Retention, WriteModes,
 };
 use wharf_core::retention::Sweeper;
 
 pub use account_upkeep::AccountUpkeep;
+pub use adoption::{Adoption, adoption_job};
 pub use audit_export::{
     AuditExport, BadReceiver, SyslogReceiver, SyslogSettings, document as audit_document,
 };
@@ -69,6 +72,8 @@ pub struct Parts {
     pub retention: Arc<dyn Retention>,
     /// What may be written.
     pub writes: Arc<dyn WriteModes>,
+    /// What takes over another registry's store, where this node knows one.
+    pub adopter: Option<Arc<Adopter>>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
     /// Where is counted what was collected.
@@ -167,6 +172,9 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
     }
     if let Some(settings) = rules.export_audit {
         runner = runner.recurring(AuditExport::new(parts.audit, settings));
+    }
+    if let Some(adopter) = parts.adopter {
+        runner = runner.handling(Adoption::new(adopter));
     }
     runner.run(stop).await;
 }

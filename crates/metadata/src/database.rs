@@ -1,6 +1,7 @@
 //! The traits of the core on any engine: each method hands one transaction to it.
 
 mod accounts;
+mod adoptions;
 mod counts;
 mod garbage;
 mod history;

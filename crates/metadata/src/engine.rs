@@ -300,6 +300,10 @@ impl Typed for Digest {
     const KIND: Kind = Kind::Bytes;
 }
 
+impl Typed for &[u8] {
+    const KIND: Kind = Kind::Bytes;
+}
+
 impl Typed for &Digest {
     const KIND: Kind = Kind::Bytes;
 }

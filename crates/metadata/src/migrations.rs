@@ -124,6 +124,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0019_writes.sqlite.sql"),
         postgres: include_str!("../migrations/0019_writes.postgres.sql"),
     },
+    Migration {
+        version: 21,
+        name: "adoptions",
+        sqlite: include_str!("../migrations/0021_adoptions.sqlite.sql"),
+        postgres: include_str!("../migrations/0021_adoptions.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

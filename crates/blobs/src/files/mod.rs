@@ -17,6 +17,7 @@ mod folders;
 mod layout;
 mod leftovers;
 mod mapping;
+mod old;
 mod pace;
 mod parts;
 mod reading;
@@ -42,6 +43,7 @@ use wharf_oci::ByteRange;
 use blocking::{Abandonment, blocking};
 use faults::store_error;
 use layout::Layout;
+pub use old::OldFolder;
 use parts::PartsFiles;
 use reading::Mode;
 

@@ -52,6 +52,16 @@ pub(super) fn open(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::NotFound),
         Err(error) => return Err(doing(&error).into()),
     };
+    of_file(file, range, mode)
+}
+
+/// The same for a file that was opened.
+pub(super) fn of_file(
+    file: File,
+    range: Option<ByteRange>,
+    mode: Mode,
+) -> Result<Content, ReadError> {
+    let doing = |error: &io::Error| store_error("opening an object", error);
     let size = file.metadata().map_err(|error| doing(&error))?.len();
     let range = match range {
         None => 0..size,

@@ -3,6 +3,7 @@
 
 mod full;
 mod layout;
+mod old;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -12,6 +12,7 @@ mod direct;
 mod failure;
 mod finishing;
 mod leftovers;
+mod old;
 mod part_url;
 mod profile;
 mod progress;
@@ -43,6 +44,7 @@ use wharf_oci::ByteRange;
 
 use direct::Direct;
 use failure::{store_error, unless_missing};
+pub use old::OldBucket;
 use progress::Progress;
 pub use requests::{Requests, StoreRequests};
 pub use settings::{Limits, NoObjectStoreUrl, ObjectStoreError, ObjectStoreUrl};
@@ -109,6 +111,23 @@ impl ObjectBlobs {
         Path::from(format!("{}/{below}", self.prefix))
     }
 
+    /// Signs a URL that reads what lies at `path`.
+    async fn sign_path(&self, path: &Path, life: Duration) -> Result<SignedUrl, StoreError> {
+        let options = SignedUrlOptions::new()
+            .with_query([("response-content-type", "application/octet-stream")]);
+        let signing = self.service.signed_url_opts(Method::GET, path, life, &options);
+        let url = match self.within("signing a URL", signing).await? {
+            // Azure serves what has no type as octets anyway.
+            Err(object_store::Error::NotSupported { .. }) => {
+                let signing = self.service.signed_url(Method::GET, path, life);
+                self.within("signing a URL", signing).await?
+            }
+            other => other,
+        };
+        let url = url.map_err(|error| store_error("signing a URL", &error))?;
+        Ok(SignedUrl::new(url.into()))
+    }
+
     /// A name that nobody guesses and that is not zero.
     fn new_name(&self) -> u128 {
         let mut bytes = [0; 16];
@@ -142,7 +161,7 @@ impl Blobs for ObjectBlobs {
     }
 
     async fn read(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Content, ReadError> {
-        self.read_object(key, range).await
+        self.read_object(self.object_path(key), key.digest, range).await
     }
 
     async fn stage(&self, _upload: &UploadId) -> Result<Staged, StageError> {
@@ -206,19 +225,6 @@ impl Blobs for ObjectBlobs {
 #[async_trait]
 impl SignedUrls for ObjectBlobs {
     async fn sign_get(&self, key: &ObjectKey, life: Duration) -> Result<SignedUrl, StoreError> {
-        let path = self.object_path(key);
-        let options = SignedUrlOptions::new()
-            .with_query([("response-content-type", "application/octet-stream")]);
-        let signing = self.service.signed_url_opts(Method::GET, &path, life, &options);
-        let url = match self.within("signing a URL", signing).await? {
-            // Azure serves what has no type as octets anyway.
-            Err(object_store::Error::NotSupported { .. }) => {
-                let signing = self.service.signed_url(Method::GET, &path, life);
-                self.within("signing a URL", signing).await?
-            }
-            other => other,
-        };
-        let url = url.map_err(|error| store_error("signing a URL", &error))?;
-        Ok(SignedUrl::new(url.into()))
+        self.sign_path(&self.object_path(key), life).await
     }
 }

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, GetResult};
 use wharf_core::StoreError;
-use wharf_core::blobs::{ByteStream, Content, ObjectKey, ReadError, StageError};
+use wharf_core::blobs::{ByteStream, Content, ReadError, StageError};
 use wharf_oci::{ByteRange, Digest, Hasher};
 
 use super::ObjectBlobs;
@@ -17,12 +17,13 @@ use super::failure::{late, stage_error, store_error};
 const PIECE: usize = 1 << 20;
 
 impl ObjectBlobs {
+    /// An object, or a part of it. All of it is given only if it is what the digest names.
     pub(super) async fn read_object(
         &self,
-        key: &ObjectKey,
+        path: Path,
+        of: Digest,
         range: Option<ByteRange>,
     ) -> Result<Content, ReadError> {
-        let path = self.object_path(key);
         let wanted = range.map(|range| match range {
             ByteRange::Between(first, last) => GetRange::Bounded(first..last.saturating_add(1)),
             ByteRange::From(first) => GetRange::Offset(first),
@@ -49,7 +50,7 @@ impl ObjectBlobs {
             let text = format!("{path}: asked for {span:?}, the store sends {:?}", found.range);
             return Err(StoreError::Corrupt(text).into());
         }
-        let digest = range.is_none().then_some(key.digest);
+        let digest = range.is_none().then_some(of);
         let stream = self.checked(found.into_stream(), &span, digest, path);
         Ok(Content { size, range: span, stream })
     }

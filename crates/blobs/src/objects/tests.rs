@@ -7,6 +7,7 @@ mod crashes;
 mod direct;
 mod leftovers;
 mod nodes;
+mod old;
 mod proxy;
 mod refusals;
 mod s3;

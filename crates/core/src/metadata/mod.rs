@@ -1,6 +1,7 @@
 //! The seam to the database, a trait a noun. One method is one whole transaction, named by its intent.
 
 mod accounts;
+mod adoptions;
 mod audit;
 mod counts;
 mod device_logins;
@@ -37,6 +38,11 @@ pub use accounts::{
     SetVisibility, SetWrites, SignUp, SortTags, Subject, TagPlace, TagRecord, TagSort, TokenId,
     TokenKind, TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User,
     UserFilter, Viewer,
+};
+pub use adoptions::{
+    AdoptBlob, AdoptTag, Adoptable, AdoptedBlob, AdoptedTag, Adoption, AdoptionProgress,
+    AdoptionState, Adoptions, Finding, Hashing, MOST_FINDINGS, RecordAdoption, StartAdoption,
+    StartedAdoption,
 };
 pub use audit::{
     AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,

@@ -149,6 +149,11 @@ impl Registry {
         Self { tally: Some(tally), ..self }
     }
 
+    /// The stores, for what is done in no client's name.
+    pub(crate) const fn stores(&self) -> &Parts {
+        &self.parts
+    }
+
     /// The settings.
     pub const fn rules(&self) -> &Rules {
         &self.rules
@@ -188,7 +193,7 @@ impl Registry {
 
     /// The outcome of a change, once no cache answers with what was before. Where nothing has changed they are left
     /// alone: while the database is away, pulls go on from what they hold.
-    async fn invalidated<T>(
+    pub(crate) async fn invalidated<T>(
         &self,
         repository: &RepositoryName,
         kind: Kind,

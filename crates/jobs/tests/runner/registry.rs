@@ -109,6 +109,7 @@ async fn a_registry_cleans_up_after_itself() {
                 garbage: node.database.clone(),
                 retention: node.database.clone(),
                 writes: node.database.clone(),
+                adopter: None,
                 counters: counters.clone(),
                 collected: Arc::default(),
             };

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken rule ends in a panic")]
 
 mod accounts;
+pub(crate) mod adopting;
 mod audit;
 mod committing;
 pub(crate) mod counts;
@@ -40,6 +41,7 @@ mod uploads;
 mod writes;
 
 pub use accounts::*;
+pub use adopting::*;
 pub use audit::*;
 pub use committing::*;
 pub use counts::*;
@@ -349,6 +351,16 @@ macro_rules! metadata_contract {
             a_blob_removed_while_manifests_are_pushed_is_never_missed
             // Histories.
             what_clients_of_one_tag_are_told_is_linearizable
+            // Adoptions.
+            one_adoption_runs_at_a_time
+            an_adoption_is_recorded_by_who_saw_its_last_record
+            what_an_adoption_found_is_kept_once
+            manifests_that_a_repository_holds_are_told_apart
+            a_blob_is_held_once_its_bytes_were_hashed
+            a_blob_that_was_hashed_too_long_ago_is_not_held
+            a_blob_that_a_collector_wants_is_adopted_while_it_is_only_marked
+            an_adopted_tag_follows_the_other_registry
+            a_tag_that_was_changed_here_stays_as_it_is
             // Jobs.
             a_job_is_claimed_once_with_what_it_says
             of_one_kind_and_key_there_is_one_job

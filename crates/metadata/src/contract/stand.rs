@@ -11,11 +11,11 @@ use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
-    AccountChange, Accounts, AuditReaders, Change, ChangeRequest, CommitManifest, CommitOutcome,
-    Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
-    FinishOutcome, FinishUpload, Garbage, Identities, ImmutabilityPolicies, Jobs, Metadata,
-    Precondition, ReserveBlob, ReserveOutcome, Retention, Sessions, StartUpload, Trash, TrustRules,
-    UpdateUser, WriteModes,
+    AccountChange, Accounts, Adoptions, AuditReaders, Change, ChangeRequest, CommitManifest,
+    CommitOutcome, Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory,
+    EventLog, FinishOutcome, FinishUpload, Garbage, Identities, ImmutabilityPolicies, Jobs,
+    Metadata, Precondition, ReserveBlob, ReserveOutcome, Retention, Sessions, StartUpload, Trash,
+    TrustRules, UpdateUser, WriteModes,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -92,6 +92,7 @@ pub struct Stand {
     pub(crate) trash: Arc<dyn Trash>,
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) writes: Arc<dyn WriteModes>,
+    pub(crate) adoptions: Arc<dyn Adoptions>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -115,7 +116,8 @@ impl Stand {
         + Garbage
         + Trash
         + Retention
-        + WriteModes,
+        + WriteModes
+        + Adoptions,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
@@ -125,7 +127,8 @@ impl Stand {
         let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
         let (counts, garbage, trash) = (all.clone(), all.clone(), all.clone());
-        let (immutability, retention, writes) = (all.clone(), all.clone(), all);
+        let (immutability, retention, writes) = (all.clone(), all.clone(), all.clone());
+        let adoptions = all;
         Self {
             metadata,
             jobs,
@@ -144,6 +147,7 @@ impl Stand {
             trash,
             retention,
             writes,
+            adoptions,
             clock,
             inspect,
         }

@@ -197,8 +197,8 @@ impl Commit for CommitManifest {
         }
         let mut standings = Vec::with_capacity(self.tags.len());
         for tag in &self.tags {
-            let standing = found.get(tag.as_str()).copied();
-            let current = standing.map(|standing| standing.digest);
+            let standing = found.get(tag.as_str()).cloned();
+            let current = standing.as_ref().map(|standing: &Standing| standing.digest);
             if let Some(refused) = refused(Some(tag), current) {
                 return Ok(Err(refused));
             }
@@ -339,6 +339,17 @@ pub(crate) async fn touch_manifests(
         )
         .await?;
     Ok(there(digests, &changed))
+}
+
+/// The same for one manifest that is to be tagged: it cannot be deleted with its tags meanwhile. `false` where it is
+/// not there.
+pub(crate) async fn touch(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+) -> Result<bool> {
+    let now = on.now().await?;
+    Ok(!touch_manifests(on, repository, &BTreeSet::from([*digest]), now).await?.is_empty())
 }
 
 fn there(digests: &BTreeSet<Digest>, changed: &[u64]) -> BTreeSet<Digest> {

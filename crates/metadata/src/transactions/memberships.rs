@@ -103,7 +103,7 @@ impl Transaction for MountBlob {
 }
 
 /// The size of a blob that somebody holds, in bytes.
-async fn size(on: &mut dyn Statements, digest: &Digest) -> Result<Option<i64>> {
+pub(crate) async fn size(on: &mut dyn Statements, digest: &Digest) -> Result<Option<i64>> {
     let sql =
         "SELECT size FROM repository_blobs WHERE blob_digest = $1 AND size IS NOT NULL LIMIT 1";
     let rows = on.query(sql, arguments![digest]).await?;

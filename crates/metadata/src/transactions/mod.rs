@@ -1,6 +1,7 @@
 //! The transactions, a file a noun: the rules of sharing, sweeping and committing, written once for every engine.
 
 pub(crate) mod accounts;
+pub(crate) mod adoptions;
 pub(crate) mod audit;
 pub(crate) mod counts;
 pub(crate) mod epoch;

@@ -1,6 +1,7 @@
 //! The command line: its commands, one file each.
 
 mod admin;
+mod adopt;
 mod announce;
 mod client;
 mod config;
@@ -42,6 +43,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Make accounts and grants in the database itself, for operators.
     Admin(admin::Admin),
+    /// Take over the store of another registry where it lies.
+    Adopt(adopt::Adopt),
     /// Look at background work.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
@@ -106,6 +109,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Serve(command) => serve::execute(&command),
         Command::Migrate(command) => migrate::execute(&command),
         Command::Admin(command) => admin::execute(&command),
+        Command::Adopt(command) => adopt::execute(&command),
         Command::Jobs(command) => jobs::execute(&command),
         Command::Gc(command) => gc::execute(&command),
         Command::Config(command) => config::execute(&command),

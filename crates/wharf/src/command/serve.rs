@@ -190,6 +190,7 @@ async fn background_work(
             garbage: node.garbage,
             retention: node.retention,
             writes: node.writes,
+            adopter: node.adopter,
             counters: watched.runs,
             collected: watched.collected,
         };

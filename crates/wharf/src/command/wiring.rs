@@ -1,6 +1,7 @@
 //! The wiring: which stores, settings and server a configuration asks for.
 
 pub mod access;
+pub mod adoption;
 pub mod blobs;
 mod browser;
 mod cache;
@@ -18,6 +19,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_core::adoption::Adopter;
 use wharf_core::blobs::Blobs;
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
@@ -52,6 +54,8 @@ pub struct Node {
     pub garbage: Arc<dyn Garbage>,
     pub retention: Arc<dyn Retention>,
     pub writes: Arc<dyn WriteModes>,
+    /// What takes over another registry's store, where one is set.
+    pub adopter: Option<Arc<Adopter>>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -83,6 +87,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         registry = registry.counting_in(Arc::clone(&tally));
     }
     let registry = Arc::new(registry);
+    let adopter = adoption::adopter(config, &registry, stores.adoptions, store.old);
     let watched = metrics::Watched {
         registry: Arc::clone(&registry),
         tally: Arc::clone(&tally),
@@ -115,6 +120,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         garbage,
         retention,
         writes,
+        adopter,
         limiter,
         tally,
         watched,

@@ -33,7 +33,7 @@ pub use layers::Layers;
 pub use ldap::clear as sends_passwords_in_the_clear;
 pub use logging::{AccessLog, LogFormat};
 pub use oidc::Text;
-pub use place::{BlobsUrl, CacheUrl, DatabaseUrl};
+pub use place::{AdoptedUrl, BlobsUrl, CacheUrl, DatabaseUrl};
 pub use problem::{Origin, Problems};
 pub use quantity::Period;
 pub use role::Role;

@@ -115,6 +115,36 @@ impl fmt::Display for BlobsUrl {
     }
 }
 
+/// Where another registry left its store, the one that has `docker/registry/v2` in it.
+#[derive(Debug, Clone)]
+pub enum AdoptedUrl {
+    /// A folder; the path is absolute.
+    Folder(FilePath),
+    /// A bucket, and a prefix in it.
+    Bucket(ObjectStoreUrl),
+}
+
+impl FromStr for AdoptedUrl {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<AdoptedUrl, Refusal> {
+        match text.parse()? {
+            BlobsUrl::Folder(path) => Ok(AdoptedUrl::Folder(path)),
+            BlobsUrl::Bucket(url) => Ok(AdoptedUrl::Bucket(url)),
+            BlobsUrl::DataFolder => Err(Refusal::Malformed),
+        }
+    }
+}
+
+impl fmt::Display for AdoptedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AdoptedUrl::Folder(path) => write!(f, "file://{path}"),
+            AdoptedUrl::Bucket(url) => url.fmt(f),
+        }
+    }
+}
+
 /// Where the cache is.
 #[derive(Debug, Clone)]
 pub enum CacheUrl {
@@ -173,6 +203,9 @@ mod tests {
         for text in ["", "file:///srv/blobs", "s3://bucket/prefix", "gs://bucket", "az://c/p"] {
             assert_eq!(text.parse::<BlobsUrl>().unwrap().to_string(), text);
         }
+        for text in ["file:///srv/registry", "s3://bucket/prefix"] {
+            assert_eq!(text.parse::<AdoptedUrl>().unwrap().to_string(), text);
+        }
     }
 
     #[test]
@@ -189,7 +222,9 @@ mod tests {
         }
         for text in ["/srv", "file://srv", "file://", "http://h", "s3://", "s3://b/p?x=1"] {
             assert_eq!(refusal::<BlobsUrl>(text), "malformed", "{text:?}");
+            assert_eq!(refusal::<AdoptedUrl>(text), "malformed", "{text:?}");
         }
+        assert_eq!(refusal::<AdoptedUrl>(""), "malformed");
         assert!(refusal::<CacheUrl>("redis://u:hidden@h:port").contains("no usable Redis URL"));
         for text in ["", "memory", "memory://"] {
             assert_eq!(refusal::<CacheUrl>(text), "malformed", "{text:?}");

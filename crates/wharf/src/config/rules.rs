@@ -6,7 +6,7 @@ use super::delivery::DeliveryMode;
 use super::layers::Layers;
 use super::ldap;
 use super::nearest::exact;
-use super::place::{BlobsUrl, DatabaseUrl};
+use super::place::{AdoptedUrl, BlobsUrl, DatabaseUrl};
 use super::problem::Problem;
 use super::table::Config;
 
@@ -22,6 +22,7 @@ pub fn broken(config: &Config) -> Vec<Problem> {
         _ => Vec::new(),
     };
     problems.extend(undeliverable(config).map(Problem::new));
+    problems.extend(unadoptable(config).map(Problem::new));
     if config.events.keep_at_most.get() < config.events.keep.get() {
         problems.push(Problem::new(
             "events.keep_at_most is less than events.keep: events would go before they may; \
@@ -100,6 +101,31 @@ fn undeliverable(config: &Config) -> Option<&'static str> {
         DeliveryMode::XAccel | DeliveryMode::XSendfile if !files => Some(
             "delivery.mode hands files to the proxy in front, and blobs are in an object store; \
              use stream or redirect",
+        ),
+        _ => None,
+    }
+}
+
+/// What keeps adopted blobs from being carried as `delivery.mode` says, or would delete what nobody asked for.
+fn unadoptable(config: &Config) -> Option<&'static str> {
+    let Config { delivery, blobs, .. } = config;
+    let Some(adopted) = &blobs.adopted.0 else {
+        return blobs.adopted_delete.then_some(
+            "blobs.adopted_delete is set and blobs.adopted is not: there is nothing to delete from",
+        );
+    };
+    match delivery.mode {
+        DeliveryMode::XAccel | DeliveryMode::XSendfile => Some(
+            "delivery.mode hands files to the proxy in front, which knows nothing of those of blobs.adopted; \
+             use stream until nothing is left there",
+        ),
+        DeliveryMode::Redirect if delivery.cdn_url.is_some() => Some(
+            "delivery.cdn_url stands before blobs.url and not before blobs.adopted; redirect to the bucket, or \
+             use stream, until nothing is left there",
+        ),
+        DeliveryMode::Redirect if matches!(adopted, AdoptedUrl::Folder(_)) => Some(
+            "delivery.mode is redirect and blobs.adopted is a folder: nobody else serves what lies there; use \
+             stream until nothing is left there",
         ),
         _ => None,
     }

@@ -20,7 +20,7 @@ use super::ldap::AttributeName;
 use super::logging::{AccessLog, LogFilter, LogFormat};
 use super::network::{Network, TraceEndpoint};
 use super::oidc::{ClaimValue, Each, Hidden, Text};
-use super::place::{BlobsUrl, CacheUrl, DatabaseUrl, FilePath};
+use super::place::{AdoptedUrl, BlobsUrl, CacheUrl, DatabaseUrl, FilePath};
 use super::problem::Problem;
 use super::quantity::{Bytes, Count, Period, Ratio, Timeout};
 use super::role::Role;
@@ -74,6 +74,14 @@ settings! {
         /// The longest that a request to a bucket may take with all its tries; one by which the bucket copies may take five
         /// times that, and a read may bring nothing for half of it.
         timeout: Period<1_000, HOUR> = "60s" => "a time from 1s to 1h, such as 60s";
+        /// The store of another registry that is adopted where it lies (docs/adopt.md): where its `docker/registry/v2` is.
+        adopted: Optional<AdoptedUrl> = "" (secret)
+            => "empty, a folder such as file:///var/lib/registry, or a bucket such as s3://bucket/prefix";
+        /// How much of it is read a second, at most, to verify blobs by their digests.
+        adopted_rate: Bytes<MIB, TIB> = "100MiB" => "a size from 1MiB to 1TiB, such as 100MiB";
+        /// Whether adopted blobs that nothing here needs any more are deleted there. Only where the other registry serves
+        /// nothing any more, and all of its repositories were adopted.
+        adopted_delete: bool = "false" => "true or false";
     }
 
     /// What is remembered to answer faster. Losing it loses speed, nothing else.

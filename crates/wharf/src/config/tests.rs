@@ -29,7 +29,8 @@ fn every_key_has_one_dot_and_every_setting_words() {
         assert!(!setting.section().contains('_'), "{}", setting.key);
         assert!(setting.documentation.trim().ends_with('.'), "{}", setting.key);
         assert!(SECTIONS.iter().any(|(section, _)| *section == setting.section()));
-        let secret = ["url", "direct_url", "replica_urls", "client_secret", "bind_password"];
+        let secret =
+            ["url", "direct_url", "replica_urls", "adopted", "client_secret", "bind_password"];
         assert_eq!(setting.secret, secret.contains(&setting.name()), "{}", setting.key);
     }
 }

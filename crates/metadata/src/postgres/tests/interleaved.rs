@@ -2,6 +2,7 @@
 //! result must be that of one after the other.
 
 mod accounts;
+mod adopting;
 mod audit;
 mod blobs;
 mod event_log;

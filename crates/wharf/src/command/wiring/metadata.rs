@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep};
 use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Garbage, Identities,
-    ImmutabilityPolicies, Jobs, LastKnown, Metadata, Retention, Sessions, TrustRules, WriteModes,
+    Accounts, Adoptions, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Garbage,
+    Identities, ImmutabilityPolicies, Jobs, LastKnown, Metadata, Retention, Sessions, TrustRules,
+    WriteModes,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -46,6 +47,7 @@ pub struct Stores {
     pub garbage: Arc<dyn Garbage>,
     pub retention: Arc<dyn Retention>,
     pub writes: Arc<dyn WriteModes>,
+    pub adoptions: Arc<dyn Adoptions>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
@@ -55,7 +57,7 @@ impl Stores {
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
         D: AuditReaders + Counts + Garbage + Identities + ImmutabilityPolicies + Sessions,
-        D: DeviceLogins + Retention + WriteModes,
+        D: DeviceLogins + Retention + WriteModes + Adoptions,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
@@ -77,7 +79,8 @@ impl Stores {
             writes: Arc::clone(&database) as _,
             counts: Arc::clone(&database) as _,
             garbage: Arc::clone(&database) as _,
-            retention: database,
+            retention: Arc::clone(&database) as _,
+            adoptions: database,
             connections: None,
         }
     }
