@@ -69,7 +69,7 @@ fn is_taken_over(old: Old, own: Own) {
     assert_eq!((again.len(), &left_out["subject"]), (2, &"tag mine".into()), "{again:?}");
     assert!(left_out["reason"].as_str().unwrap().contains(&pushed), "{left_out}");
     assert_eq!(digest(&wharf.manifest("team/app", "mine").unwrap().body), pushed);
-    // Four blobs that are new: two configurations and three layers, less those that are there.
+    // What is new: two configurations, two layers and the other base.
     assert_eq!(again[1]["blobs"], 5, "{again:?}");
     assert_eq!(site.adopt(&["--status"]), again);
     site.wharf = None;

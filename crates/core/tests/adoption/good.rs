@@ -1,7 +1,10 @@
 //! What is sound is adopted as it was, once and again.
 
-use wharf_core::metadata::{AdoptionProgress, DeleteTag, Precondition, Tags as _};
+use wharf_core::metadata::{
+    AdoptionProgress, CommitManifest, DeleteTag, ManifestMetadata as _, Precondition, Tags as _,
+};
 use wharf_core::{Error, Missing};
+use wharf_oci::Manifest;
 
 use crate::stand::Stand;
 use crate::tree::{digest_of, image, index};
@@ -121,20 +124,16 @@ async fn what_was_changed_here_stays() {
         by: "user:ada".into(),
     };
     stand.database.delete_tag(deletion("deleted")).await.unwrap();
-    let push = wharf_core::metadata::CommitManifest {
+    let payload = stand.manifest("a", &two.to_string()).await.unwrap().payload;
+    let push = CommitManifest {
         repository: "a".parse().unwrap(),
         digest: two,
-        payload: stand.manifest("a", &two.to_string()).await.unwrap().payload,
-        manifest: wharf_oci::Manifest::parse(
-            &stand.manifest("a", &two.to_string()).await.unwrap().payload,
-            None,
-        )
-        .unwrap(),
+        manifest: Manifest::parse(&payload, None).unwrap(),
+        payload,
         tags: vec!["moved".parse().unwrap()],
         precondition: Precondition::None,
         by: "user:ada".into(),
     };
-    use wharf_core::metadata::ManifestMetadata as _;
     stand.database.commit_manifest(push).await.unwrap();
     for tag in ["moved", "deleted", "followed"] {
         stand.tree.tag("a", tag, &one);
