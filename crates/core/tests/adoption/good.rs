@@ -122,6 +122,7 @@ async fn what_was_changed_here_stays() {
         tag: tag.parse().unwrap(),
         precondition: Precondition::None,
         by: "user:ada".into(),
+        dropped_by: None,
     };
     stand.database.delete_tag(deletion("deleted")).await.unwrap();
     let payload = stand.manifest("a", &two.to_string()).await.unwrap().payload;

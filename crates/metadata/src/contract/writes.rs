@@ -71,6 +71,7 @@ pub async fn what_is_read_only_is_not_changed(stand: &Stand) {
             tag: "latest".parse().unwrap(),
             precondition: Precondition::None,
             by: by(),
+            dropped_by: None,
         };
         assert_eq!(refused(metadata.delete_tag(deletion).await), expected());
         let precondition = Precondition::None;
