@@ -94,6 +94,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0013_device_roles.sqlite.sql"),
         postgres: include_str!("../migrations/0013_device_roles.postgres.sql"),
     },
+    Migration {
+        version: 20,
+        name: "token providers",
+        sqlite: include_str!("../migrations/0020_token_providers.sqlite.sql"),
+        postgres: include_str!("../migrations/0020_token_providers.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

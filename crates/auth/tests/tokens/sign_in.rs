@@ -85,6 +85,7 @@ impl House {
             secret_hash: secret.hash(),
             most: Narrowing { role, pattern: on.map(|text| text.parse().unwrap()) },
             expires_at: None,
+            provider: None,
         };
         self.change(token).await;
         secret

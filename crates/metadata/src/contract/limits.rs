@@ -135,6 +135,7 @@ fn token(stand: &Stand, number: u16, life: Option<Duration>) -> NewToken {
         secret_hash,
         most: Narrowing::WHOLE,
         expires_at: life.map(|life| stand.clock.now().after(life)),
+        provider: None,
     }
 }
 

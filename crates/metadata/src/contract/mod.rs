@@ -141,6 +141,8 @@ macro_rules! metadata_contract {
             a_device_of_somebody_with_all_the_tokens_there_may_be_gets_none
             a_device_gets_no_more_than_its_person_was_shown
             devices_that_were_let_in_get_nothing_once_their_person_is_out
+            a_devices_token_ends_with_the_identity_by_which_it_was_let_in
+            a_token_by_an_identity_that_is_not_there_is_none
             who_lets_a_device_in_or_refuses_it_is_in_the_audit_log
             a_device_that_asks_too_often_is_slowed_down
             codes_are_tried_a_few_times

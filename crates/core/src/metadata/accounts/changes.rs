@@ -411,6 +411,8 @@ changes! {
         most: Narrowing,
         /// Until when it works.
         expires_at: Option<Timestamp>,
+        /// The identity provider by whose word it is made: it ends with its user's identity there.
+        provider: Option<ProviderName>,
     }
     /// Takes a user's token away.
     RemoveToken, "delete_token", "token.delete", |it| format!("user:{}", it.user), None,

@@ -10,6 +10,7 @@ use crate::StoreError;
 use crate::access::{Facts, Narrowing};
 use crate::actor::Actor;
 use crate::clock::Timestamp;
+use crate::metadata::ProviderName;
 use crate::permissions::{AccountName, Principal};
 
 pub use changes::{
@@ -38,6 +39,8 @@ pub struct SecretHolder {
     pub most: Narrowing,
     /// Until when it works, where it ends.
     pub expires_at: Option<Timestamp>,
+    /// The identity provider by whose word it was made; its holder has their identity there still.
+    pub provider: Option<ProviderName>,
 }
 
 /// What became of a change.
@@ -147,7 +150,8 @@ pub trait Accounts: Send + Sync + 'static {
     /// Finds a user.
     async fn find_user(&self, name: AccountName) -> Result<Option<User>, StoreError>;
 
-    /// Who a secret is of, by its hash: if it has not expired, and who it is of is not disabled.
+    /// Who a secret is of, by its hash: if it has not expired, who it is of is not disabled, and the identity by which it was
+    /// made is theirs.
     async fn find_secret(&self, hash: [u8; 32]) -> Result<Option<SecretHolder>, StoreError>;
 
     /// The facts by which it is decided what `principal` may do with a repository: one query.

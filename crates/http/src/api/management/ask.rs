@@ -16,7 +16,9 @@ use wharf_core::actor::Actor;
 use wharf_core::authority::{Login, Secret};
 use wharf_core::clock::Timestamp;
 use wharf_core::limits::{Take, client_of};
-use wharf_core::metadata::{AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once};
+use wharf_core::metadata::{
+    AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once, Session,
+};
 use wharf_core::operation::{Action, Operation, Requirement};
 use wharf_core::permissions::{Caller, Permitted, Principal, permit};
 use wharf_oci::{Algorithm, Hasher};
@@ -492,7 +494,10 @@ impl Management {
 /// Who asks without saying so: who is logged in by the browser that asks, or nobody in particular.
 async fn by_browser(call: &Call) -> Result<Caller, Problem> {
     match browser::of_call(call).await {
-        Ok(Some(browsing)) => Ok(Caller::new(Principal::User(browsing.session.user))),
+        Ok(Some(browsing)) => {
+            let Session { user, provider, .. } = browsing.session;
+            Ok(Caller { provider, ..Caller::new(Principal::User(user)) })
+        }
         Ok(None) => Ok(Caller::new(Principal::Anonymous)),
         Err(NotOfBrowser::Store(fault)) => Err(fault.into()),
         Err(forged @ NotOfBrowser::Forged) => Err(Problem::forbidden(forged.to_string())),
