@@ -160,10 +160,12 @@ fn organizations_and_teams_are_made_and_deleted() {
         ");
     ada.done("team add crew devs bob");
     ada.done("team add crew devs ada");
-    assert_eq!(ada.done("team members crew devs"), "ada\nbob\n");
-    assert_eq!(ada.json("team members crew devs"), json!([{ "name": "ada" }, { "name": "bob" }]));
+    assert_eq!(ada.done("team members crew devs"), "ada\thand\nbob\thand\n");
+    let members =
+        ["ada", "bob"].map(|it| json!({ "name": it, "by_hand": true, "by_group": false }));
+    assert_eq!(ada.json("team members crew devs"), json!(members));
     ada.done("team remove crew devs bob");
-    assert_eq!(ada.done("team members crew devs"), "ada\n");
+    assert_eq!(ada.done("team members crew devs"), "ada\thand\n");
     assert_eq!(ada.json("team members crew ops"), json!([]));
     ada.done("team delete crew ops");
     assert_eq!(ada.done("team list crew"), "devs\n");

@@ -61,15 +61,15 @@ const TABLE: &str = "
     DELETE /organizations/{organization}                           ? 0 0 0 0 0 + 0 0 0
     GET    /namespaces/team                                        ? 0 + + + + + + + 0
     PATCH  /namespaces/team                                        ? 0 - - - + + - - 0
-    GET    /namespaces/team/teams                                  ? 0 + + + + + + + 0
+    GET    /namespaces/team/teams                                  ? 0 + + + + + - + 0
     POST   /namespaces/team/teams                                  ? 0 - - - + + - - 0
     DELETE /namespaces/team/teams/{team}                           ? 0 - - - + + - - 0
-    GET    /namespaces/team/teams/{team}/members                   ? 0 + + + + + + + 0
+    GET    /namespaces/team/teams/{team}/members                   ? 0 + + + + + - + 0
     PUT    /namespaces/team/teams/{team}/members/bob               ? 0 - - - + + - - 0
     DELETE /namespaces/team/teams/{full-team}/members/bob          ? 0 - - - + + - - 0
-    GET    /namespaces/team/teams/{team}/groups                    ? 0 + + + + + + + 0
+    GET    /namespaces/team/teams/{team}/groups                    ? 0 + + + + + - + 0
     PUT    /namespaces/team/teams/{team}/groups                    ? 0 - - - - + - - 0
-    GET    /namespaces/team/teams/{team}/groups/members            ? 0 - - - - + - - 0
+    GET    /namespaces/team/teams/{team}/groups/members            ? 0 - - - + + - - 0
     GET    /namespaces/team/grants                                 ? 0 - - - + + - - 0
     PUT    /namespaces/team/grants                                 ? 0 - - - + + - - 0
     DELETE /namespaces/team/grants?{grant}                         ? 0 - - - + + - - 0

@@ -33,7 +33,7 @@ pub use problem::Problem;
 pub use repositories::{Manifest, Repository, RepositoryFilter, Tag};
 pub use robots::{NewRobot, Robot, RobotChange};
 pub use sign_up::{Invitation, NewAccount};
-pub use teams::Named;
+pub use teams::{Member, Named};
 pub use tokens::{NewToken, Token};
 pub use trust::{NewTrustRule, TrustRule};
 pub use users::{NewUser, User, UserChange, UserFilter};

@@ -123,6 +123,7 @@ macro_rules! metadata_contract {
             a_disabled_user_signs_in_nowhere
             a_sign_in_replaces_the_groups_of_its_provider_alone
             a_team_has_the_members_of_its_groups
+            members_by_hand_and_by_groups_are_listed_and_told_apart
             a_member_by_hand_stays_when_the_group_is_lost
             an_identity_is_linked_to_one_user_and_unlinked_with_its_groups
             a_sign_in_that_tells_nothing_new_writes_nothing

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
     Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
-    ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page, Position,
+    ChangeRequest, Directory, GrantRecord, ManifestRecord, Member, Namespace, Page, Position,
     RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenId,
     TokenRecord, User, UserFilter, Viewer,
 };
@@ -91,9 +91,10 @@ impl<E: Engine> Directory for Database<E> {
         &self,
         namespace: AccountName,
         team: AccountName,
+        by_groups: bool,
         page: Page,
-    ) -> Result<Option<Vec<AccountName>>> {
-        self.engine.read(namespaces::ListMembers { namespace, team, page }).await
+    ) -> Result<Option<Vec<Member>>> {
+        self.engine.read(namespaces::ListMembers { namespace, team, by_groups, page }).await
     }
 
     async fn list_grants(

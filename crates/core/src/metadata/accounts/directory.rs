@@ -72,6 +72,17 @@ pub struct Namespace {
     pub created_at: Timestamp,
 }
 
+/// Somebody in a team: by hand, by a group of an identity provider, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub name: AccountName,
+    /// Whether somebody put them there.
+    pub by_hand: bool,
+    /// Whether they are in a group that fills the team; `false` as well where groups are not looked at.
+    pub by_group: bool,
+}
+
 /// A grant as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantRecord {
@@ -199,7 +210,7 @@ pub trait Directory: Send + Sync + 'static {
     /// Finds a namespace; that of a user or an organization that was deleted is none.
     async fn find_namespace(&self, name: AccountName) -> Result<Option<Namespace>, StoreError>;
 
-    /// Organizations, by name: those in which a user has a grant or is in a team, or all.
+    /// Organizations, by name: those in which a user has a grant or is in a team, by hand or by a group, or all.
     async fn list_organizations(
         &self,
         of: Option<AccountName>,
@@ -213,13 +224,14 @@ pub trait Directory: Send + Sync + 'static {
         page: Page,
     ) -> Result<Option<Vec<AccountName>>, StoreError>;
 
-    /// The members of a team, by name.
+    /// The members of a team, by name: those by hand, and with `by_groups` those by groups of identity providers too.
     async fn list_members(
         &self,
         namespace: AccountName,
         team: AccountName,
+        by_groups: bool,
         page: Page,
-    ) -> Result<Option<Vec<AccountName>>, StoreError>;
+    ) -> Result<Option<Vec<Member>>, StoreError>;
 
     /// The grants of a namespace, by number, which `after` is.
     async fn list_grants(

@@ -21,8 +21,9 @@ pub use changes::{
     UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
-    Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
-    RepositoryRecord, RobotRecord, TagRecord, TokenRecord, User, UserFilter, Viewer,
+    Directory, GrantRecord, ManifestRecord, Member, Namespace, NamespaceKind, Page,
+    RepositoryFilter, RepositoryRecord, RobotRecord, TagRecord, TokenRecord, User, UserFilter,
+    Viewer,
 };
 
 /// The public name of a user's token: the beginning of the hash of its secret.

@@ -330,6 +330,10 @@ impl<Q, B> Ask<Q, B> {
                     role > Role::Read && self.has(Requirement::Namespace(name, Role::Read)).await?;
                 (format!("namespace {name}"), sees)
             }
+            Requirement::Teams(name) => {
+                let sees = self.has(Requirement::Namespace(name, Role::Read)).await?;
+                (format!("namespace {name}"), sees)
+            }
             Requirement::Role(name, _) | Requirement::Repository(name, _) => {
                 let pull = Requirement::Repository(name, Action::Pull);
                 let asked = matches!(requirement, Requirement::Repository(_, Action::Pull));
