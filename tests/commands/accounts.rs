@@ -202,6 +202,27 @@ fn who_was_invited_signs_up_once() {
 }
 
 #[test]
+fn an_invitation_is_taken_back() {
+    let house = House::start();
+    let (root, eve) = (Desk::of(&house, "root"), Desk::new(&house.server.address()));
+    let made = root.json("invite --days 2");
+    let (id, code) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let listed = root.json("invite list");
+    assert_eq!((&listed[0]["id"], &listed[0]["created_by"]), (&json!(id), &json!("user:root")));
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert!(root.done("invite list").starts_with(&format!("{id}\tuser:root\t")));
+    root.done(&format!("invite revoke {id}"));
+    assert_eq!(root.json("invite list"), json!([]));
+    let refused = root.refused(&format!("invite revoke {id}"));
+    assert!(refused.contains("404"), "{refused}");
+    let line = format!("sign-up eve --registry HOST --invitation {code} --password-stdin");
+    let late = eve.run(eve.command(&line), PASSWORD);
+    assert!(late.err.contains("403"), "{}", late.err);
+    let written = house.admin(&["audit", "--all"]);
+    assert!(written.contains("\tinvitation.revoke\tsite\tdone\t"), "{written}");
+}
+
+#[test]
 fn a_long_list_comes_page_by_page() {
     const TEAMS: usize = 500;
     let house = House::start();

@@ -174,6 +174,7 @@ fn a_device_is_let_in_by_its_person_alone() {
     assert_eq!(nobody.location(), stand.url("/login?return_to=%2Fdevice"));
     let asked = device.typed(&stand, &mut browser);
     browser.submit(&asked, &[("answer", "allow")]);
+    stand.admin(&["grant", "team", "admin", "--to", "user:keeper"]);
     stand.admin(&["disable", "ada"]);
     assert_eq!(device.error(&stand), "access_denied");
     assert_eq!(stand.who(&mut browser), None);

@@ -53,7 +53,9 @@ const TABLE: &str = "
     PUT    /users/{user}/identities/sso                            ? - - - - - + - - -
     DELETE /users/{linked}/identities/sso                          ? - - - - - + - - -
     POST   /sign-up                                                + + + + + + + + + +
+    GET    /invitations                                            ? - - - - - + - - -
     POST   /invitations                                            ? - - - - - + - - -
+    DELETE /invitations/{invitation}                               ? - - - - - + - - -
 
     GET    /organizations                                          ? + + + + + + - + -
     POST   /organizations!own                                      ? + + + + + + - - -
@@ -157,6 +159,10 @@ impl Making<'_> {
             }
             "token" => {
                 let made = post("/users/reader/tokens", json!({ "name": "one", "role": "read" }));
+                made["id"].as_str().unwrap().to_owned()
+            }
+            "invitation" => {
+                let made = post("/invitations", json!({ "days": 1 }));
                 made["id"].as_str().unwrap().to_owned()
             }
             "organization" => {

@@ -124,6 +124,8 @@ async fn a_right_that_is_taken_away_is_gone_at_once() {
     assert!(!house.has("user:bob", Narrowing::WHOLE, write).await);
     let own = Requirement::Own(&ada, Role::Admin);
     assert!(house.has("user:ada", Narrowing::WHOLE, own).await);
+    let (namespace, subject) = (account("team"), Subject::User(account("bob")));
+    house.change(NewGrant { namespace, subject, role: Role::Admin, pattern: None }).await;
     let (name, disabled) = (ada.clone(), Some(true));
     let disable = UpdateUser { name, email: None, disabled, site_admin: None, expected: None };
     house.change(disable).await;

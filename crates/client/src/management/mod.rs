@@ -32,7 +32,7 @@ pub use pages::Pages;
 pub use problem::Problem;
 pub use repositories::{Manifest, Repository, RepositoryFilter, Tag};
 pub use robots::{NewRobot, Robot, RobotChange};
-pub use sign_up::{Invitation, NewAccount};
+pub use sign_up::{Invitation, NewAccount, OpenInvitation};
 pub use teams::{Member, Named};
 pub use tokens::{NewToken, Token};
 pub use trust::{NewTrustRule, TrustRule};

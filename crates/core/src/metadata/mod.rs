@@ -18,14 +18,14 @@ mod uploads;
 
 pub use accounts::{
     AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
-    DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, Invite, LinkIdentity,
-    MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS, MOST_TEAMS, MOST_TOKENS,
-    ManifestRecord, Member, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule,
-    NewUser, Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken,
-    RemoveTrustRule, RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord,
-    RotateRobot, SecretHolder, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject,
-    TagRecord, TokenId, TokenKind, TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot,
-    UpdateUser, User, UserFilter, Viewer,
+    DeleteOrganization, DeleteTeam, DeleteUser, Directory, GrantRecord, InvitationRecord, Invite,
+    LinkIdentity, MOST_GRANTS, MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_REFRESH_TOKENS, MOST_ROBOTS,
+    MOST_TEAMS, MOST_TOKENS, ManifestRecord, Member, Namespace, NamespaceKind, NewGrant, NewRobot,
+    NewToken, NewTrustRule, NewUser, Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot,
+    RemoveToken, RemoveTrustRule, RenameRepository, RepositoryFilter, RepositoryRecord,
+    RevokeInvitation, RobotRecord, RotateRobot, SecretHolder, SetPassword, SetTeamGroups,
+    SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind, TokenRecord, UnlinkIdentity,
+    UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter, Viewer,
 };
 pub use audit::{
     AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,

@@ -88,6 +88,8 @@ macro_rules! metadata_contract {
             a_change_of_an_older_version_is_stale
             somebody_is_left_who_may_do_everything
             an_organization_keeps_an_administrator
+            the_last_administrator_of_an_organization_is_not_disabled
+            an_invitation_is_listed_until_it_is_used_or_taken_back
             a_user_who_goes_leaves_nothing_but_the_name
             a_repository_takes_all_along_to_another_name
             an_invitation_lets_in_one
@@ -101,6 +103,7 @@ macro_rules! metadata_contract {
             teams_members_and_grants_are_limited
             robots_are_limited_for_each_namespace
             tokens_are_limited_for_each_user
+            refresh_tokens_are_limited_for_each_user
             personal_tokens_are_found_and_forgotten_after_their_end
             // The audit log.
             a_change_of_accounts_is_in_the_audit_log

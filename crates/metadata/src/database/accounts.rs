@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
     Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders, AuditRecord, Change,
-    ChangeRequest, Directory, GrantRecord, ManifestRecord, Member, Namespace, Page, Position,
-    RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject, TagRecord, TokenId,
-    TokenRecord, User, UserFilter, Viewer,
+    ChangeRequest, Directory, GrantRecord, InvitationRecord, ManifestRecord, Member, Namespace,
+    Page, Position, RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, Subject,
+    TagRecord, TokenId, TokenRecord, User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
@@ -132,6 +132,14 @@ impl<E: Engine> Directory for Database<E> {
 
     async fn find_token(&self, user: AccountName, id: TokenId) -> Result<Option<TokenRecord>> {
         self.engine.read(machines::FindToken { user, id }).await
+    }
+
+    async fn list_invitations(
+        &self,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> Result<Vec<InvitationRecord>> {
+        self.engine.read(sign_up::List { after, limit }).await
     }
 
     async fn list_visible(

@@ -132,6 +132,19 @@ pub struct TokenRecord {
     pub created_at: Timestamp,
 }
 
+/// An invitation that works, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitationRecord {
+    /// What it is called by.
+    pub id: TokenId,
+    /// Who invited.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Until when it works.
+    pub expires_at: Timestamp,
+}
+
 /// Who looks at a list of repositories: it holds what they may pull from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Viewer {
@@ -268,6 +281,13 @@ pub trait Directory: Send + Sync + 'static {
         user: AccountName,
         id: TokenId,
     ) -> Result<Option<TokenRecord>, StoreError>;
+
+    /// The invitations to sign up that work, by what they are called, behind one. Codes of the first administrator are none.
+    async fn list_invitations(
+        &self,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> Result<Vec<InvitationRecord>, StoreError>;
 
     /// The repositories that somebody may pull from, by name: of one namespace, or of those that they have rights in.
     async fn list_visible(

@@ -17,16 +17,16 @@ pub use changes::{
     AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
     DeleteUser, Invite, LinkIdentity, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
     RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository,
-    RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind,
-    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
+    RevokeInvitation, RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject,
+    TokenKind, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
-    Directory, GrantRecord, ManifestRecord, Member, Namespace, NamespaceKind, Page,
-    RepositoryFilter, RepositoryRecord, RobotRecord, TagRecord, TokenRecord, User, UserFilter,
-    Viewer,
+    Directory, GrantRecord, InvitationRecord, ManifestRecord, Member, Namespace, NamespaceKind,
+    Page, RepositoryFilter, RepositoryRecord, RobotRecord, TagRecord, TokenRecord, User,
+    UserFilter, Viewer,
 };
 
-/// The public name of a user's token: the beginning of the hash of its secret.
+/// The public name of a user's token, or of an invitation: the beginning of the hash of its secret.
 pub type TokenId = [u8; 8];
 
 /// What a machine secret stands for.
@@ -74,6 +74,8 @@ pub const MOST_GRANTS: usize = 5000;
 pub const MOST_ROBOTS: usize = 500;
 /// The most personal tokens of a user that have not expired.
 pub const MOST_TOKENS: usize = 200;
+/// The most refresh tokens of a user: the oldest goes where there would be more.
+pub const MOST_REFRESH_TOKENS: usize = 100;
 
 /// Why a change is refused by those who keep the accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,7 +84,10 @@ pub enum Refusal {
     #[error("it would leave the registry without an administrator")]
     LastAdministrator,
     /// Nobody would be left who may give rights in the organization.
-    #[error("it would leave the organization without an administrator")]
+    #[error(
+        "it would leave an organization without an administrator; make somebody else one first, by a grant of admin on \
+         the whole of it"
+    )]
     LastOwner,
     /// Repositories are in the namespace still.
     #[error("the namespace has repositories; move or delete them first")]

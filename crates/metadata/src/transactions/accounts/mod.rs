@@ -67,6 +67,7 @@ impl Apply for AccountChange {
             Self::SetVisibility(change) => change.apply(on, by).await,
             Self::RenameRepository(change) => change.apply(on, by).await,
             Self::Invite(change) => change.apply(on, by).await,
+            Self::RevokeInvitation(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }
     }

@@ -8,8 +8,8 @@ use wharf_core::access::{Narrowing, Role};
 use wharf_core::actor::Actor;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    Change, NewRobot, NewToken, ProviderName, Refusal, RemoveRobot, RemoveToken, RotateRobot, SecretHolder,
-    TokenKind, UpdateRobot,
+    Change, MOST_REFRESH_TOKENS, NewRobot, NewToken, ProviderName, Refusal, RemoveRobot,
+    RemoveToken, RotateRobot, SecretHolder, TokenKind, UpdateRobot,
 };
 use wharf_core::permissions::{Principal, RobotName};
 use wharf_oci::NamePattern;
@@ -162,8 +162,19 @@ impl Apply for NewToken {
             ],
         )
         .await?;
+        if self.kind == TokenKind::Refresh {
+            end_oldest_refresh_tokens(on, user).await?;
+        }
         Ok(Change::Done)
     }
+}
+
+/// Ends the oldest of a user's refresh tokens, where there are more than there may be.
+async fn end_oldest_refresh_tokens(on: &mut dyn Statements, user: i64) -> Result<()> {
+    let sql = "DELETE FROM user_tokens WHERE user_id = $1 AND kind = 'refresh' AND id <= (
+                   SELECT id FROM user_tokens WHERE user_id = $1 AND kind = 'refresh'
+                   ORDER BY id DESC LIMIT 1 OFFSET $2)";
+    on.execute(sql, arguments![user, MOST_REFRESH_TOKENS]).await.map(drop)
 }
 
 /// `Accounts::find_secret`: who it is of, and the token whose use is to be noted.
