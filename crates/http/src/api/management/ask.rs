@@ -397,11 +397,16 @@ impl<Q, B> Ask<Q, B> {
         version.map(Some).ok_or_else(stale)
     }
 
-    /// The number that a change expects of something that was made then: another one of the same name is not that.
-    pub(super) fn expected_of(&self, created_at: Timestamp) -> Result<Option<i64>, Problem> {
+    /// The number that a change expects of something. When that was made is looked up where the request names a version:
+    /// another one of the same name is not that.
+    pub(super) async fn expected_of(
+        &self,
+        created_at: impl Future<Output = Result<Timestamp, Problem>>,
+    ) -> Result<Option<i64>, Problem> {
         match self.expected()? {
-            Some(version) if version.created_at != created_at => Err(stale()),
-            version => Ok(version.map(|version| version.number)),
+            None => Ok(None),
+            Some(version) if version.created_at == created_at.await? => Ok(Some(version.number)),
+            Some(_) => Err(stale()),
         }
     }
 
