@@ -233,7 +233,11 @@ impl<Q, B> Ask<Q, B> {
         operation: O,
     ) -> Result<Permitted<O>, Problem> {
         let permissions = &*self.management.parts().permissions;
-        match permit(permissions, self.caller.clone(), operation.clone()).await {
+        let permitted = permit(permissions, self.caller.clone(), operation.clone()).await;
+        if O::MUTATES && permitted.is_ok() {
+            self.management.takes_change(&self.caller).await?;
+        }
+        match permitted {
             Err(wharf_core::Error::Denied) => {
                 if let (true, Requirement::Repository(name, _)) =
                     (O::MUTATES, operation.requirement())
@@ -280,6 +284,7 @@ impl<Q, B> Ask<Q, B> {
         let described: AccountChange = change.clone().into();
         let what = described.target().replacen(':', " ", 1);
         self.may_change(&change, change.requirement()).await?;
+        self.management.takes_change(&self.caller).await?;
         let once = self.once()?;
         let by = Actor::from(&self.caller);
         let request = ChangeRequest { change: described, by, once };
@@ -453,11 +458,31 @@ pub(super) struct Changed<'a> {
 }
 
 impl Management {
+    /// Takes one of the changes that somebody may ask for, whatever becomes of it: each is a transaction and a record of
+    /// the audit log. Strangers change nothing but by signing up, which has a limit of its own.
+    async fn takes_change(&self, caller: &Caller) -> Result<(), Problem> {
+        let parts = self.parts();
+        let Some(rate) = parts.changes else { return Ok(()) };
+        let is_exempt = parts.exempt_principals.contains(&caller.principal)
+            || caller.address.is_some_and(|address| self.exempts(address));
+        if caller.principal == Principal::Anonymous || is_exempt {
+            return Ok(());
+        }
+        let take = Take::one(format!("changes {}", caller.principal), rate);
+        let Some(wait) = parts.limiter.take(&[take]).await.wait else { return Ok(()) };
+        let detail =
+            format!("{} has asked for more changes than {rate}: wait, and go on", caller.principal);
+        Err(Problem::too_many(detail, wait.as_secs().saturating_add(1)))
+    }
+
+    fn exempts(&self, address: IpAddr) -> bool {
+        self.parts().exempt.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+
     /// Those who say nothing of themselves ask as often as others log in: what they may see costs as much.
     async fn strangers_ask(&self, address: IpAddr) -> Result<(), Problem> {
         let parts = self.parts();
-        let exempt = parts.exempt.iter().any(|network| network.contains(&address.to_canonical()));
-        let Some(rate) = parts.requests.filter(|_| !exempt) else { return Ok(()) };
+        let Some(rate) = parts.requests.filter(|_| !self.exempts(address)) else { return Ok(()) };
         let take = Take::one(format!("token {}", client_of(address)), rate);
         match parts.limiter.take(&[take]).await.wait {
             None => Ok(()),
