@@ -79,6 +79,7 @@ async fn house(folder: &Path) -> Result<(SignIn, Tokens, MachineSecret)> {
         secret_hash: secret.hash(),
         most: Narrowing::WHOLE,
         expires_at: None,
+        provider: None,
     };
     change(&*accounts, token).await?;
     let keys_folder = folder.join("keys");

@@ -62,6 +62,8 @@ impl Plans {
 /// What SQLite would do.
 pub fn sqlite(file: &Path, operations: &[Operation]) -> Result<Vec<Plans>> {
     let connection = rusqlite::Connection::open(file)?;
+    // As the server plans: whatever the arguments are.
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let explain = |operation: &Operation| -> Result<Plans> {
         let mut plans = Plans::new(operation);
         for Statement { sql, arguments, .. } in &operation.statements {

@@ -133,6 +133,7 @@ fn a_credential_that_was_taken_away_gives_no_token_any_more() {
     }
     house.admin(&["disable", "reader"]);
     house.admin(&["robot", "team+ci"]);
+    house.admin(&["grant", "team", "admin", "--to", "user:keeper"]);
     house.admin(&["disable", "ada"]);
     for (who, name, secret, token) in &taken {
         let said = house.ask_for_token(name, secret, scope);

@@ -106,3 +106,25 @@ fn an_exempt_network_is_not_limited() {
     }
     wait(&house.ask_for_token("reader", "wrong", SCOPE));
 }
+
+/// Whatever becomes of them; reading costs nothing, nor does what somebody may not do.
+#[test]
+fn changes_are_limited_for_each_principal() {
+    let settings =
+        [("WHARF_LIMITS_CHANGES", "3/1h"), ("WHARF_LIMITS_EXEMPT_PRINCIPALS", "user:root")];
+    let house = House::start_with(&settings);
+    house.push("ada", "team/app");
+    let path = "/namespaces/team/teams";
+    let change = |who: &str| house.manage(who, Method::POST, path, Some(r#"{"name":"devs"}"#));
+    let statuses = |who: &str| [(); 4].map(|()| change(who).status);
+    assert_eq!(statuses("bob"), [404; 4]);
+    assert_eq!(statuses("ada"), [201, 409, 409, 429]);
+    let refused = change("ada");
+    assert!(refused.text().contains("user:ada has asked for more changes than 3/1h"));
+    let wait: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=1201).contains(&wait), "{wait}");
+    let tag = "/repositories/team%2Fapp/tags/v1";
+    assert_eq!(house.manage("ada", Method::DELETE, tag, None).status, 429);
+    assert_eq!(house.manage("ada", Method::GET, path, None).status, 200);
+    assert_eq!(statuses("root"), [409; 4]);
+}

@@ -160,10 +160,12 @@ fn organizations_and_teams_are_made_and_deleted() {
         ");
     ada.done("team add crew devs bob");
     ada.done("team add crew devs ada");
-    assert_eq!(ada.done("team members crew devs"), "ada\nbob\n");
-    assert_eq!(ada.json("team members crew devs"), json!([{ "name": "ada" }, { "name": "bob" }]));
+    assert_eq!(ada.done("team members crew devs"), "ada\thand\nbob\thand\n");
+    let members =
+        ["ada", "bob"].map(|it| json!({ "name": it, "by_hand": true, "by_group": false }));
+    assert_eq!(ada.json("team members crew devs"), json!(members));
     ada.done("team remove crew devs bob");
-    assert_eq!(ada.done("team members crew devs"), "ada\n");
+    assert_eq!(ada.done("team members crew devs"), "ada\thand\n");
     assert_eq!(ada.json("team members crew ops"), json!([]));
     ada.done("team delete crew ops");
     assert_eq!(ada.done("team list crew"), "devs\n");
@@ -197,6 +199,27 @@ fn who_was_invited_signs_up_once() {
     assert!(none.err.contains("needs an invitation"), "{}", none.err);
     eve.typed("login HOST -u eve --password-stdin", PASSWORD);
     assert!(root.json("invite")["secret"].as_str().unwrap().starts_with("wharf_inv_"));
+}
+
+#[test]
+fn an_invitation_is_taken_back() {
+    let house = House::start();
+    let (root, eve) = (Desk::of(&house, "root"), Desk::new(&house.server.address()));
+    let made = root.json("invite --days 2");
+    let (id, code) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let listed = root.json("invite list");
+    assert_eq!((&listed[0]["id"], &listed[0]["created_by"]), (&json!(id), &json!("user:root")));
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert!(root.done("invite list").starts_with(&format!("{id}\tuser:root\t")));
+    root.done(&format!("invite revoke {id}"));
+    assert_eq!(root.json("invite list"), json!([]));
+    let refused = root.refused(&format!("invite revoke {id}"));
+    assert!(refused.contains("404"), "{refused}");
+    let line = format!("sign-up eve --registry HOST --invitation {code} --password-stdin");
+    let late = eve.run(eve.command(&line), PASSWORD);
+    assert!(late.err.contains("403"), "{}", late.err);
+    let written = house.admin(&["audit", "--all"]);
+    assert!(written.contains("\tinvitation.revoke\tsite\tdone\t"), "{written}");
 }
 
 #[test]

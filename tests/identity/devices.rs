@@ -174,6 +174,7 @@ fn a_device_is_let_in_by_its_person_alone() {
     assert_eq!(nobody.location(), stand.url("/login?return_to=%2Fdevice"));
     let asked = device.typed(&stand, &mut browser);
     browser.submit(&asked, &[("answer", "allow")]);
+    stand.admin(&["grant", "team", "admin", "--to", "user:keeper"]);
     stand.admin(&["disable", "ada"]);
     assert_eq!(device.error(&stand), "access_denied");
     assert_eq!(stand.who(&mut browser), None);
@@ -216,6 +217,30 @@ fn a_device_gets_what_its_person_was_shown_and_no_more() {
     let refused = Device::ask_to_begin(&stand, "test", "everything");
     assert_eq!(refused.status, 400);
     assert!(refused.text.contains("invalid_scope"), "{}", refused.text);
+}
+
+/// And with it what the device made by its token.
+#[test]
+fn what_a_device_has_ends_with_the_identity_of_its_person() {
+    let stand = Stand::start();
+    let mut browser = stand.logged_in("basic", "eve");
+    let device = Device::begin_for(&stand, "test", "admin");
+    let asked = device.typed(&stand, &mut browser);
+    browser.submit(&asked, &[("answer", "allow")]);
+    let (status, granted) = device.ask(&stand);
+    assert_eq!(status, 200, "{granted}");
+    let own = granted["access_token"].as_str().unwrap().to_owned();
+    let new = r#"{"name":"for ever","role":"read"}"#;
+    let login = basic("eve", &own);
+    let headers = [("Authorization", login.as_str()), ("Content-Type", "application/json")];
+    let (post, target) = (ureq::http::Method::POST, "/api/v1/users/eve/tokens");
+    let made = stand.registry.send(post, target, &headers, Some(new.as_bytes())).unwrap();
+    assert_eq!(made.status, 201, "{}", made.text());
+    let secrets = [own, made.json()["secret"].as_str().unwrap().to_owned()];
+    let asks = |secret: &str| stand.ask_for_token("eve", secret, "repository:eve/app:pull").status;
+    assert_eq!(secrets.each_ref().map(|secret| asks(secret)), [200, 200]);
+    stand.admin(&["identity", "eve", "--unlink", "basic"]);
+    assert_eq!(secrets.each_ref().map(|secret| asks(secret)), [401, 401]);
 }
 
 /// Before the device has asked for its token.

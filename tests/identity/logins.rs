@@ -122,9 +122,23 @@ fn an_organizations_administrator_says_which_groups_fill_its_teams() {
     assert_eq!(kept.status, 200, "{}", kept.text());
     let mut eve = stand.logged_in("basic", "eve:/devs");
     stand.logged_in("basic", "mallory:/staff");
-    assert_eq!(ask("ada", Method::GET, "/members", None).status, 403);
-    let members = ask("root", Method::GET, "/members", None);
+    assert_eq!(ask("reader", Method::GET, "/members", None).status, 403);
+    let members = ask("ada", Method::GET, "/members", None);
     assert_eq!(members.json()["items"], json!([{ "name": "eve" }]), "{}", members.text());
+    // In the list of all, of whom those who give no rights see no more than who was put there.
+    stand.admin(&["team", "team", "devs", "--add", "bob"]);
+    let listed = |who: &str| {
+        let listed = stand.manage(who, Method::GET, "/namespaces/team/teams/devs/members", None);
+        listed.json()["items"].clone()
+    };
+    let all = json!([
+        { "name": "bob", "by_hand": true, "by_group": false },
+        { "name": "eve", "by_hand": false, "by_group": true },
+    ]);
+    assert_eq!(listed("ada"), all);
+    assert_eq!(listed("reader"), json!([{ "name": "bob", "by_hand": true }]));
+    let own = eve.get(&stand.url("/api/v1/organizations"));
+    assert!(own.text.contains(r#""name":"team""#), "{}", own.text);
     let may = stand.admin(&["explain", "user:eve", "team/private"]);
     assert!(may.contains("pull: allowed"), "{may}");
     // Eve sees who she is there, by her session, and that nobody else does.

@@ -275,6 +275,7 @@ fn a_session_asks_the_management_api() {
     stand.by_password(&mut browser, "ada", PASSWORD);
     let said = whoami(&mut browser);
     assert!(said.text.contains("\"user:ada\""), "{}", said.text);
+    stand.admin(&["grant", "team", "admin", "--to", "user:keeper"]);
     stand.admin(&["disable", "ada"]);
     assert_eq!(whoami(&mut browser).status, 401);
 }

@@ -53,7 +53,9 @@ const TABLE: &str = "
     PUT    /users/{user}/identities/sso                            ? - - - - - + - - -
     DELETE /users/{linked}/identities/sso                          ? - - - - - + - - -
     POST   /sign-up                                                + + + + + + + + + +
+    GET    /invitations                                            ? - - - - - + - - -
     POST   /invitations                                            ? - - - - - + - - -
+    DELETE /invitations/{invitation}                               ? - - - - - + - - -
 
     GET    /organizations                                          ? + + + + + + - + -
     POST   /organizations!own                                      ? + + + + + + - - -
@@ -61,15 +63,15 @@ const TABLE: &str = "
     DELETE /organizations/{organization}                           ? 0 0 0 0 0 + 0 0 0
     GET    /namespaces/team                                        ? 0 + + + + + + + 0
     PATCH  /namespaces/team                                        ? 0 - - - + + - - 0
-    GET    /namespaces/team/teams                                  ? 0 + + + + + + + 0
+    GET    /namespaces/team/teams                                  ? 0 + + + + + - + 0
     POST   /namespaces/team/teams                                  ? 0 - - - + + - - 0
     DELETE /namespaces/team/teams/{team}                           ? 0 - - - + + - - 0
-    GET    /namespaces/team/teams/{team}/members                   ? 0 + + + + + + + 0
+    GET    /namespaces/team/teams/{team}/members                   ? 0 + + + + + - + 0
     PUT    /namespaces/team/teams/{team}/members/bob               ? 0 - - - + + - - 0
     DELETE /namespaces/team/teams/{full-team}/members/bob          ? 0 - - - + + - - 0
-    GET    /namespaces/team/teams/{team}/groups                    ? 0 + + + + + + + 0
+    GET    /namespaces/team/teams/{team}/groups                    ? 0 + + + + + - + 0
     PUT    /namespaces/team/teams/{team}/groups                    ? 0 - - - - + - - 0
-    GET    /namespaces/team/teams/{team}/groups/members            ? 0 - - - - + - - 0
+    GET    /namespaces/team/teams/{team}/groups/members            ? 0 - - - + + - - 0
     GET    /namespaces/team/grants                                 ? 0 - - - + + - - 0
     PUT    /namespaces/team/grants                                 ? 0 - - - + + - - 0
     DELETE /namespaces/team/grants?{grant}                         ? 0 - - - + + - - 0
@@ -192,6 +194,10 @@ impl Making<'_> {
             }
             "token" => {
                 let made = post("/users/reader/tokens", json!({ "name": "one", "role": "read" }));
+                made["id"].as_str().unwrap().to_owned()
+            }
+            "invitation" => {
+                let made = post("/invitations", json!({ "days": 1 }));
                 made["id"].as_str().unwrap().to_owned()
             }
             "organization" => {

@@ -124,6 +124,15 @@ pub fn decide_namespace(principal: &Principal, role: Role, facts: &Facts) -> Rea
     by_facts(principal, facts, |grant| role == Role::Read || grant.gives.covers_all(role))
 }
 
+/// Whether `principal` may see which teams a namespace has, and why: who is in one of them, whose grant is on the whole
+/// of it, and who administers something there and so gives rights to teams. Others were let into a part of it.
+#[must_use]
+pub fn decide_teams(principal: &Principal, facts: &Facts) -> Reason {
+    by_facts(principal, facts, |Grant { gives, through, .. }| {
+        gives.pattern.is_none() || gives.role == Role::Admin || *through != Through::Direct
+    })
+}
+
 /// What holds whatever is asked: who may do everything, whose the namespace is, and else the grants that cover it.
 fn by_facts(principal: &Principal, facts: &Facts, covers: impl Fn(&Grant) -> bool) -> Reason {
     if *principal == Principal::Anonymous {

@@ -76,6 +76,13 @@ impl Permissions for AsRecorded {
                 let facts = self.accounts.namespace_facts(principal.clone(), namespace.clone());
                 Ok(decision::decide_namespace(principal, role, &facts.await?).allows())
             }
+            Requirement::Teams(namespace) => {
+                if !most.covers_all(Role::Read) {
+                    return Ok(false);
+                }
+                let facts = self.accounts.namespace_facts(principal.clone(), namespace.clone());
+                Ok(decision::decide_teams(principal, &facts.await?).allows())
+            }
             Requirement::Role(repository, role) => {
                 if !most.covers(repository, role) {
                     return Ok(false);

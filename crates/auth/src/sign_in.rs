@@ -88,13 +88,14 @@ struct SignedIn {
     expires_at: Option<Timestamp>,
     /// The workload that stands for the robot, where one does.
     workload: Option<Trusted>,
-    /// The directory that said so, where one did. It does not tell when somebody leaves: they come back with their password.
-    directory: Option<ProviderName>,
+    /// The identity provider by whose word they came: the directory that was asked, or the one that the token was made by. A
+    /// directory does not tell when somebody leaves, so that they come back with their password.
+    provider: Option<ProviderName>,
 }
 
 impl SignedIn {
     const fn fully(principal: Principal) -> Self {
-        Self { principal, most: None, expires_at: None, workload: None, directory: None }
+        Self { principal, most: None, expires_at: None, workload: None, provider: None }
     }
 
     /// Whether the secret narrows nothing.
@@ -112,8 +113,8 @@ impl SignedIn {
 
 impl From<SecretHolder> for SignedIn {
     fn from(holder: SecretHolder) -> Self {
-        let (most, expires_at) = (Some(holder.most), holder.expires_at);
-        Self { most, expires_at, ..Self::fully(holder.principal) }
+        let SecretHolder { principal, most, expires_at, provider, .. } = holder;
+        Self { most: Some(most), expires_at, provider, ..Self::fully(principal) }
     }
 }
 
@@ -138,7 +139,7 @@ impl TokenIssuer for SignIn {
         );
         let issued = issued.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let refresh = match (&signed_in, &request.login) {
-            (SignedIn { principal: Principal::User(user), most: None, directory: None, .. }, _)
+            (SignedIn { principal: Principal::User(user), most: None, provider: None, .. }, _)
                 if request.offline =>
             {
                 Some(self.refresh_token(user, &request.client).await?)
@@ -173,7 +174,7 @@ impl Authenticator for SignIn {
         address: Option<IpAddr>,
     ) -> Result<Caller, TokenRefusal> {
         let signed_in = self.sign_in(&login, address).await?;
-        let SignedIn { principal, most, expires_at, directory: provider, .. } = signed_in;
+        let SignedIn { principal, most, expires_at, provider, .. } = signed_in;
         let most = most.unwrap_or(Narrowing::WHOLE);
         Ok(Caller { most, expires_at, provider, ..Caller::new(principal) })
     }
@@ -205,8 +206,8 @@ impl SignIn {
             && self.is_for_a_directory(name, secret).await?
         {
             let user = directory.log_in(name, secret, address).await?.ok_or(TokenRefusal::Login)?;
-            let directory = Some(directory.provider().clone());
-            return Ok(SignedIn { directory, ..SignedIn::fully(Principal::User(user)) });
+            let provider = Some(directory.provider().clone());
+            return Ok(SignedIn { provider, ..SignedIn::fully(Principal::User(user)) });
         }
         let same = self.passwords.verify(&Password::new(secret.expose()), stored).await;
         match (same.map_err(refusal)?, user) {
@@ -340,6 +341,7 @@ impl SignIn {
             secret_hash: secret.hash(),
             most: Narrowing::WHOLE,
             expires_at: Some(self.clock.now().after(REFRESH_LIFE)),
+            provider: None,
         };
         let by = Actor::from(&Principal::User(user.clone()));
         let request = ChangeRequest { change: token.into(), by, once: None };

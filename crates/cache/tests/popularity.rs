@@ -86,6 +86,7 @@ unused! {
     Uploads {
         start_upload(StartUpload) -> ();
         find_upload(RepositoryName, UploadId) -> Option<Upload>;
+        resume_upload(RepositoryName, UploadId) -> Option<Upload>;
         record_progress(Progress) -> bool;
         touch_upload(UploadId, Duration) -> bool;
         reserve_blob(ReserveBlob) -> ReserveOutcome;

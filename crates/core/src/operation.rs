@@ -46,6 +46,9 @@ pub enum Requirement<'a> {
     Role(&'a RepositoryName, Role),
     /// A role on a namespace as a whole; `Read` is to be of it in any way.
     Namespace(&'a AccountName, Role),
+    /// To see which teams a namespace has: to be a member of it, which a grant on a part of it makes nobody, or to
+    /// administer something there.
+    Teams(&'a AccountName),
     /// To be a user, with a secret that is good for a role on all of theirs, or an administrator of everything.
     Own(&'a AccountName, Role),
     /// To be an administrator of everything.

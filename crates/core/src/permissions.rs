@@ -90,6 +90,7 @@ impl Rights {
             // Tokens state nothing of it: that is asked of the accounts themselves.
             Requirement::Role(..)
             | Requirement::Namespace(..)
+            | Requirement::Teams(..)
             | Requirement::Own(..)
             | Requirement::Site => false,
         }

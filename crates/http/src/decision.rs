@@ -17,7 +17,7 @@ use wharf_core::permissions::{Decisions, Principal};
 use wharf_oci::{Algorithm, Digest, Hasher, RepositoryName};
 
 use crate::body::Body;
-use crate::serve::{Connection, Handler, ServeError, Server, Settings};
+use crate::serve::{Connection, Handler, ServeError, serve_beside};
 
 /// Where it is.
 pub const PATH: &str = "/internal/decision";
@@ -28,9 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections that services may hold open.
 const MAX_CONNECTIONS: usize = 1024;
-
-/// How long running requests may hold up the stop.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Answers `POST` of [`PATH`] to who knows the secret.
 pub struct Endpoint {
@@ -190,13 +187,5 @@ pub async fn serve(
     endpoint: Endpoint,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(SocketAddr, impl Future<Output = usize>), ServeError> {
-    let settings = Settings {
-        listen: vec![address],
-        max_connections: MAX_CONNECTIONS,
-        drain_timeout: DRAIN_TIMEOUT,
-        ..Settings::default()
-    };
-    let server = Server::bind(settings).await?;
-    let bound = server.local_addr().unwrap_or(address);
-    Ok((bound, server.run(endpoint, shutdown)))
+    serve_beside(address, MAX_CONNECTIONS, endpoint, shutdown).await
 }

@@ -283,7 +283,7 @@ impl<E: Engine> EventLog for Database<E> {
     }
 
     async fn reader_position(&self, reader: String) -> Result<Position> {
-        self.engine.read(event_log::Standing(reader)).await
+        self.engine.write(event_log::Standing(reader)).await
     }
 
     async fn advance_reader(&self, reader: String, to: Position) -> Result<bool> {

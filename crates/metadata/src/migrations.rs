@@ -125,6 +125,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0019_writes.postgres.sql"),
     },
     Migration {
+        version: 20,
+        name: "token providers",
+        sqlite: include_str!("../migrations/0020_token_providers.sqlite.sql"),
+        postgres: include_str!("../migrations/0020_token_providers.postgres.sql"),
+    },
+    Migration {
         version: 21,
         name: "adoptions",
         sqlite: include_str!("../migrations/0021_adoptions.sqlite.sql"),

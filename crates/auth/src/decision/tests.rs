@@ -181,6 +181,31 @@ fn a_role_on_a_repository_is_given_by_what_covers_it() {
     }
 }
 
+/// Whom something else let in, a grant on a repository or some, is no member.
+#[test]
+fn teams_are_seen_by_members_and_by_who_administers_something() {
+    let sees = |facts: &Facts| decide_teams(&principal("user:ada"), facts).allows();
+    let of_team = |role, pattern| Grant {
+        through: Through::Team("devs".parse().unwrap()),
+        ..grant(role, pattern)
+    };
+    for (given, expected) in [
+        (grant(Role::Read, None), true),
+        (grant(Role::Maintain, Some("team/*")), false),
+        (grant(Role::Read, Some("team/app")), false),
+        (grant(Role::Admin, Some("team/app")), true),
+        (of_team(Role::Read, Some("team/app")), true),
+    ] {
+        assert_eq!(sees(&granted(None, vec![given.clone()])), expected, "{given:?}");
+    }
+    let mut facts = granted(Some(Visibility::Public), Vec::new());
+    assert!(!sees(&facts));
+    facts.site_admin = true;
+    assert!(sees(&facts));
+    facts.active = false;
+    assert!(!sees(&facts));
+}
+
 #[test]
 fn a_namespace_is_governed_by_grants_on_all_of_it() {
     let has =

@@ -76,6 +76,7 @@ async fn each_requirement_is_met_by_those_who_have_it() {
         (Requirement::Own(&ada, Role::Admin), &["user:ada", "user:root"]),
         (Requirement::Namespace(&team, Role::Admin), &["user:ada", "user:root"]),
         (Requirement::Namespace(&team, Role::Read), &["user:bob", "user:ada", "user:root"]),
+        (Requirement::Teams(&team), &["user:ada", "user:root"]),
         (Requirement::Role(&app, Role::Write), &["user:bob", "user:ada", "user:root"]),
         (Requirement::Role(&app, Role::Maintain), &["user:ada", "user:root"]),
         (Requirement::Repository(&app, Action::Push), &["user:bob", "user:ada", "user:root"]),
@@ -100,6 +101,8 @@ async fn a_narrow_secret_is_good_for_no_more_than_it_says() {
         (at_most(Role::Read, None), Requirement::Own(&root, Role::Admin), false),
         (at_most(Role::Admin, Some("team/*")), Requirement::Namespace(&team, Role::Admin), false),
         (at_most(Role::Read, None), Requirement::Namespace(&team, Role::Admin), false),
+        (at_most(Role::Read, Some("team/*")), Requirement::Teams(&team), false),
+        (at_most(Role::Read, None), Requirement::Teams(&team), true),
         (at_most(Role::Admin, Some("team/app")), Requirement::Role(&app, Role::Admin), true),
         (at_most(Role::Admin, Some("team/app")), Requirement::Role(&other, Role::Read), false),
         (at_most(Role::Read, None), Requirement::Repository(&app, Action::Push), false),
@@ -121,6 +124,8 @@ async fn a_right_that_is_taken_away_is_gone_at_once() {
     assert!(!house.has("user:bob", Narrowing::WHOLE, write).await);
     let own = Requirement::Own(&ada, Role::Admin);
     assert!(house.has("user:ada", Narrowing::WHOLE, own).await);
+    let (namespace, subject) = (account("team"), Subject::User(account("bob")));
+    house.change(NewGrant { namespace, subject, role: Role::Admin, pattern: None }).await;
     let (name, disabled) = (ada.clone(), Some(true));
     let disable = UpdateUser { name, email: None, disabled, site_admin: None, expected: None };
     house.change(disable).await;

@@ -18,6 +18,7 @@ use wharf_core::metadata::{
     AccountChange, Accounts, Change, ChangeRequest, CreateOrganization, NewGrant, NewRobot,
     NewToken, NewUser, Subject, TokenKind, UpdateUser,
 };
+use wharf_core::permissions::AccountName;
 use wharf_metadata::{Database, Sqlite};
 
 use crate::stand::{HandClock, authority, folder};
@@ -70,7 +71,14 @@ impl House {
         assert_eq!(self.accounts.change(request).await.unwrap(), Change::Done);
     }
 
+    /// Somebody else administers the organization from then on.
     async fn disable(&self, name: &str) {
+        let heir: AccountName = "heir".parse().unwrap();
+        let user =
+            NewUser { name: heir.clone(), email: None, password_hash: None, site_admin: false };
+        self.change(user).await;
+        let (namespace, subject) = ("team".parse().unwrap(), Subject::User(heir));
+        self.change(NewGrant { namespace, subject, role: Role::Admin, pattern: None }).await;
         let (name, disabled) = (name.parse().unwrap(), Some(true));
         let update = UpdateUser { name, email: None, disabled, site_admin: None, expected: None };
         self.change(update).await;
@@ -85,6 +93,7 @@ impl House {
             secret_hash: secret.hash(),
             most: Narrowing { role, pattern: on.map(|text| text.parse().unwrap()) },
             expires_at: None,
+            provider: None,
         };
         self.change(token).await;
         secret

@@ -2,19 +2,35 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::secret;
+use super::answer::{id, secret};
 use super::query::path;
 use super::users::exposed;
-use super::{Answer, Management, User};
+use super::{Answer, Management, Pages, User};
 use crate::{Error, Secret};
 
 /// An invitation: it lets one person sign up, once.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Invitation {
+    /// What it is called by; not where it was made before under the same key.
+    pub id: Option<String>,
     /// What the person shows, in the reply to who made it, once.
     #[serde(default, deserialize_with = "secret")]
     pub secret: Option<Secret>,
     /// Until when it works.
+    pub expires_at: String,
+}
+
+/// An invitation that somebody may use still.
+#[derive(Clone, Debug, Deserialize)]
+pub struct OpenInvitation {
+    /// What it is called by.
+    #[serde(deserialize_with = "id")]
+    pub id: String,
+    /// Who invited.
+    #[serde(default)]
+    pub created_by: String,
+    /// Until when it works (RFC 3339).
+    #[serde(default)]
     pub expires_at: String,
 }
 
@@ -46,6 +62,19 @@ impl Management {
     /// When the registry refuses.
     pub async fn invite(&self, days: u16) -> Result<Answer<Invitation>, Error> {
         self.post(&path(&["invitations"]), &NewInvitation { days }).await
+    }
+
+    /// The invitations that nobody has used.
+    pub fn invitations(&self) -> Pages<OpenInvitation> {
+        Pages::new(self, path(&["invitations"]))
+    }
+
+    /// Takes an invitation back.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn revoke_invitation(&self, id: &str) -> Result<(), Error> {
+        self.delete(&path(&["invitations", id])).await
     }
 
     /// Makes an account, in nobody's name.

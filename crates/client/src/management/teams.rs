@@ -6,11 +6,23 @@ use super::query::path;
 use super::{Answer, Management, Pages};
 use crate::Error;
 
-/// A team, or a member of one: a name.
+/// A team: a name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Named {
     /// The name.
     pub name: String,
+}
+
+/// Somebody in a team.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Member {
+    /// Who.
+    pub name: String,
+    /// Whether somebody put them there.
+    pub by_hand: bool,
+    /// Whether they are there by a group of an identity provider; said to who administers the organization.
+    #[serde(default)]
+    pub by_group: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -50,7 +62,7 @@ impl Management {
     }
 
     /// Who is in a team.
-    pub fn members(&self, namespace: &str, name: &str) -> Pages<Named> {
+    pub fn members(&self, namespace: &str, name: &str) -> Pages<Member> {
         let [root, namespace, teams, name] = team(namespace, name);
         Pages::new(self, path(&[root, namespace, teams, name, "members"]))
     }

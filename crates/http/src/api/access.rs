@@ -81,6 +81,7 @@ pub(super) fn needed(requirement: Requirement<'_>) -> Option<String> {
         Requirement::Access
         | Requirement::Role(..)
         | Requirement::Namespace(..)
+        | Requirement::Teams(..)
         | Requirement::Own(..)
         | Requirement::Site => None,
         Requirement::Catalog => Some("registry:catalog:*".to_owned()),

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::CONTENT_TYPE as CONTENT_TYPE_NAME;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -10,16 +9,13 @@ use hyper::body::Incoming;
 
 use super::Metrics;
 use crate::body::Body;
-use crate::serve::{Connection, Handler, ServeError, Server, Settings};
+use crate::serve::{Connection, Handler, ServeError, serve_beside};
 
 /// What [`Metrics::render`] yields, as a media type.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Connections that scrapers may hold open.
 const MAX_CONNECTIONS: usize = 64;
-
-/// How long a running scrape may hold up the stop.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Answers `GET` and `HEAD` of `/metrics`, and 404 to everything else.
 pub struct Endpoint(pub Arc<Metrics>);
@@ -48,13 +44,5 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(SocketAddr, impl Future<Output = usize>), ServeError> {
-    let settings = Settings {
-        listen: vec![address],
-        max_connections: MAX_CONNECTIONS,
-        drain_timeout: DRAIN_TIMEOUT,
-        ..Settings::default()
-    };
-    let server = Server::bind(settings).await?;
-    let bound = server.local_addr().unwrap_or(address);
-    Ok((bound, server.run(Endpoint(metrics), shutdown)))
+    serve_beside(address, MAX_CONNECTIONS, Endpoint(metrics), shutdown).await
 }

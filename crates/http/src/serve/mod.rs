@@ -5,6 +5,7 @@
 //! known here.
 
 mod activity;
+mod beside;
 mod connection;
 mod counters;
 mod drain;
@@ -23,6 +24,7 @@ use std::net::SocketAddr;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
+pub use beside::serve_beside;
 pub use counters::Counters;
 pub use server::{ServeError, Server};
 pub use settings::{Settings, TlsFiles};

@@ -244,6 +244,7 @@ async fn token(stand: &Stand, user: &str, kind: TokenKind, secret: u8) -> Change
         secret_hash: [secret; 32],
         most: most(),
         expires_at: Some(stand.clock.now().after(HOUR)),
+        provider: None,
     };
     stand.change(token).await
 }
@@ -268,6 +269,7 @@ pub async fn a_secret_is_found_until_it_expires(stand: &Stand) {
         kind: Some(TokenKind::Personal),
         most: most(),
         expires_at: Some(stand.clock.now().after(HOUR)),
+        provider: None,
     };
     assert_eq!(holder(stand, 1).await, Some(expected.clone()));
     assert_eq!(holder(stand, 9).await, None);

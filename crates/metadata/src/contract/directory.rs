@@ -8,13 +8,15 @@ use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     AccountChange, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
     DeleteOrganization, DeleteUser, Invite, NewGrant, NewRobot, NewUser, Page, Refusal,
-    RemoveGrant, RenameRepository, RepositoryFilter, RotateRobot, SetVisibility, SignUp, Subject,
-    UpdateNamespace, UpdateRobot, UpdateUser, Viewer,
+    RemoveGrant, RenameRepository, RepositoryFilter, RevokeInvitation, RotateRobot, SetVisibility,
+    SignUp, Subject, UpdateNamespace, UpdateRobot, UpdateUser, Viewer,
 };
 use wharf_core::permissions::AccountName;
 
 use super::samples::name;
 use super::stand::Stand;
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -222,6 +224,64 @@ pub async fn an_organization_keeps_an_administrator(stand: &Stand) {
     assert_eq!(stand.change(remove()).await, refused);
     assert_eq!(grant(stand, "user:bob", Role::Admin, None).await, Change::Done);
     assert_eq!(stand.change(remove()).await, Change::Done);
+}
+
+/// Also where they have it through a team. Who is disabled already goes on being so.
+pub async fn the_last_administrator_of_an_organization_is_not_disabled(stand: &Stand) {
+    team(stand).await;
+    user(stand, "bob", false).await;
+    let refused = Change::Refused(Refusal::LastOwner);
+    assert_eq!(stand.set_disabled("ada", true).await, refused);
+    assert_eq!(grant(stand, "user:bob", Role::Admin, None).await, Change::Done);
+    assert_eq!(stand.set_disabled("ada", true).await, Change::Done);
+    assert_eq!(stand.set_disabled("bob", true).await, refused);
+    assert_eq!(stand.set_disabled("ada", true).await, Change::Done);
+    assert_eq!(stand.set_disabled("ada", false).await, Change::Done);
+    assert_eq!(stand.set_disabled("bob", true).await, Change::Done);
+}
+
+/// By who may: with what the list calls it, and in pages.
+pub async fn an_invitation_is_listed_until_it_is_used_or_taken_back(stand: &Stand) {
+    user(stand, "root", true).await;
+    let expires_at = stand.clock.now().after(HOUR);
+    for (secret, site_admin) in [(1, false), (2, false), (3, false), (4, true)] {
+        let invite = Invite { secret_hash: [secret; 32], expires_at, site_admin };
+        assert_eq!(stand.change(invite).await, Change::Done);
+    }
+    let listed = async |after: Option<u8>, limit| {
+        let after = after.map(|it| [it; 8]);
+        let listed = stand.directory.list_invitations(after, limit).await.unwrap();
+        listed.iter().map(|it| it.id[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(None, 9).await, [1, 2, 3]);
+    assert_eq!((listed(None, 2).await, listed(Some(2), 2).await), (vec![1, 2], vec![3]));
+    let first = &stand.directory.list_invitations(None, 1).await.unwrap()[0];
+    assert_eq!((first.created_by.as_str(), first.expires_at), ("user:ada", expires_at));
+    assert_eq!(stand.change(RevokeInvitation { id: [2; 8] }).await, Change::Done);
+    assert_eq!(stand.change(RevokeInvitation { id: [2; 8] }).await, Change::NotFound);
+    // The code of the first administrator is not one of these.
+    assert_eq!(stand.change(RevokeInvitation { id: [4; 8] }).await, Change::NotFound);
+    let sign_up = |name: &str, secret| SignUp {
+        name: account(name),
+        email: None,
+        password_hash: String::new(),
+        invitation: Some([secret; 32]),
+    };
+    let refused = Change::Refused(Refusal::NoInvitation);
+    assert_eq!(stand.change(sign_up("eve", 2)).await, refused);
+    assert_eq!(stand.change(sign_up("eve", 1)).await, Change::Done);
+    assert_eq!(listed(None, 9).await, [3]);
+    stand.clock.advance(HOUR);
+    assert_eq!(listed(None, 9).await, [0; 0]);
+    let sql = "SELECT action, target, detail FROM audit_log
+               WHERE action LIKE 'invitation.%' AND outcome = 'done' ORDER BY id DESC LIMIT 2";
+    assert_eq!(
+        stand.rows(sql, &[]).await,
+        [
+            "invitation.revoke site id=0202020202020202",
+            "invitation.create site id=0404040404040404 site_admin=true"
+        ]
+    );
 }
 
 /// Nobody else gets it. An organization neither; and neither goes while it has repositories.

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use wharf_core::access::Role;
 use wharf_core::metadata::{
     AddMember, AuditFilter, AuditOrder, Change, CreateOrganization, CreateTeam, ExternalIdentity,
-    LinkIdentity, MOST_TEAM_GROUPS, NewGrant, NewUser, ProviderGroup, Refusal, RemoveMember,
+    LinkIdentity, MOST_TEAM_GROUPS, NewGrant, NewUser, Page, ProviderGroup, Refusal, RemoveMember,
     SetTeamGroups, SignInOutcome, Subject, UnlinkIdentity,
 };
 use wharf_core::permissions::AccountName;
@@ -170,6 +170,41 @@ pub async fn a_sign_in_replaces_the_groups_of_its_provider_alone(stand: &Stand) 
         .collect();
     assert_eq!(listed, ["dex 42: b d", "ldap 7: a c"]);
     assert_eq!(stand.identities.list_identities(account("no")).await.unwrap(), None);
+}
+
+/// Each once, with how they came there, and in pages; and their organization is one of theirs.
+pub async fn members_by_hand_and_by_groups_are_listed_and_told_apart(stand: &Stand) {
+    team(stand).await;
+    for (name, groups) in [("ada", &["/devs", "/staff"][..]), ("bob", &["/devs"]), ("eve", &[])] {
+        sign_in(stand, identity("dex", name, name, groups)).await;
+    }
+    fill(stand, &[("dex", "/devs"), ("dex", "/staff")]).await;
+    for user in ["bob", "eve"] {
+        let (namespace, team) = (account("team"), account("devs"));
+        let add = AddMember { namespace, team, user: account(user) };
+        assert_eq!(stand.change(add).await, Change::Done);
+    }
+    let listed = async |by_groups: bool, after: Option<&str>, limit| {
+        let page = Page { after: after.map(str::to_owned), limit };
+        let members =
+            stand.directory.list_members(account("team"), account("devs"), by_groups, page);
+        let members = members.await.unwrap().unwrap();
+        let shown = members.iter().map(|it| format!("{} {} {}", it.name, it.by_hand, it.by_group));
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(listed(true, None, 9).await, ["ada false true", "bob true true", "eve true false"]);
+    assert_eq!(listed(true, None, 1).await, ["ada false true"]);
+    assert_eq!(listed(true, Some("ada"), 1).await, ["bob true true"]);
+    assert_eq!(listed(false, None, 9).await, ["bob true false", "eve true false"]);
+    let organizations = async |of: &str| {
+        let page = Page { after: None, limit: 9 };
+        let listed = stand.directory.list_organizations(Some(account(of)), page).await.unwrap();
+        listed.iter().map(|it| it.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(organizations("ada").await, ["team"]);
+    assert_eq!(organizations("eve").await, ["team"]);
+    fill(stand, &[]).await;
+    assert_eq!(organizations("ada").await, [""; 0]);
 }
 
 /// From the moment that it is said, and until it is not any more; each grant once.

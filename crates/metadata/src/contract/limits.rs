@@ -7,8 +7,8 @@ use wharf_core::actor::Actor;
 use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     AccountChange, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam, MOST_GRANTS,
-    MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_ROBOTS, MOST_TEAMS, MOST_TOKENS, NewGrant, NewRobot,
-    NewToken, NewUser, Refusal, TokenKind,
+    MOST_MEMBERS, MOST_ORGANIZATIONS, MOST_REFRESH_TOKENS, MOST_ROBOTS, MOST_TEAMS, MOST_TOKENS,
+    NewGrant, NewRobot, NewToken, NewUser, Refusal, TokenKind,
 };
 use wharf_core::permissions::AccountName;
 
@@ -135,7 +135,35 @@ fn token(stand: &Stand, number: u16, life: Option<Duration>) -> NewToken {
         secret_hash,
         most: Narrowing::WHOLE,
         expires_at: life.map(|life| stand.clock.now().after(life)),
+        provider: None,
     }
+}
+
+/// The oldest goes: whoever logs in again and again is let in still. Those of others stay.
+pub async fn refresh_tokens_are_limited_for_each_user(stand: &Stand) {
+    ada(stand).await;
+    let bob = NewUser { name: account("bob"), email: None, password_hash: None, site_admin: false };
+    assert_eq!(stand.change(bob).await, Change::Done);
+    let refresh = |user: &str, number| NewToken {
+        user: account(user),
+        kind: TokenKind::Refresh,
+        ..token(stand, number, None)
+    };
+    let most = MOST_REFRESH_TOKENS as u16;
+    assert_eq!(stand.change(refresh("bob", 1000)).await, Change::Done);
+    assert_eq!(stand.change(token(stand, 2000, None)).await, Change::Done);
+    for number in 0..most + 2 {
+        assert_eq!(stand.change(refresh("ada", number)).await, Change::Done);
+    }
+    let works = async |number| {
+        let hash = token(stand, number, None).secret_hash;
+        stand.accounts.find_secret(hash).await.unwrap().is_some()
+    };
+    assert_eq!((works(0).await, works(1).await), (false, false));
+    assert!(works(2).await && works(most + 1).await, "the newest are there");
+    assert!(works(1000).await && works(2000).await, "nobody else's, and no personal one");
+    let sql = "SELECT count(*) FROM user_tokens WHERE kind = 'refresh'";
+    assert_eq!(stand.rows(sql, &[]).await, [(most + 1).to_string()]);
 }
 
 /// Those that have expired make room; all that there are, are listed.

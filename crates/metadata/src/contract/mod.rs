@@ -150,6 +150,8 @@ macro_rules! metadata_contract {
             a_change_of_an_older_version_is_stale
             somebody_is_left_who_may_do_everything
             an_organization_keeps_an_administrator
+            the_last_administrator_of_an_organization_is_not_disabled
+            an_invitation_is_listed_until_it_is_used_or_taken_back
             a_user_who_goes_leaves_nothing_but_the_name
             a_repository_takes_all_along_to_another_name
             an_invitation_lets_in_one
@@ -163,6 +165,7 @@ macro_rules! metadata_contract {
             teams_members_and_grants_are_limited
             robots_are_limited_for_each_namespace
             tokens_are_limited_for_each_user
+            refresh_tokens_are_limited_for_each_user
             personal_tokens_are_found_and_forgotten_after_their_end
             // The audit log.
             a_change_of_accounts_is_in_the_audit_log
@@ -185,6 +188,7 @@ macro_rules! metadata_contract {
             a_disabled_user_signs_in_nowhere
             a_sign_in_replaces_the_groups_of_its_provider_alone
             a_team_has_the_members_of_its_groups
+            members_by_hand_and_by_groups_are_listed_and_told_apart
             a_member_by_hand_stays_when_the_group_is_lost
             an_identity_is_linked_to_one_user_and_unlinked_with_its_groups
             a_sign_in_that_tells_nothing_new_writes_nothing
@@ -203,6 +207,8 @@ macro_rules! metadata_contract {
             a_device_of_somebody_with_all_the_tokens_there_may_be_gets_none
             a_device_gets_no_more_than_its_person_was_shown
             devices_that_were_let_in_get_nothing_once_their_person_is_out
+            a_devices_token_ends_with_the_identity_by_which_it_was_let_in
+            a_token_by_an_identity_that_is_not_there_is_none
             who_lets_a_device_in_or_refuses_it_is_in_the_audit_log
             a_device_that_asks_too_often_is_slowed_down
             codes_are_tried_a_few_times

@@ -275,8 +275,9 @@ pub async fn a_device_of_somebody_with_all_the_tokens_there_may_be_gets_none(sta
         let mut secret_hash = [0; 32];
         secret_hash[0] = number;
         let (name, most) = (format!("token {number}"), Narrowing::WHOLE);
-        let (user, kind, expires_at) = (ada(), TokenKind::Personal, None);
-        let token = NewToken { user, kind, name, secret_hash, most, expires_at };
+        let (user, kind) = (ada(), TokenKind::Personal);
+        let (expires_at, provider) = (None, None);
+        let token = NewToken { user, kind, name, secret_hash, most, expires_at, provider };
         assert_eq!(stand.change(token).await, Change::Done);
     }
     let code = device(stand, 7, "192.0.2.1").await.unwrap();
@@ -301,6 +302,57 @@ pub async fn a_device_gets_no_more_than_its_person_was_shown(stand: &Stand) {
         let holder = stand.accounts.find_secret([secret + 100; 32]).await.unwrap().unwrap();
         assert_eq!(holder.most, Narrowing { role, pattern: None });
     }
+}
+
+/// And no other one, also where the person comes back there as somebody else.
+pub async fn a_devices_token_ends_with_the_identity_by_which_it_was_let_in(stand: &Stand) {
+    user(stand).await;
+    let provider = |name: &str| name.parse().unwrap();
+    for name in ["dex", "keycloak"] {
+        let link =
+            LinkIdentity { user: ada(), provider: provider(name), subject: "1".parse().unwrap() };
+        assert_eq!(stand.change(link).await, Change::Done);
+    }
+    for (secret, name) in [(1, Some("dex")), (2, Some("keycloak")), (3, None)] {
+        let session = NewSession { provider: name.map(provider), ..session(secret) };
+        assert_eq!(stand.sessions.start_session(session).await.unwrap(), Change::Done);
+        let code = device(stand, secret, "192.0.2.1").await.unwrap();
+        let session_hash = [secret; 32];
+        let from = visit("192.0.2.7", "decided");
+        let decision = DeviceDecision { session_hash, code, approve: true, from };
+        assert_eq!(stand.devices.decide_device_login(decision).await.unwrap(), Change::Done);
+        assert!(matches!(poll(stand, secret).await, DeviceAnswer::Approved { .. }));
+    }
+    let made_by = async |secret: u8| {
+        let holder = stand.accounts.find_secret([100 + secret; 32]).await.unwrap();
+        holder.map(|holder| holder.provider)
+    };
+    let keycloak = Some(Some(provider("keycloak")));
+    assert_eq!(made_by(1).await, Some(Some(provider("dex"))));
+    assert_eq!((made_by(2).await, made_by(3).await), (keycloak.clone(), Some(None)));
+    stand.change(UnlinkIdentity { user: ada(), provider: provider("dex") }).await;
+    assert_eq!(made_by(1).await, None);
+    assert_eq!((made_by(2).await, made_by(3).await), (keycloak, Some(None)));
+    let link =
+        LinkIdentity { user: ada(), provider: provider("dex"), subject: "2".parse().unwrap() };
+    assert_eq!(stand.change(link).await, Change::Done);
+    assert_eq!(made_by(1).await, None);
+}
+
+/// The identity decides, and not only what was there when it was taken away.
+pub async fn a_token_by_an_identity_that_is_not_there_is_none(stand: &Stand) {
+    user(stand).await;
+    let token = NewToken {
+        user: ada(),
+        kind: TokenKind::Personal,
+        name: "late".to_owned(),
+        secret_hash: [7; 32],
+        most: Narrowing::WHOLE,
+        expires_at: None,
+        provider: Some("dex".parse().unwrap()),
+    };
+    assert_eq!(stand.change(token).await, Change::Done);
+    assert_eq!(stand.accounts.find_secret([7; 32]).await.unwrap(), None);
 }
 
 /// By another password, a disabling, or the loss of an identity; those of others do.

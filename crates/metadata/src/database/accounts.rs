@@ -7,9 +7,9 @@ use wharf_core::StoreError;
 use wharf_core::access::Facts;
 use wharf_core::metadata::{
     AccountChange, Accounts, AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditReaders,
-    AuditRecord, Change, ChangeRequest, Directory, GrantRecord, ManifestRecord, Namespace, Page,
-    Position, RepositoryFilter, RepositoryRecord, RobotRecord, SecretHolder, SortTags, Subject,
-    TagRecord, TokenId, TokenRecord, User, UserFilter, Viewer,
+    AuditRecord, Change, ChangeRequest, Directory, GrantRecord, InvitationRecord, ManifestRecord,
+    Member, Namespace, Page, Position, RepositoryFilter, RepositoryRecord, RobotRecord,
+    SecretHolder, SortTags, Subject, TagRecord, TokenId, TokenRecord, User, UserFilter, Viewer,
 };
 use wharf_core::permissions::{AccountName, Principal, RobotName};
 use wharf_oci::{Digest, NamePattern, RepositoryName, Tag};
@@ -99,9 +99,10 @@ impl<E: Engine> Directory for Database<E> {
         &self,
         namespace: AccountName,
         team: AccountName,
+        by_groups: bool,
         page: Page,
-    ) -> Result<Option<Vec<AccountName>>> {
-        self.engine.read(namespaces::ListMembers { namespace, team, page }).await
+    ) -> Result<Option<Vec<Member>>> {
+        self.engine.read(namespaces::ListMembers { namespace, team, by_groups, page }).await
     }
 
     async fn list_grants(
@@ -139,6 +140,14 @@ impl<E: Engine> Directory for Database<E> {
 
     async fn find_token(&self, user: AccountName, id: TokenId) -> Result<Option<TokenRecord>> {
         self.engine.read(machines::FindToken { user, id }).await
+    }
+
+    async fn list_invitations(
+        &self,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> Result<Vec<InvitationRecord>> {
+        self.engine.read(sign_up::List { after, limit }).await
     }
 
     async fn list_visible(

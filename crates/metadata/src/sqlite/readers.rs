@@ -59,10 +59,16 @@ fn in_snapshot<T: Transaction>(
     clock: &Arc<dyn Clock>,
     transaction: &T,
 ) -> Result<T::Output> {
-    connection.execute_batch("BEGIN").map_err(|error| store_error(&error))?;
+    transact(connection, "BEGIN")?;
     let mut on = OnConnection { connection, clock };
     let result = on.run(transaction);
     // Nothing was changed, so how it ends makes no difference; it must end.
-    on.connection.execute_batch("ROLLBACK").map_err(|error| store_error(&error))?;
+    transact(on.connection, "ROLLBACK")?;
     result
+}
+
+/// Begins or ends a transaction, by a statement that is parsed once a connection.
+fn transact(connection: &Connection, sql: &'static str) -> Result<()> {
+    let run = || connection.prepare_cached(sql)?.execute([]);
+    run().map(drop).map_err(|error| store_error(&error))
 }

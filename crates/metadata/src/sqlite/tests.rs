@@ -4,6 +4,7 @@
 mod background;
 mod groups;
 mod opening;
+mod planning;
 
 use std::path::PathBuf;
 use std::sync::Arc;

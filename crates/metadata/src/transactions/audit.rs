@@ -11,6 +11,7 @@ use wharf_core::metadata::{
 };
 
 use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
+use crate::transactions::commit_order::{Log, Readers, is_restored, is_settled, readers};
 use crate::transactions::expiry::partitions;
 
 /// Writes down what is done with a repository.
@@ -149,52 +150,35 @@ pub(crate) struct Follow {
     pub(crate) limit: usize,
 }
 
-/// Up to `$3` records behind the place (`$1`, `$2`) that nothing can come before any more: see `event_log`.
-const fn settled_records(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => {
-            "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail, 0
-             FROM audit_log
-             WHERE id > CASE WHEN $1 > 0 THEN 9223372036854775807 ELSE $2 END ORDER BY id LIMIT $3"
-        }
-        Dialect::Postgres => {
-            "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail,
-                    transaction_id
-             FROM audit_log
-             WHERE (transaction_id, id) > ($1, $2)
-               AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-             ORDER BY transaction_id, id LIMIT $3"
-        }
-    }
-}
+/// Records, with the transaction behind them.
+const RECORDS: Log = Log {
+    by_number: "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail, 0
+         FROM audit_log
+         WHERE id > CASE WHEN $1 > 0 THEN 9223372036854775807 ELSE $2 END ORDER BY id LIMIT $3",
+    settled: concat!(
+        "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail,
+                transaction_id
+         FROM audit_log WHERE (transaction_id, id) > ($1, $2) AND ",
+        is_settled!(),
+        " ORDER BY transaction_id, id LIMIT $3"
+    ),
+    restored: concat!(
+        "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail, 0::bigint
+         FROM audit_log WHERE id > $1 AND ",
+        is_restored!(),
+        " ORDER BY id LIMIT $2"
+    ),
+};
 
-/// Up to `$2` records behind `$1` that a dump brought from another cluster: their transactions have not begun in this one. They come
-/// before all that is written here, with those that have no transaction, by their numbers.
-const RESTORED_RECORDS: &str =
-    "SELECT id, at, by, action, target, namespace, outcome, address, request_id, detail, 0::bigint
-     FROM audit_log
-     WHERE id > $1 AND (transaction_id = 0
-         OR transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
-     ORDER BY id LIMIT $2";
+/// Who follows them.
+const READERS: Readers = readers!("audit log", "audit_readers", "record_id");
 
 #[async_trait]
 impl Transaction for Follow {
     type Output = Vec<(Position, AuditRecord)>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
-        let Position { transaction, event } = self.after;
-        let restored = match (on.dialect(), transaction) {
-            (Dialect::Postgres, 0) => {
-                on.query(RESTORED_RECORDS, arguments![event, self.limit]).await?
-            }
-            _ => Vec::new(),
-        };
-        let rows = if restored.is_empty() {
-            let sql = settled_records(on.dialect());
-            on.query(sql, arguments![transaction, event, self.limit]).await?
-        } else {
-            restored
-        };
+        let rows = RECORDS.behind(on, self.after, self.limit).await?;
         let placed = |row: &Row| {
             let place = Position { transaction: row.int(10)?, event: row.int(0)? };
             Ok((place, read(row)?))
@@ -203,8 +187,7 @@ impl Transaction for Follow {
     }
 }
 
-/// `AuditLog::audit_reader`. A place that no transaction of this cluster has reached is one of another cluster, from which the database
-/// was restored: nothing would ever lie behind it.
+/// `AuditLog::audit_reader`
 pub(crate) struct Standing(pub(crate) String);
 
 #[async_trait]
@@ -212,21 +195,7 @@ impl Transaction for Standing {
     type Output = Position;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Position> {
-        if on.dialect() == Dialect::Postgres {
-            let sql = "UPDATE audit_readers SET transaction_id = 0 WHERE name = $1
-                 AND transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
-            if on.execute(sql, arguments![self.0.as_str()]).await? > 0 {
-                tracing::error!(
-                    reader = self.0,
-                    "the place in the audit log that is remembered lies ahead of this database, which was restored into another \
-                     cluster it seems: going on behind the last record that was exported; some come again"
-                );
-            }
-        }
-        let sql = "SELECT transaction_id, record_id FROM audit_readers WHERE name = $1";
-        let rows = on.query(sql, arguments![self.0.as_str()]).await?;
-        let Some(row) = rows.first() else { return Ok(Position::default()) };
-        Ok(Position { transaction: row.int(0)?, event: row.int(1)? })
+        READERS.standing(on, &self.0).await
     }
 }
 
@@ -241,14 +210,7 @@ impl Transaction for Advance {
     type Output = bool;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
-        let sql = "INSERT INTO audit_readers (name, transaction_id, record_id) VALUES ($1, $2, $3)
-             ON CONFLICT (name) DO UPDATE SET
-                 transaction_id = excluded.transaction_id, record_id = excluded.record_id
-             WHERE (audit_readers.transaction_id, audit_readers.record_id)
-                 <= (excluded.transaction_id, excluded.record_id)";
-        let Position { transaction, event } = self.to;
-        let arguments = arguments![self.reader.as_str(), transaction, event];
-        Ok(on.execute(sql, arguments).await? > 0)
+        READERS.advance(on, &self.reader, self.to).await
     }
 }
 

@@ -1,11 +1,35 @@
-//! The log of events, read in the order of commits. On PostgreSQL a transaction takes the ids of its events before
-//! it commits: a reader keeps below the oldest transaction that still runs, and orders by transactions first.
+//! The log of events, read in the order of commits.
 
 use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{LoggedEvent, Position};
 
-use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
+use crate::engine::{Dialect, Result, Row, Statements, Transaction};
+use crate::transactions::commit_order::{Log, Readers, is_restored, is_settled, position, readers};
+
+/// Events, with where they are.
+const EVENTS: Log = Log {
+    by_number: "SELECT 0, e.id, r.name, e.kind, e.payload, e.created_at
+         FROM events e JOIN repositories r ON r.id = e.repository_id
+         WHERE e.id > CASE WHEN $1 > 0 THEN 9223372036854775807 ELSE $2 END ORDER BY e.id LIMIT $3",
+    settled: concat!(
+        "SELECT e.transaction_id, e.id, r.name, e.kind, e.payload, e.created_at
+         FROM events e JOIN repositories r ON r.id = e.repository_id
+         WHERE (e.transaction_id, e.id) > ($1, $2) AND ",
+        is_settled!(),
+        " ORDER BY e.transaction_id, e.id LIMIT $3"
+    ),
+    restored: concat!(
+        "SELECT 0::bigint, e.id, r.name, e.kind, e.payload, e.created_at
+         FROM events e JOIN repositories r ON r.id = e.repository_id
+         WHERE e.id > $1 AND ",
+        is_restored!(),
+        " ORDER BY e.id LIMIT $2"
+    ),
+};
+
+/// Who follows them.
+const READERS: Readers = readers!("log of events", "event_readers", "event_id");
 
 /// `EventLog::read_events`
 pub(crate) struct Read {
@@ -13,32 +37,12 @@ pub(crate) struct Read {
     pub(crate) limit: usize,
 }
 
-/// Up to `$3` events behind the place (`$1`, `$2`) that nothing can come before any more.
-const fn settled_events(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => {
-            "SELECT 0, e.id, r.name, e.kind, e.payload, e.created_at
-             FROM events e JOIN repositories r ON r.id = e.repository_id
-             WHERE e.id > CASE WHEN $1 > 0 THEN 9223372036854775807 ELSE $2 END ORDER BY e.id LIMIT $3"
-        }
-        Dialect::Postgres => {
-            "SELECT e.transaction_id, e.id, r.name, e.kind, e.payload, e.created_at
-             FROM events e JOIN repositories r ON r.id = e.repository_id
-             WHERE (e.transaction_id, e.id) > ($1, $2)
-               AND e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-             ORDER BY e.transaction_id, e.id LIMIT $3"
-        }
-    }
-}
-
 #[async_trait]
 impl Transaction for Read {
     type Output = Vec<LoggedEvent>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
-        let Position { transaction, event } = self.after;
-        let sql = settled_events(on.dialect());
-        let rows = on.query(sql, arguments![transaction, event, self.limit]).await?;
+        let rows = EVENTS.behind(on, self.after, self.limit).await?;
         rows.iter().map(logged).collect()
     }
 }
@@ -51,10 +55,6 @@ fn logged(row: &Row) -> Result<LoggedEvent> {
         payload: row.text(4)?.to_owned(),
         created_at: Timestamp(row.int(5)?),
     })
-}
-
-fn position(row: &Row, column: usize) -> Result<Position> {
-    Ok(Position { transaction: row.int(column)?, event: row.int(column + 1)? })
 }
 
 /// `EventLog::newest_position`
@@ -88,13 +88,7 @@ impl Transaction for Standing {
     type Output = Position;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Position> {
-        let rows = on
-            .query(
-                "SELECT transaction_id, event_id FROM event_readers WHERE name = $1",
-                arguments![self.0.as_str()],
-            )
-            .await?;
-        rows.first().map_or(Ok(Position::default()), |row| position(row, 0))
+        READERS.standing(on, &self.0).await
     }
 }
 
@@ -109,17 +103,7 @@ impl Transaction for Advance {
     type Output = bool;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
-        let changed = on
-            .execute(
-                "INSERT INTO event_readers (name, transaction_id, event_id) VALUES ($1, $2, $3)
-                 ON CONFLICT (name) DO UPDATE SET
-                     transaction_id = excluded.transaction_id, event_id = excluded.event_id
-                 WHERE (event_readers.transaction_id, event_readers.event_id)
-                     <= (excluded.transaction_id, excluded.event_id)",
-                arguments![self.reader.as_str(), self.to.transaction, self.to.event],
-            )
-            .await?;
-        Ok(changed > 0)
+        READERS.advance(on, &self.reader, self.to).await
     }
 }
 

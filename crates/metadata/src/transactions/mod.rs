@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod adoptions;
 pub(crate) mod audit;
+pub(crate) mod commit_order;
 pub(crate) mod counts;
 pub(crate) mod epoch;
 pub(crate) mod event_log;

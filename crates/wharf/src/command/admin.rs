@@ -288,6 +288,7 @@ async fn run(accounts: &Arc<dyn Accounts>, command: &AdminCommand) -> anyhow::Re
                 secret_hash: secret.hash(),
                 most: Narrowing { role: *role, pattern: on.clone() },
                 expires_at: Some(expiry(*days)),
+                provider: None,
             };
             change(accounts, token, &format!("token of user {user}")).await?;
             Ok(writeln!(stdout(), "{}", secret.expose())?)

@@ -371,6 +371,8 @@ settings! {
         /// 288 times; five times as many over all names. Over all clients twenty times as many, and then a name logs in by its
         /// password only where it did in the last weeks.
         failed_logins: Optional<Rate> = "10/5m" => "empty, or a number and a time, such as 10/5m";
+        /// How many changes a user or a robot may ask for at the management API, wherever they come from.
+        changes: Optional<Rate> = "600/10m" => "empty, or a number and a time, such as 600/10m";
         /// How many images one client may pull that does not log in.
         anonymous_pulls: Optional<Rate> = "" => "empty, or a number and a time, such as 100/6h";
         /// How many images a user or a robot may pull, wherever they come from.
@@ -383,7 +385,7 @@ settings! {
         principal_pushes: Optional<Rate> = "" => "empty, or a number and a time, such as 600/1h";
         /// How many manifests may be pushed to the repositories of one namespace, by all together.
         namespace_pushes: Optional<Rate> = "" => "empty, or a number and a time, such as 6000/1h";
-        /// Users and robots whose pulls and pushes are neither limited nor counted.
+        /// Users and robots whose pulls and pushes are neither limited nor counted, nor their changes limited.
         exempt_principals: List<Principal> = ""
             => "users and robots with commas between them, such as user:ada,robot:team+ci";
         /// Networks whose clients are not limited, and whose pulls and pushes are not counted. Failed logins of one name over

@@ -152,6 +152,11 @@ macro_rules! words {
     }};
 }
 
+/// What an invitation is called by, as people read it.
+fn hexadecimal(id: &TokenId) -> String {
+    format!("{:016x}", u64::from_be_bytes(*id))
+}
+
 fn role_and_pattern(most: &Narrowing) -> String {
     words!("role" = Some(most.role.name()), "on" = most.pattern.as_ref())
 }
@@ -428,6 +433,8 @@ changes! {
         most: Narrowing,
         /// Until when it works.
         expires_at: Option<Timestamp>,
+        /// The identity provider by whose word it is made: it ends with its user's identity there.
+        provider: Option<ProviderName>,
     }
     /// Takes a user's token away.
     RemoveToken, "delete_token", "token.delete", |it| format!("user:{}", it.user), None,
@@ -561,13 +568,22 @@ changes! {
     }
     /// Makes an invitation to sign up, which works once.
     Invite, "create_invitation", "invitation.create", |it| "site".to_owned(), None,
-    words!("site_admin" = it.site_admin.then_some(true)), requires Requirement::Site; {
+    words!(
+        "id" = it.secret_hash.first_chunk().map(hexadecimal),
+        "site_admin" = it.site_admin.then_some(true),
+    ), requires Requirement::Site; {
         /// The hash of its secret.
         secret_hash: [u8; 32],
         /// Until when it works.
         expires_at: Timestamp,
         /// Whether it makes an administrator of all: only while there is no user at all.
         site_admin: bool,
+    }
+    /// Takes an invitation back.
+    RevokeInvitation, "revoke_invitation", "invitation.revoke", |it| "site".to_owned(), None,
+    words!("id" = Some(hexadecimal(&it.id))), requires Requirement::Site; {
+        /// Which.
+        id: TokenId,
     }
     /// Makes a user who signs up, by an invitation where one is needed.
     SignUp, "sign_up", "user.sign_up", |it| format!("user:{}", it.name), None,

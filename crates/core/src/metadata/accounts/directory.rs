@@ -72,6 +72,17 @@ pub struct Namespace {
     pub created_at: Timestamp,
 }
 
+/// Somebody in a team: by hand, by a group of an identity provider, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub name: AccountName,
+    /// Whether somebody put them there.
+    pub by_hand: bool,
+    /// Whether they are in a group that fills the team; `false` as well where groups are not looked at.
+    pub by_group: bool,
+}
+
 /// A grant as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantRecord {
@@ -119,6 +130,19 @@ pub struct TokenRecord {
     pub last_used_at: Option<Timestamp>,
     /// Since when.
     pub created_at: Timestamp,
+}
+
+/// An invitation that works, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitationRecord {
+    /// What it is called by.
+    pub id: TokenId,
+    /// Who invited.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Until when it works.
+    pub expires_at: Timestamp,
 }
 
 /// Who looks at a list of repositories: it holds what they may pull from.
@@ -199,7 +223,7 @@ pub trait Directory: Send + Sync + 'static {
     /// Finds a namespace; that of a user or an organization that was deleted is none.
     async fn find_namespace(&self, name: AccountName) -> Result<Option<Namespace>, StoreError>;
 
-    /// Organizations, by name: those in which a user has a grant or is in a team, or all.
+    /// Organizations, by name: those in which a user has a grant or is in a team, by hand or by a group, or all.
     async fn list_organizations(
         &self,
         of: Option<AccountName>,
@@ -213,13 +237,14 @@ pub trait Directory: Send + Sync + 'static {
         page: Page,
     ) -> Result<Option<Vec<AccountName>>, StoreError>;
 
-    /// The members of a team, by name.
+    /// The members of a team, by name: those by hand, and with `by_groups` those by groups of identity providers too.
     async fn list_members(
         &self,
         namespace: AccountName,
         team: AccountName,
+        by_groups: bool,
         page: Page,
-    ) -> Result<Option<Vec<AccountName>>, StoreError>;
+    ) -> Result<Option<Vec<Member>>, StoreError>;
 
     /// The grants of a namespace, by number, which `after` is.
     async fn list_grants(
@@ -256,6 +281,13 @@ pub trait Directory: Send + Sync + 'static {
         user: AccountName,
         id: TokenId,
     ) -> Result<Option<TokenRecord>, StoreError>;
+
+    /// The invitations to sign up that work, by what they are called, behind one. Codes of the first administrator are none.
+    async fn list_invitations(
+        &self,
+        after: Option<TokenId>,
+        limit: usize,
+    ) -> Result<Vec<InvitationRecord>, StoreError>;
 
     /// The repositories that somebody may pull from, by name: of one namespace, or of those that they have rights in.
     async fn list_visible(

@@ -11,7 +11,7 @@ use crate::StoreError;
 use crate::access::{Facts, Narrowing};
 use crate::actor::Actor;
 use crate::clock::Timestamp;
-use crate::metadata::MOST_POLICIES;
+use crate::metadata::{MOST_POLICIES, ProviderName};
 use crate::permissions::{AccountName, Principal};
 use crate::writes::NothingToDrain;
 
@@ -20,17 +20,18 @@ pub use changes::{
     DeleteOrganization, DeleteTeam, DeleteUser, EnableRetention, Invite, LinkIdentity, NewGrant,
     NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, PreviewRetention,
     RemoveGrant, RemoveImmutabilityPolicy, RemoveMember, RemoveRetention, RemoveRobot, RemoveToken,
-    RemoveTrustRule, RenameRepository, ReportRunning, RotateRobot, SetPassword, SetRetention,
-    SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject, TokenKind, UnlinkIdentity,
-    UpdateNamespace, UpdateRobot, UpdateUser,
+    RemoveTrustRule, RenameRepository, ReportRunning, RevokeInvitation, RotateRobot, SetPassword,
+    SetRetention, SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject, TokenKind,
+    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
-    Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,
-    RepositoryRecord, RobotRecord, TagRecord, TokenRecord, User, UserFilter, Viewer,
+    Directory, GrantRecord, InvitationRecord, ManifestRecord, Member, Namespace, NamespaceKind,
+    Page, RepositoryFilter, RepositoryRecord, RobotRecord, TagRecord, TokenRecord, User,
+    UserFilter, Viewer,
 };
 pub use tag_order::{NoTagPlace, PreReleases, SortTags, TagPlace, TagSort};
 
-/// The public name of a user's token: the beginning of the hash of its secret.
+/// The public name of a user's token, or of an invitation: the beginning of the hash of its secret.
 pub type TokenId = [u8; 8];
 
 /// What a machine secret stands for.
@@ -44,6 +45,8 @@ pub struct SecretHolder {
     pub most: Narrowing,
     /// Until when it works, where it ends.
     pub expires_at: Option<Timestamp>,
+    /// The identity provider by whose word it was made; its holder has their identity there still.
+    pub provider: Option<ProviderName>,
 }
 
 /// What became of a change.
@@ -76,6 +79,8 @@ pub const MOST_GRANTS: usize = 5000;
 pub const MOST_ROBOTS: usize = 500;
 /// The most personal tokens of a user that have not expired.
 pub const MOST_TOKENS: usize = 200;
+/// The most refresh tokens of a user: the oldest goes where there would be more.
+pub const MOST_REFRESH_TOKENS: usize = 100;
 
 /// Why a change is refused by those who keep the accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +89,10 @@ pub enum Refusal {
     #[error("it would leave the registry without an administrator")]
     LastAdministrator,
     /// Nobody would be left who may give rights in the organization.
-    #[error("it would leave the organization without an administrator")]
+    #[error(
+        "it would leave an organization without an administrator; make somebody else one first, by a grant of admin on \
+         the whole of it"
+    )]
     LastOwner,
     /// Repositories are in the namespace still.
     #[error("the namespace has repositories; move or delete them first")]
@@ -176,7 +184,8 @@ pub trait Accounts: Send + Sync + 'static {
     /// Finds a user.
     async fn find_user(&self, name: AccountName) -> Result<Option<User>, StoreError>;
 
-    /// Who a secret is of, by its hash: if it has not expired, and who it is of is not disabled.
+    /// Who a secret is of, by its hash: if it has not expired, who it is of is not disabled, and the identity by which it was
+    /// made is theirs.
     async fn find_secret(&self, hash: [u8; 32]) -> Result<Option<SecretHolder>, StoreError>;
 
     /// The facts by which it is decided what `principal` may do with a repository: one query.

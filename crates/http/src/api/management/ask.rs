@@ -16,7 +16,9 @@ use wharf_core::actor::Actor;
 use wharf_core::authority::{Login, Secret};
 use wharf_core::clock::Timestamp;
 use wharf_core::limits::{Take, client_of};
-use wharf_core::metadata::{AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once};
+use wharf_core::metadata::{
+    AccountChange, AuditEntry, AuditOutcome, Change, ChangeRequest, Once, Session,
+};
 use wharf_core::operation::{Action, Operation, Requirement};
 use wharf_core::permissions::{Caller, Permitted, Principal, permit};
 use wharf_core::retention::PullsKnown;
@@ -242,7 +244,11 @@ impl<Q, B> Ask<Q, B> {
         operation: O,
     ) -> Result<Permitted<O>, Problem> {
         let permissions = &*self.management.parts().permissions;
-        match permit(permissions, self.caller.clone(), operation.clone()).await {
+        let permitted = permit(permissions, self.caller.clone(), operation.clone()).await;
+        if O::MUTATES && permitted.is_ok() {
+            self.management.takes_change(&self.caller).await?;
+        }
+        match permitted {
             Err(wharf_core::Error::Denied) => {
                 if let (true, Requirement::Repository(name, _)) =
                     (O::MUTATES, operation.requirement())
@@ -289,6 +295,7 @@ impl<Q, B> Ask<Q, B> {
         let described: AccountChange = change.clone().into();
         let what = described.target().replacen(':', " ", 1);
         self.may_change(&change, change.requirement()).await?;
+        self.management.takes_change(&self.caller).await?;
         let once = self.once()?;
         let by = Actor::from(&self.caller);
         let request = ChangeRequest { change: described, by, once };
@@ -337,6 +344,10 @@ impl<Q, B> Ask<Q, B> {
             Requirement::Namespace(name, role) => {
                 let sees =
                     role > Role::Read && self.has(Requirement::Namespace(name, Role::Read)).await?;
+                (format!("namespace {name}"), sees)
+            }
+            Requirement::Teams(name) => {
+                let sees = self.has(Requirement::Namespace(name, Role::Read)).await?;
                 (format!("namespace {name}"), sees)
             }
             Requirement::Role(name, _) | Requirement::Repository(name, _) => {
@@ -402,11 +413,16 @@ impl<Q, B> Ask<Q, B> {
         version.map(Some).ok_or_else(stale)
     }
 
-    /// The number that a change expects of something that was made then: another one of the same name is not that.
-    pub(super) fn expected_of(&self, created_at: Timestamp) -> Result<Option<i64>, Problem> {
+    /// The number that a change expects of something. When that was made is looked up where the request names a version:
+    /// another one of the same name is not that.
+    pub(super) async fn expected_of(
+        &self,
+        created_at: impl Future<Output = Result<Timestamp, Problem>>,
+    ) -> Result<Option<i64>, Problem> {
         match self.expected()? {
-            Some(version) if version.created_at != created_at => Err(stale()),
-            version => Ok(version.map(|version| version.number)),
+            None => Ok(None),
+            Some(version) if version.created_at == created_at.await? => Ok(Some(version.number)),
+            Some(_) => Err(stale()),
         }
     }
 
@@ -453,11 +469,31 @@ pub(super) struct Changed<'a> {
 }
 
 impl Management {
+    /// Takes one of the changes that somebody may ask for, whatever becomes of it: each is a transaction and a record of
+    /// the audit log. Strangers change nothing but by signing up, which has a limit of its own.
+    async fn takes_change(&self, caller: &Caller) -> Result<(), Problem> {
+        let parts = self.parts();
+        let Some(rate) = parts.changes else { return Ok(()) };
+        let is_exempt = parts.exempt_principals.contains(&caller.principal)
+            || caller.address.is_some_and(|address| self.exempts(address));
+        if caller.principal == Principal::Anonymous || is_exempt {
+            return Ok(());
+        }
+        let take = Take::one(format!("changes {}", caller.principal), rate);
+        let Some(wait) = parts.limiter.take(&[take]).await.wait else { return Ok(()) };
+        let detail =
+            format!("{} has asked for more changes than {rate}: wait, and go on", caller.principal);
+        Err(Problem::too_many(detail, wait.as_secs().saturating_add(1)))
+    }
+
+    fn exempts(&self, address: IpAddr) -> bool {
+        self.parts().exempt.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+
     /// Those who say nothing of themselves ask as often as others log in: what they may see costs as much.
     async fn strangers_ask(&self, address: IpAddr) -> Result<(), Problem> {
         let parts = self.parts();
-        let exempt = parts.exempt.iter().any(|network| network.contains(&address.to_canonical()));
-        let Some(rate) = parts.requests.filter(|_| !exempt) else { return Ok(()) };
+        let Some(rate) = parts.requests.filter(|_| !self.exempts(address)) else { return Ok(()) };
         let take = Take::one(format!("token {}", client_of(address)), rate);
         match parts.limiter.take(&[take]).await.wait {
             None => Ok(()),
@@ -503,7 +539,10 @@ impl Management {
 /// Who asks without saying so: who is logged in by the browser that asks, or nobody in particular.
 async fn by_browser(call: &Call) -> Result<Caller, Problem> {
     match browser::of_call(call).await {
-        Ok(Some(browsing)) => Ok(Caller::new(Principal::User(browsing.session.user))),
+        Ok(Some(browsing)) => {
+            let Session { user, provider, .. } = browsing.session;
+            Ok(Caller { provider, ..Caller::new(Principal::User(user)) })
+        }
         Ok(None) => Ok(Caller::new(Principal::Anonymous)),
         Err(NotOfBrowser::Store(fault)) => Err(fault.into()),
         Err(forged @ NotOfBrowser::Forged) => Err(Problem::forbidden(forged.to_string())),

@@ -35,7 +35,9 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(put.clone(), "/users/{user}/identities/{provider}", "link_identity", "Says who a user is at an identity provider.", identities::link),
         endpoint(delete.clone(), "/users/{user}/identities/{provider}", "unlink_identity", "Ends that, with the groups and sessions that came with it.", identities::unlink),
         endpoint(post.clone(), "/sign-up", "sign_up", "Makes an account for who asks.", invitations::sign_up),
+        endpoint(get.clone(), "/invitations", "list_invitations", "The invitations that nobody has used.", invitations::list),
         endpoint(post.clone(), "/invitations", "create_invitation", "Invites somebody to sign up.", invitations::create),
+        endpoint(delete.clone(), "/invitations/{invitation}", "revoke_invitation", "Takes an invitation back.", invitations::revoke),
 
         endpoint(get.clone(), "/organizations", "list_organizations", "The organizations of who asks; all, for an administrator.", organizations::list),
         endpoint(post.clone(), "/organizations", "create_organization", "Makes an organization.", organizations::create),

@@ -70,7 +70,7 @@ pub(super) struct NewIdentity {
 pub(super) async fn groups(ask: Ask) -> Result<Plain<Groups>, Problem> {
     let (namespace, team): (AccountName, AccountName) =
         (ask.named("namespace")?, ask.named("team")?);
-    let stores = ask.may(Requirement::Namespace(&namespace, Role::Read)).await?;
+    let stores = ask.may(Requirement::Teams(&namespace)).await?;
     let groups = stores.identities.team_groups(namespace.clone(), team.clone()).await?;
     let groups = groups.ok_or_else(|| Problem::not_found(format!("team {namespace}/{team}")))?;
     Ok(Plain(Groups { groups: groups.into_iter().map(Group::from).collect() }))
@@ -124,9 +124,8 @@ async fn strange<Q, B>(
 pub(super) async fn group_members(ask: Ask<PageQuery>) -> Result<PageOf<Named>, Problem> {
     let (namespace, team): (AccountName, AccountName) =
         (ask.named("namespace")?, ask.named("team")?);
-    ask.may(Requirement::Namespace(&namespace, Role::Read)).await?;
-    // Who is in which group of a provider is its business, and not that of whoever has a namespace.
-    let stores = ask.may(Requirement::Site).await?;
+    // Who is in which group of a provider concerns those alone who answer for what it gives.
+    let stores = ask.may(Requirement::Namespace(&namespace, Role::Admin)).await?;
     let identities = &stores.identities;
     let known = identities.team_groups(namespace.clone(), team.clone()).await?;
     known.ok_or_else(|| Problem::not_found(format!("team {namespace}/{team}")))?;

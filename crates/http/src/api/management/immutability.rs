@@ -204,13 +204,8 @@ async fn expected<Q, B>(
     of: &PolicyScope,
     name: &PolicyName,
 ) -> Result<Option<i64>, Problem> {
-    match ask.expected()? {
-        None => Ok(None),
-        Some(_) => {
-            let found = current(ask, of.clone(), name.clone()).await?;
-            ask.expected_of(found.version.created_at)
-        }
-    }
+    let found = current(ask, of.clone(), name.clone());
+    ask.expected_of(async { found.await.map(|found| found.version.created_at) }).await
 }
 
 pub(super) async fn create(

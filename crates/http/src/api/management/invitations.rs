@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 use wharf_core::authority::SecretUse;
 use wharf_core::clock::Timestamp;
 use wharf_core::limits::{Rate, Take, client_of};
-use wharf_core::metadata::{self, Change, Invite, Refusal};
+use wharf_core::metadata::{self, Change, InvitationRecord, Invite, Refusal, RevokeInvitation};
 use wharf_core::operation::Requirement;
 use wharf_core::permissions::AccountName;
 
 use super::SignUpRule;
-use super::answer::{Created, Plain};
+use super::answer::{Created, Done, Plain};
 use super::ask::{Ask, Json, Nothing};
+use super::pages::{PageOf, limit, shown};
 use super::problem::Problem;
 use super::users::User;
-use super::values::{Days, Email, SecretText, Text};
+use super::values::{Days, Email, SecretText, Text, Textual as _, TokenName};
 
 /// An invitation to be made.
 #[derive(Deserialize, JsonSchema)]
@@ -29,9 +30,42 @@ pub(super) struct NewInvitation {
 /// An invitation: it lets one person sign up, once.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Invitation {
+    /// What it is called by.
+    id: Option<Text<TokenName>>,
     /// What the person shows.
     secret: Option<String>,
     expires_at: Text<Timestamp>,
+}
+
+/// An invitation that somebody may use still.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct OpenInvitation {
+    id: Text<TokenName>,
+    /// Who invited.
+    created_by: String,
+    created_at: Text<Timestamp>,
+    expires_at: Text<Timestamp>,
+}
+
+impl From<InvitationRecord> for OpenInvitation {
+    fn from(invitation: InvitationRecord) -> Self {
+        Self {
+            id: Text(TokenName(invitation.id)),
+            created_by: invitation.created_by,
+            created_at: Text(invitation.created_at),
+            expires_at: Text(invitation.expires_at),
+        }
+    }
+}
+
+/// Which part of the list is asked for.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OpenQuery {
+    /// How many at most: 100 where nothing is said, and never more than 1000.
+    limit: Option<Text<u32>>,
+    /// Goes on behind this: the `next` of the page before.
+    after: Option<Text<TokenName>>,
 }
 
 /// Somebody who signs up.
@@ -53,7 +87,23 @@ pub(super) async fn create(
     let invite = Invite { secret_hash: made.hash, expires_at, site_admin: false };
     let again = ask.change(invite).await?.again;
     let secret = (!again).then(|| made.secret.expose().to_owned());
-    Ok(Plain(Invitation { secret, expires_at: Text(expires_at) }))
+    // Which one was made before under the same key is not known here.
+    let id = made.hash.first_chunk().filter(|_| !again).map(|id| Text(TokenName(*id)));
+    Ok(Plain(Invitation { id, secret, expires_at: Text(expires_at) }))
+}
+
+pub(super) async fn list(ask: Ask<OpenQuery>) -> Result<PageOf<OpenInvitation>, Problem> {
+    let stores = ask.may(Requirement::Site).await?;
+    let limit = limit(ask.query.limit.as_ref());
+    let after = ask.query.after.as_ref().map(|Text(TokenName(id))| *id);
+    let found = stores.directory.list_invitations(after, limit + 1).await?;
+    Ok(shown(found, limit, |it| TokenName(it.id).write(), OpenInvitation::from))
+}
+
+pub(super) async fn revoke(ask: Ask) -> Result<Done, Problem> {
+    let TokenName(id) = ask.named("invitation")?;
+    ask.change(RevokeInvitation { id }).await?;
+    Ok(Done)
 }
 
 pub(super) async fn sign_up(ask: Ask<Nothing, Json<NewAccount>>) -> Result<Created<User>, Problem> {

@@ -82,8 +82,12 @@ pub struct ManagementParts {
     pub limiter: Arc<dyn Limiter>,
     /// How often one client may ask without saying who it is.
     pub requests: Option<Rate>,
-    /// Whose clients may as often as they like.
+    /// How many changes a user or a robot may ask for.
+    pub changes: Option<Rate>,
+    /// Whose clients may both as often as they like.
     pub exempt: Vec<IpNet>,
+    /// Who may change as much as they like.
+    pub exempt_principals: Vec<Principal>,
     /// Who may sign up.
     pub sign_up: SignUpRule,
     /// For how long pulls are known, by which policies of retention may ask.

@@ -81,10 +81,8 @@ pub(super) async fn update(
     let Json(change) = &ask.body;
     let default_visibility = change.default_visibility.as_ref().map(|Text(it)| *it);
     let create_on_push = change.create_on_push;
-    let expected = match ask.expected()? {
-        None => None,
-        Some(_) => ask.expected_of(current(&ask, name.clone()).await?.version.created_at)?,
-    };
+    let made = async { Ok(current(&ask, name.clone()).await?.version.created_at) };
+    let expected = ask.expected_of(made).await?;
     let change =
         UpdateNamespace { name: name.clone(), default_visibility, create_on_push, expected };
     ask.change(change).await?;

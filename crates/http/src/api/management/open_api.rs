@@ -129,7 +129,7 @@ fn of_path(name: &str) -> Value {
         "repository" => wharf_oci::RepositoryName::form(),
         "tag" => wharf_oci::Tag::form(),
         "digest" => wharf_oci::Digest::form(),
-        "token" => TokenName::form(),
+        "token" | "invitation" => TokenName::form(),
         "rule" => u32::form(),
         _ => wharf_core::permissions::AccountName::form(),
     };

@@ -109,7 +109,7 @@ pub(super) async fn update(
     let stores = ask.may(Requirement::Repository(&repository, Action::Pull)).await?;
     let found = stores.directory.find_repository(repository.clone()).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("repository {repository}")))?;
-    let expected = ask.expected_of(found.created_at)?;
+    let expected = ask.expected_of(async { Ok(found.created_at) }).await?;
     if let Some(Text(visibility)) = ask.body.0.visibility {
         ask.change(SetVisibility { repository: repository.clone(), visibility, expected }).await?;
     } else {

@@ -135,7 +135,7 @@ pub(super) async fn set(
     let stores = ask.may_change(&change, Requirement::Role(&repository, Role::Admin)).await?;
     let found = stores.directory.find_repository(repository.clone()).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("repository {repository}")))?;
-    let expected = ask.expected_of(found.created_at)?;
+    let expected = ask.expected_of(async { Ok(found.created_at) }).await?;
     ask.change(SetRetention { expected, ..change }).await?;
     current(&ask).await
 }

@@ -141,13 +141,11 @@ pub(super) async fn update(
     ask: Ask<Nothing, Json<RobotChange>>,
 ) -> Result<Versioned<Robot>, Problem> {
     let name = robot(&ask)?;
-    let expected = match ask.expected()? {
-        None => None,
-        Some(_) => {
-            let stores = ask.may(Requirement::Namespace(&name.namespace, Role::Admin)).await?;
-            ask.expected_of(find(stores, &name).await?.created_at)?
-        }
+    let made = async {
+        let stores = ask.may(Requirement::Namespace(&name.namespace, Role::Admin)).await?;
+        Ok(find(stores, &name).await?.created_at)
     };
+    let expected = ask.expected_of(made).await?;
     let Json(RobotChange { disabled, days }) = ask.body;
     let expires_at = days.map(|days| days.map(Days::ahead));
     let change = UpdateRobot { name: name.clone(), disabled, expires_at, expected };

@@ -13,10 +13,22 @@ use super::pages::{PageOf, PageQuery, limit, page, shown};
 use super::problem::Problem;
 use super::values::Text;
 
-/// A team, or a member of one.
+/// A team, or somebody who is in one by a group.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Named {
     name: Text<AccountName>,
+}
+
+/// A member of a team.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Member {
+    name: Text<AccountName>,
+    /// Whether somebody put them there.
+    by_hand: bool,
+    /// Whether they are in a group of an identity provider that fills the team. Told to who administers the namespace,
+    /// who alone see those that are there by a group only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_group: Option<bool>,
 }
 
 impl From<AccountName> for Named {
@@ -34,7 +46,7 @@ pub(super) struct NewTeam {
 
 pub(super) async fn list(ask: Ask<PageQuery>) -> Result<PageOf<Named>, Problem> {
     let namespace: AccountName = ask.named("namespace")?;
-    let stores = ask.may(Requirement::Namespace(&namespace, Role::Read)).await?;
+    let stores = ask.may(Requirement::Teams(&namespace)).await?;
     let limit = limit(ask.query.limit.as_ref());
     let page = page(limit, ask.query.after.as_ref());
     let teams = stores.directory.list_teams(namespace.clone(), page).await?;
@@ -56,15 +68,27 @@ pub(super) async fn delete(ask: Ask) -> Result<Done, Problem> {
     Ok(Done)
 }
 
-pub(super) async fn members(ask: Ask<PageQuery>) -> Result<PageOf<Named>, Problem> {
+pub(super) async fn members(ask: Ask<PageQuery>) -> Result<PageOf<Member>, Problem> {
     let namespace: AccountName = ask.named("namespace")?;
     let team: AccountName = ask.named("team")?;
-    let stores = ask.may(Requirement::Namespace(&namespace, Role::Read)).await?;
+    let stores = ask.may(Requirement::Teams(&namespace)).await?;
+    // Who is in which group of a provider concerns those alone who answer for what it gives.
+    let groups = ask.has(Requirement::Namespace(&namespace, Role::Admin)).await?;
     let limit = limit(ask.query.limit.as_ref());
     let page = page(limit, ask.query.after.as_ref());
-    let members = stores.directory.list_members(namespace.clone(), team.clone(), page).await?;
+    let directory = &stores.directory;
+    let members = directory.list_members(namespace.clone(), team.clone(), groups, page).await?;
     let members = members.ok_or_else(|| Problem::not_found(format!("team {namespace}/{team}")))?;
-    Ok(shown(members, limit, ToString::to_string, |name| Named { name: Text(name) }))
+    Ok(shown(
+        members,
+        limit,
+        |member| member.name.to_string(),
+        |member| Member {
+            name: Text(member.name),
+            by_hand: member.by_hand,
+            by_group: groups.then_some(member.by_group),
+        },
+    ))
 }
 
 pub(super) async fn add_member(ask: Ask) -> Result<Done, Problem> {

@@ -88,6 +88,7 @@ pub(super) async fn create(ask: Ask<Nothing, Json<NewToken>>) -> Result<Created<
             (Some(asked), Some(own)) => Some(asked.min(own)),
             (asked, own) => asked.or(own),
         },
+        provider: ask.caller().provider.clone(),
     };
     let changed = ask.change(change).await?;
     let mut id = [0; 8];

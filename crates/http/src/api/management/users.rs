@@ -140,10 +140,8 @@ pub(super) async fn update(
     let Json(change) = &ask.body;
     let email = change.email.clone().map(|email| email.map(|Text(Email(text))| text));
     let UserChange { disabled, site_admin, .. } = *change;
-    let expected = match ask.expected()? {
-        None => None,
-        Some(_) => ask.expected_of(current(&ask, name.clone()).await?.version.created_at)?,
-    };
+    let made = async { Ok(current(&ask, name.clone()).await?.version.created_at) };
+    let expected = ask.expected_of(made).await?;
     ask.change(UpdateUser { name: name.clone(), email, disabled, site_admin, expected }).await?;
     let known = current(&ask, name).await?;
     Ok(Versioned { known: false, ..known })

@@ -290,7 +290,7 @@ impl Textual for TokenName {
 
     fn form() -> Schema {
         json_schema!({
-            "type": "string", "pattern": "^[a-f0-9]{16}$", "description": "What a token is called by."
+            "type": "string", "pattern": "^[a-f0-9]{16}$", "description": "What a token or an invitation is called by."
         })
     }
 }

@@ -10,12 +10,13 @@ use wharf_core::browser::Visit;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
     AuditEntry, AuditOutcome, Change, DeviceAnswer, DeviceDecision, DeviceFind, DevicePoll,
-    DeviceStart, MOST_OF_ADDRESS, MOST_TRIES, NewDeviceLogin, NewToken, TokenKind, UserCode,
-    WaitingDevice,
+    DeviceStart, MOST_OF_ADDRESS, MOST_TRIES, NewDeviceLogin, NewToken, ProviderName, TokenKind,
+    UserCode, WaitingDevice,
 };
 use wharf_core::permissions::{AccountName, Principal};
 
 use super::make;
+use super::secrets::optional_provider;
 use super::sessions::{Live, live};
 use crate::engine::{Result, Row, Sees, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
@@ -125,9 +126,10 @@ impl Transaction for DeviceDecision {
             true => ("approved", "device.allow"),
             false => ("denied", "device.refuse"),
         };
-        let sql = "UPDATE device_logins SET state = $1, user_id = $2
-                   WHERE user_code = $3 AND state = 'waiting'";
-        let decided = arguments![state, live.user_id, self.code.as_str()];
+        let sql = "UPDATE device_logins SET state = $1, user_id = $2, provider = $3
+                   WHERE user_code = $4 AND state = 'waiting'";
+        let provider = live.session.provider.as_ref().map(ProviderName::as_str);
+        let decided = arguments![state, live.user_id, provider, self.code.as_str()];
         if on.execute(sql, decided).await? == 0 {
             return Ok(Change::NotFound);
         }
@@ -156,7 +158,7 @@ impl Transaction for DevicePoll {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<DeviceAnswer> {
         let now = on.now().await?;
-        let sql = "SELECT d.state, d.client, d.poll_interval, d.polled_at, u.name, d.role
+        let sql = "SELECT d.state, d.client, d.poll_interval, d.polled_at, u.name, d.role, d.provider
                    FROM device_logins d LEFT JOIN users u ON u.id = d.user_id AND u.disabled_at IS NULL
                    WHERE d.device_hash = $1 AND d.expires_at > $2";
         let rows = on.query(sql, arguments![self.device_hash.as_slice(), now]).await?;
@@ -174,6 +176,7 @@ impl Transaction for DevicePoll {
                     secret_hash: self.token_hash,
                     most: Narrowing { role, pattern: None },
                     expires_at: Some(expires_at),
+                    provider: optional_provider(row, 6)?,
                 };
                 forget(on, &self.device_hash).await?;
                 match make(on, &token.into(), &by(&user, &self.from)).await? {

@@ -73,7 +73,7 @@ const OF_ROBOT: &str = concat!(
 );
 
 /// The facts of a user. On PostgreSQL the statement stands in a function, where the server keeps its plan.
-const fn of_user(dialect: Dialect) -> &'static str {
+pub(crate) const fn of_user(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => OF_USER,
         Dialect::Postgres => "SELECT * FROM access_facts_of_user($1, $2, $3)",

@@ -43,7 +43,10 @@ impl Apply for UnlinkIdentity {
         on.execute(sql, arguments![user, provider]).await?;
         let sql = "DELETE FROM sessions WHERE user_id = $1 AND provider = $2";
         on.execute(sql, arguments![user, provider]).await?;
-        // Which session let a device in is not known any more.
+        // Who comes to be linked there later has not made these.
+        let sql = "DELETE FROM user_tokens WHERE user_id = $1 AND provider = $2";
+        on.execute(sql, arguments![user, provider]).await?;
+        // All of them: nodes of the release before do not say which session let a device in.
         refuse_devices(on, user).await?;
         Ok(changed(gone))
     }

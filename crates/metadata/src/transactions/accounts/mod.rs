@@ -78,6 +78,7 @@ impl Apply for AccountChange {
             Self::ReportRunning(change) => change.apply(on, by).await,
             Self::SetWrites(change) => writes::setting::set(on, change, by).await,
             Self::Invite(change) => change.apply(on, by).await,
+            Self::RevokeInvitation(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }
     }

@@ -8,8 +8,8 @@ use wharf_core::access::{Narrowing, Role};
 use wharf_core::actor::Actor;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    Change, NewRobot, NewToken, Refusal, RemoveRobot, RemoveToken, RotateRobot, SecretHolder,
-    TokenKind, UpdateRobot,
+    Change, MOST_REFRESH_TOKENS, NewRobot, NewToken, ProviderName, Refusal, RemoveRobot,
+    RemoveToken, RotateRobot, SecretHolder, TokenKind, UpdateRobot,
 };
 use wharf_core::permissions::{Principal, RobotName};
 use wharf_oci::NamePattern;
@@ -147,8 +147,8 @@ impl Apply for NewToken {
         }
         on.execute(
             "INSERT INTO user_tokens
-                 (user_id, kind, name, secret_hash, role, pattern, expires_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                 (user_id, kind, name, secret_hash, role, pattern, expires_at, created_at, provider)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             arguments![
                 user,
                 kind_name(self.kind),
@@ -158,11 +158,23 @@ impl Apply for NewToken {
                 stored(self.most.pattern.as_ref()),
                 self.expires_at,
                 now,
+                self.provider.as_ref().map(ProviderName::as_str),
             ],
         )
         .await?;
+        if self.kind == TokenKind::Refresh {
+            end_oldest_refresh_tokens(on, user).await?;
+        }
         Ok(Change::Done)
     }
+}
+
+/// Ends the oldest of a user's refresh tokens, where there are more than there may be.
+async fn end_oldest_refresh_tokens(on: &mut dyn Statements, user: i64) -> Result<()> {
+    let sql = "DELETE FROM user_tokens WHERE user_id = $1 AND kind = 'refresh' AND id <= (
+                   SELECT id FROM user_tokens WHERE user_id = $1 AND kind = 'refresh'
+                   ORDER BY id DESC LIMIT 1 OFFSET $2)";
+    on.execute(sql, arguments![user, MOST_REFRESH_TOKENS]).await.map(drop)
 }
 
 /// `Accounts::find_secret`: who it is of, and the token whose use is to be noted.
@@ -176,10 +188,14 @@ impl Transaction for Find {
         let now = on.now().await?;
         let rows = on
             .query(
-                "SELECT t.id, u.name, t.kind, t.role, t.pattern, coalesce(t.last_used_at, 0), t.expires_at
+                "SELECT t.id, u.name, t.kind, t.role, t.pattern, coalesce(t.last_used_at, 0), t.expires_at,
+                     t.provider
                  FROM user_tokens t JOIN users u ON u.id = t.user_id
                  WHERE t.secret_hash = $1 AND u.disabled_at IS NULL
-                     AND (t.expires_at IS NULL OR t.expires_at > $2)",
+                     AND (t.expires_at IS NULL OR t.expires_at > $2)
+                     AND (t.provider IS NULL OR EXISTS (
+                         SELECT 1 FROM identities i
+                         WHERE i.user_id = t.user_id AND i.provider = t.provider))",
                 arguments![self.0.as_slice(), now],
             )
             .await?;
@@ -201,8 +217,8 @@ impl Transaction for Find {
         let Some(row) = rows.first() else { return Ok(None) };
         let name = RobotName { namespace: row.parsed(0)?, name: row.parsed(1)? };
         let principal = Principal::Robot(name);
-        let holder =
-            SecretHolder { principal, kind: None, most: Narrowing::WHOLE, expires_at: None };
+        let (kind, expires_at, provider) = (None, None, None);
+        let holder = SecretHolder { principal, kind, most: Narrowing::WHOLE, expires_at, provider };
         Ok(Some((holder, None)))
     }
 }
@@ -231,7 +247,13 @@ fn token(row: &Row) -> Result<SecretHolder> {
         kind: Some(kind),
         most: narrowing(row, 3, 4)?,
         expires_at: row.optional_int(6)?.map(Timestamp),
+        provider: optional_provider(row, 7)?,
     })
+}
+
+/// The provider of a column, where there is one.
+pub(super) fn optional_provider(row: &Row, column: usize) -> Result<Option<ProviderName>> {
+    row.optional_text(column)?.map(|_| row.parsed(column)).transpose()
 }
 
 pub(super) fn narrowing(row: &Row, role_column: usize, pattern_column: usize) -> Result<Narrowing> {

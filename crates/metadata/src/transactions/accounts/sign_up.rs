@@ -2,10 +2,14 @@
 
 use async_trait::async_trait;
 use wharf_core::actor::Actor;
-use wharf_core::metadata::{Change, Invite, NewUser, Refusal, SignUp};
+use wharf_core::clock::Timestamp;
+use wharf_core::metadata::{
+    Change, InvitationRecord, Invite, NewUser, Refusal, RevokeInvitation, SignUp, TokenId,
+};
 
-use super::{Apply, names_repositories};
-use crate::engine::{Result, Statements, Transaction, arguments};
+use super::directory::secrets::token_id;
+use super::{Apply, changed, names_repositories};
+use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 #[async_trait]
 impl Apply for Invite {
@@ -24,6 +28,14 @@ impl Apply for Invite {
         )
         .await?;
         Ok(Change::Done)
+    }
+}
+
+#[async_trait]
+impl Apply for RevokeInvitation {
+    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+        let sql = "DELETE FROM invitations WHERE site_admin = 0 AND substr(secret_hash, 1, 8) = $1";
+        Ok(changed(on.execute(sql, arguments![self.id.as_slice()]).await?))
     }
 }
 
@@ -100,4 +112,35 @@ impl Transaction for Find {
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         Ok(invitation(on, &self.0).await?.is_some())
     }
+}
+
+/// `Directory::list_invitations`
+pub(crate) struct List {
+    pub(crate) after: Option<TokenId>,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for List {
+    type Output = Vec<InvitationRecord>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        // Behind all that are called so.
+        let after = self.after.map_or_else(Vec::new, |id| [&id[..], &[0xff; 24]].concat());
+        let now = on.now().await?;
+        let sql = "SELECT substr(secret_hash, 1, 8), created_by, created_at, expires_at
+                   FROM invitations WHERE site_admin = 0 AND secret_hash > $1 AND expires_at > $2
+                   ORDER BY secret_hash LIMIT $3";
+        let rows = on.query(sql, arguments![after.as_slice(), now, self.limit]).await?;
+        rows.iter().map(record).collect()
+    }
+}
+
+fn record(row: &Row) -> Result<InvitationRecord> {
+    Ok(InvitationRecord {
+        id: token_id(row, 0)?,
+        created_by: row.text(1)?.to_owned(),
+        created_at: Timestamp(row.int(2)?),
+        expires_at: Timestamp(row.int(3)?),
+    })
 }

@@ -98,6 +98,9 @@ impl Apply for UpdateUser {
         if user.governs && steps_down && !others_govern(on, user.id).await? {
             return Ok(Change::Refused(Refusal::LastAdministrator));
         }
+        if self.disabled == Some(true) && !all_keep_administrators(on, user.id).await? {
+            return Ok(Change::Refused(Refusal::LastOwner));
+        }
         let now = on.now().await?;
         if let Some(email) = &self.email {
             let sql = "UPDATE users SET email = $1 WHERE id = $2";

@@ -1,7 +1,7 @@
 //! `wharf team`: teams, and who is in them.
 
 use clap::{Args, Subcommand};
-use wharf_client::management::Named;
+use wharf_client::management::{Member, Named};
 use wharf_core::permissions::AccountName;
 
 use super::at::At;
@@ -59,6 +59,16 @@ enum TeamCommand {
     },
 }
 
+/// How somebody came into a team.
+fn by(member: &Member) -> String {
+    match (member.by_hand, member.by_group.unwrap_or_default()) {
+        (true, true) => "hand, group",
+        (false, true) => "group",
+        _ => "hand",
+    }
+    .to_owned()
+}
+
 /// Does it.
 pub fn execute(command: &Team) -> anyhow::Result<()> {
     command.at.run(async |session| {
@@ -69,7 +79,8 @@ pub fn execute(command: &Team) -> anyhow::Result<()> {
                 out.list(api.teams(namespace.as_str()), ["team"], row).await
             }
             TeamCommand::Members { namespace, team } => {
-                out.list(api.members(namespace.as_str(), team.as_str()), ["user"], row).await
+                let members = api.members(namespace.as_str(), team.as_str());
+                out.list(members, ["user", "by"], |member| [member.name.clone(), by(&member)]).await
             }
             TeamCommand::Create { namespace, team } => {
                 let answer = api.create_team(namespace.as_str(), team.as_str()).await?;

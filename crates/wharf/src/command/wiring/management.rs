@@ -38,6 +38,8 @@ pub fn open(
         secrets: Arc::new(SecretMaker { passwords, random: Arc::new(SystemRandom) }),
         limiter: Arc::clone(&node.limiter),
         requests: config.limits.token_requests.0,
+        changes: config.limits.changes.0,
+        exempt_principals: config.limits.exempt_principals.to_vec(),
         exempt: limits::exempt_networks(config),
         sign_up: match config.access.sign_up {
             SignUp::Open => SignUpRule::Open,

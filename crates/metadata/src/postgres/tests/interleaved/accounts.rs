@@ -5,7 +5,7 @@ use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     AccountChange, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
     DeleteOrganization, DeleteTeam, DeleteUser, Invite, NewGrant, NewRobot, NewUser, Page, Refusal,
-    RemoveMember, RemoveRobot, SignUp,
+    RemoveMember, RemoveRobot, SignUp, UpdateUser,
 };
 use wharf_core::permissions::AccountName;
 
@@ -103,6 +103,24 @@ async fn the_last_two_who_administer_go_at_once() {
         let removal = ask(RemoveMember { namespace, team, user: account("ada") });
         let deletion = ask(DeleteUser { name: account("bob") });
         let outcome = scene.both(how, removal, deletion).await;
+        let refused = Change::Refused(Refusal::LastOwner);
+        let one_left = outcome == (Change::Done, refused) || outcome == (refused, Change::Done);
+        assert!(one_left, "{how:?} {outcome:?}");
+    }
+}
+
+/// Each by a grant of their own.
+#[tokio::test]
+async fn the_last_two_who_administer_are_disabled_at_once() {
+    for how in ALL {
+        let scene = scene().await;
+        let granted = scene.stand.change(grant("user:bob", Role::Admin).change).await;
+        assert_eq!(granted, Change::Done);
+        let disabling = |name: &str| {
+            let (name, disabled) = (account(name), Some(true));
+            ask(UpdateUser { name, email: None, disabled, site_admin: None, expected: None })
+        };
+        let outcome = scene.both(how, disabling("ada"), disabling("bob")).await;
         let refused = Change::Refused(Refusal::LastOwner);
         let one_left = outcome == (Change::Done, refused) || outcome == (refused, Change::Done);
         assert!(one_left, "{how:?} {outcome:?}");

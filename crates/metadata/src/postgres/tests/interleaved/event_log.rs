@@ -63,3 +63,34 @@ async fn a_transaction_that_is_undone_leaves_a_gap() {
     let events = crate::contract::read(stand, Position::default(), 1, 10).await;
     assert_eq!(events[0].position.event, 3);
 }
+
+/// A dump brings numbers of transactions along that its new cluster reaches late or never: whoever waited for them would hear
+/// of nothing any more.
+#[tokio::test]
+async fn a_reader_goes_on_in_a_database_that_was_restored_into_another_cluster() {
+    let scene = Scene::new().await;
+    let stand = &scene.stand;
+    stand.push("a", "here", &[]).await;
+    let elsewhere = 1_i64 << 50;
+    assert!(!stand.is_refused("DELETE FROM events").await);
+    for (kind, transaction) in [("test.read", elsewhere), ("test.not_yet", elsewhere + 1)] {
+        let sql = format!(
+            "INSERT INTO events (repository_id, kind, payload, created_at, transaction_id)
+             SELECT id, '{kind}', '{{}}', 1, {transaction} FROM repositories"
+        );
+        assert!(!stand.is_refused(&sql).await);
+    }
+    let first: i64 = stand.rows("SELECT min(id) FROM events", &[]).await[0].parse().unwrap();
+    let reached = Position { transaction: elsewhere, event: first };
+    assert!(stand.events.advance_reader("search".into(), reached).await.unwrap());
+    stand.push("b", "new", &[]).await;
+
+    let at = stand.events.reader_position("search".into()).await.unwrap();
+    assert_eq!(at, Position { transaction: 0, event: first });
+    let events = crate::contract::read(stand, at, 2, 10).await;
+    let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(kinds, ["test.not_yet", "manifest.pushed"]);
+    let last = events[1].position;
+    assert!(stand.events.advance_reader("search".into(), last).await.unwrap());
+    assert_eq!(stand.events.reader_position("search".into()).await.unwrap(), last);
+}

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::access::Visibility;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{GrantRecord, Namespace, NamespaceKind, Page, Subject};
+use wharf_core::metadata::{GrantRecord, Member, Namespace, NamespaceKind, Page, Subject};
 use wharf_core::permissions::AccountName;
 use wharf_oci::NamePattern;
 
@@ -81,7 +81,13 @@ impl Transaction for ListOrganizations {
                                UNION
                                SELECT t.namespace_id FROM users u
                                    JOIN team_members m ON m.user_id = u.id
-                                   JOIN teams t ON t.id = m.team_id WHERE u.name = $2)
+                                   JOIN teams t ON t.id = m.team_id WHERE u.name = $2
+                               UNION
+                               SELECT t.namespace_id FROM users u
+                                   JOIN user_groups m ON m.user_id = u.id
+                                   JOIN team_groups f
+                                       ON f.provider = m.provider AND f.group_name = m.group_name
+                                   JOIN teams t ON t.id = f.team_id WHERE u.name = $2)
                            ORDER BY name LIMIT $3";
                 on.query(sql, arguments![after, user.as_str(), self.page.limit]).await?
             }
@@ -110,25 +116,46 @@ impl Transaction for ListTeams {
     }
 }
 
+/// Members of the team $1 behind a name, with whether they are there by hand and whether by a group.
+const BY_HAND: &str = "SELECT u.name, CAST(1 AS bigint), CAST(0 AS bigint)
+                       FROM team_members m JOIN users u ON u.id = m.user_id
+                       WHERE m.team_id = $1 AND u.name > $2 ORDER BY u.name LIMIT $3";
+
+/// The same, and those by groups.
+const BY_HAND_OR_GROUP: &str = "SELECT name, max(by_hand), max(by_group) FROM (
+         SELECT u.name AS name, CAST(1 AS bigint) AS by_hand, CAST(0 AS bigint) AS by_group
+         FROM team_members m JOIN users u ON u.id = m.user_id
+         WHERE m.team_id = $1 AND u.name > $2
+         UNION ALL
+         SELECT u.name, 0, 1 FROM team_groups f
+         JOIN user_groups m ON m.provider = f.provider AND m.group_name = f.group_name
+         JOIN users u ON u.id = m.user_id
+         WHERE f.team_id = $1 AND u.name > $2) members
+     GROUP BY name ORDER BY name LIMIT $3";
+
 /// `Directory::list_members`
 pub(crate) struct ListMembers {
     pub(crate) namespace: AccountName,
     pub(crate) team: AccountName,
+    pub(crate) by_groups: bool,
     pub(crate) page: Page,
 }
 
 #[async_trait]
 impl Transaction for ListMembers {
-    type Output = Option<Vec<AccountName>>;
+    type Output = Option<Vec<Member>>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let Some(namespace) = namespace(on, &self.namespace).await? else { return Ok(None) };
         let Some(team) = team(on, namespace, &self.team).await? else { return Ok(None) };
-        let sql = "SELECT u.name FROM team_members m JOIN users u ON u.id = m.user_id
-                   WHERE m.team_id = $1 AND u.name > $2 ORDER BY u.name LIMIT $3";
+        let sql = if self.by_groups { BY_HAND_OR_GROUP } else { BY_HAND };
         let after = self.page.after.as_deref().unwrap_or_default();
         let rows = on.query(sql, arguments![team, after, self.page.limit]).await?;
-        rows.iter().map(|row| row.parsed(0)).collect::<Result<_>>().map(Some)
+        let member = |row: &Row| {
+            let (by_hand, by_group) = (row.int(1)? != 0, row.int(2)? != 0);
+            Ok(Member { name: row.parsed(0)?, by_hand, by_group })
+        };
+        rows.iter().map(member).collect::<Result<_>>().map(Some)
     }
 }
 

@@ -98,10 +98,15 @@ impl Transaction for FindToken {
     }
 }
 
+/// What something with a secret is called by, of a column.
+pub(in crate::transactions::accounts) fn token_id(row: &Row, column: usize) -> Result<TokenId> {
+    let id = row.bytes(column)?.try_into();
+    id.map_err(|_| StoreError::Corrupt("a hash is too short".into()))
+}
+
 fn token(row: &Row) -> Result<TokenRecord> {
-    let id = row.bytes(0)?.try_into();
     Ok(TokenRecord {
-        id: id.map_err(|_| StoreError::Corrupt("a hash is too short".into()))?,
+        id: token_id(row, 0)?,
         name: row.text(1)?.to_owned(),
         most: narrowing(row, 2, 3)?,
         expires_at: row.optional_int(4)?.map(Timestamp),
