@@ -3,6 +3,7 @@
 use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 
 use crate::UploadId;
+use crate::metadata::OverQuota;
 
 /// The result of what the registry does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,6 +24,10 @@ pub enum StoreError {
     /// What is stored contradicts itself; a person must look.
     #[error("corrupt: {0}")]
     Corrupt(String),
+    /// It does not fit into a quota. An error and no outcome, so that whatever transaction finds it out leaves nothing behind.
+    /// The only fault whose text is for clients.
+    #[error("{0}")]
+    OverQuota(Box<OverQuota>),
 }
 
 /// What was asked for and is not there, or not for who asks.

@@ -6,6 +6,7 @@ mod garbage;
 mod identities;
 mod sessions;
 mod trust;
+mod usage;
 
 use std::time::Duration;
 
@@ -14,10 +15,10 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Epoch, Epochs};
 use wharf_core::metadata::{
     ClaimedJob, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
-    FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, JobCount, JobOutcome, JobStatus, Jobs,
-    KeepEvents, LastKnown, Lease, ListReferrers, LoggedEvent, ManifestMetadata, Memberships,
-    MountBlob, NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome, Repositories,
-    ReserveBlob, ReserveOutcome, StartUpload, StoredManifest, Tags, Upload, Uploads,
+    FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, HoldUpload, JobCount, JobOutcome,
+    JobStatus, Jobs, KeepEvents, LastKnown, Lease, ListReferrers, LoggedEvent, ManifestMetadata,
+    Memberships, MountBlob, NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome,
+    Repositories, ReserveBlob, ReserveOutcome, StartUpload, StoredManifest, Tags, Upload, Uploads,
 };
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Digest, Reference, RepositoryName, Tag};
@@ -135,7 +136,7 @@ impl<E: Engine> Memberships for Database<E> {
 
 #[async_trait]
 impl<E: Engine> Uploads for Database<E> {
-    async fn start_upload(&self, start: StartUpload) -> Result<()> {
+    async fn start_upload(&self, start: StartUpload) -> Result<bool> {
         self.engine.write(start).await
     }
 
@@ -145,6 +146,10 @@ impl<E: Engine> Uploads for Database<E> {
         id: UploadId,
     ) -> Result<Option<Upload>> {
         self.engine.read(uploads::Find { repository, id }).await
+    }
+
+    async fn hold_upload(&self, hold: HoldUpload) -> Result<bool> {
+        self.engine.write(hold).await
     }
 
     async fn record_progress(&self, progress: Progress) -> Result<bool> {

@@ -100,6 +100,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0014_garbage.sqlite.sql"),
         postgres: include_str!("../migrations/0014_garbage.postgres.sql"),
     },
+    Migration {
+        version: 15,
+        name: "usage",
+        sqlite: include_str!("../migrations/0015_usage.sqlite.sql"),
+        postgres: include_str!("../migrations/0015_usage.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -16,6 +16,7 @@ mod sessions;
 mod tags;
 mod trust;
 mod uploads;
+mod usage;
 
 pub use accounts::{
     AccountChange, Accounts, AddMember, Change, ChangeRequest, CreateOrganization, CreateTeam,
@@ -24,9 +25,9 @@ pub use accounts::{
     ManifestRecord, Namespace, NamespaceKind, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
     Once, Page, Refusal, RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule,
     RenameRepository, RepositoryFilter, RepositoryRecord, RobotRecord, RotateRobot, SecretHolder,
-    SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TagRecord, TokenId, TokenKind,
-    TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User, UserFilter,
-    Viewer,
+    SetNamespaceQuota, SetPassword, SetRepositoryQuota, SetTeamGroups, SetVisibility, SignUp,
+    Subject, TagRecord, TokenId, TokenKind, TokenRecord, UnlinkIdentity, UpdateNamespace,
+    UpdateRobot, UpdateUser, User, UserFilter, Viewer,
 };
 pub use audit::{
     AuditEntry, AuditFilter, AuditLog, AuditOrder, AuditOutcome, AuditReaders, AuditRecord,
@@ -59,8 +60,12 @@ pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};
 pub use tags::{DeleteTag, Precondition, Tags};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
 pub use uploads::{
-    FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
-    Uploads,
+    FinishOutcome, FinishUpload, HoldUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload,
+    Upload, Uploads,
+};
+pub use usage::{
+    BlobSize, Bytes, Counted, Drift, Meter, OverQuota, Quota, RegistryUsage, Scope, ScopeUsage,
+    StoredCount, Usage, UsageMetadata,
 };
 
 /// All of the metadata that requests need.

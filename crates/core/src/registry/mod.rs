@@ -6,6 +6,7 @@ mod blobs;
 mod completing;
 mod direct;
 mod flights;
+mod holding;
 mod in_flight;
 mod last_known;
 mod manifests;

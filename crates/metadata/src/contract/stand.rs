@@ -13,8 +13,8 @@ use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
     AccountChange, Accounts, AuditReaders, Change, ChangeRequest, CommitManifest, CommitOutcome,
     Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory, EventLog,
-    FinishOutcome, FinishUpload, Identities, Jobs, Metadata, Precondition, ReserveBlob,
-    ReserveOutcome, Sessions, StartUpload, TrustRules, UpdateUser,
+    FinishOutcome, FinishUpload, Garbage, Identities, Jobs, Metadata, Precondition, ReserveBlob,
+    ReserveOutcome, Sessions, StartUpload, TrustRules, UpdateUser, UsageMetadata,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -74,6 +74,8 @@ pub struct Stand {
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) devices: Arc<dyn DeviceLogins>,
     pub(crate) counts: Arc<dyn Counts>,
+    pub(crate) garbage: Arc<dyn Garbage>,
+    pub(crate) usage: Arc<dyn UsageMetadata>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -92,7 +94,9 @@ impl Stand {
         + Identities
         + Sessions
         + DeviceLogins
-        + Counts,
+        + Counts
+        + Garbage
+        + UsageMetadata,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
@@ -101,6 +105,7 @@ impl Stand {
         let (epochs, accounts, inspect) = (all.clone(), all.clone(), Box::new(inspect));
         let (directory, audit, trust) = (all.clone(), all.clone(), all.clone());
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
+        let (garbage, usage) = (all.clone(), all.clone());
         let counts = all;
         Self {
             metadata,
@@ -115,6 +120,8 @@ impl Stand {
             sessions,
             devices,
             counts,
+            garbage,
+            usage,
             clock,
             inspect,
         }

@@ -14,3 +14,4 @@ pub(crate) mod memberships;
 pub(crate) mod repositories;
 pub(crate) mod tags;
 pub(crate) mod uploads;
+pub(crate) mod usage;

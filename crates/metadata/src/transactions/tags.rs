@@ -9,6 +9,7 @@ use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
+use crate::transactions::usage::{self, Charge, Limits, charge};
 
 /// Where a tag stands.
 #[derive(Clone, Copy)]
@@ -65,8 +66,9 @@ impl Change<'_> {
             arguments![self.repository, tag.as_str(), to, version, self.by, self.now],
         )
         .await?;
-        if let Some(from) = from {
-            self.touch(on, &from.digest).await?;
+        match from {
+            Some(from) => self.touch(on, &from.digest).await?,
+            None => self.count(on, 1, Limits::All).await?,
         }
         self.remember(on, tag, version, from.map(|from| &from.digest), Some(to)).await
     }
@@ -85,7 +87,14 @@ impl Change<'_> {
         )
         .await?;
         self.touch(on, &from.digest).await?;
+        self.count(on, -1, Limits::None).await?;
         self.remember(on, tag, version, Some(&from.digest), None).await
+    }
+
+    /// The repository has so many more tags.
+    async fn count(&self, on: &mut dyn Statements, tags: i64, limits: Limits) -> Result<()> {
+        let more = Charge::of(usage::Change { tags, ..usage::Change::default() });
+        charge(on, self.repository, more, limits).await
     }
 
     /// A manifest that a tag leaves is not collected for as long as the tag can be brought back.

@@ -8,25 +8,30 @@ use wharf_core::blob_life::{self, Placement};
 use wharf_core::blobs::Staged;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
+    FinishOutcome, FinishUpload, HoldUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload,
+    Upload,
 };
 use wharf_oci::{HashState, RepositoryName};
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
+use crate::transactions::usage::{Change, Charge, Limits, charge};
 use crate::transactions::{memberships, repositories};
 
 #[async_trait]
 impl Transaction for StartUpload {
-    type Output = ();
+    type Output = bool;
 
-    async fn run(&self, on: &mut dyn Statements) -> Result<()> {
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         let now = on.now().await?;
         let repository = repositories::find_or_create(on, &self.repository, now).await?;
-        on.execute(
+        let rows = on.query(
             "INSERT INTO uploads
                  (id, repository_id, principal, staged_bytes, digest_state, parts, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             RETURNING CASE WHEN EXISTS (SELECT 1 FROM usage_scopes s
+                                         WHERE s.namespace = $9 AND s.repository_id IN (0, $2)
+                                           AND s.max_bytes IS NOT NULL) THEN 1 ELSE 0 END",
             arguments![
                 self.id.to_bytes().as_slice(),
                 repository,
@@ -36,10 +41,11 @@ impl Transaction for StartUpload {
                 self.staged.parts.as_slice(),
                 now,
                 now.after(self.lifetime),
+                self.repository.namespace(),
             ],
         )
         .await?;
-        Ok(())
+        rows.first().map_or(Ok(false), |row| Ok(row.int(0)? != 0))
     }
 }
 
@@ -57,10 +63,18 @@ impl Transaction for Find {
         let now = on.now().await?;
         let rows = on
             .query(
-                "SELECT u.id, u.principal, u.staged_bytes, u.parts, u.digest_state
+                "SELECT u.id, u.principal, u.staged_bytes, u.parts, u.digest_state,
+                        CASE WHEN EXISTS (SELECT 1 FROM usage_scopes s
+                                          WHERE s.namespace = $1 AND s.repository_id IN (0, r.id)
+                                            AND s.max_bytes IS NOT NULL) THEN 1 ELSE 0 END
                  FROM uploads u JOIN repositories r ON r.id = u.repository_id
-                 WHERE u.id = $1 AND r.name = $2 AND u.expires_at > $3",
-                arguments![self.id.to_bytes().as_slice(), self.repository.as_str(), now],
+                 WHERE u.id = $2 AND r.name = $3 AND u.expires_at > $4",
+                arguments![
+                    self.repository.namespace(),
+                    self.id.to_bytes().as_slice(),
+                    self.repository.as_str(),
+                    now
+                ],
             )
             .await?;
         rows.first().map(upload).transpose()
@@ -76,6 +90,7 @@ fn upload(row: &Row) -> Result<Upload> {
         principal: row.text(1)?.to_owned(),
         staged: Staged { offset: row.size(2)?, parts: row.bytes(3)?.to_vec() },
         hash: HashState::from_bytes(row.bytes(4)?.to_vec()),
+        is_limited: row.int(5)? != 0,
     })
 }
 
@@ -101,6 +116,27 @@ impl Transaction for Progress {
             )
             .await?;
         Ok(changed > 0)
+    }
+}
+
+#[async_trait]
+impl Transaction for HoldUpload {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        let now = on.now().await?;
+        let Some(upload) = open_upload(on, self.id, now.0).await? else { return Ok(false) };
+        let more = i64::try_from(self.bytes).unwrap_or(i64::MAX) - upload.held;
+        if more != 0 {
+            on.execute(
+                "UPDATE uploads SET held = $1 WHERE id = $2",
+                arguments![upload.held + more, self.id.to_bytes().as_slice()],
+            )
+            .await?;
+            let limits = if more > 0 { Limits::All } else { Limits::None };
+            charge(on, upload.repository, OpenUpload::holds(more), limits).await?;
+        }
+        Ok(true)
     }
 }
 
@@ -189,8 +225,10 @@ impl Transaction for FinishUpload {
             return Ok(FinishOutcome::Lost);
         };
         marks::write(on, write, now).await?;
-        memberships::add(on, upload.repository, digest, Some(upload.size), now).await?;
+        let blob = memberships::add(on, upload.repository, digest, Some(upload.size), now).await?;
         forget(on, self.id, now).await?;
+        // In one sum: what the upload held is room for the blob.
+        charge(on, upload.repository, blob + upload.let_go(), Limits::All).await?;
         Ok(FinishOutcome::Finished)
     }
 }
@@ -200,6 +238,20 @@ struct OpenUpload {
     repository: i64,
     /// How many bytes are staged.
     size: i64,
+    /// With how many it is charged.
+    held: i64,
+}
+
+impl OpenUpload {
+    /// It holds so many bytes more.
+    const fn holds(more: i64) -> Charge {
+        Charge::of(Change { referenced: 0, bytes: 0, reserved: more, manifests: 0, tags: 0 })
+    }
+
+    /// It holds nothing any more.
+    const fn let_go(&self) -> Charge {
+        Self::holds(-self.held)
+    }
 }
 
 /// The row is locked, which stops a reservation for an upload that is finished or cancelled meanwhile: nobody would ever take that
@@ -211,12 +263,12 @@ async fn open_upload(
 ) -> Result<Option<OpenUpload>> {
     let rows = on
         .query_locked(
-            "SELECT repository_id, staged_bytes FROM uploads WHERE id = $1 AND expires_at > $2",
+            "SELECT repository_id, staged_bytes, held FROM uploads WHERE id = $1 AND expires_at > $2",
             arguments![id.to_bytes().as_slice(), now],
         )
         .await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(OpenUpload { repository: row.int(0)?, size: row.int(1)? }))
+    Ok(Some(OpenUpload { repository: row.int(0)?, size: row.int(1)?, held: row.int(2)? }))
 }
 
 /// Removes an upload with its reservations, whose objects may be in place without anybody who holds them. Returns whether there was one.
@@ -250,7 +302,13 @@ impl Transaction for Cancel {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         let now = on.now().await?;
-        forget(on, self.0, now).await
+        let sql = "SELECT repository_id, staged_bytes, held FROM uploads WHERE id = $1";
+        let rows = on.query_locked(sql, arguments![self.0.to_bytes().as_slice()]).await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let upload = OpenUpload { repository: row.int(0)?, size: row.int(1)?, held: row.int(2)? };
+        forget(on, self.0, now).await?;
+        charge(on, upload.repository, upload.let_go(), Limits::None).await?;
+        Ok(true)
     }
 }
 
@@ -267,7 +325,7 @@ impl Transaction for Expired {
         let now = on.now().await?;
         let rows = on
             .query(
-                "SELECT id, principal, staged_bytes, parts, digest_state FROM uploads
+                "SELECT id, principal, staged_bytes, parts, digest_state, 0 FROM uploads
                  WHERE expires_at <= $1 AND NOT EXISTS
                      (SELECT 1 FROM blob_reservations
                       WHERE upload_id = uploads.id AND deadline > $2)

@@ -16,8 +16,8 @@ pub use changes::{
     AccountChange, AddMember, CreateOrganization, CreateTeam, DeleteOrganization, DeleteTeam,
     DeleteUser, Invite, LinkIdentity, NewGrant, NewRobot, NewToken, NewTrustRule, NewUser,
     RemoveGrant, RemoveMember, RemoveRobot, RemoveToken, RemoveTrustRule, RenameRepository,
-    RotateRobot, SetPassword, SetTeamGroups, SetVisibility, SignUp, Subject, TokenKind,
-    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
+    RotateRobot, SetNamespaceQuota, SetPassword, SetRepositoryQuota, SetTeamGroups, SetVisibility,
+    SignUp, Subject, TokenKind, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,

@@ -32,7 +32,7 @@ use crate::transactions::repositories::below;
 
 /// A change, made in a transaction. Whatever it returns but [`Change::Done`], it has changed nothing.
 #[async_trait]
-trait Apply {
+pub(crate) trait Apply {
     async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change>;
 }
 
@@ -66,6 +66,8 @@ impl Apply for AccountChange {
             Self::RemoveToken(change) => change.apply(on, by).await,
             Self::SetVisibility(change) => change.apply(on, by).await,
             Self::RenameRepository(change) => change.apply(on, by).await,
+            Self::SetNamespaceQuota(change) => change.apply(on, by).await,
+            Self::SetRepositoryQuota(change) => change.apply(on, by).await,
             Self::Invite(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }
@@ -136,12 +138,12 @@ const fn changed(rows: u64) -> Change {
 }
 
 /// Whether a row of some version may be changed by who expects another one.
-fn fresh(version: i64, expected: Option<i64>) -> bool {
+pub(crate) fn fresh(version: i64, expected: Option<i64>) -> bool {
     expected.is_none_or(|expected| expected == version)
 }
 
 /// A namespace's row.
-async fn namespace(on: &mut dyn Statements, name: &AccountName) -> Result<Option<i64>> {
+pub(crate) async fn namespace(on: &mut dyn Statements, name: &AccountName) -> Result<Option<i64>> {
     one(on, "SELECT id FROM namespaces WHERE name = $1", name).await
 }
 

@@ -8,6 +8,7 @@ use super::{Apply, fresh};
 use crate::engine::{Result, Statements, arguments};
 use crate::transactions::events::{self, Event};
 use crate::transactions::repositories::find;
+use crate::transactions::usage;
 
 #[async_trait]
 impl Apply for SetVisibility {
@@ -36,6 +37,7 @@ impl Apply for RenameRepository {
         if find(on, &self.to).await?.is_some() {
             return Ok(Change::Taken);
         }
+        usage::relocate(on, repository, &self.to).await?;
         // Two that take one name at once meet at it: the later one begins again and finds it taken.
         let sql = "UPDATE repositories SET name = $1, settings_version = settings_version + 1
                    WHERE id = $2";
