@@ -26,6 +26,8 @@ mod lossy;
 mod machines;
 #[path = "commands/prompts.rs"]
 mod prompts;
+#[path = "commands/quotas.rs"]
+mod quotas;
 #[path = "commands/records.rs"]
 mod records;
 #[path = "commands/repositories.rs"]

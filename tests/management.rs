@@ -19,6 +19,8 @@ mod lists;
 mod matrix;
 #[path = "management/people.rs"]
 mod people;
+#[path = "management/quotas.rs"]
+mod quotas;
 #[path = "management/repositories.rs"]
 mod repositories;
 #[path = "management/signing_up.rs"]

@@ -83,6 +83,12 @@ const TABLE: &str = "
     POST   /namespaces/team/robots/{robot}/trust                   ? 0 - - - + + - - 0
     DELETE /namespaces/team/robots/{trusting}                      ? 0 - - - + + - - 0
 
+    GET    /namespaces/team/usage                                  ? 0 + + + + + + + 0
+    GET    /namespaces/team/usage/repositories                     ? 0 - - - + + - - 0
+    GET    /namespaces/team/quota                                  ? 0 + + + + + + + 0
+    PUT    /namespaces/team/quota                                  ? - - - - - + - - -
+    DELETE /namespaces/team/quota                                  ? - - - - - + - - -
+
     GET    /repositories                                           + + + + + + + + + +
     GET    /repositories/team%2Fpublic                             + + + + + + + + + 0
     GET    /repositories/team%2Finternal                           ? + + + + + + 0 + 0
@@ -100,6 +106,11 @@ const TABLE: &str = "
     GET    /repositories/team%2Fprivate/counts                     ? 0 + + + + + + + +
     GET    /repositories/team%2Fprivate/counts/trend               ? 0 + + + + + + + +
     GET    /repositories/team%2Fprivate/counts/manifests           ? 0 + + + + + + + +
+    GET    /repositories/team%2Fprivate/usage                      ? 0 - + + + + + - +
+    GET    /repositories/team%2Fprivate/quota                      ? 0 - + + + + + - +
+    PUT    /repositories/team%2Fprivate/quota                      ? 0 - - - + + - - 0
+    DELETE /repositories/team%2Fprivate/quota                      ? 0 - - - + + - - 0
+    GET    /usage                                                  ? - - - - - + - - -
     GET    /counts/repositories                                    + + + + + + + + + +
     GET    /counts/repositories?namespace=team                     ? 0 - - - + + - - 0
 
@@ -263,6 +274,7 @@ impl Making<'_> {
             ("POST", "/repositories/{repository}/rename") => {
                 json!({ "to": format!("team/{}", self.name("renamed")) })
             }
+            ("PUT", path) if path.ends_with("/quota") => json!({ "bytes": 1_000_000_000 }),
             ("GET" | "DELETE" | "PUT", _) => return None,
             (method, path) => panic!("{method} {path} has no body"),
         };

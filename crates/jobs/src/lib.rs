@@ -16,13 +16,16 @@ mod leftovers;
 mod runner;
 mod tag_history;
 mod upkeep;
+mod usage_count;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::Registry;
-use wharf_core::metadata::{Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents};
+use wharf_core::metadata::{
+    Accounts, AuditReaders, Counts, EventLog, Jobs, KeepEvents, UsageMetadata,
+};
 
 pub use account_upkeep::AccountUpkeep;
 pub use audit_export::{
@@ -37,6 +40,7 @@ pub use handler::Handler;
 pub use leftovers::Leftovers;
 pub use runner::{Runner, RunnerRules};
 pub use tag_history::TagHistory;
+pub use usage_count::{Figures, UsageCount, UsageCounters};
 
 /// What background work is done on.
 pub struct Parts {
@@ -52,6 +56,10 @@ pub struct Parts {
     pub audit: Arc<dyn AuditReaders>,
     /// The counts of pulls and pushes.
     pub counts: Arc<dyn Counts>,
+    /// What is held, and may be.
+    pub usage: Arc<dyn UsageMetadata>,
+    /// What counts of it found.
+    pub usage_counters: Arc<UsageCounters>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
 }
@@ -69,6 +77,8 @@ pub struct Rules {
     pub keep_audit: Duration,
     /// How long counts of pulls and pushes are kept.
     pub keep_counts: Duration,
+    /// How often it is counted what is held.
+    pub count_usage: Duration,
     /// Where the audit log is sent, if it is.
     pub export_audit: Option<SyslogSettings>,
 }
@@ -84,6 +94,7 @@ impl Default for Rules {
             keep_tag_history: None,
             keep_audit: DAY * 400,
             keep_counts: DAY * 400,
+            count_usage: DAY / 4,
             export_audit: None,
         }
     }
@@ -97,6 +108,7 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
         event_upkeep::KIND,
         account_upkeep::KIND,
         count_upkeep::KIND,
+        usage_count::KIND,
     ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     let export = rules.export_audit.as_ref().map(|_| audit_export::KIND);
@@ -109,7 +121,13 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
     let mut runner = Runner::new(parts.jobs, rules.runner)
         .counting(parts.counters)
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
-        .recurring(Leftovers::new(parts.registry))
+        .recurring(Leftovers::new(Arc::clone(&parts.registry)))
+        .recurring(UsageCount::new(
+            parts.registry,
+            parts.usage,
+            parts.usage_counters,
+            rules.count_usage,
+        ))
         .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
         .recurring(AccountUpkeep::new(parts.accounts, parts.audit.clone(), rules.keep_audit))
         .recurring(CountUpkeep::new(parts.counts, rules.keep_counts));

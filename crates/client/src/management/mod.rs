@@ -18,6 +18,7 @@ mod sign_up;
 mod teams;
 mod tokens;
 mod trust;
+mod usage;
 mod users;
 mod whoami;
 
@@ -36,6 +37,7 @@ pub use sign_up::{Invitation, NewAccount};
 pub use teams::Named;
 pub use tokens::{NewToken, Token};
 pub use trust::{NewTrustRule, TrustRule};
+pub use usage::{AllUsage, Holder, Quota, Usage};
 pub use users::{NewUser, User, UserChange, UserFilter};
 pub use whoami::WhoAmI;
 

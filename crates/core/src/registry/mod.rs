@@ -10,6 +10,7 @@ mod holding;
 mod in_flight;
 mod last_known;
 mod manifests;
+mod measuring;
 mod placing;
 mod push;
 mod record;

@@ -106,6 +106,8 @@ async fn a_registry_cleans_up_after_itself() {
                 accounts: node.database.clone(),
                 audit: node.database.clone(),
                 counts: node.database.clone(),
+                usage: node.database.clone(),
+                usage_counters: Arc::default(),
                 counters: counters.clone(),
             };
             let mut stopping = stopping.clone();
@@ -125,7 +127,8 @@ async fn a_registry_cleans_up_after_itself() {
             "events.upkeep",
             "staging.collect",
             "tags.forget_history",
-            "uploads.expire"
+            "uploads.expire",
+            "usage.count"
         ]
     );
     let mut known = wharf_jobs::kinds(&rules);

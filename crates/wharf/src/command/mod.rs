@@ -84,6 +84,8 @@ enum Command {
     Repo(manage::repo::Repo),
     /// Grants of roles, and why somebody may do something.
     Access(manage::access::Access),
+    /// How much is held, and what sharing saves.
+    Du(manage::du::Du),
     /// Who did what.
     Audit(manage::audit::Audit),
 }
@@ -120,6 +122,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Token(command) => manage::token::execute(&command),
         Command::Repo(command) => manage::repo::execute(&command),
         Command::Access(command) => manage::access::execute(&command),
+        Command::Du(command) => manage::du::execute(&command),
         Command::Audit(command) => manage::audit::execute(&command),
     }
 }

@@ -179,9 +179,20 @@ async fn background_work(
     shutdown: Shutdown,
 ) {
     if config.node.roles.contains(&Role::Jobs) {
-        let wiring::Node { registry, jobs, events, accounts, audit, counts, watched, .. } = node;
-        let counters = watched.runs;
-        let parts = wharf_jobs::Parts { registry, jobs, events, accounts, audit, counts, counters };
+        let wiring::Node {
+            registry, jobs, events, accounts, audit, counts, usage, watched, ..
+        } = node;
+        let parts = wharf_jobs::Parts {
+            registry,
+            jobs,
+            events,
+            accounts,
+            audit,
+            counts,
+            usage,
+            usage_counters: watched.usage,
+            counters: watched.runs,
+        };
         wharf_jobs::run(parts, rules, shutdown.requested()).await;
     }
 }

@@ -20,6 +20,7 @@ use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
     Accounts, AuditReaders, Counts, Directory, EventLog, Jobs, KeepEvents, TrustRules,
+    UsageMetadata,
 };
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{Parts, Registry, Rules};
@@ -42,6 +43,7 @@ pub struct Node {
     pub audit: Arc<dyn AuditReaders>,
     pub people: browser::People,
     pub counts: Arc<dyn Counts>,
+    pub usage: Arc<dyn UsageMetadata>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -82,11 +84,13 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         connections: stores.connections,
         requests: store.requests,
         runs: Arc::default(),
+        usage: Arc::default(),
         queue: Arc::default(),
     };
     let (jobs, events) = (stores.jobs, stores.events);
     let (accounts, directory) = (stores.accounts, stores.directory);
     let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
+    let usage = stores.usage;
     let limiter = limits::limiter(cache.limiter);
     Ok(Node {
         registry,
@@ -98,6 +102,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         audit,
         people,
         counts,
+        usage,
         limiter,
         tally,
         watched,
@@ -139,6 +144,7 @@ pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
         keep_tag_history,
         keep_audit: config.audit.keep.get(),
         keep_counts: config.counts.keep.get(),
+        count_usage: config.usage.count_interval.get(),
         export_audit: syslog::settings(config)?,
         ..wharf_jobs::Rules::default()
     })

@@ -35,6 +35,7 @@ pub use logging::{AccessLog, LogFormat};
 pub use oidc::Text;
 pub use place::{BlobsUrl, CacheUrl, DatabaseUrl};
 pub use problem::{Origin, Problems};
+pub use quantity::Bytes;
 pub use role::Role;
 pub use rules::{is_wide, keeps_data_folder};
 pub use table::{Config, Ldap, SETTINGS, Traces};

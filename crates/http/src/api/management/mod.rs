@@ -25,6 +25,7 @@ mod tags;
 mod teams;
 mod tokens;
 mod trust;
+mod usage;
 mod users;
 mod values;
 mod whoami;
@@ -35,7 +36,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
-use wharf_core::metadata::{Accounts, AuditLog, Counts, Directory, Identities, TrustRules};
+use wharf_core::metadata::{
+    Accounts, AuditLog, Counts, Directory, Identities, TrustRules, UsageMetadata,
+};
 use wharf_core::permissions::{Decisions, Permissions, Principal};
 
 pub use open_api::document;
@@ -95,6 +98,8 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// How often what was pulled.
     pub counts: Arc<dyn Counts>,
+    /// How much is held, and may be.
+    pub usage: Arc<dyn UsageMetadata>,
 }
 
 /// The management API.

@@ -195,6 +195,9 @@ impl From<StoreError> for Problem {
                 problem.told_to_operators(reason)
             }
             StoreError::Corrupt(reason) => Self::internal(reason),
+            StoreError::OverQuota(over) => {
+                Self::new(StatusCode::CONFLICT, "over-quota", over.to_string())
+            }
         }
     }
 }

@@ -169,19 +169,19 @@ const fn clear_all(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Sets the marks of the keys `$1` to the state `$2` since `$3`. In one order, so that two of these never wait for each other in a circle.
+/// Sets the marks of the keys `$3` to the state `$1` since `$2`. In one order, so that two of these never wait for each other in a circle.
 const fn set_all(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => {
             "INSERT INTO blob_marks (digest, incarnation, state, marked_at)
-             SELECT unhex(value ->> 1), value ->> 0, $2, $3 FROM json_each($1) WHERE true
+             SELECT unhex(value ->> 1), value ->> 0, $1, $2 FROM json_each($3) WHERE true
              ON CONFLICT (digest, incarnation) DO UPDATE SET
                  state = excluded.state, marked_at = excluded.marked_at"
         }
         Dialect::Postgres => {
             "INSERT INTO blob_marks (digest, incarnation, state, marked_at)
-             SELECT decode(value ->> 1, 'hex'), (value ->> 0)::bigint, $2, $3
-             FROM jsonb_array_elements($1) e (value) ORDER BY 1, 2
+             SELECT decode(value ->> 1, 'hex'), (value ->> 0)::bigint, $1, $2
+             FROM jsonb_array_elements($3) e (value) ORDER BY 1, 2
              ON CONFLICT (digest, incarnation) DO UPDATE SET
                  state = excluded.state, marked_at = excluded.marked_at"
         }
@@ -207,7 +207,7 @@ pub(super) async fn write_all(
     }
     let mut counts = BTreeMap::new();
     for (stage, keys) in set {
-        on.execute(set_all(dialect), arguments![of_keys(keys.iter()), name(stage), now]).await?;
+        on.execute(set_all(dialect), arguments![name(stage), now, of_keys(keys.iter())]).await?;
         counts.insert(stage, keys.len() as u64);
     }
     Ok(counts)

@@ -1,12 +1,13 @@
 //! `wharf org`: organizations, and what holds in a namespace.
 
 use clap::{Args, Subcommand};
-use wharf_client::management::{NamespaceChange, NewOrganization, Organization};
+use wharf_client::management::{Holder, NamespaceChange, NewOrganization, Organization};
 use wharf_core::access::Visibility;
 use wharf_core::permissions::AccountName;
 
 use super::at::At;
 use super::output::{moment, tell, yes};
+use super::quota::QuotaChange;
 use super::terminal;
 use crate::command::admin::visibilities;
 
@@ -38,6 +39,12 @@ enum OrgCommand {
         name: AccountName,
         #[command(flatten)]
         changes: Changes,
+    },
+    /// Show or set how much all repositories of an organization, or of a user, may hold together
+    Quota {
+        name: AccountName,
+        #[command(flatten)]
+        change: QuotaChange,
     },
     /// Delete an organization, which must be empty
     #[command(visible_alias = "rm")]
@@ -97,6 +104,9 @@ pub fn execute(command: &Org) -> anyhow::Result<()> {
             };
             let answer = session.api.change_namespace(name.as_str(), change).await?;
             session.out.done(&answer, &format!("{name} is changed"))
+        }
+        OrgCommand::Quota { name, change } => {
+            change.run(&session, Holder::Namespace(name.as_str()), name.as_str()).await
         }
         OrgCommand::Delete { name, yes } => {
             terminal::confirm(&format!("delete the organization {name}"), *yes).await?;

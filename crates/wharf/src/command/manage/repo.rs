@@ -3,13 +3,14 @@
 mod counts;
 
 use clap::{Args, Subcommand};
-use wharf_client::management::{Manifest, Repository, RepositoryFilter, Tag as TagRecord};
+use wharf_client::management::{Holder, Manifest, Repository, RepositoryFilter, Tag as TagRecord};
 use wharf_core::access::Visibility;
 use wharf_core::permissions::AccountName;
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use super::at::{At, Session};
 use super::output::{cell, moment, tell};
+use super::quota::QuotaChange;
 use super::terminal;
 use crate::command::admin::visibilities;
 
@@ -43,6 +44,12 @@ enum RepoCommand {
     },
     /// Give a repository another name, which may be in another namespace
     Rename { repository: RepositoryName, to: RepositoryName },
+    /// Show or set how much a repository may hold, within what its namespace may
+    Quota {
+        repository: RepositoryName,
+        #[command(flatten)]
+        change: QuotaChange,
+    },
     /// List the tags of a repository
     Tags { repository: RepositoryName },
     /// List the manifests of a repository
@@ -101,6 +108,9 @@ async fn run(session: &Session, command: &RepoCommand) -> anyhow::Result<()> {
         RepoCommand::Rename { repository, to } => {
             let answer = api.rename_repository(repository, to).await?;
             out.done(&answer, &format!("{repository} is {to} now"))
+        }
+        RepoCommand::Quota { repository, change } => {
+            change.run(session, Holder::Repository(repository), repository.as_str()).await
         }
         RepoCommand::Tags { repository } => {
             let row = |TagRecord { name, digest, updated_by, updated_at }| {

@@ -27,6 +27,7 @@ pub fn open(
         trust: Arc::clone(&node.trust),
         audit: node.audit.clone(),
         counts: Arc::clone(&node.counts),
+        usage: Arc::clone(&node.usage),
     };
     Management::new(ManagementParts {
         authenticator,

@@ -11,7 +11,7 @@ use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
     Accounts, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Identities, Jobs, LastKnown,
-    Metadata, Sessions, TrustRules,
+    Metadata, Sessions, TrustRules, UsageMetadata,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -42,6 +42,7 @@ pub struct Stores {
     /// What browsers and devices work on.
     pub people: People,
     pub counts: Arc<dyn Counts>,
+    pub usage: Arc<dyn UsageMetadata>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
@@ -50,7 +51,7 @@ impl Stores {
     fn of<D>(database: Arc<D>) -> Stores
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
-        D: AuditReaders + Counts + Identities + Sessions + DeviceLogins,
+        D: AuditReaders + Counts + Identities + Sessions + DeviceLogins + UsageMetadata,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
@@ -68,6 +69,7 @@ impl Stores {
             directory: Arc::clone(&database) as _,
             trust: Arc::clone(&database) as _,
             audit: Arc::clone(&database) as _,
+            usage: Arc::clone(&database) as _,
             counts: database,
             connections: None,
         }
