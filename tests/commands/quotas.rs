@@ -28,8 +28,24 @@ fn what_is_held_is_shown() {
     let house = House::start();
     let (root, ada) = (Desk::of(&house, "root"), Desk::of(&house, "ada"));
     root.done("org quota team --bytes 1MB");
-    shows!(ada.done("du --org team"), @r"");
-    shows!(ada.done("du --repository team/private"), @r"");
+    shows!(ada.done("du --org team"), @r"
+        referenced | 927 bytes
+        bytes | 927 bytes of 1000000 bytes (1.0 MB)
+        saved | 0 bytes, 0 %
+        reserved | 0 bytes
+        manifests | 3
+        tags | 3
+        complete | yes
+        ");
+    shows!(ada.done("du --repository team/private"), @r"
+        referenced | 309 bytes
+        bytes | 309 bytes
+        saved | 0 bytes, 0 %
+        reserved | 0 bytes
+        manifests | 1
+        tags | 1
+        complete | yes
+        ");
     assert_eq!(ada.json("du --org team --each").as_array().unwrap().len(), 3);
     assert_eq!(root.json("du")["manifests"], 3);
     assert!(ada.refused("du").contains("403"));

@@ -91,6 +91,8 @@ pub struct FinishUpload {
     pub id: UploadId,
     /// Where its object is.
     pub key: ObjectKey,
+    /// How many bytes the object has: the last of them need not be recorded with the upload.
+    pub size: u64,
 }
 
 /// What became of [`FinishUpload`].

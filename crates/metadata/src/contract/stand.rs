@@ -182,7 +182,7 @@ impl Stand {
 
     /// Whether the finish made a membership.
     pub(crate) async fn finish(&self, id: UploadId, key: ObjectKey) -> bool {
-        self.metadata.finish_upload(FinishUpload { id, key }).await.unwrap()
+        self.metadata.finish_upload(FinishUpload { id, key, size: 0 }).await.unwrap()
             == FinishOutcome::Finished
     }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use wharf_core::StoreError;
 use wharf_core::UploadId;
-use wharf_core::blobs::{ObjectKey, Staged};
+use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
     BlobSize, Change, CommitOutcome, FinishUpload, HoldUpload, Meter, MountBlob, NewUser,
-    OverQuota, Precondition, Progress, Quota, RenameRepository, Scope, SetNamespaceQuota,
-    SetRepositoryQuota, StoredCount, Usage,
+    OverQuota, Precondition, Quota, RenameRepository, Scope, SetNamespaceQuota, SetRepositoryQuota,
+    StoredCount, Usage,
 };
 use wharf_core::permissions::Sources;
-use wharf_oci::{Algorithm, Digest, Hasher};
+use wharf_oci::Digest;
 
 use super::samples::{blob, commit, image, name};
 use super::stand::{LIFETIME, Stand};
@@ -60,25 +60,12 @@ async fn upload(
     digest: Digest,
     size: u64,
 ) -> Result<(), StoreError> {
-    let (id, key) = begun(stand, repository, digest, size).await;
-    stand.metadata.finish_upload(FinishUpload { id, key }).await.map(drop)
+    let (id, key) = begun(stand, repository, digest).await;
+    stand.metadata.finish_upload(FinishUpload { id, key, size }).await.map(drop)
 }
 
-async fn begun(
-    stand: &Stand,
-    repository: &str,
-    digest: Digest,
-    size: u64,
-) -> (UploadId, ObjectKey) {
+async fn begun(stand: &Stand, repository: &str, digest: Digest) -> (UploadId, ObjectKey) {
     let id = stand.start(repository).await;
-    let progress = Progress {
-        id,
-        from_offset: 0,
-        staged: Staged { offset: size, parts: Vec::new() },
-        hash: Hasher::new(Algorithm::Sha256).state(),
-        lifetime: LIFETIME,
-    };
-    assert!(stand.metadata.record_progress(progress).await.unwrap());
     (id, stand.reserve(id, digest).await.unwrap())
 }
 
@@ -145,6 +132,7 @@ pub async fn what_pushes_hold_is_counted(stand: &Stand) {
     is_counted_right(stand).await;
 }
 
+/// However many of its repositories hold it.
 pub async fn a_namespace_holds_each_blob_once(stand: &Stand) {
     let (first, one) = push(stand, "team/a", &[("c1", 10), ("base", 1000)], &["t"]).await.unwrap();
     let (_, two) = push(stand, "team/b", &[("c2", 20), ("base", 1000)], &["t"]).await.unwrap();
@@ -160,6 +148,7 @@ pub async fn a_namespace_holds_each_blob_once(stand: &Stand) {
     is_counted_right(stand).await;
 }
 
+/// Though its blobs stay until the grace is over.
 pub async fn what_is_deleted_is_free_at_once_and_charged_when_it_is_pushed_again(stand: &Stand) {
     let (digest, own) = push(stand, "team/app", &[("c", 10), ("l", 90)], &["t"]).await.unwrap();
     let full = of(stand, "team/app").await;
@@ -202,9 +191,9 @@ pub async fn an_upload_is_charged_until_it_ends(stand: &Stand) {
     }
     assert_eq!(usage(stand, namespace("team")).await, Usage::default());
     // What one held is room for its blob.
-    let (id, key) = begun(stand, "team/a", blob("x"), 100).await;
+    let (id, key) = begun(stand, "team/a", blob("x")).await;
     assert!(hold(id, 100).await.unwrap());
-    assert!(stand.finish(id, key).await);
+    stand.metadata.finish_upload(FinishUpload { id, key, size: 100 }).await.unwrap();
     assert_eq!(usage(stand, namespace("team")).await.reserved, 100);
     is_counted_right(stand).await;
 }
@@ -223,6 +212,7 @@ pub async fn a_blob_is_charged_until_a_sweep_takes_it(stand: &Stand) {
     is_counted_right(stand).await;
 }
 
+/// Though nothing is sent for it.
 pub async fn a_mount_is_charged_and_refused_where_there_is_no_room(stand: &Stand) {
     user(stand, "team").await;
     push(stand, "other/app", &[("base", 1000)], &["t"]).await.unwrap();
@@ -246,6 +236,7 @@ pub async fn a_mount_is_charged_and_refused_where_there_is_no_room(stand: &Stand
     is_counted_right(stand).await;
 }
 
+/// Nor does it matter whose quota it is.
 pub async fn a_push_that_does_not_fit_changes_nothing(stand: &Stand) {
     user(stand, "team").await;
     let (_, own) = push(stand, "team/app", &[("c", 10)], &["t"]).await.unwrap();
@@ -279,6 +270,7 @@ pub async fn a_push_that_does_not_fit_changes_nothing(stand: &Stand) {
     is_counted_right(stand).await;
 }
 
+/// Where they are counted, and bytes are not.
 pub async fn a_tag_and_a_manifest_too_many_are_refused(stand: &Stand) {
     user(stand, "team").await;
     let quota = Quota { bytes: None, manifests: Some(2), tags: Some(2) };
@@ -307,6 +299,7 @@ pub async fn uploads_of_others_do_not_keep_out_what_is_reserved(stand: &Stand) {
     is_counted_right(stand).await;
 }
 
+/// Nothing is deleted either.
 pub async fn below_a_lowered_quota_nothing_is_pushed(stand: &Stand) {
     user(stand, "team").await;
     let (first, own) = push(stand, "team/app", &[("a", 100)], &["t"]).await.unwrap();
@@ -322,6 +315,7 @@ pub async fn below_a_lowered_quota_nothing_is_pushed(stand: &Stand) {
     is_counted_right(stand).await;
 }
 
+/// Of two who change one at once the later is told.
 pub async fn a_quota_of_an_older_version_is_stale(stand: &Stand) {
     user(stand, "team").await;
     let set = async |expected, limit| {
@@ -335,6 +329,7 @@ pub async fn a_quota_of_an_older_version_is_stale(stand: &Stand) {
     assert_eq!((found.version, found.quota), (2, bytes(3)));
 }
 
+/// And a refused change of one is written down.
 pub async fn a_quota_is_of_what_there_is(stand: &Stand) {
     assert_eq!(limit(stand, "team", bytes(1)).await, Change::NotFound);
     assert_eq!(limit_repository(stand, "team/app", bytes(1)).await, Change::NotFound);
@@ -368,6 +363,7 @@ fn of_one() -> u64 {
     1000 + commit("a", &image(&[blob("layer 0")]), &[]).payload.len() as u64
 }
 
+/// By bytes, in one repository.
 pub async fn many_pushers_fill_a_quota_and_no_more(stand: &Stand) {
     stand.start("team/app").await;
     let quota = bytes(ROOM as u64 * of_one());
@@ -378,6 +374,7 @@ pub async fn many_pushers_fill_a_quota_and_no_more(stand: &Stand) {
     is_counted_right(stand).await;
 }
 
+/// By manifests and tags, in many repositories.
 pub async fn many_pushers_fill_the_quota_of_a_namespace_and_no_more(stand: &Stand) {
     user(stand, "team").await;
     let room = Some(ROOM as u64);
@@ -419,6 +416,7 @@ pub async fn pushes_deletions_and_quotas_at_once_are_counted_exactly(stand: &Sta
     assert_eq!(stand.rows(debts, &[]).await, ["0"]);
 }
 
+/// Where that has room for it.
 pub async fn a_repository_takes_its_usage_to_another_namespace(stand: &Stand) {
     user(stand, "team").await;
     user(stand, "other").await;
@@ -501,6 +499,7 @@ pub async fn what_was_there_before_is_counted(stand: &Stand) {
     is_counted_right(stand).await;
 }
 
+/// Whoever has made it wrong.
 pub async fn a_count_corrects_what_is_wrong_and_tells(stand: &Stand) {
     push(stand, "team/app", &[("a", 100)], &["t"]).await.unwrap();
     let before = (of(stand, "team/app").await, usage(stand, namespace("team")).await);
@@ -517,6 +516,7 @@ pub async fn a_count_corrects_what_is_wrong_and_tells(stand: &Stand) {
     is_counted_right(stand).await;
 }
 
+/// In all of the registry, whatever a slice of the count holds.
 pub async fn what_is_stored_is_each_blob_once(stand: &Stand) {
     let (_, one) = push(stand, "team/app", &[("a", 100), ("base", 1000)], &["t"]).await.unwrap();
     let (_, two) = push(stand, "other/app", &[("b", 10), ("base", 1000)], &["t"]).await.unwrap();

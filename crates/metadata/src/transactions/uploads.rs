@@ -225,7 +225,8 @@ impl Transaction for FinishUpload {
             return Ok(FinishOutcome::Lost);
         };
         marks::write(on, write, now).await?;
-        let blob = memberships::add(on, upload.repository, digest, Some(upload.size), now).await?;
+        let size = i64::try_from(self.size).unwrap_or(i64::MAX);
+        let blob = memberships::add(on, upload.repository, digest, Some(size), now).await?;
         forget(on, self.id, now).await?;
         // In one sum: what the upload held is room for the blob.
         charge(on, upload.repository, blob + upload.let_go(), Limits::All).await?;
@@ -236,8 +237,6 @@ impl Transaction for FinishUpload {
 /// An upload that has not expired.
 struct OpenUpload {
     repository: i64,
-    /// How many bytes are staged.
-    size: i64,
     /// With how many it is charged.
     held: i64,
 }
@@ -263,12 +262,12 @@ async fn open_upload(
 ) -> Result<Option<OpenUpload>> {
     let rows = on
         .query_locked(
-            "SELECT repository_id, staged_bytes, held FROM uploads WHERE id = $1 AND expires_at > $2",
+            "SELECT repository_id, held FROM uploads WHERE id = $1 AND expires_at > $2",
             arguments![id.to_bytes().as_slice(), now],
         )
         .await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(OpenUpload { repository: row.int(0)?, size: row.int(1)?, held: row.int(2)? }))
+    Ok(Some(OpenUpload { repository: row.int(0)?, held: row.int(1)? }))
 }
 
 /// Removes an upload with its reservations, whose objects may be in place without anybody who holds them. Returns whether there was one.
@@ -302,10 +301,10 @@ impl Transaction for Cancel {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         let now = on.now().await?;
-        let sql = "SELECT repository_id, staged_bytes, held FROM uploads WHERE id = $1";
+        let sql = "SELECT repository_id, held FROM uploads WHERE id = $1";
         let rows = on.query_locked(sql, arguments![self.0.to_bytes().as_slice()]).await?;
         let Some(row) = rows.first() else { return Ok(false) };
-        let upload = OpenUpload { repository: row.int(0)?, size: row.int(1)?, held: row.int(2)? };
+        let upload = OpenUpload { repository: row.int(0)?, held: row.int(1)? };
         forget(on, self.0, now).await?;
         charge(on, upload.repository, upload.let_go(), Limits::None).await?;
         Ok(true)

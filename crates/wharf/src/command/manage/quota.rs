@@ -11,12 +11,17 @@ use crate::config::Bytes;
 /// A size that a quota may have.
 type Size = Bytes<0, { metadata::Quota::LARGEST }>;
 
+fn size(text: &str) -> Result<u64, String> {
+    let size = text.parse::<Size>().map(Size::get);
+    size.map_err(|_| "a size is a number of bytes, or one with a unit, such as 10GB".to_owned())
+}
+
 /// What becomes of a quota; it is shown where nothing is said.
 #[derive(Debug, Args)]
 pub struct QuotaChange {
     /// Bytes that it may hold, each blob once, such as 10GB or 512MiB
-    #[arg(long, value_name = "SIZE")]
-    bytes: Option<Size>,
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    bytes: Option<u64>,
     /// Manifests that it may hold
     #[arg(long, value_name = "NUMBER")]
     manifests: Option<u64>,
@@ -37,8 +42,7 @@ impl QuotaChange {
             tell(&format!("{name} has no quota"));
             return Ok(());
         }
-        let quota =
-            Quota { bytes: self.bytes.map(Size::get), manifests: self.manifests, tags: self.tags };
+        let quota = Quota { bytes: self.bytes, manifests: self.manifests, tags: self.tags };
         if quota == Quota::default() {
             return show(session, &api.quota(of).await?);
         }

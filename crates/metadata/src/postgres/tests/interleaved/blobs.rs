@@ -88,7 +88,7 @@ async fn a_reservation_and_the_finish_of_its_upload() {
         let id = scene.stand.start("a").await;
         let key = scene.stand.reserve(id, digest).await.unwrap();
         let (_, finished) =
-            scene.both(how, reservation(id, digest), FinishUpload { id, key }).await;
+            scene.both(how, reservation(id, digest), FinishUpload { id, key, size: 0 }).await;
         assert_eq!(finished, FinishOutcome::Finished, "{how:?}");
         assert!(reservations(&scene).await.is_empty(), "{how:?}");
     }
@@ -100,7 +100,9 @@ async fn two_finishes_of_one_upload() {
         let (scene, digest) = (Scene::new().await, blob("one"));
         let id = scene.stand.start("a").await;
         let key = scene.stand.reserve(id, digest).await.unwrap();
-        let outcomes = scene.both(how, FinishUpload { id, key }, FinishUpload { id, key }).await;
+        let outcomes = scene
+            .both(how, FinishUpload { id, key, size: 0 }, FinishUpload { id, key, size: 0 })
+            .await;
         assert!(
             matches!(
                 outcomes,
@@ -157,7 +159,7 @@ async fn a_finish_and_a_collector_that_condemns() {
         let id = scene.stand.start("a").await;
         let key = scene.stand.reserve(id, digest).await.unwrap();
         scene.stand.mark(digest, 0, "marked").await;
-        let outcome = scene.both(how, FinishUpload { id, key }, Run(CONDEMN)).await;
+        let outcome = scene.both(how, FinishUpload { id, key, size: 0 }, Run(CONDEMN)).await;
         assert_eq!(outcome, (FinishOutcome::Finished, 0), "{how:?}");
         assert!(scene.stand.marks(digest).await.is_empty());
     }
