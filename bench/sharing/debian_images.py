@@ -94,12 +94,16 @@ class Builder:
         self.packages.mkdir(parents=True, exist_ok=True)
         self.layers = {}
 
-    def fetched(self, package):
-        found = sorted(self.packages.glob(f"{package}_*.deb"))
-        if not found:
-            subprocess.run(["apt-get", "download", "-q", package], cwd=self.packages, check=True, stdout=subprocess.DEVNULL)
-            found = sorted(self.packages.glob(f"{package}_*.deb"))
-        return found[-1]
+    def fetch(self, packages):
+        """Downloads those that are not there."""
+        missing = sorted({package for package in packages if not self.found(package)})
+        if missing:
+            ran = subprocess.run(["apt-get", "download", *missing], cwd=self.packages, capture_output=True, text=True)
+            if ran.returncode != 0:
+                raise SystemExit(f"apt-get download: {ran.stderr}")
+
+    def found(self, package):
+        return sorted(self.packages.glob(f"{package}_*.deb"))
 
     def layer(self, packages):
         """The compressed layer, and the digest of its tar."""
@@ -107,7 +111,7 @@ class Builder:
         if key not in self.layers:
             with tempfile.TemporaryDirectory() as root:
                 for package in packages:
-                    subprocess.run(["dpkg-deb", "-x", self.fetched(package), root], check=True)
+                    subprocess.run(["dpkg-deb", "-x", self.found(package)[-1], root], check=True)
                 tar = packed(root)
             self.layers[key] = (gzip.compress(tar, 6, mtime=0), digest(tar))
         return self.layers[key]
@@ -190,6 +194,9 @@ def main():
     options = arguments.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     builder = Builder(options.folder)
+    own = [own for _, _, own in IMAGES.values()]
+    layers = [layer for base in BASES.values() for layer in base] + list(RUNTIMES.values()) + own
+    builder.fetch(package for layer in layers for package in layer)
     with tempfile.TemporaryDirectory(prefix="wharf-sharing-") as made:
         registry = Registry(os.path.abspath(options.wharf), pathlib.Path(made))
         try:

@@ -59,8 +59,12 @@ fn a_push_that_does_not_fit_says_why() {
     let folder = TempDir::new().unwrap();
     let layout = folder.path().join("layout");
     write_image_of_layers(&layout, 2);
-    let refused = ada.refused(&format!("push {} HOST/team/app:v1", layout.display()));
-    assert!(refused.contains("the quota of the namespace team is exceeded"), "{refused}");
+    let push = ada.command(&format!("push {} HOST/team/app:v1", layout.display()));
+    let said = ada.run(push, "");
+    assert_eq!(said.code, 1, "{}", said.err);
+    let why = said.err.lines().last().unwrap();
+    assert!(why.contains("403 Forbidden"), "{why}");
+    assert!(why.contains("DENIED (the quota of the namespace team is exceeded: 9"), "{why}");
     root.done("org quota team --remove");
     ada.done(&format!("push {} HOST/team/app:v1", layout.display()));
 }

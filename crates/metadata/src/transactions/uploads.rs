@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::UploadId;
 use wharf_core::blob_life::{self, Placement};
 use wharf_core::blobs::Staged;
 use wharf_core::clock::Timestamp;
@@ -11,6 +10,7 @@ use wharf_core::metadata::{
     FinishOutcome, FinishUpload, HoldUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload,
     Upload,
 };
+use wharf_core::{StoreError, UploadId};
 use wharf_oci::{HashState, RepositoryName};
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
@@ -82,9 +82,10 @@ impl Transaction for Find {
 }
 
 fn upload(row: &Row) -> Result<Upload> {
-    let id = row.bytes(0)?.try_into().map_err(|_| {
-        wharf_core::StoreError::Corrupt("an upload's name has the wrong length".into())
-    })?;
+    let id = row
+        .bytes(0)?
+        .try_into()
+        .map_err(|_| StoreError::Corrupt("an upload's name has the wrong length".into()))?;
     Ok(Upload {
         id: UploadId::from_bytes(id),
         principal: row.text(1)?.to_owned(),
@@ -134,7 +135,8 @@ impl Transaction for HoldUpload {
             )
             .await?;
             let limits = if more > 0 { Limits::All } else { Limits::None };
-            charge(on, upload.repository, OpenUpload::holds(more), limits).await?;
+            let charged = charge(on, upload.repository, OpenUpload::holds(more), limits).await;
+            charged.map_err(|fault| upload.in_all(fault))?;
         }
         Ok(true)
     }
@@ -245,6 +247,19 @@ impl OpenUpload {
     /// It holds so many bytes more.
     const fn holds(more: i64) -> Charge {
         Charge::of(Change { referenced: 0, bytes: 0, reserved: more, manifests: 0, tags: 0 })
+    }
+
+    /// What it would need in all, where it was told how much more it needs than it holds.
+    fn in_all(&self, fault: StoreError) -> StoreError {
+        match fault {
+            StoreError::OverQuota(mut over) => {
+                let held = u64::try_from(self.held).unwrap_or_default();
+                over.used = over.used.saturating_sub(held);
+                over.needed = over.needed.saturating_add(held);
+                StoreError::OverQuota(over)
+            }
+            other => other,
+        }
     }
 
     /// It holds nothing any more.
