@@ -57,7 +57,7 @@ CREATE TABLE namespace_blobs (
 
 -- What all blobs took when they were last counted, each once: one row.
 CREATE TABLE stored_usage (
-    only_row    boolean NOT NULL PRIMARY KEY DEFAULT true CHECK (only_row),
+    only_row    smallint NOT NULL PRIMARY KEY CHECK (only_row = 1),
     bytes       bigint NOT NULL,
     blobs       bigint NOT NULL,
     counted_at  bigint NOT NULL

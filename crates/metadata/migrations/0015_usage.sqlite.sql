@@ -49,7 +49,7 @@ CREATE TABLE namespace_blobs (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stored_usage (
-    only_row    INTEGER NOT NULL PRIMARY KEY DEFAULT 1 CHECK (only_row = 1),
+    only_row    INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
     bytes       INTEGER NOT NULL,
     blobs       INTEGER NOT NULL,
     counted_at  INTEGER NOT NULL

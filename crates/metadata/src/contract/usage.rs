@@ -268,13 +268,16 @@ pub async fn what_is_stored_is_each_blob_once(stand: &Stand) {
     let (_, one) = push(stand, "team/app", &[("a", 100), ("base", 1000)], &["t"]).await.unwrap();
     let (_, two) = push(stand, "other/app", &[("b", 10), ("base", 1000)], &["t"]).await.unwrap();
     upload(stand, "team/app", blob("pending"), 7).await.unwrap();
-    let mut count = Some(StoredCount::default());
-    let mut slices = 0;
-    while let Some(so_far) = count {
-        count = stand.usage.count_stored(so_far, 2).await.unwrap();
-        slices += 1;
+    // Twice, as what is counted takes the place of what was counted before.
+    for _ in 0..2 {
+        let mut count = Some(StoredCount::default());
+        let mut slices = 0;
+        while let Some(so_far) = count {
+            count = stand.usage.count_stored(so_far, 2).await.unwrap();
+            slices += 1;
+        }
+        assert!(slices > 3);
     }
-    assert!(slices > 3);
     let all = stand.usage.registry_usage().await.unwrap();
     assert_eq!((all.stored, all.blobs), (1110 + one + two, 3));
     assert_eq!((all.referenced, all.once_each_namespace), (2110 + one + two, 2110 + one + two));

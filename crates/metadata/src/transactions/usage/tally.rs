@@ -44,7 +44,7 @@ impl Transaction for CountStored {
         }
         let now = on.now().await?;
         on.execute(
-            "INSERT INTO stored_usage (bytes, blobs, counted_at) VALUES ($1, $2, $3)
+            "INSERT INTO stored_usage (only_row, bytes, blobs, counted_at) VALUES (1, $1, $2, $3)
              ON CONFLICT (only_row) DO UPDATE SET
                  bytes = excluded.bytes, blobs = excluded.blobs, counted_at = excluded.counted_at",
             arguments![count.bytes, count.blobs, now],
