@@ -84,7 +84,8 @@ unused! {
         remove_blob(RemoveBlob) -> RemoveOutcome;
     }
     Uploads {
-        start_upload(StartUpload) -> ();
+        start_upload(StartUpload) -> bool;
+        hold_upload(HoldUpload) -> bool;
         find_upload(RepositoryName, UploadId) -> Option<Upload>;
         resume_upload(RepositoryName, UploadId) -> Option<Upload>;
         record_progress(Progress) -> bool;

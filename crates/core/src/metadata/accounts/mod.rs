@@ -20,9 +20,10 @@ pub use changes::{
     DeleteOrganization, DeleteTeam, DeleteUser, EnableRetention, Invite, LinkIdentity, NewGrant,
     NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, PreviewRetention,
     RemoveGrant, RemoveImmutabilityPolicy, RemoveMember, RemoveRetention, RemoveRobot, RemoveToken,
-    RemoveTrustRule, RenameRepository, ReportRunning, RevokeInvitation, RotateRobot, SetPassword,
-    SetRetention, SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject, TokenKind,
-    UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
+    RemoveTrustRule, RenameRepository, ReportRunning, RevokeInvitation, RotateRobot,
+    SetNamespaceQuota, SetPassword, SetRepositoryQuota, SetRetention, SetTeamGroups, SetVisibility,
+    SetWrites, SignUp, Subject, TokenKind, UnlinkIdentity, UpdateNamespace, UpdateRobot,
+    UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, InvitationRecord, ManifestRecord, Member, Namespace, NamespaceKind,
