@@ -144,7 +144,8 @@ touched! {
         remove_blob(RemoveBlob) -> RemoveOutcome = RemoveOutcome::NotHeld;
     }
     Uploads {
-        start_upload(StartUpload) -> () = ();
+        start_upload(StartUpload) -> bool = false;
+        hold_upload(HoldUpload) -> bool = true;
         find_upload(RepositoryName, UploadId) -> Option<Upload> = None;
         resume_upload(RepositoryName, UploadId) -> Option<Upload> = None;
         record_progress(Progress) -> bool = false;

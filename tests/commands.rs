@@ -28,6 +28,8 @@ mod machines;
 mod policies;
 #[path = "commands/prompts.rs"]
 mod prompts;
+#[path = "commands/quotas.rs"]
+mod quotas;
 #[path = "commands/read_only.rs"]
 mod read_only;
 #[path = "commands/records.rs"]

@@ -23,6 +23,8 @@ mod lists;
 mod matrix;
 #[path = "management/people.rs"]
 mod people;
+#[path = "management/quotas.rs"]
+mod quotas;
 #[path = "management/repositories.rs"]
 mod repositories;
 #[path = "management/retention.rs"]

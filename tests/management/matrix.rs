@@ -88,6 +88,12 @@ const TABLE: &str = "
     PUT    /namespaces/team/immutability/{policy}                  ? 0 - - - + + - - 0
     DELETE /namespaces/team/immutability/{policy}                  ? 0 - - - + + - - 0
 
+    GET    /namespaces/team/usage                                  ? 0 + + + + + + + 0
+    GET    /namespaces/team/usage/repositories                     ? 0 - - - + + - - 0
+    GET    /namespaces/team/quota                                  ? 0 + + + + + + + 0
+    PUT    /namespaces/team/quota                                  ? - - - - - + - - -
+    DELETE /namespaces/team/quota                                  ? - - - - - + - - -
+
     GET    /repositories                                           + + + + + + + + + +
     GET    /repositories/team%2Fpublic                             + + + + + + + + + 0
     GET    /repositories/team%2Finternal                           ? + + + + + + 0 + 0
@@ -125,6 +131,11 @@ const TABLE: &str = "
     GET    /repositories/team%2Fprivate/counts                     ? 0 + + + + + + + +
     GET    /repositories/team%2Fprivate/counts/trend               ? 0 + + + + + + + +
     GET    /repositories/team%2Fprivate/counts/manifests           ? 0 + + + + + + + +
+    GET    /repositories/team%2Fprivate/usage                      ? 0 - + + + + + - +
+    GET    /repositories/team%2Fprivate/quota                      ? 0 - + + + + + - +
+    PUT    /repositories/team%2Fprivate/quota                      ? 0 - - - + + - - 0
+    DELETE /repositories/team%2Fprivate/quota                      ? 0 - - - + + - - 0
+    GET    /usage                                                  ? - - - - - + - - -
     GET    /counts/repositories                                    + + + + + + + + + +
     GET    /counts/repositories?namespace=team                     ? 0 - - - + + - - 0
 
@@ -345,6 +356,7 @@ impl Making<'_> {
                 json!({ "digest": self.make("image"), "by": "a cluster", "for": "1h" })
             }
             ("PUT", path) if path.ends_with("/writes") => json!({ "mode": "writable" }),
+            ("PUT", path) if path.ends_with("/quota") => json!({ "bytes": 1_000_000_000 }),
             ("GET" | "DELETE" | "PUT", _) => return None,
             (method, path) => panic!("{method} {path} has no body"),
         };

@@ -84,8 +84,10 @@ unused! {
         remove_blob(RemoveBlob) -> RemoveOutcome;
     }
     Uploads {
-        start_upload(StartUpload) -> ();
+        start_upload(StartUpload) -> bool;
+        hold_upload(HoldUpload) -> bool;
         find_upload(RepositoryName, UploadId) -> Option<Upload>;
+        resume_upload(RepositoryName, UploadId) -> Option<Upload>;
         record_progress(Progress) -> bool;
         touch_upload(UploadId, Duration) -> bool;
         reserve_blob(ReserveBlob) -> ReserveOutcome;

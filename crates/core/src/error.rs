@@ -5,7 +5,7 @@ use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 use crate::UploadId;
 use crate::clock::Timestamp;
 use crate::immutability::Frozen;
-use crate::metadata::{KeptBy, NoPin, PinName};
+use crate::metadata::{KeptBy, NoPin, OverQuota, PinName};
 use crate::writes::Closed;
 
 /// The result of what the registry does.
@@ -31,6 +31,10 @@ pub enum StoreError {
     /// clients too.
     #[error("{0}")]
     Closed(Box<Closed>),
+    /// It does not fit into a quota. An error and no outcome, so that whatever transaction finds it out leaves nothing behind.
+    /// This text is for clients too.
+    #[error("{0}")]
+    OverQuota(Box<OverQuota>),
 }
 
 /// What was asked for and is not there, or not for who asks.

@@ -40,6 +40,8 @@ pub enum SourceError {
         /// How many it may have.
         limit: u64,
     },
+    /// A quota has no room for them; or nobody can say whether it has.
+    NoRoom,
 }
 
 /// The bytes of a request's body.
@@ -152,6 +154,7 @@ impl From<SourceError> for Error {
         match fault {
             SourceError::Broken => SourceFault::Broken.into(),
             SourceError::TooSlow => SourceFault::TooSlow.into(),
+            SourceError::NoRoom => SourceFault::Broken.into(),
             SourceError::TooLong { limit } => Self::TooLarge { what: "the content", limit },
         }
     }

@@ -21,6 +21,7 @@ mod retention;
 mod runner;
 mod tag_history;
 mod upkeep;
+mod usage_count;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ use std::time::Duration;
 use wharf_core::Registry;
 use wharf_core::adoption::Adopter;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, EventLog, Garbage, Jobs, KeepEvents, Retention, WriteModes,
+    Accounts, AuditReaders, Counts, EventLog, Garbage, Jobs, KeepEvents, Retention, UsageMetadata,
+    WriteModes,
 };
 use wharf_core::retention::Sweeper;
 
@@ -51,6 +53,7 @@ pub use leftovers::Leftovers;
 pub use retention::{RetentionRules, RetentionRun, RetentionSchedule};
 pub use runner::{Runner, RunnerRules};
 pub use tag_history::TagHistory;
+pub use usage_count::{Figures, UsageCount, UsageCounters};
 
 /// What background work is done on.
 pub struct Parts {
@@ -74,6 +77,10 @@ pub struct Parts {
     pub writes: Arc<dyn WriteModes>,
     /// What takes over another registry's store, where this node knows one.
     pub adopter: Option<Arc<Adopter>>,
+    /// What is held, and may be.
+    pub usage: Arc<dyn UsageMetadata>,
+    /// What counts of it found.
+    pub usage_counters: Arc<UsageCounters>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
     /// Where is counted what was collected.
@@ -95,6 +102,8 @@ pub struct Rules {
     pub keep_audit: Duration,
     /// How long counts of pulls and pushes are kept.
     pub keep_counts: Duration,
+    /// How often it is counted what is held.
+    pub count_usage: Duration,
     /// Where the audit log is sent, if it is.
     pub export_audit: Option<SyslogSettings>,
     /// How policies of retention are run.
@@ -113,6 +122,7 @@ impl Default for Rules {
             keep_tag_history: None,
             keep_audit: DAY * 400,
             keep_counts: DAY * 400,
+            count_usage: DAY / 4,
             export_audit: None,
             retention: RetentionRules::default(),
         }
@@ -131,6 +141,7 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
         garbage::MANIFESTS,
         retention::SCHEDULE,
         drains::KIND,
+        usage_count::KIND,
     ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     let export = rules.export_audit.as_ref().map(|_| audit_export::KIND);
@@ -158,7 +169,13 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
     let mut runner = Runner::new(parts.jobs, rules.runner)
         .counting(parts.counters)
         .recurring(ExpiredUploads::new(Arc::clone(&parts.registry)))
-        .recurring(Leftovers::new(parts.registry))
+        .recurring(Leftovers::new(Arc::clone(&parts.registry)))
+        .recurring(UsageCount::new(
+            parts.registry,
+            parts.usage,
+            parts.usage_counters,
+            rules.count_usage,
+        ))
         .recurring(EventUpkeep::new(Arc::clone(&parts.events), rules.keep_events))
         .recurring(AccountUpkeep::new(parts.accounts, parts.audit.clone(), rules.keep_audit))
         .recurring(CountUpkeep::new(parts.counts, rules.keep_counts))

@@ -10,6 +10,7 @@ mod immutability;
 mod retention;
 mod sessions;
 mod trust;
+mod usage;
 mod write_modes;
 
 use std::time::Duration;
@@ -19,11 +20,11 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Epoch, Epochs};
 use wharf_core::metadata::{
     ClaimedJob, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
-    FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, JobCount, JobOutcome, JobStatus, Jobs,
-    KeepEvents, LastKnown, Lease, ListReferrers, LoggedEvent, ManifestMetadata, Memberships,
-    MountBlob, NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome, Repositories,
-    ReserveBlob, ReserveOutcome, RollBackOutcome, RollBackTag, StartUpload, StoredManifest, Tags,
-    Upload, Uploads,
+    FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, HoldUpload, JobCount, JobOutcome,
+    JobStatus, Jobs, KeepEvents, LastKnown, Lease, ListReferrers, LoggedEvent, ManifestMetadata,
+    Memberships, MountBlob, NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome,
+    Repositories, ReserveBlob, ReserveOutcome, RollBackOutcome, RollBackTag, StartUpload,
+    StoredManifest, Tags, Upload, Uploads,
 };
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Digest, Reference, RepositoryName, Tag};
@@ -141,7 +142,7 @@ impl<E: Engine> Memberships for Database<E> {
 
 #[async_trait]
 impl<E: Engine> Uploads for Database<E> {
-    async fn start_upload(&self, start: StartUpload) -> Result<()> {
+    async fn start_upload(&self, start: StartUpload) -> Result<bool> {
         self.engine.write(start).await
     }
 
@@ -159,6 +160,10 @@ impl<E: Engine> Uploads for Database<E> {
         id: UploadId,
     ) -> Result<Option<Upload>> {
         self.engine.read(uploads::Resume(uploads::Find { repository, id })).await
+    }
+
+    async fn hold_upload(&self, hold: HoldUpload) -> Result<bool> {
+        self.engine.write(hold).await
     }
 
     async fn record_progress(&self, progress: Progress) -> Result<bool> {

@@ -55,6 +55,10 @@ pub(crate) trait Statements: Send {
     /// Whose SQL is spoken.
     fn dialect(&self) -> Dialect;
 
+    /// A number above 0 that no other transaction of this process has while this one runs: of counters that are kept in
+    /// shards, this one writes to the shard of this number, and so meets no other of them there.
+    fn shard(&self) -> i64;
+
     /// Now, by the database's clock.
     async fn now(&mut self) -> Result<Timestamp>;
 

@@ -119,6 +119,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0017_retention.postgres.sql"),
     },
     Migration {
+        version: 18,
+        name: "usage",
+        sqlite: include_str!("../migrations/0018_usage.sqlite.sql"),
+        postgres: include_str!("../migrations/0018_usage.postgres.sql"),
+    },
+    Migration {
         version: 19,
         name: "writes",
         sqlite: include_str!("../migrations/0019_writes.sqlite.sql"),

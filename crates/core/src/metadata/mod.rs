@@ -23,6 +23,7 @@ mod tags;
 mod trash;
 mod trust;
 mod uploads;
+mod usage;
 mod write_modes;
 
 pub use accounts::{
@@ -34,10 +35,10 @@ pub use accounts::{
     NoTagPlace, Once, Page, PreReleases, PreviewRetention, Refusal, RemoveGrant,
     RemoveImmutabilityPolicy, RemoveMember, RemoveRetention, RemoveRobot, RemoveToken,
     RemoveTrustRule, RenameRepository, ReportRunning, RepositoryFilter, RepositoryRecord,
-    RobotRecord, RotateRobot, SecretHolder, SetPassword, SetRetention, SetTeamGroups,
-    SetVisibility, SetWrites, SignUp, SortTags, Subject, TagPlace, TagRecord, TagSort, TokenId,
-    TokenKind, TokenRecord, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser, User,
-    UserFilter, Viewer,
+    RobotRecord, RotateRobot, SecretHolder, SetNamespaceQuota, SetPassword, SetRepositoryQuota,
+    SetRetention, SetTeamGroups, SetVisibility, SetWrites, SignUp, SortTags, Subject, TagPlace,
+    TagRecord, TagSort, TokenId, TokenKind, TokenRecord, UnlinkIdentity, UpdateNamespace,
+    UpdateRobot, UpdateUser, User, UserFilter, Viewer,
 };
 pub use adoptions::{
     AdoptBlob, AdoptTag, Adoptable, AdoptedBlob, AdoptedTag, Adoption, AdoptionProgress,
@@ -90,8 +91,12 @@ pub use tags::{DeleteTag, DroppedBy, Precondition, Tags};
 pub use trash::{DeletedManifest, ListDeleted, MOST_RESTORED, Restore, RestoreOutcome, Trash};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
 pub use uploads::{
-    FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
-    Uploads,
+    FinishOutcome, FinishUpload, HoldUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload,
+    Upload, Uploads,
+};
+pub use usage::{
+    BlobSize, Bytes, Counted, Drift, Meter, OverQuota, Quota, RegistryUsage, Scope, ScopeUsage,
+    StoredCount, Usage, UsageMetadata,
 };
 pub use write_modes::{WriteModes, WriteState};
 

@@ -36,6 +36,17 @@ pub struct Upload {
     pub staged: Staged,
     /// The hash of those bytes.
     pub hash: HashState,
+    /// Whether a quota limits the bytes of its repository or namespace.
+    pub is_limited: bool,
+}
+
+/// Has an upload hold room for bytes that are about to come.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldUpload {
+    /// Which.
+    pub id: UploadId,
+    /// How many bytes it will have, those included that it has.
+    pub bytes: u64,
 }
 
 /// Records that an upload has come further, if it still stands where the writer found it.
@@ -80,6 +91,8 @@ pub struct FinishUpload {
     pub id: UploadId,
     /// Where its object is.
     pub key: ObjectKey,
+    /// How many bytes the object has: the last of them need not be recorded with the upload.
+    pub size: u64,
 }
 
 /// What became of [`FinishUpload`].
@@ -95,8 +108,8 @@ pub enum FinishOutcome {
 /// by the database's clock.
 #[async_trait]
 pub trait Uploads: Send + Sync + 'static {
-    /// Begins an upload.
-    async fn start_upload(&self, start: StartUpload) -> Result<(), StoreError>;
+    /// Begins an upload. Returns whether a quota limits the bytes of its repository or namespace.
+    async fn start_upload(&self, start: StartUpload) -> Result<bool, StoreError>;
 
     /// Finds an upload.
     async fn find_upload(
@@ -114,6 +127,12 @@ pub trait Uploads: Send + Sync + 'static {
         repository: RepositoryName,
         id: UploadId,
     ) -> Result<Option<Upload>, StoreError>;
+    /// Charges an upload with so many bytes, before they come, instead of what it was charged with. They stay charged until it is
+    /// finished, cancelled, or ended because it has expired. `false` when it is gone.
+    ///
+    /// # Errors
+    /// [`StoreError::OverQuota`] where they do not fit.
+    async fn hold_upload(&self, hold: HoldUpload) -> Result<bool, StoreError>;
 
     /// Records progress. `false` when the upload is gone or stands elsewhere: what was appended does not count.
     async fn record_progress(&self, progress: Progress) -> Result<bool, StoreError>;

@@ -93,8 +93,11 @@ impl Registry {
         let staged = store.begin(&id, size).await.map_err(stage_error)?;
         let plan = store.plan(&staged).ok_or_else(|| Missing::Upload(repository.clone(), id))?;
         let principal = operation.principal().to_string();
-        self.record_start(repository, &Upload { id, principal, staged, hash: not_hashed() })
-            .await?;
+        let upload = Upload { id, principal, staged, hash: not_hashed(), is_limited: false };
+        let upload = self.record_start(repository, upload).await?;
+        if let Err(fault) = self.hold_announced(&upload, Some(size)).await {
+            return Err(self.refused(&upload, fault).await);
+        }
         let lifetime = self.rules.upload_lifetime;
         Ok(StartedDirect::Upload(DirectState { id, plan, lifetime }))
     }

@@ -34,7 +34,8 @@ impl Registry {
             ReserveOutcome::NoUpload => return Err(lost()),
         };
         self.finish_object(upload, &key).await.map_err(|error| error.unwrap_or_else(lost))?;
-        let outcome = self.parts.metadata.finish_upload(Finish { id: upload.id, key }).await;
+        let finish = Finish { id: upload.id, key, size: upload.staged.offset };
+        let outcome = self.parts.metadata.finish_upload(finish).await;
         match self.invalidated(repository, Kind::Blob, outcome).await? {
             FinishOutcome::Finished => Ok(()),
             FinishOutcome::Lost => Err(lost()),

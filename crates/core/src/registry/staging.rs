@@ -19,13 +19,23 @@ impl Registry {
         repository: &RepositoryName,
         before: Upload,
         range: Option<ContentRange>,
+        announced: Option<u64>,
         source: Source<'_>,
     ) -> Result<Upload, Error> {
         let offset = before.staged.offset;
         if range.is_some_and(|range| range.first != offset) {
             return Err(Error::WrongOffset { offset });
         }
-        let (upload, fault) = match self.take_in(repository, before.clone(), source).await {
+        if announced.is_some_and(|bytes| bytes > 0)
+            && let Err(fault) = self.hold_announced(&before, announced).await
+        {
+            return Err(self.refused(&before, fault).await);
+        }
+        let taken = self.take_in(repository, before.clone(), announced, source).await;
+        let (upload, fault) = match taken {
+            Err(Error::Store(fault @ StoreError::OverQuota(_))) => {
+                return Err(self.refused(&before, fault).await);
+            }
             Err(Error::Store(StoreError::Full(reason))) => {
                 // What was staged would only keep the disk full.
                 self.drop_upload(&before).await;
@@ -57,6 +67,7 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         mut upload: Upload,
+        announced: Option<u64>,
         source: Source<'_>,
     ) -> Result<(Upload, Option<SourceError>), Error> {
         let left = self.rules.max_blob_size.saturating_sub(upload.staged.offset);
@@ -65,7 +76,7 @@ impl Registry {
             // Nothing to add. What is staged may even be in place already, by a request that failed right after.
             return Ok((upload, None));
         }
-        let source = Box::pin(source);
+        let (source, no_room) = self.gated(&upload, announced, Box::pin(source));
         let mut intake = Intake::new(source, resume(&upload.hash)?);
         let appended = {
             let pieces = Box::pin(intake.pieces());
@@ -79,6 +90,10 @@ impl Registry {
         upload.staged = appended.map_err(stage_error)?;
         let (hasher, fault) = intake.finish().await?;
         upload.hash = hasher.state();
+        if let Some(fault) = no_room.take() {
+            return Err(fault.into());
+        }
+        self.hold_staged(&upload).await?;
         Ok((upload, fault))
     }
 

@@ -54,6 +54,9 @@ impl Registry {
         let id = UploadId::random(&*self.parts.random);
         let upload =
             self.start(id, &operation.repository, operation.principal(), algorithm).await?;
+        if let Err(fault) = self.hold_announced(&upload, None).await {
+            return Err(self.refused(&upload, fault).await);
+        }
         Ok(UploadState::of(&upload))
     }
 
@@ -69,6 +72,9 @@ impl Registry {
         }
         let id = UploadId::random(&*self.parts.random);
         let upload = self.start(id, repository, operation.principal(), digest.algorithm()).await?;
+        if let Err(fault) = self.hold_announced(&upload, None).await {
+            return Err(self.refused(&upload, fault).await);
+        }
         Ok(Mounted::Upload(UploadState::of(&upload)))
     }
 
@@ -81,9 +87,9 @@ impl Registry {
     pub async fn share_blob(&self, operation: &Permitted<MountBlob>) -> Result<bool, Error> {
         match self.parts.permissions.sources(operation.caller()) {
             Sources::Any => Ok(false),
-            // Who only asks is told that it is not there, and why it may not be sent when it is sent.
+            // Who only asks is told that it is not there, and why it may not be sent, or has no room, when it is sent.
             sources => match self.mount(operation, sources).await {
-                Err(Error::Store(StoreError::Closed(_))) => Ok(false),
+                Err(Error::Store(StoreError::Closed(_) | StoreError::OverQuota(_))) => Ok(false),
                 mounted => mounted,
             },
         }
@@ -99,7 +105,7 @@ impl Registry {
         Ok(self.invalidated(&operation.repository, Kind::Blob, mounted).await?)
     }
 
-    /// Pushes a whole blob in one request. Nothing is left behind when it fails.
+    /// Pushes a whole blob in one request, of so many bytes where that is known. Nothing is left behind when it fails.
     ///
     /// # Errors
     /// As [`Registry::finish_upload`].
@@ -107,13 +113,17 @@ impl Registry {
         &self,
         operation: &Permitted<StartUpload>,
         digest: Digest,
+        announced: Option<u64>,
         source: Source<'_>,
     ) -> Result<(), Error> {
         let StartUpload { repository } = &**operation;
         let id = UploadId::random(&*self.parts.random);
         let _working = self.in_flight.begin(id)?;
         let started = self.start(id, repository, operation.principal(), digest.algorithm()).await?;
-        let pushed = match self.take_in(repository, started.clone(), source).await {
+        if let Err(fault) = self.hold_announced(&started, announced).await {
+            return Err(self.refused(&started, fault).await);
+        }
+        let pushed = match self.take_in(repository, started.clone(), announced, source).await {
             Ok((upload, None)) => self.put_in_place(repository, &upload, digest).await,
             Ok((_, Some(fault))) => Err(fault.into()),
             Err(error) => Err(error),
@@ -134,7 +144,7 @@ impl Registry {
         Ok(UploadState::of(&upload))
     }
 
-    /// Adds bytes to an upload. When they break off, those that came are kept.
+    /// Adds bytes to an upload, so many where that is known. When they break off, those that came are kept.
     ///
     /// # Errors
     /// [`Missing::Upload`]; [`Error::WrongOffset`] when `range` does not begin where the upload ends; and
@@ -143,13 +153,15 @@ impl Registry {
         &self,
         operation: &Permitted<AppendUpload>,
         range: Option<ContentRange>,
+        announced: Option<u64>,
         source: Source<'_>,
     ) -> Result<UploadState, Error> {
         let _working = self.in_flight.begin(operation.upload)?;
         let before =
             self.resume(&operation.repository, operation.upload, operation.principal()).await?;
-        let upload =
-            self.take_in_chunk(&operation.repository, before.clone(), range, source).await?;
+        let upload = self
+            .take_in_chunk(&operation.repository, before.clone(), range, announced, source)
+            .await?;
         if upload.staged.offset > before.staged.offset {
             self.record(&operation.repository, &before, &upload).await?;
         }
@@ -166,6 +178,7 @@ impl Registry {
         &self,
         operation: &Permitted<FinishUpload>,
         range: Option<ContentRange>,
+        announced: Option<u64>,
         source: Source<'_>,
     ) -> Result<(), Error> {
         let FinishUpload { repository, upload, digest } = &**operation;
@@ -176,7 +189,7 @@ impl Registry {
             }
             other => other?,
         };
-        let upload = self.take_in_chunk(repository, before, range, source).await?;
+        let upload = self.take_in_chunk(repository, before, range, announced, source).await?;
         self.put_in_place(repository, &upload, *digest).await
     }
 
@@ -240,17 +253,17 @@ impl Registry {
     ) -> Result<Upload, Error> {
         let staged = self.parts.blobs.stage(&id).await.map_err(stage_error)?;
         let principal = principal.to_string();
-        let upload = Upload { id, principal, staged, hash: Hasher::new(algorithm).state() };
-        self.record_start(repository, &upload).await?;
-        Ok(upload)
+        let hash = Hasher::new(algorithm).state();
+        let upload = Upload { id, principal, staged, hash, is_limited: false };
+        self.record_start(repository, upload).await
     }
 
     /// Records an upload for which room was made in the store.
     pub(super) async fn record_start(
         &self,
         repository: &RepositoryName,
-        upload: &Upload,
-    ) -> Result<(), Error> {
+        upload: Upload,
+    ) -> Result<Upload, Error> {
         let id = upload.id;
         let start = Start {
             id,
@@ -260,11 +273,13 @@ impl Registry {
             hash: upload.hash.clone(),
             lifetime: self.rules.upload_lifetime,
         };
-        if let Err(fault) = self.parts.metadata.start_upload(start).await {
-            let _ = self.parts.blobs.discard(&id, &upload.staged).await;
-            return Err(fault.into());
+        match self.parts.metadata.start_upload(start).await {
+            Ok(is_limited) => Ok(Upload { is_limited, ..upload }),
+            Err(fault) => {
+                let _ = self.parts.blobs.discard(&id, &upload.staged).await;
+                Err(fault.into())
+            }
         }
-        Ok(())
     }
 
     /// The answer to who ends an upload that is gone: another request, or this one before its reply was lost, may

@@ -119,6 +119,7 @@ async fn what_was_changed_here_stays() {
         tag: tag.parse().unwrap(),
         precondition: Precondition::None,
         by: "user:ada".into(),
+        dropped_by: None,
     };
     stand.database.delete_tag(deletion("deleted")).await.unwrap();
     let push = wharf_core::metadata::CommitManifest {

@@ -19,7 +19,7 @@ async fn append_range(
 ) -> Result<UploadState> {
     let operation = stand.allowed(AppendUpload { repository: name("a"), upload }).await;
     let range = Some(ContentRange { first, last });
-    stand.registry.append_upload(&operation, range, whole(bytes)).await
+    stand.registry.append_upload(&operation, range, None, whole(bytes)).await
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_push_in_one_request_that_breaks_off_leaves_nothing() {
     let start = wharf_core::operation::StartUpload { repository: name("a") };
     let operation = stand.allowed(start).await;
     let source = ending(&bytes, Some(SourceError::Broken));
-    stand.registry.push_blob(&operation, digest(&bytes), source).await.unwrap_err();
+    stand.registry.push_blob(&operation, digest(&bytes), None, source).await.unwrap_err();
     assert_eq!(stand.pull("a", digest(&bytes)).await, None);
     assert_eq!(stand.blobs.inner().counts(), (0, 0));
 }

@@ -237,7 +237,7 @@ async fn where_they_are_switched_off_no_upload_of_before_is_taken_for_a_standard
     stand.sent(upload, &bytes).await;
     let without = stand.without_direct_uploads();
     let append = stand.allowed(AppendUpload { repository: name("a"), upload }).await;
-    let appended = without.append_upload(&append, None, whole(&bytes)).await;
+    let appended = without.append_upload(&append, None, None, whole(&bytes)).await;
     assert!(is_unknown(appended));
     let start = stand.allowed(StartDirectUpload { repository: name("a") }).await;
     let begun = without.start_direct_upload(&start, 5, None).await;
@@ -250,7 +250,7 @@ async fn where_they_are_switched_off_no_upload_of_before_is_taken_for_a_standard
     assert!(stand.end(assembled, digest(&bytes), &parts).await.is_err());
     let operation = FinishUpload { repository: name("a"), upload: assembled, digest: empty };
     let operation = stand.allowed(operation).await;
-    assert!(is_unknown(without.finish_upload(&operation, None, nothing()).await));
+    assert!(is_unknown(without.finish_upload(&operation, None, None, nothing()).await));
     assert!(stand.pull("a", empty).await.is_none());
     // They end when they expire.
     stand.clock.advance(Rules::default().upload_lifetime);

@@ -111,7 +111,8 @@ delegate! {
         remove_blob(removal: RemoveBlob) -> RemoveOutcome;
     }
     Uploads {
-        start_upload(start: StartUpload) -> ();
+        start_upload(start: StartUpload) -> bool;
+        hold_upload(hold: HoldUpload) -> bool;
         find_upload(repository: RepositoryName, id: UploadId) -> Option<Upload>;
         resume_upload(repository: RepositoryName, id: UploadId) -> Option<Upload>;
         record_progress(progress: Progress) -> bool;

@@ -147,11 +147,11 @@ async fn an_upload_is_unknown_to_another_repository_and_another_principal() {
         assert!(unknown(&registry.get_upload(&operation).await));
         let operation = AppendUpload { repository: repository.clone(), upload };
         let operation = registry.permit(Caller::new(principal.clone()), operation).await.unwrap();
-        assert!(unknown(&registry.append_upload(&operation, None, whole(&bytes)).await));
+        assert!(unknown(&registry.append_upload(&operation, None, None, whole(&bytes)).await));
         let digest = digest(&bytes);
         let operation = FinishUpload { repository: repository.clone(), upload, digest };
         let operation = registry.permit(Caller::new(principal.clone()), operation).await.unwrap();
-        assert!(unknown(&registry.finish_upload(&operation, None, nothing()).await));
+        assert!(unknown(&registry.finish_upload(&operation, None, None, nothing()).await));
         let operation = CancelUpload { repository, upload };
         let operation = registry.permit(Caller::new(principal), operation).await.unwrap();
         assert!(unknown(&registry.cancel_upload(&operation).await));

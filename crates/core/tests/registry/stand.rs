@@ -141,7 +141,7 @@ impl<B: Blobs> Stand<B> {
         source: Source<'_>,
     ) -> Result<UploadState> {
         let operation = self.allowed(AppendUpload { repository: name(repository), upload }).await;
-        self.registry.append_upload(&operation, None, source).await
+        self.registry.append_upload(&operation, None, None, source).await
     }
 
     /// PUT, without a range.
@@ -154,13 +154,13 @@ impl<B: Blobs> Stand<B> {
     ) -> Result<()> {
         let repository = name(repository);
         let operation = self.allowed(FinishUpload { repository, upload, digest }).await;
-        self.registry.finish_upload(&operation, None, source).await
+        self.registry.finish_upload(&operation, None, None, source).await
     }
 
     /// POST with the whole blob.
     pub async fn push(&self, repository: &str, bytes: &Bytes) -> Result<()> {
         let operation = self.allowed(StartUpload { repository: name(repository) }).await;
-        self.registry.push_blob(&operation, digest(bytes), whole(bytes)).await
+        self.registry.push_blob(&operation, digest(bytes), None, whole(bytes)).await
     }
 
     /// The blob's bytes, if the repository holds it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::header::{ALLOW, CONTENT_TYPE, ETAG, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
+use wharf_core::metadata::{Meter, OverQuota, Scope};
 use wharf_core::{Error, Missing, SourceFault, StoreError};
 use wharf_oci::ErrorCode;
 
@@ -211,6 +212,26 @@ fn missing_content(digest: &wharf_oci::Digest) -> Value {
     })
 }
 
+/// What did not fit, for programs.
+fn quota_detail(over: &OverQuota) -> Value {
+    let meter = match over.meter {
+        Meter::Bytes | Meter::BytesWithUploads => "bytes",
+        Meter::Manifests => "manifests",
+        Meter::Tags => "tags",
+    };
+    let scope = match &over.scope {
+        Scope::Namespace(name) => json!({ "namespace": name.as_str() }),
+        Scope::Repository(name) => json!({ "repository": name.as_str() }),
+    };
+    json!({
+        "quota": scope,
+        "of": meter,
+        "used": over.used,
+        "limit": over.limit,
+        "needed": over.needed,
+    })
+}
+
 fn store_failure(fault: &StoreError) -> Failure {
     match fault {
         StoreError::Unavailable(reason) | StoreError::Uncertain(reason) => Failure::new(
@@ -235,6 +256,11 @@ fn store_failure(fault: &StoreError) -> Failure {
             });
             let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported);
             Failure::new(status, code, closed.to_string()).detailed(detail).with(ALLOW, "GET, HEAD")
+        }
+        // Clients show what is denied as it is, and do not try it again.
+        StoreError::OverQuota(over) => {
+            Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, over.to_string())
+                .detailed(quota_detail(over))
         }
     }
 }

@@ -26,8 +26,8 @@ pub(super) async fn start(mut call: Call) -> Result<Response<Body>, Failure> {
     if let Some(digest) = whole {
         let _share = call.upload_share()?;
         let limit = call.registry().rules().max_blob_size;
-        let source = call.source(limit);
-        call.registry().push_blob(&operation, digest, source).await?;
+        let (announced, source) = (call.announced(), call.source(limit));
+        call.registry().push_blob(&operation, digest, announced, source).await?;
         return Ok(reply::blob_created(&call, &repository, &digest));
     }
     if call.collect(0).await.is_err() {
@@ -79,8 +79,9 @@ pub(super) async fn append(mut call: Call) -> Result<Response<Body>, Failure> {
     let range = content_range(&call)?;
     let operation = call.permit(AppendUpload { repository: repository.clone(), upload }).await?;
     let _share = call.upload_share()?;
+    let announced = call.announced();
     let source = call.source(limit(&call, range));
-    let appended = call.registry().append_upload(&operation, range, source).await;
+    let appended = call.registry().append_upload(&operation, range, announced, source).await;
     let state = appended.map_err(|error| refused(&call, range, error))?;
     Ok(reply::upload(StatusCode::ACCEPTED, &call, &repository, state))
 }
@@ -93,8 +94,9 @@ pub(super) async fn finish(mut call: Call) -> Result<Response<Body>, Failure> {
     let operation = FinishUpload { repository: repository.clone(), upload, digest };
     let operation = call.permit(operation).await?;
     let _share = call.upload_share()?;
+    let announced = call.announced();
     let source = call.source(limit(&call, range));
-    let finished = call.registry().finish_upload(&operation, range, source).await;
+    let finished = call.registry().finish_upload(&operation, range, announced, source).await;
     finished.map_err(|error| refused(&call, range, error))?;
     Ok(reply::blob_created(&call, &repository, &digest))
 }

@@ -110,6 +110,8 @@ async fn a_registry_cleans_up_after_itself() {
                 retention: node.database.clone(),
                 writes: node.database.clone(),
                 adopter: None,
+                usage: node.database.clone(),
+                usage_counters: Arc::default(),
                 counters: counters.clone(),
                 collected: Arc::default(),
             };
@@ -134,6 +136,7 @@ async fn a_registry_cleans_up_after_itself() {
             "staging.collect",
             "tags.forget_history",
             "uploads.expire",
+            "usage.count",
             "writes.end_drains"
         ]
     );

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wharf_core::blob_life::Stage;
 use wharf_core::blobs::ObjectKey;
+use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     CommitOutcome, Judged, ManifestRules, MarkedBlob, MountBlob, PinManifest, PinTarget,
     Precondition, Taken,

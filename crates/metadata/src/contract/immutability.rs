@@ -235,6 +235,7 @@ pub async fn a_policy_that_cannot_be_read_stops_every_change(stand: &Stand) {
             tag: "latest".parse().unwrap(),
             precondition: Precondition::None,
             by: "bob".into(),
+            dropped_by: None,
         };
         assert!(stand.metadata.delete_tag(deletion).await.is_err());
         let deletion = DeleteManifest {

@@ -21,6 +21,7 @@ mod memberships;
 mod operating;
 pub(crate) mod pins;
 mod preconditions;
+mod quotas;
 mod races;
 mod referrers;
 mod removing;
@@ -38,6 +39,7 @@ mod tag_order;
 mod tags;
 mod trust;
 mod uploads;
+pub(crate) mod usage;
 mod writes;
 
 pub use accounts::*;
@@ -59,6 +61,7 @@ pub use memberships::*;
 pub use operating::*;
 pub use pins::*;
 pub use preconditions::*;
+pub use quotas::*;
 pub use races::*;
 pub use referrers::*;
 pub use removing::*;
@@ -75,6 +78,7 @@ pub use tag_order::*;
 pub use tags::*;
 pub use trust::*;
 pub use uploads::*;
+pub use usage::*;
 pub use writes::*;
 
 /// Makes a test of each rule. `$make` is an async function without arguments that gives new, empty metadata,
@@ -412,6 +416,27 @@ macro_rules! metadata_contract {
             a_tag_that_moved_since_it_was_judged_is_left
             a_policy_that_changed_drops_nothing_more
             the_last_run_is_recorded
+            // Usage and quotas.
+            what_pushes_hold_is_counted
+            a_namespace_holds_each_blob_once
+            what_is_deleted_is_free_at_once_and_charged_when_it_is_pushed_again
+            an_upload_is_charged_until_it_ends
+            a_blob_is_charged_until_a_sweep_takes_it
+            a_mount_is_charged_and_refused_where_there_is_no_room
+            a_push_that_does_not_fit_changes_nothing
+            a_tag_and_a_manifest_too_many_are_refused
+            uploads_of_others_do_not_keep_out_what_is_reserved
+            below_a_lowered_quota_nothing_is_pushed
+            a_quota_of_an_older_version_is_stale
+            a_quota_is_of_what_there_is
+            many_pushers_fill_a_quota_and_no_more
+            many_pushers_fill_the_quota_of_a_namespace_and_no_more
+            pushes_deletions_and_quotas_at_once_are_counted_exactly
+            a_repository_takes_its_usage_to_another_namespace
+            a_blob_is_charged_once_its_size_is_known
+            what_was_there_before_is_counted
+            a_count_corrects_what_is_wrong_and_tells
+            what_is_stored_is_each_blob_once
         }
     };
     ($make:path: $($rule:ident)*) => { $(

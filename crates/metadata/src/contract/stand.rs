@@ -15,7 +15,7 @@ use wharf_core::metadata::{
     CommitOutcome, Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory,
     EventLog, FinishOutcome, FinishUpload, Garbage, Identities, ImmutabilityPolicies, Jobs,
     Metadata, Precondition, ReserveBlob, ReserveOutcome, Retention, Sessions, StartUpload, Trash,
-    TrustRules, UpdateUser, WriteModes,
+    TrustRules, UpdateUser, UsageMetadata, WriteModes,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -93,6 +93,7 @@ pub struct Stand {
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) writes: Arc<dyn WriteModes>,
     pub(crate) adoptions: Arc<dyn Adoptions>,
+    pub(crate) usage: Arc<dyn UsageMetadata>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
 }
@@ -117,7 +118,8 @@ impl Stand {
         + Trash
         + Retention
         + WriteModes
-        + Adoptions,
+        + Adoptions
+        + UsageMetadata,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
     ) -> Self {
@@ -128,7 +130,7 @@ impl Stand {
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
         let (counts, garbage, trash) = (all.clone(), all.clone(), all.clone());
         let (immutability, retention, writes) = (all.clone(), all.clone(), all.clone());
-        let adoptions = all;
+        let (adoptions, usage) = (all.clone(), all);
         Self {
             metadata,
             jobs,
@@ -148,6 +150,7 @@ impl Stand {
             retention,
             writes,
             adoptions,
+            usage,
             clock,
             inspect,
         }
@@ -201,7 +204,7 @@ impl Stand {
 
     /// Whether the finish made a membership.
     pub(crate) async fn finish(&self, id: UploadId, key: ObjectKey) -> bool {
-        self.metadata.finish_upload(FinishUpload { id, key }).await.unwrap()
+        self.metadata.finish_upload(FinishUpload { id, key, size: 0 }).await.unwrap()
             == FinishOutcome::Finished
     }
 

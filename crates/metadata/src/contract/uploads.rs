@@ -43,8 +43,13 @@ async fn expired(stand: &Stand, limit: usize) -> Vec<UploadId> {
 /// And is counted.
 pub async fn an_upload_is_found_as_it_was_begun(stand: &Stand) {
     let id = stand.start("a").await;
-    let expected =
-        Upload { id, principal: "alice".into(), staged: Staged::default(), hash: hash(0) };
+    let expected = Upload {
+        id,
+        principal: "alice".into(),
+        staged: Staged::default(),
+        hash: hash(0),
+        is_limited: false,
+    };
     assert_eq!(found(stand, "a", id).await, Some(expected));
     assert_eq!(stand.metadata.count_uploads().await.unwrap(), 1);
     stand.start("b").await;

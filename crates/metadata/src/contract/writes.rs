@@ -60,7 +60,10 @@ pub async fn what_is_read_only_is_not_changed(stand: &Stand) {
         let start = metadata.start_upload(start_by("a", "bob"));
         assert_eq!(refused(start.await), expected());
         assert_eq!(refused(metadata.resume_upload(name("a"), id).await), expected());
-        assert_eq!(refused(metadata.finish_upload(FinishUpload { id, key }).await), expected());
+        assert_eq!(
+            refused(metadata.finish_upload(FinishUpload { id, key, size: 0 }).await),
+            expected()
+        );
         let from = Some(name("b"));
         let (digest_two, sources) = (blob("two"), Sources::Any);
         let mount = MountBlob { repository: repository.clone(), digest: digest_two, from, sources };
@@ -71,6 +74,7 @@ pub async fn what_is_read_only_is_not_changed(stand: &Stand) {
             tag: "latest".parse().unwrap(),
             precondition: Precondition::None,
             by: by(),
+            dropped_by: None,
         };
         assert_eq!(refused(metadata.delete_tag(deletion).await), expected());
         let precondition = Precondition::None;
@@ -167,7 +171,7 @@ pub async fn a_drain_ends_when_no_push_is_left(stand: &Stand) {
         // Its upload is open still.
         assert_eq!(stand.writes.end_drains().await.unwrap(), 0);
         let key = stand.reserve(id, blob("one")).await.unwrap();
-        let finish = FinishUpload { id, key };
+        let finish = FinishUpload { id, key, size: 0 };
         let finished = stand.metadata.finish_upload(finish).await.unwrap();
         assert_eq!(finished, FinishOutcome::Finished);
         let WriteState { uploads, pushes, .. } = state(stand, scope.clone()).await;
@@ -221,7 +225,10 @@ pub async fn the_stricter_of_two_modes_holds(stand: &Stand) {
     let all = || (WriteScope::All, WriteMode::ReadOnly);
     assert_eq!(refused(stand.metadata.resume_upload(name("a"), id).await), all());
     let key = stand.reserve(id, blob("one")).await.unwrap();
-    assert_eq!(refused(stand.metadata.finish_upload(FinishUpload { id, key }).await), all());
+    assert_eq!(
+        refused(stand.metadata.finish_upload(FinishUpload { id, key, size: 0 }).await),
+        all()
+    );
     assert_eq!(set(stand, WriteScope::All, WriteMode::Writable).await, Change::Done);
     assert!(stand.finish(id, key).await);
 }

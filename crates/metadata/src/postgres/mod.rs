@@ -12,6 +12,7 @@ mod retry;
 mod session;
 mod settings;
 mod settling;
+mod shards;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use replicas::Replicas;
 use retry::Tries;
 use session::{Beginning, Session};
 pub use settings::{NoPostgresUrl, PostgresSettings, PostgresUrl};
+use shards::Shards;
 
 /// What this binary knows of the rules that nodes of one database share. It grows where an older node could break
 /// a rule of a newer one, and `schema_protocol` says which is the least that may still write.
@@ -46,6 +48,7 @@ pub struct Postgres {
     begins: Begins,
     clock: Option<Arc<dyn Clock>>,
     replicas: Option<Replicas>,
+    shards: Shards,
 }
 
 /// What begins a transaction, with its limits.
@@ -171,7 +174,7 @@ impl Postgres {
             true => None,
             false => Some(Replicas::open(&settings, clock.as_ref()).await?),
         };
-        Ok(Self { pool, settings, begins, clock, replicas })
+        Ok(Self { pool, settings, begins, clock, replicas, shards: Shards::new() })
     }
 
     /// What a replica knows, however old, while the primary is away.
@@ -203,6 +206,9 @@ impl Postgres {
         let client = self.pool.get().await.map_err(|error| Failure::of_pool(&error))?;
         let beginning = Beginning::AtOnce(self.begins.of::<T>(writes));
         let mut session = Session::new(client, beginning, self.clock.clone());
+        if writes {
+            session = session.with_shard(self.shards.take());
+        }
         let run = async {
             if writes {
                 session.open(PROTOCOL).await?;

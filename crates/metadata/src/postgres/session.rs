@@ -14,6 +14,7 @@ use wharf_core::clock::{Clock, Timestamp};
 
 use super::caught_up::Check;
 use super::failure::{Again, Failure, rolled_back};
+use super::shards::Shard;
 use super::values::{parameters, row};
 use crate::engine::{Dialect, Result, Row, Statements, Value};
 
@@ -46,6 +47,8 @@ pub(super) struct Session {
     begin: Option<Beginning>,
     /// A clock in place of the database's.
     clock: Option<Arc<dyn Clock>>,
+    /// What it has to itself while it runs, where it writes.
+    shard: Option<Shard>,
     now: Option<Timestamp>,
     /// What failed first; nothing of this transaction is ever committed then.
     failure: Option<Failure>,
@@ -64,10 +67,17 @@ impl Session {
             client: Some(client),
             begin: Some(begin),
             clock,
+            shard: None,
             now: None,
             failure: None,
             lost: false,
         }
+    }
+
+    /// The same with a shard of counters to itself, until it is dropped.
+    pub(super) fn with_shard(mut self, shard: Shard) -> Self {
+        self.shard = Some(shard);
+        self
     }
 
     /// Begins a transaction that writes, unless the database has left this binary's `protocol` behind.
@@ -221,6 +231,10 @@ async fn begin(client: &Object, beginning: Option<Beginning>) -> std::result::Re
 impl Statements for Session {
     fn dialect(&self) -> Dialect {
         Dialect::Postgres
+    }
+
+    fn shard(&self) -> i64 {
+        self.shard.as_ref().map_or(1, Shard::number)
     }
 
     async fn now(&mut self) -> Result<Timestamp> {

@@ -39,6 +39,11 @@ impl Statements for OnConnection<'_> {
         Dialect::Sqlite
     }
 
+    /// One transaction writes at a time.
+    fn shard(&self) -> i64 {
+        1
+    }
+
     async fn now(&mut self) -> Result<Timestamp> {
         Ok(self.clock.now())
     }

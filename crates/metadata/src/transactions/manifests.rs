@@ -18,6 +18,7 @@ use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
+use crate::transactions::usage::{self, Charge, Charged, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
 
 /// `ManifestMetadata::find_manifest`
@@ -117,6 +118,23 @@ pub(crate) trait Commit {
 
     /// Stores what follows from the bytes, unless it is stored.
     async fn store(&self, on: &mut dyn Statements, now: Timestamp) -> Result<()>;
+
+    /// What the blobs of the manifest come to, which were charged as they were `before`.
+    async fn charge_blobs(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        before: &[Charged],
+    ) -> Result<Charge>;
+
+    /// Charges a manifest that the repository did not hold, with what its blobs come to.
+    async fn charge_all(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        before: &[Charged],
+        blobs: Charge,
+    ) -> Result<()>;
 }
 
 impl Commit for CommitManifest {
@@ -131,6 +149,13 @@ impl Commit for CommitManifest {
             Ok(moves) => moves,
             Err(frozen) => return Ok(CommitOutcome::Frozen(frozen)),
         };
+        let before = match found {
+            Some(repository) => {
+                let blobs: BTreeSet<_> = self.manifest.blobs().map(|blob| blob.digest).collect();
+                usage::charged(on, repository, blobs.iter()).await?
+            }
+            None => Vec::new(),
+        };
         let missing = self.missing(on, found, now).await?;
         if !missing.is_empty() {
             return Ok(CommitOutcome::Missing(missing));
@@ -140,6 +165,7 @@ impl Commit for CommitManifest {
             None => repositories::find_or_create(on, &self.repository, now).await?,
         };
         self.store(on, now).await?;
+        let charged = self.charge_blobs(on, repository, &before).await?;
         let held = on
             .execute(
                 "INSERT INTO repository_manifests (repository_id, digest, pushed_by, pushed_at, touched_at)
@@ -148,9 +174,11 @@ impl Commit for CommitManifest {
             )
             .await?;
         if held > 0 {
+            self.charge_all(on, repository, &before, charged).await?;
             let event = Event::ManifestPushed(&self.digest);
             events::record(on, repository, event, &self.by.by, now).await?;
         } else {
+            charge(on, repository, charged, Limits::All).await?;
             touch_manifests(on, repository, &BTreeSet::from([self.digest]), now).await?;
         }
         let change = Change { repository, by: &self.by.by, now, reason };
@@ -296,6 +324,38 @@ impl Commit for CommitManifest {
         .await?;
         Ok(())
     }
+
+    async fn charge_blobs(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        before: &[Charged],
+    ) -> Result<Charge> {
+        let changes: Vec<_> = before.iter().filter_map(|blob| blob.becomes(State::Used)).collect();
+        usage::of_blobs(on, repository, &changes).await
+    }
+
+    async fn charge_all(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        before: &[Charged],
+        blobs: Charge,
+    ) -> Result<()> {
+        let own = i64::try_from(self.payload.len()).unwrap_or(i64::MAX);
+        let named: i64 = before.iter().filter_map(|blob| blob.size).sum();
+        let manifest = usage::Change {
+            referenced: named + own,
+            bytes: own,
+            manifests: 1,
+            ..usage::Change::default()
+        };
+        // What had room reserved is not kept out by the uploads of others; what had not, as it was deleted before, is.
+        let is_reserved =
+            before.iter().all(|blob| blob.state != State::Free || blob.size.is_none());
+        let limits = if is_reserved { Limits::Reserved } else { Limits::All };
+        charge(on, repository, blobs + Charge::of(manifest), limits).await
+    }
 }
 
 fn pair(one: &Digest, other: &Digest) -> Vec<Value> {
@@ -314,7 +374,8 @@ async fn touch_blobs(
     let arguments = digests.iter().map(|digest| arguments![now, repository, digest].to_vec());
     let changed = on
         .execute_each(
-            "UPDATE repository_blobs SET touched_at = $1, needed = 1
+            "UPDATE repository_blobs SET touched_at = $1, needed = 1,
+                 charge = CASE WHEN size IS NULL THEN charge ELSE 2 END
              WHERE repository_id = $2 AND blob_digest = $3",
             &arguments.collect::<Vec<_>>(),
         )

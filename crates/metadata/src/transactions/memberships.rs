@@ -12,6 +12,7 @@ use wharf_oci::{Digest, RepositoryName};
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
+use crate::transactions::usage::{self, Charge, Charged, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
 use crate::transactions::{audit, repositories};
 
@@ -21,24 +22,41 @@ pub(crate) fn number(value: i64) -> Result<u32> {
     })
 }
 
-/// Makes a repository hold a blob of a size, where that is known, whose mark is taken away.
+/// Makes a repository hold a blob of a size, where that is known, whose mark is taken away. Returns what it is to be charged with: its bytes are
+/// held for it until a manifest needs it or a sweep takes it away.
 pub(crate) async fn add(
     on: &mut dyn Statements,
     repository: i64,
     digest: &Digest,
     size: Option<i64>,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Charge> {
+    let rows = on
+        .query(
+            "SELECT blob_digest, size, charge, needed FROM repository_blobs
+             WHERE repository_id = $1 AND blob_digest = $2",
+            arguments![repository, digest],
+        )
+        .await?;
+    let (before, needed) = match rows.first() {
+        Some(row) => (usage::read(row)?, row.int(3)? == 1),
+        None => (Charged { digest: *digest, size, state: State::Free }, false),
+    };
+    // One that is needed and whose size is not known is charged when a job finds that out.
+    let known = if needed { before.size } else { before.size.or(size) };
+    let before = Charged { size: known, ..before };
+    let is_charged = known.is_some() && !needed && before.state == State::Free;
+    let state = if is_charged { State::Held } else { before.state };
     on.execute(
-        "INSERT INTO repository_blobs (repository_id, blob_digest, touched_at, size)
-         VALUES ($1, $2, $3, $4)
+        "INSERT INTO repository_blobs (repository_id, blob_digest, touched_at, size, charge)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (repository_id, blob_digest) DO UPDATE SET
-             touched_at = excluded.touched_at,
-             size = coalesce(repository_blobs.size, excluded.size)",
-        arguments![repository, digest, now, size],
+             touched_at = excluded.touched_at, size = excluded.size, charge = excluded.charge",
+        arguments![repository, digest, now, known, state.number()],
     )
     .await?;
-    Ok(())
+    let changes: Vec<_> = before.becomes(state).into_iter().collect();
+    usage::of_blobs(on, repository, &changes).await
 }
 
 /// Somebody stops holding a blob.
@@ -97,7 +115,8 @@ impl Transaction for MountBlob {
         marks::write(on, write, now).await?;
         let size = size(on, &self.digest).await?;
         let repository = repositories::find_or_create(on, &self.repository, now).await?;
-        add(on, repository, &self.digest, size, now).await?;
+        let charged = add(on, repository, &self.digest, size, now).await?;
+        charge(on, repository, charged, Limits::All).await?;
         Ok(true)
     }
 }
@@ -170,6 +189,7 @@ impl Transaction for RemoveBlob {
         if let Some(row) = needed.first() {
             return Ok(RemoveOutcome::Needed(row.digest(0)?));
         }
+        let held = usage::charged(on, repository, [&self.digest].into_iter()).await?;
         let removed = on
             .execute(
                 "DELETE FROM repository_blobs WHERE repository_id = $1 AND blob_digest = $2",
@@ -179,6 +199,9 @@ impl Transaction for RemoveBlob {
         if removed == 0 {
             return Ok(RemoveOutcome::NotHeld);
         }
+        let changes: Vec<_> = held.iter().filter_map(|blob| blob.becomes(State::Free)).collect();
+        let charged = usage::of_blobs(on, repository, &changes).await?;
+        charge(on, repository, charged, Limits::None).await?;
         let now = on.now().await?;
         let_go(on, &self.digest, now).await?;
         let target = format!("repository:{}@{}", self.repository, self.digest);

@@ -22,4 +22,5 @@ mod rollback;
 pub(crate) mod tag_history;
 pub(crate) mod tags;
 pub(crate) mod uploads;
+pub(crate) mod usage;
 pub(crate) mod writes;

@@ -6,6 +6,7 @@ use wharf_core::permissions::AccountName;
 use wharf_oci::RepositoryName;
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
+use crate::transactions::usage;
 
 /// A repository's row.
 pub(crate) async fn find(on: &mut dyn Statements, name: &RepositoryName) -> Result<Option<i64>> {
@@ -33,7 +34,11 @@ pub(crate) async fn find_or_create(
         )
         .await?;
     match made.first() {
-        Some(row) => row.int(0),
+        Some(row) => {
+            let id = row.int(0)?;
+            usage::begin(on, id).await?;
+            Ok(id)
+        }
         None => Err(wharf_core::StoreError::Corrupt("a repository was not made".into())),
     }
 }

@@ -3,35 +3,40 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::UploadId;
 use wharf_core::blob_life::{self, Placement};
 use wharf_core::blobs::Staged;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    FinishOutcome, FinishUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload, Upload,
+    FinishOutcome, FinishUpload, HoldUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload,
+    Upload,
 };
+use wharf_core::{StoreError, UploadId};
 use wharf_oci::{HashState, RepositoryName};
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
+use crate::transactions::usage::{Change, Charge, Limits, charge};
 use crate::transactions::writes::{self, Work};
 use crate::transactions::{memberships, repositories};
 
 #[async_trait]
 impl Transaction for StartUpload {
-    type Output = ();
+    type Output = bool;
 
-    async fn run(&self, on: &mut dyn Statements) -> Result<()> {
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         let now = on.now().await?;
         let found = writes::enter(on, &self.repository, Work::PushBy(&self.principal)).await?;
         let repository = match found {
             Some(repository) => repository,
             None => repositories::find_or_create(on, &self.repository, now).await?,
         };
-        on.execute(
+        let rows = on.query(
             "INSERT INTO uploads
                  (id, repository_id, principal, staged_bytes, digest_state, parts, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             RETURNING CASE WHEN EXISTS (SELECT 1 FROM usage_scopes s
+                                         WHERE s.namespace = $9 AND s.repository_id IN (0, $2)
+                                           AND s.max_bytes IS NOT NULL) THEN 1 ELSE 0 END",
             arguments![
                 self.id.to_bytes().as_slice(),
                 repository,
@@ -41,10 +46,11 @@ impl Transaction for StartUpload {
                 self.staged.parts.as_slice(),
                 now,
                 now.after(self.lifetime),
+                self.repository.namespace(),
             ],
         )
         .await?;
-        Ok(())
+        rows.first().map_or(Ok(false), |row| Ok(row.int(0)? != 0))
     }
 }
 
@@ -78,10 +84,18 @@ impl Transaction for Find {
         let now = on.now().await?;
         let rows = on
             .query(
-                "SELECT u.id, u.principal, u.staged_bytes, u.parts, u.digest_state
+                "SELECT u.id, u.principal, u.staged_bytes, u.parts, u.digest_state,
+                        CASE WHEN EXISTS (SELECT 1 FROM usage_scopes s
+                                          WHERE s.namespace = $1 AND s.repository_id IN (0, r.id)
+                                            AND s.max_bytes IS NOT NULL) THEN 1 ELSE 0 END
                  FROM uploads u JOIN repositories r ON r.id = u.repository_id
-                 WHERE u.id = $1 AND r.name = $2 AND u.expires_at > $3",
-                arguments![self.id.to_bytes().as_slice(), self.repository.as_str(), now],
+                 WHERE u.id = $2 AND r.name = $3 AND u.expires_at > $4",
+                arguments![
+                    self.repository.namespace(),
+                    self.id.to_bytes().as_slice(),
+                    self.repository.as_str(),
+                    now
+                ],
             )
             .await?;
         rows.first().map(upload).transpose()
@@ -89,14 +103,16 @@ impl Transaction for Find {
 }
 
 fn upload(row: &Row) -> Result<Upload> {
-    let id = row.bytes(0)?.try_into().map_err(|_| {
-        wharf_core::StoreError::Corrupt("an upload's name has the wrong length".into())
-    })?;
+    let id = row
+        .bytes(0)?
+        .try_into()
+        .map_err(|_| StoreError::Corrupt("an upload's name has the wrong length".into()))?;
     Ok(Upload {
         id: UploadId::from_bytes(id),
         principal: row.text(1)?.to_owned(),
         staged: Staged { offset: row.size(2)?, parts: row.bytes(3)?.to_vec() },
         hash: HashState::from_bytes(row.bytes(4)?.to_vec()),
+        is_limited: row.int(5)? != 0,
     })
 }
 
@@ -122,6 +138,28 @@ impl Transaction for Progress {
             )
             .await?;
         Ok(changed > 0)
+    }
+}
+
+#[async_trait]
+impl Transaction for HoldUpload {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        let now = on.now().await?;
+        let Some(upload) = open_upload(on, self.id, now.0).await? else { return Ok(false) };
+        let more = i64::try_from(self.bytes).unwrap_or(i64::MAX) - upload.held;
+        if more != 0 {
+            on.execute(
+                "UPDATE uploads SET held = $1 WHERE id = $2",
+                arguments![upload.held + more, self.id.to_bytes().as_slice()],
+            )
+            .await?;
+            let limits = if more > 0 { Limits::All } else { Limits::None };
+            let charged = charge(on, upload.repository, OpenUpload::holds(more), limits).await;
+            charged.map_err(|fault| upload.in_all(fault))?;
+        }
+        Ok(true)
     }
 }
 
@@ -211,8 +249,11 @@ impl Transaction for FinishUpload {
             return Ok(FinishOutcome::Lost);
         };
         marks::write(on, write, now).await?;
-        memberships::add(on, upload.repository, digest, Some(upload.size), now).await?;
+        let size = i64::try_from(self.size).unwrap_or(i64::MAX);
+        let blob = memberships::add(on, upload.repository, digest, Some(size), now).await?;
         forget(on, self.id, now).await?;
+        // In one sum: what the upload held is room for the blob.
+        charge(on, upload.repository, blob + upload.let_go(), Limits::All).await?;
         Ok(FinishOutcome::Finished)
     }
 }
@@ -220,8 +261,33 @@ impl Transaction for FinishUpload {
 /// An upload that has not expired.
 struct OpenUpload {
     repository: i64,
-    /// How many bytes are staged.
-    size: i64,
+    /// With how many it is charged.
+    held: i64,
+}
+
+impl OpenUpload {
+    /// It holds so many bytes more.
+    const fn holds(more: i64) -> Charge {
+        Charge::of(Change { referenced: 0, bytes: 0, reserved: more, manifests: 0, tags: 0 })
+    }
+
+    /// What it would need in all, where it was told how much more it needs than it holds.
+    fn in_all(&self, fault: StoreError) -> StoreError {
+        match fault {
+            StoreError::OverQuota(mut over) => {
+                let held = u64::try_from(self.held).unwrap_or_default();
+                over.used = over.used.saturating_sub(held);
+                over.needed = over.needed.saturating_add(held);
+                StoreError::OverQuota(over)
+            }
+            other => other,
+        }
+    }
+
+    /// It holds nothing any more.
+    const fn let_go(&self) -> Charge {
+        Self::holds(-self.held)
+    }
 }
 
 /// The row is locked, which stops a reservation for an upload that is finished or cancelled meanwhile: nobody would ever take that
@@ -233,12 +299,12 @@ async fn open_upload(
 ) -> Result<Option<OpenUpload>> {
     let rows = on
         .query_locked(
-            "SELECT repository_id, staged_bytes FROM uploads WHERE id = $1 AND expires_at > $2",
+            "SELECT repository_id, held FROM uploads WHERE id = $1 AND expires_at > $2",
             arguments![id.to_bytes().as_slice(), now],
         )
         .await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(OpenUpload { repository: row.int(0)?, size: row.int(1)? }))
+    Ok(Some(OpenUpload { repository: row.int(0)?, held: row.int(1)? }))
 }
 
 /// Removes an upload with its reservations, whose objects may be in place without anybody who holds them. Returns whether there was one.
@@ -272,7 +338,13 @@ impl Transaction for Cancel {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         let now = on.now().await?;
-        forget(on, self.0, now).await
+        let sql = "SELECT repository_id, held FROM uploads WHERE id = $1";
+        let rows = on.query_locked(sql, arguments![self.0.to_bytes().as_slice()]).await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let upload = OpenUpload { repository: row.int(0)?, held: row.int(1)? };
+        forget(on, self.0, now).await?;
+        charge(on, upload.repository, upload.let_go(), Limits::None).await?;
+        Ok(true)
     }
 }
 
@@ -289,7 +361,7 @@ impl Transaction for Expired {
         let now = on.now().await?;
         let rows = on
             .query(
-                "SELECT id, principal, staged_bytes, parts, digest_state FROM uploads
+                "SELECT id, principal, staged_bytes, parts, digest_state, 0 FROM uploads
                  WHERE expires_at <= $1 AND NOT EXISTS
                      (SELECT 1 FROM blob_reservations
                       WHERE upload_id = uploads.id AND deadline > $2)

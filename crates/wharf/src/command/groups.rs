@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Log in", &["login", "logout", "whoami", "sign-up"]),
     (
         "Manage a registry",
-        &["user", "invite", "org", "team", "robot", "token", "repo", "access", "audit"],
+        &["user", "invite", "org", "team", "robot", "token", "repo", "access", "du", "audit"],
     ),
 ];
 

@@ -93,6 +93,8 @@ enum Command {
     Tag(manage::tag::Tag),
     /// Grants of roles, and why somebody may do something.
     Access(manage::access::Access),
+    /// How much is held, and what sharing saves.
+    Du(manage::du::Du),
     /// Who did what.
     Audit(manage::audit::Audit),
 }
@@ -132,6 +134,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Repo(command) => manage::repo::execute(&command),
         Command::Tag(command) => manage::tag::execute(&command),
         Command::Access(command) => manage::access::execute(&command),
+        Command::Du(command) => manage::du::execute(&command),
         Command::Audit(command) => manage::audit::execute(&command),
     }
 }

@@ -191,6 +191,8 @@ async fn background_work(
             retention: node.retention,
             writes: node.writes,
             adopter: node.adopter,
+            usage: node.usage,
+            usage_counters: watched.usage,
             counters: watched.runs,
             collected: watched.collected,
         };

@@ -25,7 +25,7 @@ use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
     Accounts, AuditReaders, Counts, Directory, EventLog, Garbage, ImmutabilityPolicies, Jobs,
-    KeepEvents, Retention, TrustRules, WriteModes,
+    KeepEvents, Retention, TrustRules, UsageMetadata, WriteModes,
 };
 use wharf_core::retention::PullsKnown;
 use wharf_core::tally::{Tally, TallyRules};
@@ -56,6 +56,7 @@ pub struct Node {
     pub writes: Arc<dyn WriteModes>,
     /// What takes over another registry's store, where one is set.
     pub adopter: Option<Arc<Adopter>>,
+    pub usage: Arc<dyn UsageMetadata>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -98,6 +99,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         requests: store.requests,
         runs: Arc::default(),
         collected: Arc::default(),
+        usage: Arc::default(),
         queue: Arc::default(),
     };
     let (jobs, events) = (stores.jobs, stores.events);
@@ -105,6 +107,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let (trust, audit, counts, people) = (stores.trust, stores.audit, stores.counts, stores.people);
     let garbage = stores.garbage;
     let retention = stores.retention;
+    let usage = stores.usage;
     let (limiter, writes) = (limits::limiter(cache.limiter), stores.writes);
     Ok(Node {
         registry,
@@ -121,6 +124,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         retention,
         writes,
         adopter,
+        usage,
         limiter,
         tally,
         watched,
@@ -186,6 +190,7 @@ pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
         keep_tag_history,
         keep_audit: config.audit.keep.get(),
         keep_counts: config.counts.keep.get(),
+        count_usage: config.usage.count_interval.get(),
         export_audit: syslog::settings(config)?,
         retention: wharf_jobs::RetentionRules {
             interval: config.retention.interval.get(),

@@ -35,7 +35,7 @@ pub use logging::{AccessLog, LogFormat};
 pub use oidc::Text;
 pub use place::{AdoptedUrl, BlobsUrl, CacheUrl, DatabaseUrl};
 pub use problem::{Origin, Problems};
-pub use quantity::Period;
+pub use quantity::{Bytes, Period};
 pub use role::Role;
 pub use rules::{is_wide, keeps_data_folder};
 pub use table::{Config, Ldap, SETTINGS, Traces};

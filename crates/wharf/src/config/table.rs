@@ -428,6 +428,12 @@ settings! {
         flush: Period<100, { 10 * MINUTE }> = "5s" => "a time from 100ms to 10m, such as 5s";
     }
 
+    /// How much repositories and namespaces hold.
+    usage: Usage {
+        /// How often the counters are compared with the rows, and what is stored is counted.
+        count_interval: Period<MINUTE, { 30 * DAY }> = "6h" => "a time from 1m to 30d, such as 6h";
+    }
+
     /// Prometheus metrics.
     metrics: Metrics {
         /// The address and port that serve `/metrics`; empty serves none.

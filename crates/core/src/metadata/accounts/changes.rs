@@ -9,7 +9,9 @@ use wharf_oci::{Digest, NamePattern, RepositoryName};
 use crate::access::{Narrowing, Role, Visibility};
 use crate::clock::Timestamp;
 use crate::immutability::{Policy, PolicyName, PolicyScope};
-use crate::metadata::{Conditions, ExternalName, ProviderGroup, ProviderName, TokenId, in_words};
+use crate::metadata::{
+    Conditions, ExternalName, ProviderGroup, ProviderName, Quota, TokenId, in_words,
+};
 use crate::operation::{Operation, Requirement};
 use crate::permissions::{AccountName, RobotName};
 use crate::retention::{self, Age};
@@ -168,6 +170,16 @@ fn administration(of: &PolicyScope) -> Requirement<'_> {
         PolicyScope::Namespace(name) => Requirement::Namespace(name, Role::Admin),
         PolicyScope::Repository(name) => Requirement::Role(name, Role::Admin),
     }
+}
+
+fn quota_words(quota: &Quota) -> String {
+    let or_none =
+        |limit: Option<u64>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+    words!(
+        "bytes" = Some(or_none(quota.bytes)),
+        "manifests" = Some(or_none(quota.manifests)),
+        "tags" = Some(or_none(quota.tags)),
+    )
 }
 
 changes! {
@@ -558,6 +570,29 @@ changes! {
         mode: WriteMode,
         /// Why, for those who are refused.
         reason: Option<WriteReason>,
+    }
+    /// Sets how much all repositories of a namespace together may hold. Nothing is deleted where it is less than they do.
+    SetNamespaceQuota, "set_namespace_quota", "namespace.quota", |it| format!("namespace:{}", it.namespace),
+    Some(it.namespace.to_string()), quota_words(&it.quota), requires Requirement::Site; {
+        /// Which.
+        namespace: AccountName,
+        /// How much.
+        quota: Quota,
+        /// The version that it changes; any without it.
+        expected: Option<i64>,
+    }
+    /// Sets how much a repository may hold, within what its namespace may.
+    SetRepositoryQuota, "set_repository_quota", "repository.quota", |it| format!("repository:{}", it.repository),
+    Some(it.repository.namespace().to_owned()), quota_words(&it.quota),
+    requires Requirement::Namespace(&it.namespace, Role::Admin); {
+        /// Which.
+        repository: RepositoryName,
+        /// Its namespace, whose administrators say.
+        namespace: AccountName,
+        /// How much.
+        quota: Quota,
+        /// The version that it changes; any without it.
+        expected: Option<i64>,
     }
     /// Makes an invitation to sign up, which works once.
     Invite, "create_invitation", "invitation.create", |it| "site".to_owned(), None,

@@ -20,9 +20,9 @@ pub use changes::{
     DeleteOrganization, DeleteTeam, DeleteUser, EnableRetention, Invite, LinkIdentity, NewGrant,
     NewImmutabilityPolicy, NewRobot, NewToken, NewTrustRule, NewUser, PreviewRetention,
     RemoveGrant, RemoveImmutabilityPolicy, RemoveMember, RemoveRetention, RemoveRobot, RemoveToken,
-    RemoveTrustRule, RenameRepository, ReportRunning, RotateRobot, SetPassword, SetRetention,
-    SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject, TokenKind, UnlinkIdentity,
-    UpdateNamespace, UpdateRobot, UpdateUser,
+    RemoveTrustRule, RenameRepository, ReportRunning, RotateRobot, SetNamespaceQuota, SetPassword,
+    SetRepositoryQuota, SetRetention, SetTeamGroups, SetVisibility, SetWrites, SignUp, Subject,
+    TokenKind, UnlinkIdentity, UpdateNamespace, UpdateRobot, UpdateUser,
 };
 pub use directory::{
     Directory, GrantRecord, ManifestRecord, Namespace, NamespaceKind, Page, RepositoryFilter,

@@ -6,7 +6,7 @@ use super::table::{Endpoint, endpoint};
 use super::{
     access, audit, counts, grants, history, identities, immutability, invitations, manifests,
     namespaces, open_api, organizations, pins, readable, repositories, retention, robots,
-    tag_immutability, tags, teams, tokens, trust, users, whoami, writes,
+    tag_immutability, tags, teams, tokens, trust, usage, users, whoami, writes,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -70,6 +70,12 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(put.clone(), "/namespaces/{namespace}/immutability/{policy}", "update_namespace_immutability", "Has such a policy say something else.", immutability::update),
         endpoint(delete.clone(), "/namespaces/{namespace}/immutability/{policy}", "delete_namespace_immutability", "Takes such a policy away.", immutability::delete),
 
+        endpoint(get.clone(), "/namespaces/{namespace}/usage", "get_namespace_usage", "How much a namespace holds, and may hold.", usage::namespace_usage),
+        endpoint(get.clone(), "/namespaces/{namespace}/usage/repositories", "list_usage", "How much the repositories of a namespace hold.", usage::list),
+        endpoint(get.clone(), "/namespaces/{namespace}/quota", "get_namespace_quota", "How much a namespace may hold.", usage::namespace_quota),
+        endpoint(put.clone(), "/namespaces/{namespace}/quota", "set_namespace_quota", "Says how much a namespace may hold, in place of what was said before.", usage::set_namespace_quota),
+        endpoint(delete.clone(), "/namespaces/{namespace}/quota", "remove_namespace_quota", "Has a namespace hold as much as it likes.", usage::remove_namespace_quota),
+
         endpoint(get.clone(), "/repositories", "list_repositories", "The repositories that who asks may pull from.", repositories::list),
         endpoint(get.clone(), REPOSITORY, "get_repository", "A repository.", repositories::get),
         endpoint(patch.clone(), REPOSITORY, "update_repository", "Says who may pull from a repository without a grant.", repositories::update),
@@ -100,6 +106,11 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/repositories/{repository}/manifests", "list_manifest_records", "The manifests of a repository.", manifests::list),
         endpoint(get.clone(), "/repositories/{repository}/manifests/{digest}", "get_manifest", "A manifest.", manifests::get),
         endpoint(delete.clone(), "/repositories/{repository}/manifests/{digest}", "delete_manifest_record", "Deletes a manifest, with all tags on it.", manifests::delete),
+        endpoint(get.clone(), "/repositories/{repository}/usage", "get_repository_usage", "How much a repository holds, and may hold.", usage::repository_usage),
+        endpoint(get.clone(), "/repositories/{repository}/quota", "get_repository_quota", "How much a repository may hold.", usage::repository_quota),
+        endpoint(put.clone(), "/repositories/{repository}/quota", "set_repository_quota", "Says how much a repository may hold, within what its namespace may.", usage::set_repository_quota),
+        endpoint(delete.clone(), "/repositories/{repository}/quota", "remove_repository_quota", "Has a repository hold as much as its namespace lets it.", usage::remove_repository_quota),
+        endpoint(get.clone(), "/usage", "get_usage", "How much all of the registry holds, and what sharing saves.", usage::all),
         endpoint(get.clone(), "/repositories/{repository}/counts", "list_counts", "How often a repository was pulled, by hours or days.", counts::range),
         endpoint(get.clone(), "/repositories/{repository}/counts/trend", "get_trend", "How often a repository was pulled lately, and before that.", counts::trend),
         endpoint(get.clone(), "/repositories/{repository}/counts/manifests", "list_top_manifests", "The manifests that were pulled most.", counts::top_manifests),

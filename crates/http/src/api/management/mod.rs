@@ -31,6 +31,7 @@ mod tags;
 mod teams;
 mod tokens;
 mod trust;
+mod usage;
 mod users;
 mod values;
 mod whoami;
@@ -44,7 +45,7 @@ use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
 use wharf_core::metadata::{
     Accounts, AuditLog, Counts, Directory, Identities, ImmutabilityPolicies, Retention, TrustRules,
-    WriteModes,
+    UsageMetadata, WriteModes,
 };
 use wharf_core::permissions::{Decisions, Permissions, Principal};
 use wharf_core::retention::PullsKnown;
@@ -114,6 +115,8 @@ pub struct Stores {
     pub retention: Arc<dyn Retention>,
     /// What may be written.
     pub writes: Arc<dyn WriteModes>,
+    /// How much is held, and may be.
+    pub usage: Arc<dyn UsageMetadata>,
 }
 
 /// The management API.

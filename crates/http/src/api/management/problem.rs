@@ -198,6 +198,9 @@ impl From<StoreError> for Problem {
             StoreError::Closed(closed) => {
                 Self::new(StatusCode::CONFLICT, "read-only", closed.to_string())
             }
+            StoreError::OverQuota(over) => {
+                Self::new(StatusCode::CONFLICT, "over-quota", over.to_string())
+            }
         }
     }
 }

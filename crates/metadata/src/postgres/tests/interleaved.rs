@@ -13,6 +13,7 @@ mod jobs;
 mod manifests;
 mod retention;
 mod tags;
+mod usage;
 mod writes;
 
 use std::sync::Arc;
@@ -108,6 +109,17 @@ impl Scene {
         first: A,
         second: B,
     ) -> (A::Output, B::Output) {
+        let (first, second) = self.tried(how, first, second).await;
+        (first.unwrap(), second.unwrap())
+    }
+
+    /// The same of transactions that may fail, but for the one that is stopped at its end.
+    pub(super) async fn tried<A: Transaction, B: Transaction>(
+        &self,
+        how: How,
+        first: A,
+        second: B,
+    ) -> (Result<A::Output>, Result<B::Output>) {
         let (begin, end) = (At::Begin, At::End);
         match how {
             How::FirstBegins => self.overlap(begin, first, second).await,
@@ -123,15 +135,15 @@ impl Scene {
         at: At,
         around: A,
         inside: B,
-    ) -> (A::Output, B::Output) {
+    ) -> (Result<A::Output>, Result<B::Output>) {
         let (reached, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let first = AtomicBool::new(true);
         let (seen, gone) = (reached.clone(), go.clone());
         let stepped = Stepped { inner: around, at, first, reached, go };
         let (one, other) = (self.engine.clone(), self.engine.clone());
-        let around = tokio::spawn(async move { one.write(stepped).await.unwrap() });
+        let around = tokio::spawn(async move { one.write(stepped).await });
         seen.acquire().await.unwrap().forget();
-        let mut inside = tokio::spawn(async move { other.write(inside).await.unwrap() });
+        let mut inside = tokio::spawn(async move { other.write(inside).await });
         // What waits for the other's locks goes on once that has committed.
         let early = match at {
             At::Begin => Some((&mut inside).await.unwrap()),

@@ -34,7 +34,7 @@ use crate::transactions::{audit, writes};
 
 /// A change, made in a transaction. Whatever it returns but [`Change::Done`], it has changed nothing.
 #[async_trait]
-trait Apply {
+pub(crate) trait Apply {
     async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change>;
 }
 
@@ -77,6 +77,8 @@ impl Apply for AccountChange {
             Self::RemoveRetention(change) => change.apply(on, by).await,
             Self::ReportRunning(change) => change.apply(on, by).await,
             Self::SetWrites(change) => writes::setting::set(on, change, by).await,
+            Self::SetNamespaceQuota(change) => change.apply(on, by).await,
+            Self::SetRepositoryQuota(change) => change.apply(on, by).await,
             Self::Invite(change) => change.apply(on, by).await,
             Self::SignUp(change) => change.apply(on, by).await,
         }
@@ -156,12 +158,12 @@ const fn changed(rows: u64) -> Change {
 }
 
 /// Whether a row of some version may be changed by who expects another one.
-fn fresh(version: i64, expected: Option<i64>) -> bool {
+pub(crate) fn fresh(version: i64, expected: Option<i64>) -> bool {
     expected.is_none_or(|expected| expected == version)
 }
 
 /// A namespace's row.
-async fn namespace(on: &mut dyn Statements, name: &AccountName) -> Result<Option<i64>> {
+pub(crate) async fn namespace(on: &mut dyn Statements, name: &AccountName) -> Result<Option<i64>> {
     one(on, "SELECT id FROM namespaces WHERE name = $1", name).await
 }
 

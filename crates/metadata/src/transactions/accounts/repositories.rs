@@ -10,6 +10,7 @@ use crate::engine::{Result, Statements, arguments};
 use crate::transactions::events::{self, Event};
 use crate::transactions::immutability::any_frozen;
 use crate::transactions::repositories::find;
+use crate::transactions::usage;
 use crate::transactions::writes::{self, Work};
 
 #[async_trait]
@@ -47,6 +48,7 @@ impl Apply for RenameRepository {
         if any_frozen(on, repository, &self.from).await?.is_some() {
             return Ok(Change::Refused(Refusal::ImmutableTags));
         }
+        usage::relocate(on, repository, &self.to).await?;
         // Two that take one name at once meet at it: the later one begins again and finds it taken.
         let sql = "UPDATE repositories SET name = $1, settings_version = settings_version + 1
                    WHERE id = $2";

@@ -8,6 +8,7 @@ use wharf_oci::{Digest, RepositoryName};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
 use crate::transactions::tags::{self, Change, Guard};
+use crate::transactions::usage::{Limits, charge};
 use crate::transactions::writes::{self, Work};
 use crate::transactions::{audit, manifests, memberships, repositories};
 
@@ -71,7 +72,8 @@ impl Transaction for Find {
             None => repositories::find_or_create(on, &self.repository, now).await?,
         };
         let size = memberships::size(on, &self.digest).await?;
-        memberships::add(on, repository, &self.digest, size, now).await?;
+        let charged = memberships::add(on, repository, &self.digest, size, now).await?;
+        charge(on, repository, charged, Limits::All).await?;
         Ok(Adoptable::Shared)
     }
 }
@@ -95,7 +97,9 @@ impl Transaction for AdoptBlob {
             Some(repository) => repository,
             None => repositories::find_or_create(on, &self.repository, now).await?,
         };
-        memberships::add(on, repository, digest, None, now).await?;
+        // Its size is not known here: it is charged once the job that counts found that out.
+        let charged = memberships::add(on, repository, digest, None, now).await?;
+        charge(on, repository, charged, Limits::All).await?;
         Ok(AdoptedBlob::Held)
     }
 }

@@ -23,7 +23,7 @@ fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
 }
 
 /// The binary form of a digest in hexadecimal, as a database reads it.
-fn hexadecimal(digest: &Digest) -> String {
+pub(crate) fn hexadecimal(digest: &Digest) -> String {
     use std::fmt::Write;
 
     digest.to_binary().iter().fold(String::new(), |mut text, byte| {

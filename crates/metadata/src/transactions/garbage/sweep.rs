@@ -11,6 +11,7 @@ use wharf_oci::{Digest, RepositoryName};
 
 use super::{EVERYWHERE, marks, pairs};
 use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
+use crate::transactions::usage::{self, Charged, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
 
 /// SQL that says whether a manifest which the repository holds needs the blob. It goes from the blob's side where few manifests anywhere need
@@ -88,7 +89,7 @@ impl Transaction for Sweep {
         let after = self.after.as_ref();
         let rows = on
             .query(
-                "SELECT h.repository_id, h.blob_digest, h.touched_at, r.name
+                "SELECT h.repository_id, h.blob_digest, h.touched_at, r.name, h.size, h.charge
                  FROM repository_blobs h JOIN repositories r ON r.id = h.repository_id
                  WHERE h.needed = 0 AND r.write_mode = 'writable'
                    AND (h.repository_id, h.blob_digest) > ($1, $2)
@@ -104,23 +105,31 @@ impl Transaction for Sweep {
         for row in &rows {
             let membership = Membership { needed: false, touched_at: Timestamp(row.int(2)?) };
             if blob_life::sweep(&membership, now, self.grace) {
-                chosen.push((row.int(0)?, row.digest(1)?, row.text(3)?));
+                let charged = Charged {
+                    digest: row.digest(1)?,
+                    size: row.optional_int(4)?,
+                    state: State::read(row, 5)?,
+                };
+                chosen.push((row.int(0)?, charged, row.text(3)?));
             }
         }
-        let found = needed_of(on, chosen.iter().map(|(repository, blob, _)| (*repository, *blob)));
+        let found =
+            needed_of(on, chosen.iter().map(|(repository, blob, _)| (*repository, blob.digest)));
         let (needed, swept): (Vec<_>, Vec<_>) = {
             let found = found.await?;
             chosen
                 .into_iter()
-                .partition(|(repository, blob, _)| found.contains(&(*repository, *blob)))
+                .partition(|(repository, blob, _)| found.contains(&(*repository, blob.digest)))
         };
         // A node of the version before did not write down that it needs them.
-        note_needed(on, needed.iter().map(|(repository, blob, _)| (*repository, *blob))).await?;
+        note_needed(on, needed.iter().map(|(repository, blob, _)| (*repository, blob.digest)))
+            .await?;
         if !swept.is_empty() {
-            let list = pairs(swept.iter().map(|(repository, blob, _)| (*repository, *blob)));
+            let list = pairs(swept.iter().map(|(repository, blob, _)| (*repository, blob.digest)));
+            free(on, &swept).await?;
             let sql = take(on.dialect());
             on.execute(sql, arguments![list]).await?;
-            let blobs: BTreeSet<Digest> = swept.iter().map(|(_, blob, _)| *blob).collect();
+            let blobs: BTreeSet<Digest> = swept.iter().map(|(_, blob, _)| blob.digest).collect();
             let currents = marks::currents(on, blobs.iter()).await?;
             marks::write_all(on, currents.iter().filter_map(blob_life::let_go), now).await?;
         }
@@ -134,6 +143,18 @@ impl Transaction for Sweep {
                 .transpose()?,
         })
     }
+}
+
+/// Ends the charges of memberships that are taken away, which are in the order of their repositories.
+async fn free(on: &mut dyn Statements, swept: &[(i64, Charged, &str)]) -> Result<()> {
+    for of_one in swept.chunk_by(|one, other| one.0 == other.0) {
+        let Some((repository, ..)) = of_one.first() else { continue };
+        let changes: Vec<_> =
+            of_one.iter().filter_map(|(_, blob, _)| blob.becomes(State::Free)).collect();
+        let charged = usage::of_blobs(on, *repository, &changes).await?;
+        charge(on, *repository, charged, Limits::None).await?;
+    }
+    Ok(())
 }
 
 pub(super) fn place(row: &Row) -> Result<HeldPlace> {

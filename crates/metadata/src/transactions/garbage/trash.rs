@@ -15,6 +15,7 @@ use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::pins;
+use crate::transactions::usage::{self, Change, Charge, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
 
 /// What takes a manifest from a repository.
@@ -62,10 +63,45 @@ impl Deletion<'_> {
             arguments![now, repository, digest],
         )
         .await?;
+        free(on, repository, digest).await?;
         events::record(on, repository, Event::ManifestDeleted(digest), &by.by, now).await?;
         let target = format!("repository:{name}@{digest}");
         audit::record(on, by, "manifest.delete", target, name.namespace(), why.to_owned()).await
     }
+}
+
+/// Ends the charges of a manifest that is taken: its own, and those of the blobs that nothing needs any more.
+async fn free(on: &mut dyn Statements, repository: i64, manifest: &Digest) -> Result<()> {
+    let rows = on
+        .query(
+            "SELECT blob_digest, size, charge, needed FROM repository_blobs
+             WHERE repository_id = $1 AND blob_digest IN
+                 (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)
+             ORDER BY blob_digest",
+            arguments![repository, manifest],
+        )
+        .await?;
+    let (mut named, mut changes) = (0, Vec::new());
+    for row in &rows {
+        let blob = usage::read(row)?;
+        named += blob.size.unwrap_or_default();
+        if row.int(3)? == 0 {
+            changes.extend(blob.becomes(State::Free));
+        }
+    }
+    on.execute(
+        "UPDATE repository_blobs SET charge = 0
+         WHERE repository_id = $1 AND needed = 0 AND charge > 0 AND blob_digest IN
+             (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)",
+        arguments![repository, manifest],
+    )
+    .await?;
+    let sql = "SELECT size FROM manifests WHERE digest = $1";
+    let rows = on.query(sql, arguments![manifest]).await?;
+    let own = rows.first().map_or(Ok(0), |row| row.int(0))?;
+    let gone = Change { referenced: -named - own, bytes: -own, manifests: -1, ..Change::default() };
+    let charged = usage::of_blobs(on, repository, &changes).await? + Charge::of(gone);
+    charge(on, repository, charged, Limits::None).await
 }
 
 /// `Garbage::empty_trash`

@@ -8,6 +8,7 @@ use wharf_oci::{Digest, RepositoryName, Tag, TagOrder};
 use crate::engine::{Result, Row, Statements, arguments};
 use crate::transactions::events::{self, Event};
 use crate::transactions::immutability;
+use crate::transactions::usage::{self, Charge, Limits, charge};
 
 /// Where a tag stands.
 #[derive(Clone, Copy)]
@@ -133,6 +134,11 @@ impl Change<'_> {
         if let Some(from) = from {
             self.touch(on, from).await?;
         }
+        match (from, to) {
+            (None, Some(_)) => self.count(on, 1, Limits::All).await?,
+            (Some(_), None) => self.count(on, -1, Limits::None).await?,
+            _ => {}
+        }
         self.remember(on, tag, version, from, to.as_ref()).await
     }
 
@@ -173,6 +179,12 @@ impl Change<'_> {
     async fn delete(&self, on: &mut dyn Statements, tag: &Tag) -> Result<()> {
         let sql = "DELETE FROM tags WHERE repository_id = $1 AND name = $2";
         on.execute(sql, arguments![self.repository, tag.as_str()]).await.map(drop)
+    }
+
+    /// The repository has so many more tags.
+    async fn count(&self, on: &mut dyn Statements, tags: i64, limits: Limits) -> Result<()> {
+        let more = Charge::of(usage::Change { tags, ..usage::Change::default() });
+        charge(on, self.repository, more, limits).await
     }
 
     /// A manifest that a tag leaves is not collected for as long as the tag can be brought back.

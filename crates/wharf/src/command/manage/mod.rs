@@ -3,12 +3,14 @@
 pub mod access;
 mod at;
 pub mod audit;
+pub mod du;
 pub mod invite;
 pub mod login;
 pub mod logout;
 pub mod org;
 mod output;
 mod policy;
+mod quota;
 pub mod repo;
 pub mod robot;
 mod secrets;

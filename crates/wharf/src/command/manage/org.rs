@@ -1,13 +1,14 @@
 //! `wharf org`: organizations, and what holds in a namespace.
 
 use clap::{Args, Subcommand};
-use wharf_client::management::{NamespaceChange, NewOrganization, Organization};
+use wharf_client::management::{Holder, NamespaceChange, NewOrganization, Organization};
 use wharf_core::access::Visibility;
 use wharf_core::permissions::AccountName;
 
 use super::at::At;
 use super::output::{moment, tell, yes};
 use super::policy::OrgPolicy;
+use super::quota::QuotaChange;
 use super::terminal;
 use crate::command::admin::visibilities;
 
@@ -43,6 +44,12 @@ enum OrgCommand {
     /// Say which tags freeze in all repositories
     #[command(subcommand)]
     Policy(OrgPolicy),
+    /// Show or set how much all repositories of an organization, or of a user, may hold together
+    Quota {
+        name: AccountName,
+        #[command(flatten)]
+        change: QuotaChange,
+    },
     /// Delete an organization, which must be empty
     #[command(visible_alias = "rm")]
     Delete {
@@ -103,6 +110,9 @@ pub fn execute(command: &Org) -> anyhow::Result<()> {
             session.out.done(&answer, &format!("{name} is changed"))
         }
         OrgCommand::Policy(policy) => policy.run(&session).await,
+        OrgCommand::Quota { name, change } => {
+            change.run(&session, Holder::Namespace(name.as_str()), name.as_str()).await
+        }
         OrgCommand::Delete { name, yes } => {
             terminal::confirm(&format!("delete the organization {name}"), *yes).await?;
             session.api.delete_organization(name.as_str()).await?;

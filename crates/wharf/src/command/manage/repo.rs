@@ -5,7 +5,9 @@ mod retention;
 mod writes;
 
 use clap::{Args, Subcommand};
-use wharf_client::management::{Manifest, Repository, RepositoryFilter, TagFilter, TagRecord};
+use wharf_client::management::{
+    Holder, Manifest, Repository, RepositoryFilter, TagFilter, TagRecord,
+};
 use wharf_core::access::Visibility;
 use wharf_core::permissions::AccountName;
 use wharf_core::writes::WriteMode;
@@ -14,6 +16,7 @@ use wharf_oci::{Digest, RepositoryName, Tag};
 use super::at::{At, Session};
 use super::output::{cell, moment, tell};
 use super::policy::RepoPolicy;
+use super::quota::QuotaChange;
 use super::terminal;
 use crate::command::admin::visibilities;
 
@@ -55,6 +58,12 @@ enum RepoCommand {
     Writable { repository: RepositoryName },
     /// Tell whether a repository may be written to, and which pushes are under way
     Writes { repository: RepositoryName },
+    /// Show or set how much a repository may hold, within what its namespace may
+    Quota {
+        repository: RepositoryName,
+        #[command(flatten)]
+        change: QuotaChange,
+    },
     /// List the tags of a repository
     Tags { repository: RepositoryName },
     /// List the manifests of a repository
@@ -125,6 +134,9 @@ async fn run(session: &Session, command: &RepoCommand) -> anyhow::Result<()> {
             writes::set(session, repository, WriteMode::Writable, None).await
         }
         RepoCommand::Writes { repository } => writes::show(session, repository).await,
+        RepoCommand::Quota { repository, change } => {
+            change.run(session, Holder::Repository(repository), repository.as_str()).await
+        }
         RepoCommand::Tags { repository } => {
             let row = |TagRecord { name, digest, updated_by, updated_at, .. }| {
                 [name, cell(digest), cell(updated_by), moment(updated_at)]

@@ -30,6 +30,7 @@ pub fn open(
         counts: Arc::clone(&node.counts),
         retention: Arc::clone(&node.retention),
         writes: Arc::clone(&node.writes),
+        usage: Arc::clone(&node.usage),
     };
     Management::new(ManagementParts {
         authenticator,

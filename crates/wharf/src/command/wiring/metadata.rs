@@ -12,7 +12,7 @@ use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
     Accounts, Adoptions, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Garbage,
     Identities, ImmutabilityPolicies, Jobs, LastKnown, Metadata, Retention, Sessions, TrustRules,
-    WriteModes,
+    UsageMetadata, WriteModes,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -48,6 +48,7 @@ pub struct Stores {
     pub retention: Arc<dyn Retention>,
     pub writes: Arc<dyn WriteModes>,
     pub adoptions: Arc<dyn Adoptions>,
+    pub usage: Arc<dyn UsageMetadata>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
@@ -57,7 +58,7 @@ impl Stores {
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
         D: AuditReaders + Counts + Garbage + Identities + ImmutabilityPolicies + Sessions,
-        D: DeviceLogins + Retention + WriteModes + Adoptions,
+        D: DeviceLogins + Retention + WriteModes + Adoptions + UsageMetadata,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
@@ -80,6 +81,7 @@ impl Stores {
             counts: Arc::clone(&database) as _,
             garbage: Arc::clone(&database) as _,
             retention: Arc::clone(&database) as _,
+            usage: Arc::clone(&database) as _,
             adoptions: database,
             connections: None,
         }

@@ -15,7 +15,7 @@ use wharf_core::Registry;
 use wharf_core::cache::Kind;
 use wharf_core::metadata::{CountKind, JobCount, JobState, Jobs};
 use wharf_core::tally::Tally;
-use wharf_jobs::{GarbageCounters, RunCounters, RunEnd};
+use wharf_jobs::{GarbageCounters, RunCounters, RunEnd, UsageCounters};
 use wharf_metadata::Connections;
 
 /// How often the queue of jobs is counted.
@@ -37,6 +37,8 @@ pub struct Watched {
     pub requests: Option<Arc<StoreRequests>>,
     pub runs: Arc<RunCounters>,
     pub collected: Arc<GarbageCounters>,
+    /// What counts of usage found.
+    pub usage: Arc<UsageCounters>,
     /// The queue as it was counted last.
     pub queue: Arc<Mutex<Vec<JobCount>>>,
 }
@@ -64,6 +66,7 @@ impl Collector for Watched {
         self.cache(&mut to)?;
         self.jobs(&mut to)?;
         self.counts(&mut to)?;
+        self.usage(&mut to)?;
         if let Some(limiter) = &self.limiter {
             let help = "Whether limits are counted in Redis, for all nodes; else this node counts for itself";
             to.gauge("limits_shared", help, if limiter.is_alone() { 0.0 } else { 1.0 })?;
@@ -158,6 +161,24 @@ impl Watched {
         let help = "How many were lost, since the database was away for too long";
         to.counter("counts_lost", help, totals.lost)?;
         to.gauge("counts_waiting", "How many are still to be written", totals.waiting() as f64)
+    }
+
+    fn usage(&self, to: &mut Families<'_, '_>) -> fmt::Result {
+        let figures = self.usage.figures();
+        let help = "Repositories and namespaces whose usage a count of their rows corrected";
+        to.counter("usage_corrected", help, figures.corrected)?;
+        let help = "By how many bytes, manifests and tags together";
+        to.counter("usage_drift", help, figures.drift)?;
+        let Some(all) = figures.last else { return Ok(()) };
+        to.gauges(
+            "usage_bytes",
+            "What manifests name, what namespaces hold of it, and what is stored, when this node last counted",
+            [
+                ([("kind", "referenced")], all.referenced as f64),
+                ([("kind", "namespaces")], all.once_each_namespace as f64),
+                ([("kind", "stored")], all.stored as f64),
+            ],
+        )
     }
 
     fn jobs(&self, to: &mut Families<'_, '_>) -> fmt::Result {

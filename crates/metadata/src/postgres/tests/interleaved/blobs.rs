@@ -115,7 +115,7 @@ async fn a_reservation_and_the_finish_of_its_upload() {
         let id = scene.stand.start("a").await;
         let key = scene.stand.reserve(id, digest).await.unwrap();
         let (_, finished) =
-            scene.both(how, reservation(id, digest), FinishUpload { id, key }).await;
+            scene.both(how, reservation(id, digest), FinishUpload { id, key, size: 0 }).await;
         assert_eq!(finished, FinishOutcome::Finished, "{how:?}");
         assert!(reservations(&scene).await.is_empty(), "{how:?}");
     }
@@ -127,7 +127,9 @@ async fn two_finishes_of_one_upload() {
         let (scene, digest) = (Scene::new().await, blob("one"));
         let id = scene.stand.start("a").await;
         let key = scene.stand.reserve(id, digest).await.unwrap();
-        let outcomes = scene.both(how, FinishUpload { id, key }, FinishUpload { id, key }).await;
+        let outcomes = scene
+            .both(how, FinishUpload { id, key, size: 0 }, FinishUpload { id, key, size: 0 })
+            .await;
         assert!(
             matches!(
                 outcomes,
@@ -185,7 +187,8 @@ async fn a_finish_and_a_collector_that_condemns() {
         let id = scene.stand.start("a").await;
         let key = scene.stand.reserve(id, digest).await.unwrap();
         scene.stand.mark(digest, 0, "marked").await;
-        let (finished, judged) = scene.both(how, FinishUpload { id, key }, condemn()).await;
+        let (finished, judged) =
+            scene.both(how, FinishUpload { id, key, size: 0 }, condemn()).await;
         assert_eq!((finished, judged.condemned), (FinishOutcome::Finished, 0), "{how:?}");
         assert!(scene.stand.marks(digest).await.is_empty());
     }

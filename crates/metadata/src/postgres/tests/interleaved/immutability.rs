@@ -53,6 +53,7 @@ fn deletion() -> DeleteTag {
         tag: "v1".parse().unwrap(),
         precondition: Precondition::None,
         by: "bob".into(),
+        dropped_by: None,
     }
 }
 

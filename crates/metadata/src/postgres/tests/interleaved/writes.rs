@@ -72,7 +72,7 @@ async fn read_only_is_acknowledged_behind_older_pushes() {
         let scene = Scene::new().await;
         let id = scene.stand.start("a").await;
         let key = scene.stand.reserve(id, blob("one")).await.unwrap();
-        let outcome = meets(scope.clone(), &scene, Tried(FinishUpload { id, key })).await;
+        let outcome = meets(scope.clone(), &scene, Tried(FinishUpload { id, key, size: 0 })).await;
         let finished = outcome.is_some_and(|outcome| outcome == FinishOutcome::Finished);
         assert!(finished || scope != WriteScope::All, "nothing stood in its way");
         assert_eq!(scene.stand.held("a", blob("one")).await.is_some(), finished);
