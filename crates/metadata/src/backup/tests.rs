@@ -54,6 +54,8 @@ fn literal(digest: Digest) -> String {
 
 /// An image of the blobs `one` and `two` under the tags `v1` of `a` and an index above it under `all` of `b`.
 fn images() -> String {
+    const HELD: &str =
+        "INSERT INTO repository_manifests (repository_id, digest, pushed_by, pushed_at) VALUES";
     let (image, index) = (literal(digest("image")), literal(digest("index")));
     let (one, two) = (literal(digest("one")), literal(digest("two")));
     let manifest = |digest: &str| {
@@ -64,20 +66,24 @@ fn images() -> String {
     };
     let held = |repository: i64, digest: &str, tag: &str| {
         format!(
-            "INSERT INTO repository_manifests VALUES ({repository}, {digest}, 'ada', 1);
-             INSERT INTO tags VALUES ({repository}, '{tag}', {digest}, 1, 'ada', 1);"
+            "{HELD} ({repository}, {digest}, 'ada', 1);
+             INSERT INTO tags (repository_id, name, manifest_digest, version, updated_by, updated_at)
+             VALUES ({repository}, '{tag}', {digest}, 1, 'ada', 1);"
         )
     };
     let mut sql =
         "INSERT INTO repositories (id, name, created_at) VALUES (1, 'a', 1), (2, 'b', 1);"
             .to_owned();
     for (repository, blob) in [(1, &one), (1, &two), (2, &one), (2, &two)] {
-        sql += &format!("INSERT INTO repository_blobs VALUES ({repository}, {blob}, 1);");
+        sql += &format!(
+            "INSERT INTO repository_blobs (repository_id, blob_digest, touched_at)
+             VALUES ({repository}, {blob}, 1);"
+        );
     }
     sql += &manifest(&image);
     sql += &manifest(&index);
     sql += &held(1, &image, "v1");
-    sql += &format!("INSERT INTO repository_manifests VALUES (2, {image}, 'ada', 1);");
+    sql += &format!("{HELD} (2, {image}, 'ada', 1);");
     sql += &held(2, &index, "all");
     sql += &format!("INSERT INTO blob_references VALUES ({image}, {one}), ({image}, {two});");
     sql += &format!("INSERT INTO manifest_references VALUES ({index}, {image});");
@@ -140,7 +146,8 @@ fn what_must_not_live_again_does_not() {
     let hash = |number: u8| format!("x'{}'", format!("{number:02x}").repeat(32));
     let sql = format!(
         "INSERT INTO repositories (id, name, created_at) VALUES (1, 'a', 1);
-         INSERT INTO uploads VALUES (x'01', 1, 'ada', 0, x'00', x'00', 1, 9);
+         INSERT INTO uploads (id, repository_id, principal, staged_bytes, digest_state, parts, created_at, expires_at)
+             VALUES (x'01', 1, 'ada', 0, x'00', x'00', 1, 9);
          INSERT INTO blob_reservations VALUES (x'02', x'01', 0, 9);
          INSERT INTO namespaces (id, name, kind, created_at) VALUES (1, 'ada', 'user', 1);
          INSERT INTO users (id, name, namespace_id, created_at) VALUES (1, 'ada', 1, 1);

@@ -11,7 +11,10 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Log in", &["login", "logout", "whoami", "sign-up"]),
     (
         "Manage a registry",
-        &["user", "invite", "org", "team", "robot", "token", "repo", "access", "du", "audit"],
+        &[
+            "user", "invite", "org", "team", "robot", "token", "repo", "tag", "access", "du",
+            "audit",
+        ],
     ),
 ];
 

@@ -151,7 +151,6 @@ fn rules(config: &Config) -> Rules {
         allow_delete: config.registry.delete,
         page_size: config.registry.page_size.get(),
         cache_life: config.cache.life.get(),
-        ..Rules::default()
     }
 }
 

@@ -153,7 +153,8 @@ async fn a_policy_waits_for_changes_that_did_not_see_it() {
         assert!(waits(&scene, deletion(), freeze(of, Duration::ZERO)).await, "{of}");
     }
     let (scene, _) = scene().await;
-    scene.stand.push("team/app", "one", &["v2"]).await;
+    // From another manifest than the other push: two that leave one manifest meet at its row.
+    scene.stand.push("team/app", "four", &["v2"]).await;
     let beside = commit("team/app", &image(&[blob("three")]), &["v2"]);
     assert!(!waits(&scene, push("two"), beside).await);
 }
