@@ -143,7 +143,7 @@ async fn a_registry_cleans_up_after_itself() {
     let mut known = wharf_jobs::kinds(&rules);
     known.sort_unstable();
     assert_eq!(kinds, known);
-    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 9);
+    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 10);
     let runs = counters.all();
     assert!(kinds.iter().all(|kind| {
         runs.iter().any(|(of, end, runs)| of == kind && *end == RunEnd::Done && runs.count > 0)
