@@ -77,7 +77,7 @@ impl Node {
             let jobs = self.jobs().await;
             let now = self.clock.now();
             let rests = |job: &JobStatus| job.state == JobState::Waiting && job.due.unwrap() > now;
-            if jobs.len() == 10 && jobs.iter().all(rests) {
+            if jobs.len() == 11 && jobs.iter().all(rests) {
                 return jobs;
             }
             assert!(begin.elapsed() < Duration::from_secs(30), "{jobs:?}");
@@ -143,7 +143,7 @@ async fn a_registry_cleans_up_after_itself() {
     let mut known = wharf_jobs::kinds(&rules);
     known.sort_unstable();
     assert_eq!(kinds, known);
-    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 9);
+    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 10);
     let runs = counters.all();
     assert!(kinds.iter().all(|kind| {
         runs.iter().any(|(of, end, runs)| of == kind && *end == RunEnd::Done && runs.count > 0)

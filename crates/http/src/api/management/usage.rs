@@ -1,7 +1,8 @@
 //! Usage and quotas: how much namespaces and repositories hold, and may hold.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use wharf_core::access::Role;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
@@ -22,14 +23,30 @@ use super::values::Text;
 #[serde(deny_unknown_fields)]
 pub(super) struct Quota {
     /// Bytes of blobs, each blob once, and of manifests.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
     /// Manifests.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     manifests: Option<u64>,
     /// Tags.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     tags: Option<u64>,
+}
+
+/// JSON knows no whole numbers: 3.0 is 3.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is whole and in range"
+)]
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(from)? else { return Ok(None) };
+    let float = || {
+        let float = number.as_f64().filter(|it| it.fract() == 0.0 && (0.0..9e15).contains(it))?;
+        Some(float as u64)
+    };
+    let wrong = || D::Error::custom(format!("{number} must be a whole number from 0"));
+    number.as_u64().or_else(float).map(Some).ok_or_else(wrong)
 }
 
 impl From<metadata::Quota> for Quota {
