@@ -161,7 +161,7 @@ fn every_mistake_is_told_at_once_in_the_order_of_the_file() {
             "wharf: http.listen = \":5000\" (from --listen) must be an address and port, such as \
              127.0.0.1:5000",
             "wharf: uploads.lifetime = \"long\" (from wharf.toml:7) must be a time from 1s to \
-             365d, such as 24h",
+             365d, such as 12h",
         ]
     );
 }
