@@ -11,7 +11,9 @@ use crate::shape::{LARGE, Place};
 const EVENTS: &str = include_str!("../../crates/metadata/src/transactions/events.rs");
 const MANIFESTS: &str = include_str!("../../crates/metadata/src/transactions/manifests.rs");
 const REPOSITORIES: &str = include_str!("../../crates/metadata/src/transactions/repositories.rs");
+const CHANGES: &str = include_str!("../../crates/metadata/src/transactions/tags/changing.rs");
 const TAGS: &str = include_str!("../../crates/metadata/src/transactions/tags.rs");
+const WRITES: &str = include_str!("../../crates/metadata/src/transactions/writes.rs");
 
 /// An argument.
 #[derive(Debug, Clone)]
@@ -86,7 +88,7 @@ fn referrers(repository: u64) -> Result<Vec<Statement>> {
     Ok(vec![batch(None)?, batch(last)?])
 }
 
-/// In the order of `CommitManifest`, for a tag that is not there yet.
+/// In the order of `CommitManifest`, for a tag that is not there yet; without what counts usage.
 fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
     let manifest = pushed(place, "planned");
     let Manifest { digest, payload, blobs, artifact_type, annotations, .. } = &manifest;
@@ -99,7 +101,7 @@ fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
         statement(EVENTS, "INSERT INTO events", arguments)
     };
     let standing =
-        statement(TAGS, "SELECT manifest_digest, version", vec![repository.into(), tag()])?;
+        statement(CHANGES, "SELECT manifest_digest, version", vec![repository.into(), tag()])?;
     let stored = vec![
         (*digest).into(),
         MANIFEST.to_owned().into(),
@@ -136,8 +138,9 @@ fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
     ];
     let touched = vec![now.into(), repository.into(), blobs[0].into()];
     let next_version = vec![repository.into(), tag()];
+    let entered = vec![repository_name(place.repository).into()];
     Ok(vec![
-        find_repository(place)?,
+        statement(WRITES, "LEFT JOIN repositories r ON r.name = $1", entered)?,
         Statement { locks: true, ..standing },
         statement(MANIFESTS, "UPDATE repository_blobs", touched)?,
         statement(MANIFESTS, "INSERT INTO manifests", stored)?,
@@ -148,9 +151,9 @@ fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
         )?,
         statement(MANIFESTS, "INSERT INTO repository_manifests", held)?,
         event("manifest.pushed")?,
-        statement(TAGS, "SELECT coalesce(max(version), 0)", next_version)?,
-        statement(TAGS, "INSERT INTO tags", tagged)?,
-        statement(TAGS, "INSERT INTO tag_history", remembered)?,
+        statement(CHANGES, "SELECT coalesce(max(version), 0)", next_version)?,
+        statement(CHANGES, "INSERT INTO tags", tagged)?,
+        statement(CHANGES, "INSERT INTO tag_history", remembered)?,
         event("tag.created")?,
     ])
 }
