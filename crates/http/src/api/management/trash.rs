@@ -36,12 +36,22 @@ pub(super) struct DeletedQuery {
 
 /// What is to come back: a tag, or a manifest.
 #[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Deleted {
+#[serde(deny_unknown_fields)]
+pub(super) struct Deleted {
     /// This tag, to where it stood.
-    Tag(Text<Tag>),
+    tag: Option<Text<Tag>>,
     /// This manifest, with what it needs and the tags that went with it.
-    Digest(Text<Digest>),
+    digest: Option<Text<Digest>>,
+}
+
+impl Deleted {
+    fn reference(&self) -> Result<Reference, Problem> {
+        match (&self.tag, &self.digest) {
+            (Some(Text(tag)), None) => Ok(Reference::Tag(tag.clone())),
+            (None, Some(Text(digest))) => Ok(Reference::Digest(*digest)),
+            _ => Err(Problem::unfit("digest", "say a tag or a digest, and not both")),
+        }
+    }
 }
 
 /// What came back.
@@ -76,10 +86,7 @@ pub(super) async fn list(ask: Ask<DeletedQuery>) -> Result<PageOf<DeletedManifes
 pub(super) async fn restore(ask: Ask<Nothing, Json<Deleted>>) -> Result<Plain<Restored>, Problem> {
     let repository: RepositoryName = ask.named("repository")?;
     let Json(what) = &ask.body;
-    let what = match what {
-        Deleted::Tag(Text(tag)) => Reference::Tag(tag.clone()),
-        Deleted::Digest(Text(digest)) => Reference::Digest(*digest),
-    };
+    let what = what.reference()?;
     let operation = ask.permitted(RestoreDeleted { repository, what }).await?;
     let back = ask.registry().restore(&operation).await?;
     Ok(Plain(Restored {
