@@ -178,4 +178,8 @@ touched! {
         unpin_manifest(UnpinManifest) -> bool = false;
         list_pins(RepositoryName, Option<String>, usize) -> Option<Vec<Pin>> = None;
     }
+    Trash {
+        list_deleted(ListDeleted) -> Option<Vec<DeletedManifest>> = None;
+        restore(Restore) -> RestoreOutcome = RestoreOutcome::NotDeleted;
+    }
 }

@@ -31,3 +31,5 @@ mod repositories;
 mod retention;
 #[path = "management/signing_up.rs"]
 mod signing_up;
+#[path = "management/trash.rs"]
+mod trash;

@@ -134,3 +134,30 @@ fn a_manifest_is_pinned_and_unpinned() {
     keeper.done(&format!("repo delete-manifest team/private {one} --yes"));
     assert!(writer.refused("tag pin team/private").contains("names nothing to pin"));
 }
+
+#[test]
+fn what_was_deleted_comes_back() {
+    let house = House::start();
+    let (writer, keeper) = (Desk::of(&house, "writer"), Desk::of(&house, "keeper"));
+    let one = push(&house, "t", "one");
+    push(&house, "u", "one");
+    let shown = |text: String| text.replace(&one, "ONE");
+    keeper.done(&format!("repo delete-manifest team/private {one} --yes"));
+    shows!(
+        shown(writer.done("repo deleted team/private")),
+        @"ONE | user:keeper | 2026-01-01T00:00:00Z | 2026-01-01T00:00:00Z | t,u"
+    );
+    let said = writer.run(writer.command(&format!("restore team/private@{one}")), "");
+    assert_eq!(shown(said.err), "team/private@ONE is back as t, u\n");
+    assert_eq!(writer.done("repo deleted team/private"), "");
+    keeper.done("repo delete-tag team/private t --yes");
+    let back = writer.json("restore team/private:t");
+    assert_eq!(back, json!({ "digest": one, "tags": ["t"], "manifests": 0 }));
+    let stands = writer.refused("restore team/private:t");
+    assert!(stands.contains("409") && stands.contains("the tag t stands at"), "{stands}");
+    assert!(writer.refused("restore team/private:never").contains("404"));
+    assert!(writer.refused("restore team/private").contains("write REPO:TAG or REPO@DIGEST"));
+    let reader = Desk::of(&house, "reader");
+    assert!(reader.refused("restore team/private:t").contains("403"));
+    assert!(reader.refused("repo deleted team/private").contains("403"));
+}

@@ -124,6 +124,8 @@ const TABLE: &str = "
     GET    /repositories/team%2Fprivate/tags/v1/history            ? 0 + + + + + + + +
     POST   /repositories/team%2Fprivate/tags/{tag}/rollback        ? 0 - + + + + + - +
     GET    /repositories/team%2Fprivate/history                    ? 0 + + + + + + + +
+    GET    /repositories/team%2Fprivate/deleted                    ? 0 - + + + + + - +
+    POST   /repositories/{with-deleted}/restore                    ? 0 - + + + + 0 - 0
     GET    /repositories/team%2Fprivate/pins                       ? 0 + + + + + + + +
     PUT    /repositories/team%2Fprivate/pins/{new-pin}             ? 0 - + + + + + - +
     DELETE /repositories/team%2Fprivate/pins/{pin}                 ? 0 - - + + + - - -
@@ -262,6 +264,12 @@ impl Making<'_> {
                 api.house.push("ada", &name);
                 name.replace('/', "%2F")
             }
+            "with-deleted" => {
+                let name = self.make("repository");
+                let image = digest(&manifest(&name.replace("%2F", "/")));
+                api.root(Method::DELETE, &format!("/repositories/{name}/manifests/{image}"), None);
+                name
+            }
             "with-policy" => {
                 let path = "/repositories/team%2Fprivate/retention";
                 api.root(Method::PUT, path, Some(&policy()));
@@ -355,6 +363,7 @@ impl Making<'_> {
             ("POST", "/repositories/team%2Fprivate/tags/{tag}/rollback") => {
                 json!({ "to": { "version": 1 } })
             }
+            ("POST", "/repositories/{with-deleted}/restore") => json!({ "tag": "v1" }),
             ("PUT", "/repositories/team%2Fprivate/retention") => policy(),
             ("POST", "/repositories/{with-policy}/retention/preview") => json!({}),
             ("POST", "/repositories/{previewed}/retention/enable") => json!({ "version": 1 }),

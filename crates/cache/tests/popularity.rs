@@ -112,6 +112,10 @@ unused! {
         unpin_manifest(UnpinManifest) -> bool;
         list_pins(RepositoryName, Option<String>, usize) -> Option<Vec<Pin>>;
     }
+    Trash {
+        list_deleted(ListDeleted) -> Option<Vec<DeletedManifest>>;
+        restore(Restore) -> RestoreOutcome;
+    }
 }
 
 /// An epoch of this test's own, which nothing ends.

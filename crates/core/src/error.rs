@@ -5,7 +5,7 @@ use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 use crate::UploadId;
 use crate::clock::Timestamp;
 use crate::immutability::Frozen;
-use crate::metadata::{KeptBy, NoPin, OverQuota, PinName};
+use crate::metadata::{KeptBy, MOST_RESTORED, NoPin, OverQuota, PinName};
 use crate::writes::Closed;
 
 /// The result of what the registry does.
@@ -55,6 +55,12 @@ pub enum Missing {
     /// The pin, in this repository.
     #[error("the pin {1} is not known in {0}: it was never put, taken away, or it expired")]
     Pin(RepositoryName, PinName),
+    /// What was to be brought back, in this repository.
+    #[error(
+        "nothing was deleted in {0} as {1} that can be brought back: it is there, never was, or its grace is over; \
+         `wharf repo deleted {0}` lists what can be"
+    )]
+    Deleted(RepositoryName, Reference),
 }
 
 /// What was there, and is not any more.
@@ -69,6 +75,18 @@ pub enum Gone {
         repository: RepositoryName,
         /// The manifest.
         digest: Digest,
+    },
+    /// What a deleted manifest needs to come back.
+    #[error(
+        "it cannot be brought back: {repository} does not hold {} any more, which it needs: collected or deleted \
+         since; push the image again",
+        some_of(needed)
+    )]
+    Needed {
+        /// Where it was.
+        repository: RepositoryName,
+        /// The manifests and blobs.
+        needed: Vec<Digest>,
     },
     /// Where a tag stood.
     #[error("the history of the tag {tag} is known from {since} on; what was before is forgotten")]
@@ -126,6 +144,9 @@ pub enum Error {
         /// What is wrong with it, with its value.
         message: String,
     },
+    /// What was deleted stays so.
+    #[error("{0}")]
+    NotRestored(#[from] NotRestored),
     /// The manifest is not pinned, since a rule is against it.
     #[error("{0}")]
     Unpinnable(#[from] NoPin),
@@ -169,6 +190,26 @@ pub enum Error {
     Store(#[from] StoreError),
 }
 
+/// Why what was deleted is not brought back, though it could be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRestored {
+    /// The tag was made again since.
+    #[error(
+        "the tag {tag} stands at {digest} now; delete or move it first, or bring back the manifest by its digest"
+    )]
+    Stands {
+        /// The tag.
+        tag: Tag,
+        /// Where it stands.
+        digest: Digest,
+    },
+    /// It needs too much.
+    #[error(
+        "it needs more than {MOST_RESTORED} manifests that were deleted; bring back some of these by their digests first"
+    )]
+    TooMany,
+}
+
 /// A blob, and a manifest of the same repository that needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
@@ -194,6 +235,16 @@ impl Error {
     pub(crate) fn invalid(code: ErrorCode, message: impl Into<String>) -> Self {
         Self::Invalid { code, message: message.into() }
     }
+}
+
+/// The first of them, and how many more there are: a manifest can name thousands.
+fn some_of(digests: &[Digest]) -> String {
+    const SHOWN: usize = 3;
+    let mut text: Vec<String> = digests.iter().take(SHOWN).map(ToString::to_string).collect();
+    if digests.len() > SHOWN {
+        text.push(format!("{} more", digests.len() - SHOWN));
+    }
+    text.join(", ")
 }
 
 fn precondition_text(tag: Option<&Tag>, current: Option<Digest>) -> String {

@@ -30,11 +30,11 @@ pub mod tally;
 mod upload_id;
 pub mod writes;
 
-pub use error::{Error, Gone, Missing, Need, Result, SourceFault, StoreError};
+pub use error::{Error, Gone, Missing, Need, NotRestored, Result, SourceFault, StoreError};
 pub use intake::{PIECE_ALIGNMENT, Source, SourceError};
 pub use registry::{
     Addressed, BackTo, Changes, Collected, Completion, DirectState, GarbageRules, HeldBlob,
     Listing, Mounted, PartAddress, Parts, PulledManifest, PushManifest, PushedManifest, Registry,
-    Rules, StartedDirect, UploadState,
+    Restored, Rules, StartedDirect, UploadState,
 };
 pub use upload_id::UploadId;

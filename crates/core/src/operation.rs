@@ -237,6 +237,18 @@ operations! {
         /// Which.
         tag: Tag,
     }
+    /// Lists what was deleted and can be brought back.
+    ListDeleted, "list_deleted", false, Push {
+        /// Where.
+        repository: RepositoryName,
+    }
+    /// Brings back what was deleted.
+    RestoreDeleted, "restore_deleted", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// A manifest with the tags that went with it, or a tag.
+        what: Reference,
+    }
     /// Pins a manifest.
     PutPin, "put_pin", true, Push {
         /// Where.

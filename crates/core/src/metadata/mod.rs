@@ -102,11 +102,11 @@ pub use write_modes::{WriteModes, WriteState};
 
 /// All of the metadata that requests need.
 pub trait Metadata:
-    Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins
+    Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins + Trash
 {
 }
 
 impl<T> Metadata for T where
-    T: Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins
+    T: Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins + Trash
 {
 }

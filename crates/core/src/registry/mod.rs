@@ -20,6 +20,7 @@ mod record;
 mod retention;
 mod staging;
 mod tags;
+mod trash;
 mod uploads;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ use in_flight::InFlight;
 use manifests::ManifestRead;
 pub use manifests::{PulledManifest, PushManifest, PushedManifest};
 pub use tags::Listing;
+pub use trash::Restored;
 pub use uploads::{Mounted, UploadState};
 
 /// The stores that a registry stands on.
@@ -95,6 +97,8 @@ pub struct Rules {
     pub page_size: usize,
     /// How long the cache may answer for the database, at most.
     pub cache_life: Duration,
+    /// How long what was deleted can be brought back.
+    pub grace: Duration,
 }
 
 impl Default for Rules {
@@ -108,6 +112,7 @@ impl Default for Rules {
             allow_delete: true,
             page_size: 1000,
             cache_life: Duration::from_secs(300),
+            grace: Duration::from_secs(24 * 3600),
         }
     }
 }

@@ -145,4 +145,8 @@ delegate! {
         unpin_manifest(unpin: UnpinManifest) -> bool;
         list_pins(repository: RepositoryName, after: Option<String>, limit: usize) -> Option<Vec<Pin>>;
     }
+    Trash {
+        list_deleted(query: ListDeleted) -> Option<Vec<DeletedManifest>>;
+        restore(restore: Restore) -> RestoreOutcome;
+    }
 }

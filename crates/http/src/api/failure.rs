@@ -170,11 +170,13 @@ impl From<Error> for Failure {
             Error::Unfit { .. } => Self::invalid(ErrorCode::Unsupported, message),
             Error::Pinned(kept) => Self::new(StatusCode::CONFLICT, ErrorCode::Denied, message)
                 .detailed(json!({ "pin": kept.pin.as_str(), "manifest": kept.digest })),
-            // These two are of the management API alone.
+            // These are of the management API alone.
             Error::Stale { .. } => {
                 Self::new(StatusCode::PRECONDITION_FAILED, ErrorCode::PreconditionFailed, message)
             }
-            Error::Unpinnable(_) => Self::new(StatusCode::CONFLICT, ErrorCode::Denied, message),
+            Error::Unpinnable(_) | Error::NotRestored(_) => {
+                Self::new(StatusCode::CONFLICT, ErrorCode::Denied, message)
+            }
             Error::Needed(need) => {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message)
                     .detailed(json!({ "blob": need.blob, "manifest": need.manifest }))
@@ -197,7 +199,9 @@ impl From<Error> for Failure {
 fn missing_failure(missing: &Missing) -> Failure {
     let code = match missing {
         Missing::Repository(_) => ErrorCode::NameUnknown,
-        Missing::Manifest(..) | Missing::Pin(..) => ErrorCode::ManifestUnknown,
+        Missing::Manifest(..) | Missing::Pin(..) | Missing::Deleted(..) => {
+            ErrorCode::ManifestUnknown
+        }
         Missing::Blob(..) => ErrorCode::BlobUnknown,
         Missing::Upload(..) => ErrorCode::BlobUploadUnknown,
     };

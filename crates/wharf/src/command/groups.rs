@@ -12,8 +12,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Manage a registry",
         &[
-            "user", "invite", "org", "team", "robot", "token", "repo", "tag", "access", "du",
-            "audit",
+            "user", "invite", "org", "team", "robot", "token", "repo", "tag", "restore", "access",
+            "du", "audit",
         ],
     ),
 ];

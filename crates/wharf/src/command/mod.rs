@@ -91,6 +91,8 @@ enum Command {
     Repo(manage::repo::Repo),
     /// Tags in their order, where they stood, back to there, and pins.
     Tag(manage::tag::Tag),
+    /// Bring back a tag or a manifest that was deleted.
+    Restore(manage::restore::Restore),
     /// Grants of roles, and why somebody may do something.
     Access(manage::access::Access),
     /// How much is held, and what sharing saves.
@@ -133,6 +135,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Token(command) => manage::token::execute(&command),
         Command::Repo(command) => manage::repo::execute(&command),
         Command::Tag(command) => manage::tag::execute(&command),
+        Command::Restore(command) => manage::restore::execute(&command),
         Command::Access(command) => manage::access::execute(&command),
         Command::Du(command) => manage::du::execute(&command),
         Command::Audit(command) => manage::audit::execute(&command),

@@ -151,6 +151,7 @@ fn rules(config: &Config) -> Rules {
         allow_delete: config.registry.delete,
         page_size: config.registry.page_size.get(),
         cache_life: config.cache.life.get(),
+        grace: config.garbage.grace.get(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::table::{Endpoint, endpoint};
 use super::{
     access, audit, counts, grants, history, identities, immutability, invitations, manifests,
     namespaces, open_api, organizations, pins, readable, repositories, retention, robots,
-    tag_immutability, tags, teams, tokens, trust, usage, users, whoami, writes,
+    tag_immutability, tags, teams, tokens, trash, trust, usage, users, whoami, writes,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -102,6 +102,8 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/repositories/{repository}/tags/{tag}/history", "list_tag_history", "The changes of a tag, the newest first.", history::of_tag),
         endpoint(post.clone(), "/repositories/{repository}/tags/{tag}/rollback", "roll_back_tag", "Has a tag stand again where it stood.", history::roll_back),
         endpoint(get.clone(), "/repositories/{repository}/history", "list_history", "The changes of all tags of a repository, the newest first.", history::of_repository),
+        endpoint(get.clone(), "/repositories/{repository}/deleted", "list_deleted", "The manifests that were deleted and can be brought back.", trash::list),
+        endpoint(post.clone(), "/repositories/{repository}/restore", "restore_deleted", "Brings back a tag or a manifest that was deleted.", trash::restore),
         endpoint(get.clone(), "/repositories/{repository}/pins", "list_pins", "What keeps manifests of a repository whatever tags do.", pins::list),
         endpoint(put.clone(), "/repositories/{repository}/pins/{pin}", "put_pin", "Pins a manifest, or has its pin last longer.", pins::put),
         endpoint(delete.clone(), "/repositories/{repository}/pins/{pin}", "delete_pin", "Takes a pin away.", pins::delete),

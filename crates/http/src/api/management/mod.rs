@@ -30,6 +30,7 @@ mod tag_immutability;
 mod tags;
 mod teams;
 mod tokens;
+mod trash;
 mod trust;
 mod usage;
 mod users;

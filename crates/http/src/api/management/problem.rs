@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use wharf_core::authority::{PasswordRefusal, TokenRefusal};
 use wharf_core::metadata::{Change, NoPin, Refusal};
-use wharf_core::{Error, Gone, StoreError};
+use wharf_core::{Error, Gone, NotRestored, StoreError};
 
 use crate::access_log::RequestId;
 use crate::api::call::shortened;
@@ -215,11 +215,19 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
             }
             Error::Stale { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail),
-            Error::Gone(Gone::Collected { .. }) => Self::new(StatusCode::GONE, "gone", detail),
+            Error::Gone(Gone::Collected { .. } | Gone::Needed { .. }) => {
+                Self::new(StatusCode::GONE, "gone", detail)
+            }
             Error::Gone(Gone::Forgotten { .. }) => Self::new(StatusCode::GONE, "forgotten", detail),
             Error::Unfit { field, .. } => Self::unfit(field, detail),
             Error::Unpinnable(NoPin::Past) => Self::unfit("expires_at", detail),
             Error::Unpinnable(NoPin::ToCome) => Self::unfit("as_of", detail),
+            Error::NotRestored(NotRestored::Stands { .. }) => {
+                Self::new(StatusCode::CONFLICT, "taken", detail)
+            }
+            Error::NotRestored(NotRestored::TooMany) => {
+                Self::new(StatusCode::CONFLICT, "refused", detail)
+            }
             Error::Unpinnable(_) => Self::new(StatusCode::CONFLICT, "refused", detail),
             Error::Pinned(_) => Self::new(StatusCode::CONFLICT, "pinned", detail),
             Error::Needed(_) => Self::new(StatusCode::CONFLICT, "needed", detail),

@@ -6,7 +6,7 @@ mod writes;
 
 use clap::{Args, Subcommand};
 use wharf_client::management::{
-    Holder, Manifest, Repository, RepositoryFilter, TagFilter, TagRecord,
+    DeletedManifest, Holder, Manifest, Repository, RepositoryFilter, TagFilter, TagRecord,
 };
 use wharf_core::access::Visibility;
 use wharf_core::permissions::AccountName;
@@ -68,6 +68,8 @@ enum RepoCommand {
     Tags { repository: RepositoryName },
     /// List the manifests of a repository
     Manifests { repository: RepositoryName },
+    /// List the manifests that were deleted and can be brought back by `wharf restore`
+    Deleted { repository: RepositoryName },
     /// Say which tags freeze, and look which are frozen
     #[command(subcommand)]
     Policy(RepoPolicy),
@@ -159,6 +161,15 @@ async fn run(session: &Session, command: &RepoCommand) -> anyhow::Result<()> {
                 ]
             };
             out.list(api.repository_manifests(repository), columns, row).await
+        }
+        RepoCommand::Deleted { repository } => {
+            let columns = ["digest", "by", "at", "until", "tags"];
+            let row =
+                |DeletedManifest { digest, deleted_by, deleted_at, restorable_until, tags }| {
+                    let tags = Some(tags.join(",")).filter(|tags| !tags.is_empty());
+                    [digest, deleted_by, moment(deleted_at), moment(restorable_until), cell(tags)]
+                };
+            out.list(api.deleted(repository), columns, row).await
         }
         RepoCommand::Policy(policy) => policy.run(session).await,
         RepoCommand::Counts(counts) => counts.run(session).await,

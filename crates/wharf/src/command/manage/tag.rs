@@ -1,7 +1,5 @@
 //! `wharf tag`: tags in their order, where they stood, back to there, and pins.
 
-mod named;
-
 use anyhow::bail;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
@@ -12,8 +10,8 @@ use wharf_client::management::{
 use wharf_core::metadata::PinName;
 use wharf_oci::{Digest, RepositoryName};
 
-use self::named::Named;
 use super::at::{At, Session};
+use super::named::Named;
 use super::output::{cell, moment, tell};
 
 /// The arguments of `wharf tag`.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
-use wharf_oci::{Digest, RepositoryName, Tag};
+use wharf_oci::{Digest, Reference, RepositoryName, Tag};
 
 /// A repository, and what is meant in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,17 @@ impl Named {
         match self.tag_or_all()? {
             Some(tag) => Ok(tag),
             None => bail!("{self} names no tag; write REPO:TAG"),
+        }
+    }
+
+    /// The manifest or the tag, where there must be one.
+    pub fn reference(&self) -> anyhow::Result<Reference> {
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => Ok(Reference::Digest(*digest)),
+            (None, Some(tag)) => Ok(Reference::Tag(tag.clone())),
+            (None, None) => {
+                bail!("{self} names no tag and no manifest; write REPO:TAG or REPO@DIGEST")
+            }
         }
     }
 
