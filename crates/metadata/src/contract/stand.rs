@@ -115,7 +115,6 @@ impl Stand {
         + DeviceLogins
         + Counts
         + Garbage
-        + Trash
         + Retention
         + WriteModes
         + Adoptions
