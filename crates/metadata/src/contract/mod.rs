@@ -131,6 +131,7 @@ macro_rules! metadata_contract {
             an_index_comes_back_with_what_is_in_it
             an_index_whose_image_is_gone_for_good_does_not_come_back
             a_manifest_whose_blob_was_deleted_does_not_come_back
+            an_index_comes_back_whole_or_not_at_all
             what_comes_back_is_in_the_audit_log
             // Accounts.
             a_user_is_found_by_name_and_nobody_else_has_it

@@ -170,6 +170,29 @@ pub async fn a_manifest_whose_blob_was_deleted_does_not_come_back(stand: &Stand)
     assert_eq!(commit("a", &again, &[]).digest, manifest);
 }
 
+/// Nor do those of its images that could.
+pub async fn an_index_comes_back_whole_or_not_at_all(stand: &Stand) {
+    let children = [stand.push("a", "one", &[]).await, stand.push("a", "two", &[]).await];
+    for order in [[0, 1], [1, 0]] {
+        let parent = commit("a", &index(&order.map(|it| children[it])), &["t"]);
+        let outer = parent.digest;
+        stand.commit(parent).await;
+        for manifest in [outer, children[0], children[1]] {
+            stand.throw_away("a", manifest).await;
+        }
+        let (repository, digest) = (name("a"), blob("two"));
+        let removal = RemoveBlob { repository, digest, by: "bob".into() };
+        stand.metadata.remove_blob(removal).await.unwrap();
+        let missing = CommitOutcome::Missing(vec![blob("two")]);
+        assert_eq!(stand.restore("a", outer).await, RestoreOutcome::Refused(missing));
+        for manifest in [outer, children[0], children[1]] {
+            assert!(!stand.has("a", manifest).await, "{manifest}");
+        }
+        stand.hold("a", blob("two")).await;
+        assert_eq!(stand.restore("a", outer).await, restored(outer, &["t"], 3));
+    }
+}
+
 /// Who brought what back is written down.
 pub async fn what_comes_back_is_in_the_audit_log(stand: &Stand) {
     let manifest = stand.push("a", "one", &["t"]).await;

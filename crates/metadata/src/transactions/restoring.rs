@@ -126,15 +126,20 @@ impl Transaction for Restore {
             Ok(lost) => lost,
             Err(outcome) => return Ok(outcome),
         };
-        // What is needed comes before what needs it.
+        // What is needed comes before what needs it. All are asked about first, so that nothing comes back of what would not be whole.
         let manifests = lost.len();
-        for needed in lost.into_iter().filter(|needed| *needed != digest) {
-            if let Some(refused) = push(self, on, repository, &needed, Vec::new()).await? {
-                return Ok(refused);
+        let tags_on = |it: &Digest| if *it == digest { tags.clone() } else { Vec::new() };
+        let needed = lost.iter().filter(|needed| **needed != digest).chain([&digest]);
+        for it in needed.clone() {
+            let Some(commit) = stored(self, on, it, tags_on(it)).await? else {
+                return Ok(RestoreOutcome::Lost(*it));
+            };
+            if let Some(refused) = refusal(&commit, on, repository, &lost).await? {
+                return Ok(RestoreOutcome::Refused(refused));
             }
         }
-        if let Some(refused) = push(self, on, repository, &digest, tags.clone()).await? {
-            return Ok(refused);
+        for it in needed {
+            push(self, on, repository, it, tags_on(it)).await?;
         }
         let target = format!("repository:{}@{digest}", self.repository);
         let detail = tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",");
@@ -197,22 +202,21 @@ async fn lost(
     Ok(Ok(found))
 }
 
-/// Pushes a manifest as it was, and has it look as it did. Returns why that was refused.
-async fn push(
+/// The push of a manifest as it was; `None` where its bytes are forgotten.
+async fn stored(
     restore: &Restore,
     on: &mut dyn Statements,
-    repository: i64,
     digest: &Digest,
     tags: Vec<Tag>,
-) -> Result<Option<RestoreOutcome>> {
+) -> Result<Option<CommitManifest>> {
     let rows =
         on.query("SELECT payload FROM manifests WHERE digest = $1", arguments![digest]).await?;
-    let Some(row) = rows.first() else { return Ok(Some(RestoreOutcome::Lost(*digest))) };
+    let Some(row) = rows.first() else { return Ok(None) };
     let payload = Bytes::copy_from_slice(row.bytes(0)?);
     let manifest = Manifest::parse(&payload, None).map_err(|error| {
         StoreError::Corrupt(format!("the manifest {digest} is stored and cannot be read: {error}"))
     })?;
-    let commit = CommitManifest {
+    Ok(Some(CommitManifest {
         repository: restore.repository.clone(),
         digest: *digest,
         payload,
@@ -220,10 +224,47 @@ async fn push(
         tags,
         precondition: Precondition::None,
         by: restore.by.clone(),
+    }))
+}
+
+/// Why that push would be refused, once those of `lost` that it needs are back.
+async fn refusal(
+    commit: &CommitManifest,
+    on: &mut dyn Statements,
+    repository: i64,
+    lost: &[Digest],
+) -> Result<Option<CommitOutcome>> {
+    let now = on.now().await?;
+    let standings = match commit.standings(on, Some(repository)).await? {
+        Ok(standings) => standings,
+        Err(refused) => return Ok(Some(refused)),
     };
-    let outcome = commit.commit(on, Reason::Restored).await?;
-    if outcome != CommitOutcome::Committed {
-        return Ok(Some(RestoreOutcome::Refused(outcome)));
+    if let Err(frozen) = commit.moves(on, Some(repository), standings, now).await? {
+        return Ok(Some(CommitOutcome::Frozen(frozen)));
+    }
+    let mut missing = commit.missing(on, Some(repository), now).await?;
+    missing.retain(|digest| !lost.contains(digest));
+    Ok((!missing.is_empty()).then_some(CommitOutcome::Missing(missing)))
+}
+
+/// Pushes a manifest as it was, and has it look as it did.
+///
+/// # Errors
+/// Where it is refused after all, which takes back what else was pushed.
+async fn push(
+    restore: &Restore,
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+    tags: Vec<Tag>,
+) -> Result<()> {
+    let outcome = match stored(restore, on, digest, tags).await? {
+        Some(commit) => Some(commit.commit(on, Reason::Restored).await?),
+        None => None,
+    };
+    if outcome != Some(CommitOutcome::Committed) {
+        let text = format!("what {digest} needs was deleted while it was brought back");
+        return Err(StoreError::Unavailable(text));
     }
     on.execute(
         "UPDATE repository_manifests SET
@@ -240,5 +281,5 @@ async fn push(
         arguments![repository, digest],
     )
     .await?;
-    Ok(None)
+    Ok(())
 }
