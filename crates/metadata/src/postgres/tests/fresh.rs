@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -127,7 +128,10 @@ impl Fresh {
 
     pub(super) async fn metadata(self, url: String) -> (Database<Postgres>, Arc<HandClock>, Self) {
         let clock = HandClock::new();
-        let engine = Postgres::connect_with_clock(self.settings_at(&url), clock.clone());
+        // Hundreds who ask at once take their turns, however slow the machine.
+        let pool_timeout = Duration::from_secs(60);
+        let settings = PostgresSettings { pool_timeout, ..self.settings_at(&url) };
+        let engine = Postgres::connect_with_clock(settings, clock.clone());
         (Database::on_postgres(engine.await.unwrap()), clock, self)
     }
 
