@@ -109,7 +109,7 @@ pub trait Garbage: Send + Sync + 'static {
     async fn mark_found(&self, keys: Vec<ObjectKey>) -> Result<u64, StoreError>;
 
     /// Ends the grace of up to `limit` deleted manifests: what only they needed (children, referrers) is deleted in turn, and the bytes of
-    /// a manifest go with the last repository that had it.
+    /// a manifest go with the last repository that had it. Nothing is left to do where nothing was taken away.
     async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken, StoreError>;
 
     /// Looks at up to `limit` manifests behind `after`, and deletes those whose subject is gone or that no tag needs, as `rules` say.

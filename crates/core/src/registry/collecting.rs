@@ -91,7 +91,7 @@ impl Registry {
             let taken = pace.step(|limit| garbage.empty_trash(rules.manifests(), limit)).await?;
             collected.forgotten += taken.count;
             self.taken(&taken, Kind::Manifest).await?;
-            if taken.next.is_none() {
+            if taken == Taken::default() {
                 break;
             }
         }

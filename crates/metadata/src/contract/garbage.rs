@@ -339,7 +339,7 @@ pub async fn what_a_deleted_manifest_leaves_behind_goes_a_few_at_a_time(stand: &
     stand.remove("a", parent).await;
     stand.clock.advance(GRACE);
     let mut steps = 0;
-    while stand.garbage.empty_trash(KEEPING, 2).await.unwrap().next.is_some() {
+    while stand.garbage.empty_trash(KEEPING, 2).await.unwrap() != Taken::default() {
         steps += 1;
         assert!(steps < 10);
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use wharf_core::metadata::{CommitManifest, Precondition};
+use wharf_core::metadata::{CommitManifest, DeleteManifest, Precondition};
 use wharf_oci::{Algorithm, Digest, Hasher, Manifest, RepositoryName, Tag};
 
 pub(crate) fn name(text: &str) -> RepositoryName {
@@ -65,4 +65,10 @@ pub(crate) fn commit(repository: &str, manifest: &Value, tags: &[&str]) -> Commi
         precondition: Precondition::None,
         by: "alice".into(),
     }
+}
+
+/// The deletion of a manifest, without a precondition.
+pub(crate) fn deletion(repository: &str, digest: Digest) -> DeleteManifest {
+    let (repository, precondition) = (name(repository), Precondition::None);
+    DeleteManifest { repository, digest, precondition, by: "bob".into() }
 }

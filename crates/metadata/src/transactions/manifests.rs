@@ -160,10 +160,7 @@ impl Commit for CommitManifest {
         if !missing.is_empty() {
             return Ok(CommitOutcome::Missing(missing));
         }
-        let repository = match found {
-            Some(repository) => repository,
-            None => repositories::find_or_create(on, &self.repository, now).await?,
-        };
+        let repository = repositories::or_create(on, found, &self.repository, now).await?;
         self.store(on, now).await?;
         let charged = self.charge_blobs(on, repository, &before).await?;
         let held = on
@@ -417,7 +414,17 @@ fn there(digests: &BTreeSet<Digest>, changed: &[u64]) -> BTreeSet<Digest> {
     digests.iter().zip(changed).filter(|(_, rows)| **rows > 0).map(|(digest, _)| *digest).collect()
 }
 
-/// Whether the repository holds a manifest, in a transaction that writes. The row is locked: a push by digest
+/// Whether the repository holds a manifest.
+pub(crate) async fn is_held(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+) -> Result<bool> {
+    let sql = "SELECT 1 FROM repository_manifests WHERE repository_id = $1 AND digest = $2";
+    Ok(!on.query(sql, arguments![repository, digest]).await?.is_empty())
+}
+
+/// The same in a transaction that writes. The row is locked: a push by digest
 /// with a precondition answers for a row that it does not write, and that may be deleted meanwhile.
 async fn held(on: &mut dyn Statements, repository: i64, digest: &Digest) -> Result<bool> {
     let rows = on

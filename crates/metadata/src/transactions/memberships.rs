@@ -98,7 +98,7 @@ impl Transaction for MountBlob {
     type Output = bool;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
-        match writes::enter(on, &self.repository, Work::Change).await {
+        let found = match writes::enter(on, &self.repository, Work::Change).await {
             // Whoever is in the middle of a push sends the blob instead.
             Err(StoreError::Closed(closed)) if closed.mode == WriteMode::Draining => {
                 return Ok(false);
@@ -114,7 +114,7 @@ impl Transaction for MountBlob {
         let now = on.now().await?;
         marks::write(on, write, now).await?;
         let size = size(on, &self.digest).await?;
-        let repository = repositories::find_or_create(on, &self.repository, now).await?;
+        let repository = repositories::or_create(on, found, &self.repository, now).await?;
         let charged = add(on, repository, &self.digest, size, now).await?;
         charge(on, repository, charged, Limits::All).await?;
         Ok(true)

@@ -43,6 +43,19 @@ pub(crate) async fn find_or_create(
     }
 }
 
+/// A repository that was looked for: the one `found`, or made.
+pub(crate) async fn or_create(
+    on: &mut dyn Statements,
+    found: Option<i64>,
+    name: &RepositoryName,
+    now: Timestamp,
+) -> Result<i64> {
+    match found {
+        Some(repository) => Ok(repository),
+        None => find_or_create(on, name, now).await,
+    }
+}
+
 /// The bounds of the names below a namespace: behind the first, before the second.
 pub(crate) fn below(namespace: &AccountName) -> (String, String) {
     // The byte behind a slash ends what begins with one.

@@ -13,7 +13,8 @@ use wharf_core::metadata::{
 use wharf_oci::{Digest, Manifest, Reference, Tag};
 
 use crate::engine::{Result, Statements, Transaction, arguments};
-use crate::transactions::manifests::Commit;
+use crate::transactions::manifests::{Commit, is_held};
+use crate::transactions::tag_history::last_change;
 use crate::transactions::{audit, repositories, tags};
 
 #[async_trait]
@@ -88,11 +89,6 @@ async fn deleted_at(
     rows.first().map(|row| row.int(0).map(Timestamp)).transpose()
 }
 
-async fn is_held(on: &mut dyn Statements, repository: i64, digest: &Digest) -> Result<bool> {
-    let sql = "SELECT 1 FROM repository_manifests WHERE repository_id = $1 AND digest = $2";
-    Ok(!on.query(sql, arguments![repository, digest]).await?.is_empty())
-}
-
 #[async_trait]
 impl Transaction for Restore {
     type Output = RestoreOutcome;
@@ -116,7 +112,10 @@ impl Transaction for Restore {
                 if let Some(standing) = tags::standing(on, repository, tag).await? {
                     return Ok(RestoreOutcome::Stands(standing.digest));
                 }
-                match stood_at(on, repository, tag, before).await? {
+                // Where it stood, if its last change is that it was deleted, and not longer ago.
+                let last = last_change(on, repository, tag).await?;
+                let deleted = last.filter(|last| last.to.is_none() && last.at > before);
+                match deleted.and_then(|last| last.from) {
                     Some(digest) => (digest, vec![tag.clone()]),
                     None => return Ok(RestoreOutcome::NotDeleted),
                 }
@@ -148,25 +147,6 @@ impl Transaction for Restore {
         audit::record(on, &self.by, "manifest.restore", target, namespace, detail).await?;
         Ok(RestoreOutcome::Restored { digest, tags, manifests })
     }
-}
-
-/// Where a tag stood that was deleted after `before`.
-async fn stood_at(
-    on: &mut dyn Statements,
-    repository: i64,
-    tag: &Tag,
-    before: Timestamp,
-) -> Result<Option<Digest>> {
-    let rows = on
-        .query(
-            "SELECT action, changed_at, from_digest FROM tag_history
-             WHERE repository_id = $1 AND name = $2 ORDER BY version DESC LIMIT 1",
-            arguments![repository, tag.as_str()],
-        )
-        .await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let deleted = row.text(0)? == "delete" && Timestamp(row.int(1)?) > before;
-    deleted.then(|| row.digest(2)).transpose()
 }
 
 /// The manifests that must come back for this one to be whole, those first that others need; itself the last, where it is not held.

@@ -26,10 +26,7 @@ impl Transaction for StartUpload {
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         let now = on.now().await?;
         let found = writes::enter(on, &self.repository, Work::PushBy(&self.principal)).await?;
-        let repository = match found {
-            Some(repository) => repository,
-            None => repositories::find_or_create(on, &self.repository, now).await?,
-        };
+        let repository = repositories::or_create(on, found, &self.repository, now).await?;
         let rows = on.query(
             "INSERT INTO uploads
                  (id, repository_id, principal, staged_bytes, digest_state, parts, created_at, expires_at)

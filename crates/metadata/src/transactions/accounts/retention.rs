@@ -11,6 +11,7 @@ use wharf_oci::RepositoryName;
 
 use super::{Apply, fresh};
 use crate::engine::{Result, Statements, arguments};
+use crate::transactions::manifests::is_held;
 use crate::transactions::repositories::find;
 
 /// A policy's row.
@@ -33,6 +34,19 @@ async fn standing(on: &mut dyn Statements, repository: i64) -> Result<Option<Sta
 async fn in_place(on: &mut dyn Statements, name: &RepositoryName) -> Result<Option<Standing>> {
     let Some(repository) = find(on, name).await? else { return Ok(None) };
     Ok(standing(on, repository).await?.filter(|standing| standing.state != "removed"))
+}
+
+/// The same of the version that somebody means, or why there is none.
+async fn of_version(
+    on: &mut dyn Statements,
+    name: &RepositoryName,
+    version: i64,
+) -> Result<std::result::Result<Standing, Change>> {
+    Ok(match in_place(on, name).await? {
+        None => Err(Change::NotFound),
+        Some(standing) if standing.version != version => Err(Change::Stale),
+        Some(standing) => Ok(standing),
+    })
 }
 
 #[async_trait]
@@ -70,12 +84,10 @@ impl Apply for SetRetention {
 #[async_trait]
 impl Apply for PreviewRetention {
     async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
-        let Some(standing) = in_place(on, &self.repository).await? else {
-            return Ok(Change::NotFound);
+        let standing = match of_version(on, &self.repository, self.version).await? {
+            Ok(standing) => standing,
+            Err(refused) => return Ok(refused),
         };
-        if standing.version != self.version {
-            return Ok(Change::Stale);
-        }
         if standing.state == "draft" {
             let sql = "UPDATE retention_policies SET state = 'previewed' WHERE repository_id = $1";
             on.execute(sql, arguments![standing.repository]).await?;
@@ -87,12 +99,10 @@ impl Apply for PreviewRetention {
 #[async_trait]
 impl Apply for EnableRetention {
     async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
-        let Some(standing) = in_place(on, &self.repository).await? else {
-            return Ok(Change::NotFound);
+        let standing = match of_version(on, &self.repository, self.version).await? {
+            Ok(standing) => standing,
+            Err(refused) => return Ok(refused),
         };
-        if standing.version != self.version {
-            return Ok(Change::Stale);
-        }
         if standing.state == "draft" {
             return Ok(Change::Refused(Refusal::NotPreviewed));
         }
@@ -126,8 +136,7 @@ impl Apply for ReportRunning {
         let Some(repository) = find(on, &self.repository).await? else {
             return Ok(Change::NotFound);
         };
-        let sql = "SELECT 1 FROM repository_manifests WHERE repository_id = $1 AND digest = $2";
-        if on.query(sql, arguments![repository, self.digest]).await?.is_empty() {
+        if !is_held(on, repository, &self.digest).await? {
             return Ok(Change::NotFound);
         }
         let reporter = self.reporter.as_str();

@@ -28,8 +28,7 @@ impl Transaction for Held {
         };
         let mut held = Vec::new();
         for digest in &self.digests {
-            let sql = "SELECT 1 FROM repository_manifests WHERE repository_id = $1 AND digest = $2";
-            if !on.query(sql, arguments![repository, digest]).await?.is_empty() {
+            if manifests::is_held(on, repository, digest).await? {
                 held.push(*digest);
             }
         }
@@ -67,10 +66,7 @@ impl Transaction for Find {
         if on.query(sql, arguments![self.digest]).await?.is_empty() {
             return Ok(Adoptable::Unhashed { key: current.key, now });
         }
-        let repository = match found {
-            Some(repository) => repository,
-            None => repositories::find_or_create(on, &self.repository, now).await?,
-        };
+        let repository = repositories::or_create(on, found, &self.repository, now).await?;
         let size = memberships::size(on, &self.digest).await?;
         let charged = memberships::add(on, repository, &self.digest, size, now).await?;
         charge(on, repository, charged, Limits::All).await?;
@@ -93,10 +89,7 @@ impl Transaction for AdoptBlob {
         };
         let found = writes::enter(on, &self.repository, Work::Change).await?;
         marks::write(on, write, now).await?;
-        let repository = match found {
-            Some(repository) => repository,
-            None => repositories::find_or_create(on, &self.repository, now).await?,
-        };
+        let repository = repositories::or_create(on, found, &self.repository, now).await?;
         // Its size is not known here: it is charged once the job that counts found that out.
         let charged = memberships::add(on, repository, digest, None, now).await?;
         charge(on, repository, charged, Limits::All).await?;

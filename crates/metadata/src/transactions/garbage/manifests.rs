@@ -117,11 +117,6 @@ pub(super) async fn doomed_by(
     rows.iter().map(|row| row.digest(0)).collect()
 }
 
-/// The place of a row that begins with a repository and a digest.
-pub(super) fn row_of(row: &Row) -> Result<HeldPlace> {
-    place(row)
-}
-
 /// `Garbage::collect_manifests`
 pub(crate) struct Collect {
     pub(crate) after: Option<HeldPlace>,

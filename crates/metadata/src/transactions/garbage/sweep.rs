@@ -137,10 +137,7 @@ impl Transaction for Sweep {
         Ok(Taken {
             count: swept.len() as u64,
             repositories: names.into_iter().map(repository_name).collect::<Result<_>>()?,
-            next: (rows.len() == self.limit)
-                .then(|| rows.last().map(place))
-                .flatten()
-                .transpose()?,
+            next: rows.last().filter(|_| rows.len() == self.limit).map(place).transpose()?,
         })
     }
 }

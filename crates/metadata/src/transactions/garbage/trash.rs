@@ -9,7 +9,7 @@ use wharf_core::metadata::{ManifestRules, Taken};
 use wharf_oci::{Digest, RepositoryName};
 
 use super::EVERYWHERE;
-use super::manifests::{doomed_by, row_of};
+use super::manifests::doomed_by;
 use super::sweep::{is_needed, repository_name};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
@@ -150,12 +150,7 @@ impl Transaction for Empty {
             empty(on, repository, &digest).await?;
             emptied += 1;
         }
-        let more = left == 0 || rows.len() == self.limit;
-        Ok(Taken {
-            count: emptied,
-            repositories: changed.into_iter().collect(),
-            next: more.then(|| rows.first().map(row_of)).flatten().transpose()?,
-        })
+        Ok(Taken { count: emptied, repositories: changed.into_iter().collect(), next: None })
     }
 }
 

@@ -10,7 +10,7 @@ use super::blobs::{self, State, of_blobs};
 use super::moving::held;
 use super::scopes::{self, ScopeRow, Which};
 use super::{Change, Charge, Limits, charge};
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 /// How many memberships of a repository, and counts of a namespace, one transaction corrects.
 const MOST_CORRECTED: i64 = 1000;
@@ -42,12 +42,14 @@ impl Transaction for CountRepositories {
             charge(on, repository, charged, Limits::None).await?;
             note(on, &scope, &change, row.text(1)?, &mut counted).await?;
         }
-        counted.next = match rows.last() {
-            Some(last) if rows.len() == self.limit => Some(last.int(0)?),
-            _ => None,
-        };
+        counted.next = next(&rows, self.limit)?;
         Ok(counted)
     }
+}
+
+/// Where a walk goes on behind a page of rows that begin with a number: nowhere behind the last page.
+fn next(rows: &[Row], limit: usize) -> Result<Option<i64>> {
+    rows.last().filter(|_| rows.len() == limit).map(|last| last.int(0)).transpose()
 }
 
 /// Charges memberships that a manifest needs and that are not charged so, and the other way round: as nodes of the version before leave them.
@@ -147,10 +149,7 @@ impl Transaction for CountNamespaces {
                 note(on, &scope, &change, row.text(1)?, &mut counted).await?;
             }
         }
-        counted.next = match rows.last() {
-            Some(last) if rows.len() == self.limit => Some(last.int(0)?),
-            _ => None,
-        };
+        counted.next = next(&rows, self.limit)?;
         Ok(counted)
     }
 }

@@ -6,15 +6,15 @@ use wharf_core::UploadId;
 use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
-    CommitOutcome, DeleteManifest, DeleteOutcome, FinishOutcome, FinishUpload, ManifestRules,
-    MountBlob, Precondition, Progress, RemoveBlob, RemoveOutcome, ReserveBlob, ReserveOutcome,
-    StartUpload, Taken,
+    CommitOutcome, DeleteOutcome, FinishOutcome, FinishUpload, ManifestRules, MountBlob,
+    Precondition, Progress, RemoveBlob, RemoveOutcome, ReserveBlob, ReserveOutcome, StartUpload,
+    Taken,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::{Algorithm, Digest, Hasher};
 
 use super::{ALL, Scene};
-use crate::contract::samples::{about, blob, commit, image, index, name};
+use crate::contract::samples::{about, blob, commit, deletion, image, index, name};
 use crate::contract::stand::{LIFETIME, TIME_LIMIT};
 use crate::engine::Engine;
 use crate::transactions::garbage::blobs::Condemn;
@@ -46,11 +46,6 @@ const fn collect() -> Collect {
 
 fn removal(repository: &str, digest: Digest) -> RemoveBlob {
     RemoveBlob { repository: name(repository), digest, by: "bob".into() }
-}
-
-fn deletion(repository: &str, digest: Digest) -> DeleteManifest {
-    let (repository, precondition) = (name(repository), Precondition::None);
-    DeleteManifest { repository, digest, precondition, by: "bob".into() }
 }
 
 fn reservation(id: UploadId, digest: Digest) -> ReserveBlob {

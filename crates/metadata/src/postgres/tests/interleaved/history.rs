@@ -1,24 +1,14 @@
 //! A tag that goes back, and a manifest that is pinned, while another transaction changes what they stand on.
 
 use wharf_core::metadata::{
-    CommitOutcome, DeleteManifest, DeleteOutcome, KnownTag, PinOutcome, PinTarget, Precondition,
-    RollBackOutcome, RollBackTag, RollBackTo,
+    CommitOutcome, DeleteOutcome, KnownTag, PinOutcome, PinTarget, Precondition, RollBackOutcome,
+    RollBackTag, RollBackTo,
 };
-use wharf_oci::Digest;
 
 use super::{ALL, Scene};
 use crate::contract::pins::pin;
 use crate::contract::rollback::back;
-use crate::contract::samples::{blob, commit, image, index, name};
-
-fn deletion(digest: Digest) -> DeleteManifest {
-    DeleteManifest {
-        repository: name("a"),
-        digest,
-        precondition: Precondition::None,
-        by: "bob".into(),
-    }
-}
+use crate::contract::samples::{blob, commit, deletion, image, index};
 
 /// One after the other: where the push comes first, what stood before is where the tag stood when the first began.
 #[tokio::test]
@@ -100,7 +90,8 @@ async fn going_back_to_a_manifest_that_is_deleted() {
         let scene = Scene::new().await;
         let one = scene.stand.push("a", "one", &["t"]).await;
         let two = scene.stand.push("a", "two", &["t"]).await;
-        let (rolled, deleted) = scene.both(how, back(RollBackTo::Previous), deletion(one)).await;
+        let (rolled, deleted) =
+            scene.both(how, back(RollBackTo::Previous), deletion("a", one)).await;
         assert_eq!(deleted, DeleteOutcome::Deleted, "{how:?}");
         let stands = scene.stand.tag("a", "t").await;
         match rolled {
@@ -125,7 +116,7 @@ async fn going_back_to_an_index_of_which_a_part_is_deleted() {
         assert_eq!(scene.stand.commit(whole).await, CommitOutcome::Committed);
         scene.stand.push("a", "two", &["t"]).await;
         let (rolled, deleted) =
-            scene.both(how, back(RollBackTo::Digest(at_index)), deletion(child)).await;
+            scene.both(how, back(RollBackTo::Digest(at_index)), deletion("a", child)).await;
         assert_eq!(deleted, DeleteOutcome::Deleted, "{how:?}");
         let is_first = matches!(rolled, RollBackOutcome::Done(_));
         assert!(is_first || rolled == RollBackOutcome::Gone(child), "{how:?}: {rolled:?}");
@@ -140,7 +131,7 @@ async fn a_pin_and_a_deletion_of_its_manifest() {
         let scene = Scene::new().await;
         let one = scene.stand.push("a", "one", &["t"]).await;
         let asked = pin("keep", PinTarget::Digest(one), None);
-        let (put, deleted) = scene.both(how, asked, deletion(one)).await;
+        let (put, deleted) = scene.both(how, asked, deletion("a", one)).await;
         let is_pinned = matches!(put, PinOutcome::Pinned { .. });
         assert_eq!(
             is_pinned,
@@ -161,7 +152,7 @@ async fn a_pin_and_a_deletion_of_what_its_manifest_needs() {
         let digest = whole.digest;
         assert_eq!(scene.stand.commit(whole).await, CommitOutcome::Committed);
         let asked = pin("keep", PinTarget::Digest(digest), None);
-        let (put, deleted) = scene.both(how, asked, deletion(child)).await;
+        let (put, deleted) = scene.both(how, asked, deletion("a", child)).await;
         let is_pinned = matches!(put, PinOutcome::Pinned { .. });
         assert!(is_pinned || put == PinOutcome::Gone(child), "{how:?}: {put:?}");
         assert_eq!(is_pinned, matches!(deleted, DeleteOutcome::Pinned(_)), "{how:?}: {deleted:?}");

@@ -9,13 +9,14 @@ use tokio::time::timeout;
 use wharf_core::access::Role;
 use wharf_core::metadata::{
     AccountChange, Change, ChangeRequest, CommitManifest, CommitOutcome, CreateOrganization,
-    DeleteManifest, DeleteOutcome, DeleteTag, NewGrant, NewImmutabilityPolicy, NewUser,
-    Precondition, RemoveImmutabilityPolicy,
+    DeleteOutcome, DeleteTag, NewGrant, NewImmutabilityPolicy, NewUser, Precondition,
+    RemoveImmutabilityPolicy,
 };
 use wharf_oci::Digest;
 
 use super::{ALL, At, How, Scene, Stepped};
 use crate::contract::immutability::{organization, releases, scope};
+use crate::contract::samples::deletion as deletion_of;
 use crate::contract::samples::{blob, commit, image, name};
 use crate::engine::{Engine, Transaction};
 
@@ -57,15 +58,6 @@ fn deletion() -> DeleteTag {
     }
 }
 
-fn deletion_of(digest: Digest) -> DeleteManifest {
-    DeleteManifest {
-        repository: name("team/app"),
-        digest,
-        precondition: Precondition::None,
-        by: "bob".into(),
-    }
-}
-
 /// Whether the policy comes before the change of the tag, by how they overlap.
 fn policy_is_first(how: How) -> bool {
     matches!(how, How::SecondBegins | How::FirstHolds)
@@ -98,7 +90,8 @@ async fn a_policy_that_is_made_while_a_tag_or_its_manifest_is_deleted() {
 
             let (scene, digest) = self::scene().await;
             assert_eq!(digest, one);
-            let (_, deleted) = scene.both(how, freeze(of, Duration::ZERO), deletion_of(one)).await;
+            let (_, deleted) =
+                scene.both(how, freeze(of, Duration::ZERO), deletion_of("team/app", one)).await;
             let frozen = matches!(deleted, DeleteOutcome::Frozen(_));
             assert_eq!(frozen, policy_is_first(how), "{of} {how:?}: {deleted:?}");
             assert_eq!(scene.stand.has("team/app", one).await, frozen);

@@ -1,19 +1,9 @@
 //! Manifests that are pushed while others, or they themselves, are deleted.
 
-use wharf_core::metadata::{CommitOutcome, DeleteManifest, DeleteOutcome, Precondition};
-use wharf_oci::Digest;
+use wharf_core::metadata::{CommitOutcome, DeleteOutcome, Precondition};
 
 use super::{ALL, Scene};
-use crate::contract::samples::{blob, commit, image, name};
-
-fn deletion(digest: Digest) -> DeleteManifest {
-    DeleteManifest {
-        repository: name("a"),
-        digest,
-        precondition: Precondition::None,
-        by: "bob".into(),
-    }
-}
+use crate::contract::samples::{blob, commit, deletion, image};
 
 /// The tag stands there already, so the push has nothing to write.
 #[tokio::test]
@@ -22,7 +12,7 @@ async fn the_same_push_again_and_the_deletion_of_its_manifest() {
         let scene = Scene::new().await;
         let digest = scene.stand.push("a", "one", &["t"]).await;
         let push = commit("a", &image(&[blob("one")]), &["t"]);
-        let outcome = scene.both(how, push, deletion(digest)).await;
+        let outcome = scene.both(how, push, deletion("a", digest)).await;
         assert_eq!(outcome, (CommitOutcome::Committed, DeleteOutcome::Deleted), "{how:?}");
         let held = scene.stand.has("a", digest).await;
         assert_eq!(scene.stand.tag("a", "t").await, held.then_some(digest), "{how:?}");
@@ -37,7 +27,7 @@ async fn a_tag_that_moves_to_a_manifest_and_the_deletion_of_that() {
         let digest = scene.stand.push("a", "one", &[]).await;
         scene.stand.push("a", "two", &["t"]).await;
         let push = commit("a", &image(&[blob("one")]), &["t"]);
-        let outcome = scene.both(how, push, deletion(digest)).await;
+        let outcome = scene.both(how, push, deletion("a", digest)).await;
         assert_eq!(outcome, (CommitOutcome::Committed, DeleteOutcome::Deleted), "{how:?}");
         let held = scene.stand.has("a", digest).await;
         assert_eq!(scene.stand.tag("a", "t").await, held.then_some(digest), "{how:?}");
@@ -52,7 +42,7 @@ async fn a_tag_that_moves_away_from_a_manifest_and_the_deletion_of_that() {
         let digest = scene.stand.push("a", "one", &["t"]).await;
         let other = scene.stand.push("a", "two", &[]).await;
         let push = commit("a", &image(&[blob("two")]), &["t"]);
-        let outcome = scene.both(how, push, deletion(digest)).await;
+        let outcome = scene.both(how, push, deletion("a", digest)).await;
         assert_eq!(outcome, (CommitOutcome::Committed, DeleteOutcome::Deleted), "{how:?}");
         assert_eq!(scene.stand.tag("a", "t").await, Some(other), "{how:?}");
         scene.linear("t").await;
@@ -67,7 +57,7 @@ async fn a_push_of_what_must_exist_and_its_deletion() {
         let digest = scene.stand.push("a", "one", &[]).await;
         let mut push = commit("a", &image(&[blob("one")]), &[]);
         push.precondition = Precondition::Exists;
-        let (_, deleted) = scene.both(how, push, deletion(digest)).await;
+        let (_, deleted) = scene.both(how, push, deletion("a", digest)).await;
         assert_eq!(deleted, DeleteOutcome::Deleted, "{how:?}");
         assert!(!scene.stand.has("a", digest).await, "{how:?}");
     }
@@ -78,7 +68,7 @@ async fn two_deletions_of_one_manifest() {
     for how in ALL {
         let scene = Scene::new().await;
         let digest = scene.stand.push("a", "one", &["t"]).await;
-        let outcomes = scene.both(how, deletion(digest), deletion(digest)).await;
+        let outcomes = scene.both(how, deletion("a", digest), deletion("a", digest)).await;
         assert!(
             matches!(
                 outcomes,
