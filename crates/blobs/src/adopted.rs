@@ -108,14 +108,6 @@ impl Blobs for AdoptedBlobs {
     }
 
     /// Where the other registry's stays, it is there as before it was adopted: no repository holds it.
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        self.own.delete(key).await?;
-        if self.deletes_old && key.incarnation == 0 {
-            self.old.delete(&key.digest).await?;
-        }
-        Ok(())
-    }
-
     async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
         let mut deletion = self.own.delete_all(keys).await;
         if self.deletes_old {

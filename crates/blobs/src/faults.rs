@@ -203,16 +203,17 @@ impl<B: Blobs> Blobs for FaultyBlobs<B> {
         Ok(plan.reply(())?)
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        let plan = self.begin(Method::Delete)?;
-        self.inner.delete(key).await?;
-        plan.reply(())
-    }
-
     async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
         let mut deletion = Deletion::default();
         for key in keys {
-            deletion.add(*key, self.delete(key).await);
+            let deleted = match self.begin(Method::Delete) {
+                Ok(plan) => match self.inner.delete_all(&[*key]).await.fault {
+                    None => plan.reply(()),
+                    Some(fault) => Err(fault),
+                },
+                Err(fault) => Err(fault),
+            };
+            deletion.add(*key, deleted);
         }
         deletion
     }

@@ -94,7 +94,7 @@ pub enum StageError {
     Store(#[from] StoreError),
 }
 
-/// What became of many deletes.
+/// What became of deletes.
 #[derive(Debug, Default)]
 pub struct Deletion {
     /// These are gone.
@@ -156,10 +156,7 @@ pub trait Blobs: Send + Sync + 'static {
     /// Drops what is staged, if anything is.
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError>;
 
-    /// Deletes an object, if it is there.
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;
-
-    /// Deletes many objects, those that are there, as fast as the store can. A crash of its machine may bring back what a store of files
+    /// Deletes objects, those that are there, as fast as the store can. A crash of its machine may bring back what a store of files
     /// has deleted: the caller does not rely on more than that it tried.
     async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion;
 

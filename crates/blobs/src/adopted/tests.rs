@@ -20,7 +20,7 @@ use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Algorithm, ByteRange, Hasher};
 
 use super::{AdoptedBlobs, AdoptedUrls};
-use crate::contract::Mapped;
+use crate::contract::{Mapped, deleted};
 use crate::{FileBlobs, OldFolder};
 
 /// A store of files, with another registry's folder behind it.
@@ -90,8 +90,9 @@ mod contract_with_nothing_behind {
     crate::blobs_contract!(super::make);
 }
 
-/// Both stores, where each object that was put in place at once lies in the other registry's.
-struct Behind(Both);
+/// Both stores, where each object that was put in place at once lies in the other registry's. One is put in place after the other: no
+/// store has to bear that an object goes from under it.
+struct Behind(Both, tokio::sync::Mutex<()>);
 
 #[async_trait]
 impl Blobs for Behind {
@@ -131,6 +132,7 @@ impl Blobs for Behind {
         staged: &Staged,
         key: &ObjectKey,
     ) -> Result<(), StageError> {
+        let _alone = self.1.lock().await;
         let (own, old) = (self.0.own(key), self.0.old(key));
         // What the store itself does when it is asked twice, it must find where it left it.
         if key.incarnation == 0 && old.exists() && !own.exists() {
@@ -148,10 +150,6 @@ impl Blobs for Behind {
 
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {
         self.0.blobs.discard(upload, staged).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        self.0.blobs.delete(key).await
     }
 
     async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
@@ -173,7 +171,7 @@ fn ignore(error: std::io::Error) -> std::io::Result<()> {
 }
 
 fn make_behind() -> (Behind, ()) {
-    (Behind(Both::new()), ())
+    (Behind(Both::new(), tokio::sync::Mutex::default()), ())
 }
 
 mod contract_with_everything_behind {
@@ -213,9 +211,9 @@ async fn the_other_registrys_is_deleted_only_where_it_may_be() {
         let both = Both { blobs: blobs.deleting_old(deletes), folder };
         let key = both.put_into_old(b"one");
         both.push(b"one").await;
-        both.blobs.delete(&ObjectKey { incarnation: 1, ..key }).await.unwrap();
+        deleted(&both.blobs, &ObjectKey { incarnation: 1, ..key }).await;
         assert!(both.own(&key).exists() && both.old(&key).exists());
-        both.blobs.delete(&key).await.unwrap();
+        deleted(&both.blobs, &key).await;
         assert!(!both.own(&key).exists());
         assert_eq!(both.old(&key).exists(), !deletes);
     }

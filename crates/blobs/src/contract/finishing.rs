@@ -6,7 +6,9 @@ use wharf_core::StoreError;
 use wharf_core::blobs::{Blobs, ObjectKey, StageError, Staged};
 use wharf_oci::{Algorithm, Hasher};
 
-use super::stand::{chunks, content, key_of, pieces_of, pushed, read, same, staged, upload};
+use super::stand::{
+    chunks, content, deleted, key_of, pieces_of, pushed, read, same, staged, upload,
+};
 use crate::{Fault, FaultyBlobs, Method};
 
 /// Not a byte of what a broken request left behind it.
@@ -118,7 +120,7 @@ pub async fn incarnations_are_objects_of_their_own<B: Blobs>(blobs: &FaultyBlobs
     let upload = upload();
     let staged = staged(blobs, &upload, std::slice::from_ref(&bytes)).await;
     blobs.finish(&upload, &staged, &later).await.unwrap();
-    blobs.delete(&canonical).await.unwrap();
+    deleted(blobs, &canonical).await;
     assert_eq!(blobs.head(&canonical).await.unwrap(), None);
     same(&read(blobs, &later).await, &bytes);
 }

@@ -15,6 +15,8 @@ pub use removing::*;
 pub use staging::*;
 pub use stand::Mapped;
 #[cfg(test)]
+pub(crate) use stand::deleted;
+#[cfg(test)]
 pub(crate) use stand::{content, pushed};
 
 /// Makes a test of each rule. `$make` is a function without arguments that gives a new, empty store and

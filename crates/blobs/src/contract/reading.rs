@@ -7,7 +7,7 @@ use wharf_core::StoreError;
 use wharf_core::blobs::{Blobs, ObjectKey, ReadError};
 use wharf_oci::ByteRange::{self, Between, From, Suffix};
 
-use super::stand::{content, gathered, key_of, pushed, read, same};
+use super::stand::{content, deleted, gathered, key_of, pushed, read, same};
 use crate::{Fault, FaultyBlobs, Method};
 
 /// More than a few pieces, and no multiple of anything.
@@ -152,7 +152,7 @@ pub async fn an_object_is_read_to_its_end_while_it_is_deleted<B: Blobs>(blobs: &
     let key = pushed(blobs, &all).await;
     let mut stream = blobs.read(&key, None).await.unwrap().stream;
     let first = stream.next().await.unwrap().unwrap();
-    blobs.delete(&key).await.unwrap();
+    deleted(blobs, &key).await;
     match gathered(stream).await {
         Ok(rest) => same(&[first, rest].concat(), &all),
         Err(fault) => assert!(matches!(fault, StoreError::Unavailable(_)), "{fault}"),

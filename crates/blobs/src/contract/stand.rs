@@ -58,10 +58,6 @@ impl<B: Blobs + MappedReads> Blobs for Mapped<B> {
         self.0.discard(upload, staged).await
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        self.0.delete(key).await
-    }
-
     async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
         self.0.delete_all(keys).await
     }
@@ -69,6 +65,13 @@ impl<B: Blobs + MappedReads> Blobs for Mapped<B> {
     async fn check(&self) -> Result<(), StoreError> {
         self.0.check().await
     }
+}
+
+/// Deletes an object, which is certainly gone then.
+pub(crate) async fn deleted(blobs: &impl Blobs, key: &ObjectKey) {
+    let Deletion { gone, fault } = blobs.delete_all(&[*key]).await;
+    assert!(fault.is_none(), "{fault:?}");
+    assert_eq!(gone, [*key]);
 }
 
 /// `length` bytes that look the same at no two places nearby and differ with the seed.

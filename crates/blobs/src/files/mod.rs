@@ -162,16 +162,6 @@ impl Blobs for FileBlobs {
         Ok(self.drop_files(upload).await?)
     }
 
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        let path = self.layout.object(key);
-        blocking(move || {
-            let Some(folder) = path.parent() else { return Ok(()) };
-            folders::remove(&path, folder)
-                .map_err(|error| store_error("deleting an object", &error))
-        })
-        .await
-    }
-
     async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {
         let (layout, keys) = (Arc::clone(&self.layout), keys.to_vec());
         let deleted = blocking(move || {

@@ -30,10 +30,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Method;
+use object_store::ObjectStore;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
-use object_store::{ObjectStore, ObjectStoreExt};
 use wharf_core::blobs::{
     Blobs, ByteStream, Chunks, Content, Deletion, ObjectKey, ReadError, StageError, Staged,
 };
@@ -43,7 +43,7 @@ use wharf_core::{StoreError, UploadId};
 use wharf_oci::ByteRange;
 
 use direct::Direct;
-use failure::{store_error, unless_missing};
+use failure::store_error;
 pub use old::OldBucket;
 use progress::Progress;
 pub use requests::{Requests, StoreRequests};
@@ -205,12 +205,6 @@ impl Blobs for ObjectBlobs {
 
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {
         Ok(self.drop_staged(upload, staged).await?)
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        let path = self.object_path(key);
-        let deleted = self.within("deleting an object", self.service.delete(&path)).await?;
-        unless_missing("deleting an object", deleted)
     }
 
     async fn delete_all(&self, keys: &[ObjectKey]) -> Deletion {

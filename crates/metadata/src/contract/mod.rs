@@ -4,6 +4,7 @@
 mod accounts;
 pub(crate) mod adopting;
 mod audit;
+mod collecting;
 mod committing;
 pub(crate) mod counts;
 mod directory;
@@ -45,6 +46,7 @@ mod writes;
 pub use accounts::*;
 pub use adopting::*;
 pub use audit::*;
+pub use collecting::*;
 pub use committing::*;
 pub use counts::*;
 pub use directory::*;
