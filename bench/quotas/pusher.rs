@@ -1,25 +1,18 @@
-//! Pushers: each takes the transactions of an image with one layer, as the registry does, and no byte is stored.
+//! Pushers: all at once, to one repository.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use bytes::Bytes;
+use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
-use wharf_core::UploadId;
-use wharf_core::blobs::Staged;
-use wharf_core::clock::SystemRandom;
+use wharf_bench::transactions::push;
 use wharf_core::metadata::{
-    Accounts, Change, ChangeRequest, CommitManifest, CommitOutcome, FinishOutcome, FinishUpload,
-    HoldUpload, Metadata, NewUser, Precondition, Quota, ReserveBlob, ReserveOutcome,
-    SetNamespaceQuota, SetRepositoryQuota, StartUpload,
+    Accounts, Change, ChangeRequest, Metadata, NewUser, Quota, SetNamespaceQuota,
+    SetRepositoryQuota,
 };
-use wharf_oci::{Algorithm, Digest, Hasher, Manifest, RepositoryName};
+use wharf_oci::RepositoryName;
 
 use crate::options::Options;
-
-/// How large each layer pretends to be, in bytes.
-const LAYER: u64 = 10_000_000;
 
 /// Far from the limit, as quotas are most of the time.
 const QUOTA: Quota = Quota {
@@ -74,58 +67,5 @@ async fn change(
 ) -> Result<()> {
     let request = ChangeRequest { change: change.into(), by: "system".into(), once: None };
     ensure!(accounts.change(request).await? == Change::Done, "a change was refused");
-    Ok(())
-}
-
-async fn push(store: &impl Metadata, repository: &RepositoryName, text: &str) -> Result<()> {
-    let blob = Hasher::digest(Algorithm::Sha256, text.as_bytes());
-    upload(store, repository, blob).await?;
-    let payload = serde_json::to_vec(&serde_json::json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json", "digest": blob, "size": LAYER,
-        },
-        "layers": [],
-    }))?;
-    let digest = Hasher::digest(Algorithm::Sha256, &payload);
-    let hexadecimal = digest.to_string();
-    let tag = hexadecimal.get(7..27).context("a digest is long")?.parse()?;
-    let commit = CommitManifest {
-        repository: repository.clone(),
-        digest,
-        manifest: Manifest::parse(&payload, None)?,
-        payload: Bytes::from(payload),
-        tags: vec![tag],
-        precondition: Precondition::None,
-        by: "user:bench".into(),
-    };
-    let outcome = store.commit_manifest(commit).await?;
-    ensure!(outcome == CommitOutcome::Committed, "a manifest was refused: {outcome:?}");
-    Ok(())
-}
-
-async fn upload(store: &impl Metadata, repository: &RepositoryName, digest: Digest) -> Result<()> {
-    let id = UploadId::random(&SystemRandom);
-    let start = StartUpload {
-        id,
-        repository: repository.clone(),
-        principal: "user:bench".to_owned(),
-        staged: Staged::default(),
-        hash: Hasher::new(Algorithm::Sha256).state(),
-        lifetime: Duration::from_secs(3600),
-    };
-    if store.start_upload(start).await? {
-        // As the registry holds room: at first, for what is announced, and for what came.
-        for bytes in [1, LAYER] {
-            ensure!(store.hold_upload(HoldUpload { id, bytes }).await?, "an upload was lost");
-        }
-    }
-    let reservation = ReserveBlob { id, digest, time_limit: Duration::from_secs(600) };
-    let ReserveOutcome::Reserved(key) = store.reserve_blob(reservation).await? else {
-        anyhow::bail!("an upload was lost");
-    };
-    let finished = store.finish_upload(FinishUpload { id, key, size: LAYER }).await?;
-    ensure!(finished == FinishOutcome::Finished, "an upload was not finished");
     Ok(())
 }

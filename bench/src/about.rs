@@ -4,10 +4,10 @@ use anyhow::Result;
 use wharf_bench::machine::{load, machine};
 use wharf_bench::program::version;
 
-use crate::engines::Engines;
 use crate::multipart::AT_ONCE;
 use crate::options::Options;
 use crate::programs::Programs;
+use wharf_bench::engines::Engines;
 
 /// Names and values, in order. No name of the machine is among them.
 pub fn about(

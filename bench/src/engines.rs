@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http::Connection;
 use anyhow::{Context, Result, ensure};
 use http::Method;
 use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
@@ -13,7 +14,6 @@ use object_store::signer::Signer;
 use object_store::{ClientOptions, ObjectStoreExt};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls};
-use wharf_bench::http::Connection;
 
 /// The keys that `wharf-engines` gives its S3 server.
 const KEYS: [&str; 2] = ["wharf-test", "wharf-test-secret"];

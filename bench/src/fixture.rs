@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 
 use crate::comparison::Comparison;
 use crate::content::{self, Blob, Content};
-use crate::engines::{Engines, Place};
 use crate::options::Options;
 use crate::programs::Programs;
 use crate::servers::{Server, Subject};
+use wharf_bench::engines::{Engines, Place};
 use wharf_bench::http::Connection;
 
 /// The media type of the manifest.

@@ -6,7 +6,6 @@
 mod about;
 mod comparison;
 mod content;
-mod engines;
 mod fixture;
 mod goals;
 mod manifests;
@@ -34,11 +33,11 @@ use wharf_bench::table::Form;
 
 use comparison::{Comparison, EMBEDDED, SHARED};
 use content::Content;
-use engines::Engines;
 use fixture::Fixture;
 use options::Options;
 use programs::Programs;
 use results::Results;
+use wharf_bench::engines::Engines;
 
 fn main() -> Result<()> {
     let options = Options::parse();

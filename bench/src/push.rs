@@ -9,12 +9,12 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 
 use crate::content::Blob;
-use crate::engines::Place;
 use crate::fixture::{Fixture, push_blob};
 use crate::multipart;
 use crate::pull::{add, together};
 use crate::results::{PROCESSOR, RATE, Results, megabytes};
 use crate::servers::{Server, Subject};
+use wharf_bench::engines::Place;
 use wharf_bench::process::Guarded;
 use wharf_bench::usage::{Meter, processor_of_ended};
 

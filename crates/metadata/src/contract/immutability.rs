@@ -6,8 +6,8 @@ use wharf_core::clock::Clock;
 use wharf_core::immutability::{Frozen, MutableFor, Policy, PolicyScope};
 use wharf_core::metadata::{
     Change, ChangeImmutabilityPolicy, CommitOutcome, CreateOrganization, DeleteManifest,
-    DeleteOutcome, DeleteTag, NewImmutabilityPolicy, NewUser, Precondition,
-    RemoveImmutabilityPolicy, TagImmutability,
+    DeleteOutcome, DeleteTag, NewImmutabilityPolicy, NewUser, Precondition, RemoveBlob,
+    RemoveImmutabilityPolicy, RemoveOutcome, TagImmutability,
 };
 use wharf_oci::{Digest, TagSelection};
 
@@ -175,7 +175,9 @@ pub async fn of_several_tags_all_move_or_none(stand: &Stand) {
         stand.hold("team/app", blob("four")).await;
         let outcome = stand.commit(commit("team/app", &image(&[blob("four")]), &tags)).await;
         assert!(is_frozen(&outcome, "v1"), "{tags:?}");
-        stand.rows("DELETE FROM repository_blobs WHERE blob_digest = $1", &[blob("four")]).await;
+        let (repository, digest) = (name("team/app"), blob("four"));
+        let removal = RemoveBlob { repository, digest, by: "bob".into() };
+        assert_eq!(stand.metadata.remove_blob(removal).await.unwrap(), RemoveOutcome::Removed);
         assert_eq!(stand.everything().await, before, "{tags:?}");
     }
     let outcome = put(stand, "two", &["latest", "edge", "v1-rc1"]).await;

@@ -427,6 +427,8 @@ macro_rules! metadata_contract {
             the_last_run_is_recorded
             // Usage and quotas.
             what_pushes_hold_is_counted
+            what_is_restored_is_charged_again
+            what_is_refused_for_what_it_lacks_is_not_charged
             a_namespace_holds_each_blob_once
             what_is_deleted_is_free_at_once_and_charged_when_it_is_pushed_again
             an_upload_is_charged_until_it_ends

@@ -318,7 +318,9 @@ impl Stand {
             "SELECT repository_id, name, version, action FROM tag_history ORDER BY repository_id, name, version",
             "SELECT manifest_digest, blob_digest FROM blob_references ORDER BY manifest_digest, blob_digest",
             "SELECT parent, child FROM manifest_references ORDER BY parent, child",
-            "SELECT repository_id, blob_digest FROM repository_blobs ORDER BY repository_id, blob_digest",
+            "SELECT repository_id, blob_digest, needed, size, charge FROM repository_blobs ORDER BY repository_id, blob_digest",
+            "SELECT scope, digest, used, held FROM namespace_blobs ORDER BY scope, digest",
+            "SELECT scope, sum(referenced), sum(bytes), sum(total), sum(manifests), sum(tags) FROM usage_shards GROUP BY scope ORDER BY scope",
             "SELECT id, kind, payload FROM events ORDER BY id",
         ] {
             all.push(sql.to_owned());

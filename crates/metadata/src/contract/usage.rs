@@ -1,13 +1,15 @@
 //! Usage: what is held is counted exactly, whatever changes it.
 
+use std::time::Duration;
+
 use wharf_core::StoreError;
 use wharf_core::UploadId;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
     BlobSize, Change, CommitOutcome, FinishUpload, Meter, NewUser, OverQuota, Precondition, Quota,
-    RenameRepository, Scope, SetNamespaceQuota, SetRepositoryQuota, StoredCount, Usage,
+    RenameRepository, Restore, Scope, SetNamespaceQuota, SetRepositoryQuota, StoredCount, Usage,
 };
-use wharf_oci::Digest;
+use wharf_oci::{Digest, Reference};
 
 use super::samples::{blob, commit, image, name};
 use super::stand::Stand;
@@ -160,6 +162,54 @@ pub async fn what_is_deleted_is_free_at_once_and_charged_when_it_is_pushed_again
     limit_repository(stand, "team/app", bytes(100 + own)).await;
     assert_eq!(stand.commit(again).await, CommitOutcome::Committed);
     assert_eq!(of(stand, "team/app").await, full);
+    is_counted_right(stand).await;
+}
+
+/// What comes back is charged, with its blobs, as often as it goes and comes back; and only where there is room.
+pub async fn what_is_restored_is_charged_again(stand: &Stand) {
+    user(stand, "team").await;
+    let (image, own) =
+        push(stand, "team/app", &[("c", 10), ("base", 1000)], &["v1"]).await.unwrap();
+    let held = (of(stand, "team/app").await, usage(stand, namespace("team")).await);
+    assert_eq!(held.0.bytes, 1010 + own);
+    let restore = || {
+        stand.trash.restore(Restore {
+            repository: name("team/app"),
+            what: Reference::Digest(image),
+            grace: Duration::from_secs(3600),
+            by: "carol".into(),
+        })
+    };
+    for _ in 0..2 {
+        stand.delete("team/app", image, Precondition::None).await;
+        assert_eq!(of(stand, "team/app").await.bytes, 0);
+        restore().await.unwrap();
+        assert_eq!((of(stand, "team/app").await, usage(stand, namespace("team")).await), held);
+        is_counted_right(stand).await;
+    }
+    stand.delete("team/app", image, Precondition::None).await;
+    limit(stand, "team", bytes(1009 + own)).await;
+    assert_eq!(refused(restore().await).needed, 1010 + own);
+    assert_eq!(of(stand, "team/app").await.bytes, 0);
+    is_counted_right(stand).await;
+}
+
+/// A push that lacks something is charged with nothing, and lets nothing pass when what it lacked is there.
+pub async fn what_is_refused_for_what_it_lacks_is_not_charged(stand: &Stand) {
+    user(stand, "team").await;
+    for (text, size) in [("c", 10), ("base", 1000)] {
+        upload(stand, "team/app", blob(text), size).await.unwrap();
+    }
+    let before = of(stand, "team/app").await;
+    let lacking = commit("team/app", &image(&[blob("c"), blob("base"), blob("late")]), &[]);
+    let outcome = stand.commit(lacking.clone()).await;
+    assert_eq!(outcome, CommitOutcome::Missing(vec![blob("late")]));
+    assert_eq!(of(stand, "team/app").await, before);
+    upload(stand, "team/app", blob("late"), 5).await.unwrap();
+    let own = lacking.payload.len() as u64;
+    assert_eq!(stand.commit(lacking).await, CommitOutcome::Committed);
+    let held = of(stand, "team/app").await;
+    assert_eq!((held.bytes, held.reserved), (1015 + own, 0));
     is_counted_right(stand).await;
 }
 

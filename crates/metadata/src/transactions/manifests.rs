@@ -13,9 +13,10 @@ use wharf_core::metadata::{
 };
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
-use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
+use crate::engine::{Dialect, Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
+use crate::transactions::garbage::list_of;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
 use crate::transactions::usage::{self, Charge, Charged, Limits, State, charge};
@@ -107,14 +108,23 @@ pub(crate) trait Commit {
         now: Timestamp,
     ) -> Result<std::result::Result<BTreeMap<&str, Allowed>, Box<Frozen>>>;
 
-    /// What the manifest needs and the repository does not hold. Each membership needed is updated, so
-    /// that a sweep of it cannot come between.
+    /// The blobs of the manifest that the repository holds, as they are charged.
+    async fn held_blobs(
+        &self,
+        on: &mut dyn Statements,
+        repository: Option<i64>,
+    ) -> Result<Vec<Charged>>;
+
+    /// What the manifest needs and the repository does not hold, whose blobs are `held`. It is only looked at: who is refused changes nothing.
     async fn missing(
         &self,
         on: &mut dyn Statements,
         repository: Option<i64>,
-        now: Timestamp,
+        held: &[Charged],
     ) -> Result<Vec<Digest>>;
+
+    /// Updates each row that the manifest needs, so that a sweep of it cannot come between: the later of the two begins again.
+    async fn touch(&self, on: &mut dyn Statements, repository: i64, now: Timestamp) -> Result<()>;
 
     /// Stores what follows from the bytes, unless it is stored.
     async fn store(&self, on: &mut dyn Statements, now: Timestamp) -> Result<()>;
@@ -149,18 +159,13 @@ impl Commit for CommitManifest {
             Ok(moves) => moves,
             Err(frozen) => return Ok(CommitOutcome::Frozen(frozen)),
         };
-        let before = match found {
-            Some(repository) => {
-                let blobs: BTreeSet<_> = self.manifest.blobs().map(|blob| blob.digest).collect();
-                usage::charged(on, repository, blobs.iter()).await?
-            }
-            None => Vec::new(),
-        };
-        let missing = self.missing(on, found, now).await?;
+        let before = self.held_blobs(on, found).await?;
+        let missing = self.missing(on, found, &before).await?;
         if !missing.is_empty() {
             return Ok(CommitOutcome::Missing(missing));
         }
         let repository = repositories::or_create(on, found, &self.repository, now).await?;
+        self.touch(on, repository, now).await?;
         self.store(on, now).await?;
         let charged = self.charge_blobs(on, repository, &before).await?;
         let held = on
@@ -251,34 +256,43 @@ impl Commit for CommitManifest {
         Ok(Ok(moves))
     }
 
+    async fn held_blobs(
+        &self,
+        on: &mut dyn Statements,
+        repository: Option<i64>,
+    ) -> Result<Vec<Charged>> {
+        let Some(repository) = repository else { return Ok(Vec::new()) };
+        let blobs: BTreeSet<_> = self.manifest.blobs().map(|blob| blob.digest).collect();
+        usage::charged(on, repository, blobs.iter()).await
+    }
+
     async fn missing(
         &self,
         on: &mut dyn Statements,
         repository: Option<i64>,
-        now: Timestamp,
+        held: &[Charged],
     ) -> Result<Vec<Digest>> {
-        let needed: BTreeSet<_> = self.manifest.blobs().map(|blob| blob.digest).collect();
-        let children: BTreeSet<_> =
-            self.manifest.children().iter().map(|child| child.digest).collect();
+        let mut known: BTreeSet<_> = held.iter().map(|blob| blob.digest).collect();
+        if let (Some(repository), [_, ..]) = (repository, self.manifest.children()) {
+            let children = list_of(self.manifest.children().iter().map(|child| &child.digest));
+            let sql = held_of(on.dialect());
+            for row in on.query(sql, arguments![repository, children]).await? {
+                known.insert(row.digest(0)?);
+            }
+        }
+        let blobs = self.manifest.blobs().filter(|blob| !blob.is_non_distributable());
+        let needed = blobs.chain(self.manifest.children()).map(|descriptor| descriptor.digest);
+        // Each is named once, in the order of the manifest.
+        Ok(needed.filter(|digest| known.insert(*digest)).collect())
+    }
+
+    async fn touch(&self, on: &mut dyn Statements, repository: i64, now: Timestamp) -> Result<()> {
+        let blobs = self.manifest.blobs().map(|blob| blob.digest).collect();
+        touch_blobs(on, repository, &blobs, now).await?;
+        let children = self.manifest.children().iter().map(|child| child.digest);
         let subject = self.manifest.subject.as_ref().map(|subject| subject.digest);
-        let touched = children.iter().copied().chain(subject).collect();
-        let (blobs, manifests) = match repository {
-            Some(repository) => (
-                touch_blobs(on, repository, &needed, now).await?,
-                touch_manifests(on, repository, &touched, now).await?,
-            ),
-            None => Default::default(),
-        };
-        let blobs = self
-            .manifest
-            .blobs()
-            .filter(|blob| !blobs.contains(&blob.digest) && !blob.is_non_distributable());
-        let children = self.manifest.children().iter();
-        let children = children.filter(|child| !manifests.contains(&child.digest));
-        let mut seen = BTreeSet::new();
-        let missing = blobs.chain(children).map(|descriptor| descriptor.digest);
-        let missing: Vec<_> = missing.filter(|digest| seen.insert(*digest)).collect();
-        Ok(missing)
+        let manifests = children.chain(subject).collect();
+        touch_manifests(on, repository, &manifests, now).await.map(drop)
     }
 
     async fn store(&self, on: &mut dyn Statements, now: Timestamp) -> Result<()> {
@@ -359,25 +373,23 @@ fn pair(one: &Digest, other: &Digest) -> Vec<Value> {
     vec![one.into(), other.into()]
 }
 
-/// Touches memberships, in the order of their digests so that two commits never wait for each other. Returns
-/// those that are there. The update is what stops a sweep or removal of one of them: the later of the two finds
+/// Touches memberships, in the order of their digests so that two commits never wait for each other. The update is what stops a sweep or removal of one of them: the later of the two finds
 /// a row that was changed since it began, where a row that was only read or locked would let it go on.
 async fn touch_blobs(
     on: &mut dyn Statements,
     repository: i64,
     digests: &BTreeSet<Digest>,
     now: Timestamp,
-) -> Result<BTreeSet<Digest>> {
+) -> Result<()> {
     let arguments = digests.iter().map(|digest| arguments![now, repository, digest].to_vec());
-    let changed = on
-        .execute_each(
-            "UPDATE repository_blobs SET touched_at = $1, needed = 1,
+    on.execute_each(
+        "UPDATE repository_blobs SET touched_at = $1, needed = 1,
                  charge = CASE WHEN size IS NULL THEN charge ELSE 2 END
              WHERE repository_id = $2 AND blob_digest = $3",
-            &arguments.collect::<Vec<_>>(),
-        )
-        .await?;
-    Ok(there(digests, &changed))
+        &arguments.collect::<Vec<_>>(),
+    )
+    .await
+    .map(drop)
 }
 
 /// Touches manifests, and returns those that are there. It stops a manifest from being collected for want of a parent or a referrer while
@@ -412,6 +424,21 @@ pub(crate) async fn touch(
 
 fn there(digests: &BTreeSet<Digest>, changed: &[u64]) -> BTreeSet<Digest> {
     digests.iter().zip(changed).filter(|(_, rows)| **rows > 0).map(|(digest, _)| *digest).collect()
+}
+
+/// Which of the manifests `$2` the repository `$1` holds.
+const fn held_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT digest FROM repository_manifests
+             WHERE repository_id = $1 AND digest IN (SELECT unhex(value) FROM json_each($2))"
+        }
+        Dialect::Postgres => {
+            "SELECT digest FROM repository_manifests
+             WHERE repository_id = $1 AND digest = ANY (ARRAY
+                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))"
+        }
+    }
 }
 
 /// Whether the repository holds a manifest.

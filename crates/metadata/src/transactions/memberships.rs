@@ -31,8 +31,9 @@ pub(crate) async fn add(
     size: Option<i64>,
     now: Timestamp,
 ) -> Result<Charge> {
+    // Locked, so that nobody takes it away meanwhile with its charge: the upsert below would bring it back as it was.
     let rows = on
-        .query(
+        .query_locked(
             "SELECT blob_digest, size, charge, needed FROM repository_blobs
              WHERE repository_id = $1 AND blob_digest = $2",
             arguments![repository, digest],

@@ -222,7 +222,8 @@ async fn refusal(
     if let Err(frozen) = commit.moves(on, Some(repository), standings, now).await? {
         return Ok(Some(CommitOutcome::Frozen(frozen)));
     }
-    let mut missing = commit.missing(on, Some(repository), now).await?;
+    let held = commit.held_blobs(on, Some(repository)).await?;
+    let mut missing = commit.missing(on, Some(repository), &held).await?;
     missing.retain(|digest| !lost.contains(digest));
     Ok((!missing.is_empty()).then_some(CommitOutcome::Missing(missing)))
 }

@@ -7,7 +7,7 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_oci::Digest;
 
-use super::{hexadecimal, pairs};
+use super::{list_of, pairs};
 use crate::engine::{Dialect, Json, Result, Row, Statements, arguments};
 use crate::transactions::memberships::number;
 
@@ -84,8 +84,7 @@ pub(super) async fn currents(
     on: &mut dyn Statements,
     digests: impl Iterator<Item = &Digest>,
 ) -> Result<Vec<Current>> {
-    let list: Vec<String> = digests.map(hexadecimal).collect();
-    let list = Json(serde_json::Value::from(list).to_string());
+    let list = list_of(digests);
     let sql = currents_of(on.dialect());
     let rows = on.query(sql, arguments![list]).await?;
     rows.iter().map(|row| read_current(row, 1, row.digest(0)?)).collect()

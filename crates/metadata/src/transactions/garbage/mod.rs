@@ -22,8 +22,13 @@ fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
     Json(serde_json::Value::Array(rows.collect()).to_string())
 }
 
+/// Digests as one argument: an array of texts in hexadecimal.
+pub(crate) fn list_of<'a>(digests: impl Iterator<Item = &'a Digest>) -> Json {
+    Json(serde_json::Value::from(digests.map(hexadecimal).collect::<Vec<_>>()).to_string())
+}
+
 /// The binary form of a digest in hexadecimal, as a database reads it.
-pub(crate) fn hexadecimal(digest: &Digest) -> String {
+fn hexadecimal(digest: &Digest) -> String {
     use std::fmt::Write;
 
     digest.to_binary().iter().fold(String::new(), |mut text, byte| {

@@ -7,8 +7,8 @@ use wharf_oci::Digest;
 
 use super::scopes::{self, Which};
 use super::{Change, Charge};
-use crate::engine::{Dialect, Json, Result, Row, Statements, Value, arguments};
-use crate::transactions::garbage::hexadecimal;
+use crate::engine::{Dialect, Result, Row, Statements, Value, arguments};
+use crate::transactions::garbage::list_of;
 
 /// What a membership is charged with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,8 +107,6 @@ pub(crate) async fn of_blobs(
 }
 
 /// Counts in which state the repositories of a namespace have blobs. Returns what the namespace holds more by that.
-///
-/// Rows that are changed are those that were read: of two that change one at once the later begins again.
 pub(super) async fn share(
     on: &mut dyn Statements,
     scope: i64,
@@ -122,41 +120,65 @@ pub(super) async fn share(
         count.count(change.from, -1);
         count.count(change.to, 1);
     }
-    let (mut sum, mut kept, mut gone) = (Change::default(), Vec::new(), Vec::new());
+    let (mut sum, mut writes) = (Change::default(), SharingWrites::default());
     for (digest, (size, count)) in counts {
-        let before = known.get(&digest).copied().unwrap_or_default();
-        sum = sum + count.state().of(size) + -before.state().of(size);
-        if count.state() == State::Free {
-            gone.push(arguments![scope, digest].to_vec());
-        } else {
-            // A count that was lost (by hand, or by a fault) must not stop a push: a count of the rows corrects it.
-            let (used, held) = (count.used.max(0), count.held.max(0));
-            kept.push(arguments![scope, digest, size, used, held].to_vec());
-        }
+        let before = known.get(&digest).copied();
+        sum = sum + count.state().of(size) + -before.unwrap_or_default().state().of(size);
+        // A count that was lost (by hand, or by a fault) must not stop a push: a count of the rows corrects it.
+        let count = Sharing { used: count.used.max(0), held: count.held.max(0) };
+        writes.add(scope, &digest, size, before.is_some(), count);
     }
-    write(on, &kept, &gone).await?;
+    writes.write(on).await?;
     Ok(sum)
 }
 
-/// Writes counts, in the order of their digests, and takes those away that are nothing.
-pub(super) async fn write(
-    on: &mut dyn Statements,
-    kept: &[Vec<Value>],
-    gone: &[Vec<Value>],
-) -> Result<()> {
-    if !kept.is_empty() {
-        on.execute_each(
-            "INSERT INTO namespace_blobs (scope, digest, size, used, held) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (scope, digest) DO UPDATE SET used = excluded.used, held = excluded.held",
-            kept,
-        )
-        .await?;
+/// Counts that are to be written, in the order of their digests. Of two that change one at once the later begins again: so a row that was
+/// read is updated, which finds that somebody has taken it away meanwhile, where an upsert would bring it back.
+#[derive(Default)]
+pub(super) struct SharingWrites {
+    new: Vec<Vec<Value>>,
+    changed: Vec<Vec<Value>>,
+    gone: Vec<Vec<Value>>,
+}
+
+impl SharingWrites {
+    pub(super) fn add(
+        &mut self,
+        scope: i64,
+        digest: &Digest,
+        size: i64,
+        is_there: bool,
+        count: Sharing,
+    ) {
+        let Sharing { used, held } = count;
+        match (is_there, count.state()) {
+            (false, State::Free) => {}
+            (true, State::Free) => self.gone.push(arguments![scope, digest].to_vec()),
+            (true, _) => self.changed.push(arguments![used, held, scope, digest].to_vec()),
+            (false, _) => self.new.push(arguments![scope, digest, size, used, held].to_vec()),
+        }
     }
-    if !gone.is_empty() {
-        on.execute_each("DELETE FROM namespace_blobs WHERE scope = $1 AND digest = $2", gone)
-            .await?;
+
+    pub(super) async fn write(&self, on: &mut dyn Statements) -> Result<()> {
+        for (sql, rows) in [
+            (
+                "UPDATE namespace_blobs SET used = $1, held = $2 WHERE scope = $3 AND digest = $4",
+                &self.changed,
+            ),
+            ("DELETE FROM namespace_blobs WHERE scope = $1 AND digest = $2", &self.gone),
+            (
+                "INSERT INTO namespace_blobs (scope, digest, size, used, held)
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (scope, digest) DO UPDATE SET
+                     used = excluded.used, held = excluded.held",
+                &self.new,
+            ),
+        ] {
+            if !rows.is_empty() {
+                on.execute_each(sql, rows).await?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The counts of the digests `$2` in the namespace `$1`.
@@ -179,16 +201,11 @@ async fn sharing(
     scope: i64,
     changes: &[&BlobChange],
 ) -> Result<BTreeMap<Digest, Sharing>> {
-    let list = digests(changes.iter().map(|change| &change.digest));
+    let list = list_of(changes.iter().map(|change| &change.digest));
     let rows = on.query(sharing_of(on.dialect()), arguments![scope, list]).await?;
     rows.iter()
         .map(|row| Ok((row.digest(0)?, Sharing { used: row.int(1)?, held: row.int(2)? })))
         .collect()
-}
-
-/// Digests as one argument.
-fn digests<'a>(all: impl Iterator<Item = &'a Digest>) -> Json {
-    Json(serde_json::Value::from(all.map(hexadecimal).collect::<Vec<_>>()).to_string())
 }
 
 /// A membership, as it is charged.
@@ -221,7 +238,7 @@ pub(crate) async fn charged<'a>(
     repository: i64,
     blobs: impl Iterator<Item = &'a Digest> + Send,
 ) -> Result<Vec<Charged>> {
-    let list = digests(blobs);
+    let list = list_of(blobs);
     let rows = on.query(charged_of(on.dialect()), arguments![repository, list]).await?;
     rows.iter().map(read).collect()
 }

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use wharf_core::metadata::{Counted, Drift};
 
-use super::blobs::{self, State, of_blobs};
+use super::blobs::{self, Sharing, SharingWrites, State, of_blobs};
 use super::moving::held;
 use super::scopes::{self, ScopeRow, Which};
 use super::{Change, Charge, Limits, charge};
@@ -158,31 +158,28 @@ impl Transaction for CountNamespaces {
 async fn correct_sharing(on: &mut dyn Statements, scope: i64) -> Result<()> {
     let rows = on
         .query(
-            "SELECT d.digest, max(d.size), CAST(sum(d.used) AS bigint), CAST(sum(d.held) AS bigint)
+            "SELECT d.digest, max(d.size), CAST(sum(d.used) AS bigint), CAST(sum(d.held) AS bigint),
+                    max(d.counted)
              FROM (SELECT h.blob_digest AS digest, h.size,
                           CASE WHEN h.charge = 2 THEN 1 ELSE 0 END AS used,
                           CASE WHEN h.charge = 1 THEN 1 ELSE 0 END AS held,
-                          0 AS counted_used, 0 AS counted_held
+                          0 AS counted_used, 0 AS counted_held, 0 AS counted
                    FROM usage_scopes c JOIN repository_blobs h ON h.repository_id = c.repository_id
                    WHERE c.parent = $1 AND h.charge > 0
                    UNION ALL
-                   SELECT digest, size, 0, 0, used, held FROM namespace_blobs WHERE scope = $1) d
+                   SELECT digest, size, 0, 0, used, held, 1 FROM namespace_blobs WHERE scope = $1) d
              GROUP BY d.digest
              HAVING sum(d.used) <> sum(d.counted_used) OR sum(d.held) <> sum(d.counted_held)
              ORDER BY d.digest LIMIT $2",
             arguments![scope, MOST_CORRECTED],
         )
         .await?;
-    let (mut kept, mut gone) = (Vec::new(), Vec::new());
+    let mut writes = SharingWrites::default();
     for row in &rows {
-        let (digest, size, used, held) = (row.digest(0)?, row.int(1)?, row.int(2)?, row.int(3)?);
-        if used + held == 0 {
-            gone.push(arguments![scope, digest].to_vec());
-        } else {
-            kept.push(arguments![scope, digest, size, used, held].to_vec());
-        }
+        let count = Sharing { used: row.int(2)?, held: row.int(3)? };
+        writes.add(scope, &row.digest(0)?, row.int(1)?, row.int(4)? == 1, count);
     }
-    blobs::write(on, &kept, &gone).await
+    writes.write(on).await
 }
 
 /// What a namespace holds, by the counts of its blobs and by the counters of its repositories for all that is not shared.

@@ -19,11 +19,14 @@ pub(crate) async fn relocate(
     let from = scopes::find_or_make(on, repository, Which::Namespace).await?;
     let own = scopes::find_or_make(on, repository, Which::Repository).await?;
     let to_scope = scopes::find_or_make_namespace(on, to.namespace()).await?;
+    // Whoever charges the repository at the same time (a tag that is made does) writes to one of its shards, or makes one and locks the scope
+    // for it: the later of the two begins again.
+    on.execute("UPDATE usage_shards SET tags = tags WHERE scope = $1", arguments![own.id]).await?;
+    on.execute("UPDATE usage_scopes SET indebted = indebted WHERE id = $1", arguments![own.id])
+        .await?;
     if from.id == to_scope.id {
         return Ok(());
     }
-    // Whoever charges the repository at the same time writes to one of its shards, or makes one: the later of the two begins again.
-    on.execute("UPDATE usage_shards SET tags = tags WHERE scope = $1", arguments![own.id]).await?;
     let held = held(on, own.id).await?;
     let rows = on
         .query(

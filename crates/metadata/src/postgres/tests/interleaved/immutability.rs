@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use wharf_core::access::Role;
 use wharf_core::metadata::{
     AccountChange, Change, ChangeRequest, CommitManifest, CommitOutcome, CreateOrganization,
-    DeleteOutcome, DeleteTag, NewGrant, NewImmutabilityPolicy, NewUser, Precondition,
-    RemoveImmutabilityPolicy,
+    DeleteOutcome, DeleteTag, NewGrant, NewImmutabilityPolicy, NewUser, Precondition, Refusal,
+    RemoveImmutabilityPolicy, RenameRepository,
 };
 use wharf_oci::Digest;
 
@@ -228,5 +228,31 @@ async fn a_grant_that_is_given_while_a_tag_moves() {
         });
         let outcome = scene.both(how, grant, push("two")).await;
         assert_eq!(outcome, (Change::Done, CommitOutcome::Committed), "{how:?}");
+    }
+}
+
+/// Under its old name, a tag that is frozen at once could be made anew.
+#[tokio::test]
+async fn a_rename_and_a_new_tag_that_is_frozen() {
+    for how in ALL {
+        let (scene, _) = scene().await;
+        assert_eq!(scene.engine.write(deletion()).await.unwrap(), DeleteOutcome::Deleted);
+        let made = scene.engine.write(freeze("team", Duration::ZERO)).await.unwrap();
+        assert_eq!(made, Change::Done);
+        let (from, to) = (name("team/app"), name("team/moved"));
+        let (renamed, pushed) =
+            scene.both(how, ask(RenameRepository { from, to }), push("two")).await;
+        let under_the_old = scene.stand.tag("team/app", "v1").await;
+        match renamed {
+            // Only where it was renamed first: then the push made a repository of the old name, or lacked what it needs there.
+            Change::Done => assert!(
+                under_the_old.is_none() && pushed != CommitOutcome::Committed,
+                "{how:?}: {pushed:?}"
+            ),
+            refused => {
+                assert_eq!(refused, Change::Refused(Refusal::ImmutableTags), "{how:?}");
+                assert!(under_the_old.is_some(), "{how:?}: {pushed:?}");
+            }
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Usage and quotas: what two transactions charge at once is charged exactly, and no more is let in than one after the other would be.
 
+use std::time::Duration;
+
 use wharf_core::StoreError;
 use wharf_core::metadata::{
     Change, ChangeRequest, CommitManifest, CommitOutcome, DeleteManifest, MountBlob, Precondition,
-    Quota, SetNamespaceQuota,
+    Quota, RemoveBlob, SetNamespaceQuota,
 };
 use wharf_core::permissions::Sources;
+use wharf_oci::Digest;
 
 use super::{ALL, Scene};
 use crate::contract::samples::{blob, commit, image, name};
@@ -13,6 +16,7 @@ use crate::contract::usage::{
     bytes, is_counted_right, limit, namespace, push, upload, usage, user,
 };
 use crate::engine::Result;
+use crate::transactions::garbage::sweep::Sweep;
 
 fn is_refused<T>(result: &Result<T>) -> bool {
     matches!(result, Err(StoreError::OverQuota(_)))
@@ -51,14 +55,78 @@ async fn an_image_and_the_deletion_of_the_other_that_needs_its_blob() {
         upload(&scene.stand, "team/a", blob("x"), 10).await.unwrap();
         let pushed = image_of(&["x", "base"], "team/a");
         let own = pushed.payload.len() as u64;
-        let (digest, precondition) = (there, Precondition::None);
-        let deletion =
-            DeleteManifest { repository: name("team/a"), digest, precondition, by: "bob".into() };
-        scene.both(how, pushed, deletion).await;
+        scene.both(how, pushed, deletion("team/a", there)).await;
         let held = usage(&scene.stand, namespace("team")).await;
         assert_eq!((held.bytes, held.manifests), (1010 + own, 1), "{how:?}");
         is_counted_right(&scene.stand).await;
     }
+}
+
+/// In the namespace, the blob is there throughout, or gone and there again.
+#[tokio::test]
+async fn the_deletion_of_a_namespaces_last_image_with_a_blob_and_another_repository_that_takes_it()
+{
+    for how in ALL {
+        let scene = Scene::new().await;
+        let (there, _) = push(&scene.stand, "team/b", &[("base", 1000)], &[]).await.unwrap();
+        scene.stand.start("team/a").await;
+        let mount = MountBlob {
+            repository: name("team/a"),
+            digest: blob("base"),
+            from: Some(name("team/b")),
+            sources: Sources::Any,
+        };
+        assert!(scene.both(how, mount, deletion("team/b", there)).await.0, "{how:?}");
+        let held = usage(&scene.stand, namespace("team")).await;
+        assert_eq!((held.bytes, held.reserved, held.manifests), (0, 1000, 0), "{how:?}");
+        is_counted_right(&scene.stand).await;
+    }
+}
+
+/// An unneeded blob is swept while somebody mounts it again: it is charged once, or not at all.
+#[tokio::test]
+async fn a_blob_that_is_added_and_one_that_is_swept() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        push(&scene.stand, "other/app", &[("base", 1000)], &[]).await.unwrap();
+        upload(&scene.stand, "team/a", blob("base"), 1000).await.unwrap();
+        scene.stand.clock.advance(Duration::from_secs(2));
+        let mount = MountBlob {
+            repository: name("team/a"),
+            digest: blob("base"),
+            from: Some(name("other/app")),
+            sources: Sources::Any,
+        };
+        let sweep = Sweep { after: None, grace: Duration::from_secs(1), limit: 100 };
+        assert!(scene.both(how, mount, sweep).await.0, "{how:?}");
+        is_counted_right(&scene.stand).await;
+        let held = usage(&scene.stand, namespace("team")).await;
+        assert!(held.reserved == 1000 || held.reserved == 0, "{how:?}: {held:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_is_added_and_removed() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        push(&scene.stand, "other/app", &[("base", 1000)], &[]).await.unwrap();
+        upload(&scene.stand, "team/a", blob("base"), 1000).await.unwrap();
+        let mount = MountBlob {
+            repository: name("team/a"),
+            digest: blob("base"),
+            from: Some(name("other/app")),
+            sources: Sources::Any,
+        };
+        let removal =
+            RemoveBlob { repository: name("team/a"), digest: blob("base"), by: "bob".into() };
+        assert!(scene.both(how, mount, removal).await.0, "{how:?}");
+        is_counted_right(&scene.stand).await;
+    }
+}
+
+fn deletion(repository: &str, digest: Digest) -> DeleteManifest {
+    let precondition = Precondition::None;
+    DeleteManifest { repository: name(repository), digest, precondition, by: "bob".into() }
 }
 
 #[tokio::test]

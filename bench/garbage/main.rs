@@ -1,0 +1,192 @@
+//! `wharf-garbage`: measures garbage collection: how fast it deletes beside what the store itself can do, how long marking takes, and what
+//! both cost pushes meanwhile. Runs within `wharf-engines`.
+//!
+//! See docs/performance.md, "Garbage collection", for the goals.
+
+mod collector;
+mod delays;
+mod deleting;
+mod marking;
+mod options;
+mod timed;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serde_json::json;
+use wharf_bench::engines::{Engines, Place};
+use wharf_bench::figures::number;
+use wharf_bench::postgres::connect;
+use wharf_bench::table::{Form, table};
+use wharf_bench::{machine, process};
+use wharf_blobs::{FileBlobs, Limits, ObjectBlobs};
+use wharf_core::clock::SystemClock;
+use wharf_metadata::{Database, Postgres, PostgresSettings, Sqlite};
+
+use deleting::{Rates, Store};
+use options::Options;
+
+/// The least share of the rate at which the store itself deletes.
+const LEAST_SHARE: f64 = 0.8;
+
+/// How long marking may take, in seconds.
+const MARKING: f64 = 60.0;
+
+/// How long a statement may take, in seconds.
+const STATEMENT: f64 = 1.0;
+
+/// By how many milliseconds the slowest pushes may be slower.
+const DELAY: f64 = 50.0;
+
+/// How long pushes are looked at while nothing is collected.
+const QUIET: Duration = Duration::from_secs(20);
+
+/// A figure: what, how much in which unit, and up to or from where it is good.
+struct Figure {
+    of: String,
+    value: f64,
+    unit: &'static str,
+    /// The goal in words, and whether it is met.
+    goal: Option<(String, bool)>,
+}
+
+impl Figure {
+    fn plain(of: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self { of: of.into(), value, unit, goal: None }
+    }
+
+    fn below(of: impl Into<String>, value: f64, unit: &'static str, most: f64) -> Self {
+        let goal = Some((format!("< {most} {unit}"), value < most));
+        Self { of: of.into(), value, unit, goal }
+    }
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let folder = tempfile::Builder::new().prefix("wharf-garbage-").tempdir()?;
+    process::clean_up_when_interrupted(folder.path().to_owned())?;
+    let load = machine::load();
+    let engines = Arc::new(Engines::find()?);
+    let mut figures = Vec::new();
+    if !options.no_deletes {
+        figures.extend(on_files(folder.path(), &engines, &options)?);
+        figures.extend(on_bucket(&engines, &options)?);
+    }
+    figures.extend(marks(&engines, &options)?);
+    if options.json {
+        let each = figures.iter().map(|figure| {
+            let met = figure.goal.as_ref().map(|(_, met)| *met);
+            json!({ "of": figure.of, "value": figure.value, "unit": figure.unit, "met": met })
+        });
+        println!("{:#}", json!(each.collect::<Vec<_>>()));
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = figures
+        .iter()
+        .map(|figure| {
+            let goal = figure.goal.as_ref().map_or_else(String::new, |(goal, met)| {
+                format!("{goal}, {}", if *met { "met" } else { "NOT met" })
+            });
+            vec![figure.of.clone(), format!("{} {}", number(figure.value), figure.unit), goal]
+        })
+        .collect();
+    let form = if options.markdown { Form::Markdown } else { Form::Text };
+    println!("load before: {load}\n");
+    print!("{}", table(&["", "", "goal"], &rows, form));
+    Ok(())
+}
+
+/// Deletes of a registry that stands alone: SQLite and files.
+fn on_files(folder: &Path, engines: &Engines, options: &Options) -> Result<Vec<Figure>> {
+    let database = Sqlite::open(&folder.join("metadata.db"), Arc::new(SystemClock))?;
+    let files = folder.join("blobs");
+    let store = Store::Files(Arc::new(FileBlobs::open(&files)?), FileBlobs::objects_folder(&files));
+    let database = Arc::new(Database::on_sqlite(database));
+    let rates = engines.runtime.block_on(deleting::measure(&store, database, options))?;
+    Ok(of_rates(store.name(), &rates))
+}
+
+/// Deletes of nodes that share PostgreSQL and a bucket.
+fn on_bucket(engines: &Arc<Engines>, options: &Options) -> Result<Vec<Figure>> {
+    let place = Place::new(engines, "deletes")?;
+    let settings: Vec<_> = place.settings();
+    let find = |wanted: &str| {
+        let found = settings.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, value)| value.clone()).with_context(|| format!("{wanted} is not set"))
+    };
+    let environment = settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let limits = Limits::of_requests(Duration::from_secs(60));
+    let blobs = ObjectBlobs::open(&find("WHARF_BLOBS_URL")?.parse()?, environment, limits)?;
+    let store = Store::Bucket(Arc::new(blobs), Arc::new(place.client()?));
+    let rates = engines.runtime.block_on(async {
+        let database = Arc::new(on_postgres(&find("WHARF_DATABASE_URL")?).await?);
+        deleting::measure(&store, database, options).await
+    })?;
+    Ok(of_rates(store.name(), &rates))
+}
+
+fn of_rates(store: &str, rates: &Rates) -> Vec<Figure> {
+    let median = |of: fn(&(f64, f64)) -> f64| {
+        let mut all: Vec<f64> = rates.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied().unwrap_or_default()
+    };
+    let share = median(|(plainly, collected)| collected / plainly);
+    let goal = Some((format!("≥ {LEAST_SHARE}"), share >= LEAST_SHARE));
+    vec![
+        Figure::plain(format!("{store}: deleted plainly"), median(|rate| rate.0), "/s"),
+        Figure::plain(format!("{store}: deleted by a collection"), median(|rate| rate.1), "/s"),
+        Figure { of: format!("{store}: share"), value: share, unit: "", goal },
+    ]
+}
+
+/// Marking, and pushes before it and meanwhile.
+fn marks(engines: &Arc<Engines>, options: &Options) -> Result<Vec<Figure>> {
+    let place = Place::new(engines, "marks")?;
+    let settings = place.settings();
+    let url = settings.iter().find(|(name, _)| *name == "WHARF_DATABASE_URL");
+    let (_, url) = url.context("WHARF_DATABASE_URL is not set")?;
+    engines.runtime.block_on(async {
+        let client = connect(url).await?;
+        let database = Arc::new(on_postgres(url).await?);
+        marking::fill(&client, options).await?;
+        eprintln!("PostgreSQL: marking");
+        let alone = marking::measure(Arc::clone(&database), options).await?;
+        marking::refill(&client, options).await?;
+        eprintln!("PostgreSQL: pushes, without and with a collection");
+        let quiet = async { Ok(tokio::time::sleep(QUIET).await) };
+        let ((), before) = delays::measure(&database, "before", options.pushers, quiet).await?;
+        let collection = marking::measure(Arc::clone(&database), options);
+        let (among, meanwhile) =
+            delays::measure(&database, "meanwhile", options.pushers, collection).await?;
+        let blobs =
+            format!("marking {} blobs, {} references each", options.blobs, options.references);
+        let longest = |step: (&str, Duration)| {
+            (format!("its longest step: {}", step.0), step.1.as_secs_f64())
+        };
+        let (step, took) = longest(alone.longest);
+        let (step_among, took_among) = longest(among.longest);
+        anyhow::Ok(vec![
+            Figure::below(&blobs, alone.took.as_secs_f64(), "s", MARKING),
+            Figure::below(step, took, "s", STATEMENT),
+            Figure::plain(format!("{blobs}, among pushes"), among.took.as_secs_f64(), "s"),
+            Figure::below(step_among, took_among, "s", STATEMENT),
+            Figure::plain("pushes looked at, before", before.pushes as f64, ""),
+            Figure::plain("pushes looked at, meanwhile", meanwhile.pushes as f64, ""),
+            Figure::plain("a push, median before", before.median, "ms"),
+            Figure::plain("a push, median meanwhile", meanwhile.median, "ms"),
+            Figure::plain("a push, p99 before", before.p99, "ms"),
+            Figure::plain("a push, p99 meanwhile", meanwhile.p99, "ms"),
+            Figure::below("the delay of pushes at p99", meanwhile.p99 - before.p99, "ms", DELAY),
+        ])
+    })
+}
+
+async fn on_postgres(url: &str) -> Result<Database<Postgres>> {
+    let settings = PostgresSettings::new(url.parse()?);
+    Postgres::migrate(&settings).await?;
+    Ok(Database::on_postgres(Postgres::connect(settings).await?))
+}
