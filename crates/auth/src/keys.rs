@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use jsonwebtoken::jwk::{Jwk, JwkSet, KeyOperations, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 
-use crate::signing::SigningKey;
+use crate::signing::{SigningKey, VerifyingKey};
 
 /// The largest key file in bytes.
 const LARGEST_FILE: u64 = 64 << 10;
@@ -58,7 +58,7 @@ pub enum KeyError {
 /// The keys, as they were read at one moment.
 pub struct KeyRing {
     signing: Option<SigningKey>,
-    verifying: BTreeMap<String, DecodingKey>,
+    verifying: BTreeMap<String, VerifyingKey>,
     published: JwkSet,
 }
 
@@ -79,7 +79,7 @@ impl KeyRing {
             let id = public.thumbprint(ThumbprintHash::SHA256);
             let id = id.map_err(|error| no_key(error.to_string()))?;
             let verifies =
-                DecodingKey::from_jwk(&public).map_err(|error| no_key(error.to_string()))?;
+                VerifyingKey::new(&public).map_err(|error| no_key(error.to_string()))?;
             if ring.verifying.insert(id.clone(), verifies).is_none() {
                 ring.published.keys.push(published(public, &id));
             }
@@ -108,7 +108,7 @@ impl KeyRing {
         self.signing.as_ref()
     }
 
-    pub(crate) fn verifying(&self, id: &str) -> Option<&DecodingKey> {
+    pub(crate) fn verifying(&self, id: &str) -> Option<&VerifyingKey> {
         self.verifying.get(id)
     }
 
