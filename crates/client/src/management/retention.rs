@@ -69,6 +69,8 @@ pub struct PlannedTag {
     pub rule: Option<String>,
     /// What keeps it, or `not_kept`.
     pub reason: String,
+    /// What keeps it though its rule does not: a policy of immutability, a pin, or the manifest that it is about.
+    pub kept_by: Option<String>,
     /// When it was moved there (RFC 3339).
     #[serde(default)]
     pub pushed_at: String,

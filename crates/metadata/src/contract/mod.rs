@@ -418,11 +418,13 @@ macro_rules! metadata_contract {
             a_policy_of_another_version_is_stale
             each_step_of_a_policy_is_in_the_audit_log
             the_facts_of_a_tag_are_those_of_its_repository
+            what_keeps_a_tag_whatever_rules_say_is_told
             pulls_are_known_since_the_oldest_count
             what_runs_is_known_until_it_ends
             reports_of_what_runs_are_limited
             a_dropped_tag_has_history_event_and_record
             a_tag_that_moved_since_it_was_judged_is_left
+            a_tag_that_was_frozen_or_pinned_since_it_was_judged_is_left
             a_policy_that_changed_drops_nothing_more
             the_last_run_is_recorded
             // Usage and quotas.

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use wharf_core::clock::{Clock, Timestamp};
+use wharf_core::immutability::PolicyScope;
 use wharf_core::metadata::{
-    AuditFilter, AuditOrder, Change, DropOutcome, DropTag, EnableRetention, Precondition,
-    PreviewRetention, Refusal, RemoveRetention, RetentionRecord, RetentionRun, RetentionState,
-    SetRetention,
+    AuditFilter, AuditOrder, Change, DropOutcome, DropTag, EnableRetention, NewImmutabilityPolicy,
+    PinOutcome, PinTarget, Precondition, PreviewRetention, Refusal, RemoveImmutabilityPolicy,
+    RemoveRetention, RetentionRecord, RetentionRun, RetentionState, SetRetention,
 };
 use wharf_core::retention::{Policy, TagFacts};
+use wharf_oci::TagSelection;
 
+use super::immutability::policy as policy_of;
+use super::pins::pin;
 use super::retention_facts::facts;
 use super::samples::name;
 use super::stand::Stand;
@@ -181,6 +185,34 @@ pub async fn a_tag_that_moved_since_it_was_judged_is_left(stand: &Stand) {
         assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Left);
     }
     assert_eq!((stand.tag("a", "t").await, stand.tag("a", "u").await), (Some(two), Some(one)));
+}
+
+/// And only while it is.
+pub async fn a_tag_that_was_frozen_or_pinned_since_it_was_judged_is_left(stand: &Stand) {
+    let one = stand.push("a", "one", &["t"]).await;
+    stand.push("a", "two", &["u"]).await;
+    in_force(stand).await;
+    let [pinned, frozen] = [drop_of(stand, "t").await, drop_of(stand, "u").await];
+    let until = Some(stand.clock.now().after(HOUR));
+    let put = stand.metadata.pin_manifest(pin("keep", PinTarget::Digest(one), until)).await;
+    assert!(matches!(put, Ok(PinOutcome::Pinned { .. })), "{put:?}");
+    let of = PolicyScope::Repository(name("a"));
+    let tags = TagSelection::new(&["u"], &[]).unwrap();
+    let policy = policy_of("frozen", tags, Duration::ZERO);
+    let (new, name_of) = (NewImmutabilityPolicy { of: of.clone(), policy }, "frozen".parse());
+    assert_eq!(stand.change(new).await, Change::Done);
+    let before = stand.everything().await;
+    for drop in [&pinned, &frozen] {
+        let outcome = stand.retention.drop_tag(drop.clone()).await.unwrap();
+        assert_eq!(outcome, DropOutcome::Left, "{}", drop.tag);
+    }
+    assert_eq!(stand.everything().await, before);
+    stand.clock.advance(HOUR);
+    let remove = RemoveImmutabilityPolicy { of, name: name_of.unwrap(), expected: None };
+    assert_eq!(stand.change(remove).await, Change::Done);
+    for drop in [pinned, frozen] {
+        assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Dropped);
+    }
 }
 
 /// Nor does one that was taken away.

@@ -74,6 +74,8 @@ pub(in crate::api) struct PlannedTag {
     rule: Option<String>,
     /// What keeps it, or `not_kept`.
     reason: &'static str,
+    /// What keeps it though its rule does not: the policy that freezes it, a pin, or the manifest that it is about by its name.
+    kept_by: Option<String>,
     /// When it was moved there.
     pushed_at: Text<Timestamp>,
     /// The hour in which its manifest was pulled last, where the policy asks.
@@ -88,6 +90,7 @@ impl From<Judged> for PlannedTag {
             dropped: verdict.is_dropped(),
             rule: verdict.rule().map(ToString::to_string),
             reason: verdict.reason(),
+            kept_by: verdict.protection().map(ToString::to_string),
             pushed_at: Text(facts.pushed_at),
             pulled_at: facts.pulled_at.map(Text),
         }
