@@ -43,6 +43,11 @@ fn a_policy_is_set_looked_at_enabled_and_taken_away() {
         by | user:ada
         at | 2026-01-01T00:00:00Z
         "#);
+    ada.done("repo read-only team/private --reason moving");
+    let shown = ada.done("repo retention show team/private");
+    let skipped = "skipped\tthe repository team/private is read-only for now: moving";
+    assert!(shown.lines().any(|line| line == skipped), "{shown}");
+    ada.done("repo writable team/private");
     let writer = Desk::of(&house, "writer");
     writer.done(&format!("repo retention running team/private {image} --by eu --for 6h"));
     assert!(writer.refused("repo retention remove team/private --yes").contains("403"));

@@ -23,6 +23,8 @@ pub struct Retention {
     pub updated_at: String,
     /// Why it cannot be read.
     pub problem: Option<String>,
+    /// Why no run drops anything at present.
+    pub skipped: Option<String>,
     /// The last run.
     pub last_run: Option<RetentionRun>,
 }

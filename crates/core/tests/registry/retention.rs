@@ -13,6 +13,7 @@ use wharf_core::metadata::*;
 use wharf_core::retention::{
     Judged, Plan, Policy, PullsKnown, RunOutcome, Summary, Sweeper, TagFacts, Turn,
 };
+use wharf_core::writes::{WriteMode, WriteScope};
 use wharf_core::{Rules, StoreError};
 use wharf_metadata::{Database, Sqlite};
 use wharf_oci::{RepositoryName, Tag, TagSelection};
@@ -295,6 +296,25 @@ async fn a_policy_that_is_taken_away_drops_nothing_more() {
     *house.store.before_drop.lock().unwrap() = Some(Box::pin(remove));
     assert_eq!(house.run().await, RunOutcome::Done(Turn::default()));
     assert_eq!(house.tags().await.len(), 3);
+}
+
+/// Not a failure: nothing is recorded of it, and the next run does it.
+#[tokio::test]
+async fn what_is_read_only_is_passed_over() {
+    let house = House::new(Rules::default());
+    house.push_old(2).await;
+    house.with_policy().await;
+    let set = async |mode| {
+        let scope = WriteScope::Repository(name("a"));
+        house.change(SetWrites { scope, mode, reason: None }).await;
+    };
+    set(WriteMode::ReadOnly).await;
+    assert_eq!(house.run().await, RunOutcome::Idle);
+    let found = house.store.inner.find_retention(name("a")).await.unwrap().unwrap();
+    assert_eq!(found.last_run, None);
+    assert_eq!(house.tags().await, ["t000", "t001"]);
+    set(WriteMode::Writable).await;
+    assert_eq!(house.run().await, RunOutcome::Done(Turn { kept: 0, dropped: 2 }));
 }
 
 /// As where its node dies: what is dropped is dropped, and the rest is found.

@@ -426,6 +426,7 @@ macro_rules! metadata_contract {
             a_tag_that_moved_since_it_was_judged_is_left
             a_tag_that_was_frozen_or_pinned_since_it_was_judged_is_left
             a_policy_that_changed_drops_nothing_more
+            a_policy_is_passed_over_where_nothing_may_change
             the_last_run_is_recorded
             // Usage and quotas.
             what_pushes_hold_is_counted

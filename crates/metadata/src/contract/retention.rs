@@ -7,9 +7,10 @@ use wharf_core::immutability::PolicyScope;
 use wharf_core::metadata::{
     AuditFilter, AuditOrder, Change, DropOutcome, DropTag, EnableRetention, NewImmutabilityPolicy,
     PinOutcome, PinTarget, Precondition, PreviewRetention, Refusal, RemoveImmutabilityPolicy,
-    RemoveRetention, RetentionRecord, RetentionRun, RetentionState, SetRetention,
+    RemoveRetention, RetentionRecord, RetentionRun, RetentionState, SetRetention, SetWrites,
 };
 use wharf_core::retention::{Policy, TagFacts};
+use wharf_core::writes::{Closed, WriteMode, WriteReason, WriteScope};
 use wharf_oci::TagSelection;
 
 use super::immutability::policy as policy_of;
@@ -227,6 +228,38 @@ pub async fn a_policy_that_changed_drops_nothing_more(stand: &Stand) {
     remove(stand).await;
     assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Halted);
     assert!(stand.tag("a", "t").await.is_some());
+}
+
+/// What is read-only, or about to be, has no run; it says why until it may be changed again.
+pub async fn a_policy_is_passed_over_where_nothing_may_change(stand: &Stand) {
+    stand.push("a", "one", &["t"]).await;
+    assert_eq!(set(stand, 1, None).await, Change::Done);
+    let reason: Option<WriteReason> = Some("moving".parse().unwrap());
+    let set_writes = async |scope: &WriteScope, mode| {
+        let change = SetWrites { scope: scope.clone(), mode, reason: reason.clone() };
+        assert_eq!(stand.change(change).await, Change::Done);
+    };
+    let of_a = WriteScope::Repository(name("a"));
+    set_writes(&of_a, WriteMode::ReadOnly).await;
+    let draft = found(stand).await.unwrap();
+    assert!(draft.closed.is_some() && draft.skipped().is_none(), "a draft has no runs anyway");
+    set_writes(&of_a, WriteMode::Writable).await;
+    assert_eq!(preview(stand, 1).await, Change::Done);
+    assert_eq!(enable(stand, 1).await, Change::Done);
+    stand.push("b", "one", &["t"]).await;
+    for scope in [of_a, WriteScope::All] {
+        for mode in [WriteMode::Draining, WriteMode::ReadOnly] {
+            set_writes(&scope, mode).await;
+            let closed = Closed { scope: scope.clone(), mode, reason: reason.clone() };
+            assert_eq!(found(stand).await.unwrap().skipped(), Some(&closed));
+            assert!(enabled(stand).await.is_empty(), "{closed}");
+        }
+        set_writes(&scope, WriteMode::Writable).await;
+        assert_eq!(found(stand).await.unwrap().closed, None);
+        assert_eq!(enabled(stand).await, ["a"]);
+    }
+    set_writes(&WriteScope::Repository(name("b")), WriteMode::ReadOnly).await;
+    assert_eq!(enabled(stand).await, ["a"], "another one is none of its business");
 }
 
 /// By the database's clock; also one of a policy that cannot be read, which is kept as it came.

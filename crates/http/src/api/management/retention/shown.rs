@@ -23,6 +23,8 @@ pub(in crate::api) struct Retention {
     updated_at: Text<Timestamp>,
     /// Why it cannot be read; it drops nothing then.
     problem: Option<String>,
+    /// Why no run drops anything at present: the repository or all of the registry is read-only, or being drained.
+    skipped: Option<String>,
     /// The last run, of whichever version.
     last_run: Option<Run>,
 }
@@ -46,6 +48,7 @@ impl From<RetentionRecord> for Retention {
         let read = Policy::parse(&record.document);
         let policy = read.as_ref().ok().and_then(|policy| serde_json::to_value(policy).ok());
         Self {
+            skipped: record.skipped().map(ToString::to_string),
             policy: policy.map(PolicyText),
             version: record.version,
             state: record.state.name(),

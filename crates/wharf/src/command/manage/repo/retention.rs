@@ -145,6 +145,9 @@ fn fields(record: Record) -> Vec<(&'static str, String)> {
     if let Some(problem) = record.problem {
         fields.push(("problem", problem));
     }
+    if let Some(skipped) = record.skipped {
+        fields.push(("skipped", skipped));
+    }
     if let Some(run) = record.last_run {
         fields.push(("last run", moment(run.ended_at)));
         fields.push(("by version", run.version.to_string()));
