@@ -370,6 +370,7 @@ macro_rules! metadata_contract {
             what_an_adoption_found_is_kept_once
             manifests_that_a_repository_holds_are_told_apart
             a_blob_is_held_once_its_bytes_were_hashed
+            an_adopted_blob_is_charged_with_what_was_hashed
             a_blob_that_was_hashed_too_long_ago_is_not_held
             a_blob_that_a_collector_wants_is_adopted_while_it_is_only_marked
             an_adopted_tag_follows_the_other_registry
