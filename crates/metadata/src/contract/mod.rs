@@ -397,6 +397,7 @@ macro_rules! metadata_contract {
             many_runners_never_hold_one_job_together
             // The log of events.
             events_are_read_in_the_order_of_commits
+            events_are_of_a_repository_of_a_namespace_or_of_all
             each_reader_goes_on_where_it_stood
             a_reader_never_goes_back
             behind_the_newest_position_is_what_comes_later
