@@ -255,6 +255,7 @@ macro_rules! metadata_contract {
             a_finish_after_the_upload_expired_is_lost
             a_finish_after_the_deadline_is_lost
             a_finish_of_a_blob_condemned_meanwhile_is_lost
+            a_finish_that_is_lost_lets_go_of_what_it_had_reserved
             a_finish_at_another_incarnation_is_lost
             a_finish_takes_a_mark_away
             a_finish_asked_for_twice_is_lost_and_changes_nothing
@@ -435,6 +436,7 @@ macro_rules! metadata_contract {
             a_namespace_holds_each_blob_once
             what_is_deleted_is_free_at_once_and_charged_when_it_is_pushed_again
             an_upload_is_charged_until_it_ends
+            an_upload_is_charged_until_it_ends_also_where_its_finish_was_lost
             a_blob_is_charged_until_a_sweep_takes_it
             a_mount_is_charged_and_refused_where_there_is_no_room
             a_push_that_does_not_fit_changes_nothing
