@@ -124,13 +124,15 @@ pub async fn a_policy_of_another_version_is_stale(stand: &Stand) {
     assert_eq!(state(stand).await, Some((4, RetentionState::Draft)));
 }
 
-/// With the version that it is about.
+/// With the version that it is about; and what changes the policy is an event.
 pub async fn each_step_of_a_policy_is_in_the_audit_log(stand: &Stand) {
     stand.push("a", "one", &[]).await;
     set(stand, 1, None).await;
     enable(stand, 1).await;
     preview(stand, 1).await;
-    enable(stand, 1).await;
+    for _ in 0..2 {
+        enable(stand, 1).await;
+    }
     remove(stand).await;
     let filter = AuditFilter { by: Some("user:ada".into()), ..AuditFilter::default() };
     let found = stand.audit.list_audit(filter, AuditOrder::OldestFirst, None, 100).await.unwrap();
@@ -143,10 +145,26 @@ pub async fn each_step_of_a_policy_is_in_the_audit_log(stand: &Stand) {
         "retention.enable refused policy=1",
         "retention.preview done policy=1 tags=7 dropped=3",
         "retention.enable done policy=1",
+        "retention.enable done policy=1",
         "retention.remove done ",
     ];
     assert_eq!(said, expected);
     assert!(found.iter().all(|it| it.entry.target == "repository:a"));
+    let sql = "SELECT kind, payload FROM events WHERE kind LIKE 'retention.%' ORDER BY id";
+    let events = stand.rows(sql, &[]).await;
+    for (event, (kind, version)) in events.iter().zip([
+        ("retention.set", 1),
+        ("retention.enabled", 1),
+        ("retention.removed", 2),
+    ]) {
+        let (told, payload) = event.split_once(' ').unwrap();
+        let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
+        assert_eq!(
+            (told, payload),
+            (kind, serde_json::json!({ "version": version, "by": "user:ada" }))
+        );
+    }
+    assert_eq!(events.len(), 3);
 }
 
 /// As any other deletion, in the name of the system, with the rule.

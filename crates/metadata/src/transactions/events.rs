@@ -53,6 +53,12 @@ pub(crate) enum Event<'a> {
     PolicyRemoved(&'a PolicyName),
     /// The repository or the namespace has another quota.
     QuotaSet(&'a Quota),
+    /// The retention policy of the repository has this version, which is a draft.
+    RetentionSet(i64),
+    /// This version of it drops tags from now on.
+    RetentionEnabled(i64),
+    /// It was taken away, which this version stands for.
+    RetentionRemoved(i64),
 }
 
 impl Event<'_> {
@@ -76,6 +82,9 @@ impl Event<'_> {
             Self::PolicyChanged(_) => "immutability.updated",
             Self::PolicyRemoved(_) => "immutability.deleted",
             Self::QuotaSet(_) => "quota.set",
+            Self::RetentionSet(_) => "retention.set",
+            Self::RetentionEnabled(_) => "retention.enabled",
+            Self::RetentionRemoved(_) => "retention.removed",
         }
     }
 
@@ -115,6 +124,9 @@ impl Event<'_> {
                 "by": by,
             }),
             Self::PolicyRemoved(name) => json!({ "policy": name.as_str(), "by": by }),
+            Self::RetentionSet(version)
+            | Self::RetentionEnabled(version)
+            | Self::RetentionRemoved(version) => json!({ "version": version, "by": by }),
             Self::QuotaSet(Quota { bytes, manifests, tags }) => {
                 json!({ "bytes": bytes, "manifests": manifests, "tags": tags, "by": by })
             }
