@@ -97,7 +97,8 @@ fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
     let tag = || Value::from("planned".to_owned());
     let event = |kind: &str| {
         let payload = Value::Json(format!("{{\"by\":\"{PRINCIPAL}\",\"digest\":\"{digest}\"}}"));
-        let arguments = vec![repository.into(), kind.to_owned().into(), payload, now.into()];
+        let (none, kind) = (Value::Text(None), kind.to_owned().into());
+        let arguments = vec![repository.into(), none, kind, payload, now.into()];
         statement(EVENTS, "INSERT INTO events", arguments)
     };
     let standing =

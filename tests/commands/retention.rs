@@ -24,9 +24,9 @@ fn a_policy_is_set_looked_at_enabled_and_taken_away() {
     assert!(early.err.contains("preview it first"), "{}", early.err);
     let image = digest(&manifest("team/private"));
     shows!(ada.done("repo retention plan team/private").replace(&image, "DIGEST"), @r"
-        b1 | drop | builds | not_kept | 2026-01-01T00:00:00Z | DIGEST
-        b2 | keep | builds | newest | 2026-01-01T00:00:00Z | DIGEST
-        v1 | keep | - | no_rule | 2026-01-01T00:00:00Z | DIGEST
+        b1 | drop | builds | not_kept | - | 2026-01-01T00:00:00Z | DIGEST
+        b2 | keep | builds | newest | - | 2026-01-01T00:00:00Z | DIGEST
+        v1 | keep | - | no_rule | - | 2026-01-01T00:00:00Z | DIGEST
         ");
     let plan = ada.run(ada.command("repo retention plan team/private --dropped"), "");
     assert_eq!(plan.out.lines().count(), 1, "{}", plan.out);
@@ -43,6 +43,11 @@ fn a_policy_is_set_looked_at_enabled_and_taken_away() {
         by | user:ada
         at | 2026-01-01T00:00:00Z
         "#);
+    ada.done("repo read-only team/private --reason moving");
+    let shown = ada.done("repo retention show team/private");
+    let skipped = "skipped\tthe repository team/private is read-only for now: moving";
+    assert!(shown.lines().any(|line| line == skipped), "{shown}");
+    ada.done("repo writable team/private");
     let writer = Desk::of(&house, "writer");
     writer.done(&format!("repo retention running team/private {image} --by eu --for 6h"));
     assert!(writer.refused("repo retention remove team/private --yes").contains("403"));

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use wharf_core::StoreError;
 use wharf_core::cache::{Cache, Kind};
-use wharf_core::metadata::{EventLog, Position};
+use wharf_core::metadata::{EventLog, EventScope, LoggedEvent, Position};
 use wharf_oci::RepositoryName;
 
 /// How long it rests when there is nothing new.
@@ -104,19 +104,26 @@ async fn look(
     };
     let page = events.read_events(after, PAGE).await?;
     for event in &page {
-        // A manifest that was pushed makes nothing untrue that anybody believes.
-        if event.kind.starts_with("tag.") || event.kind == "manifest.deleted" {
-            cache.forget(&event.repository, Kind::Manifest);
-        }
-        if event.kind == "repository.renamed" {
-            for name in names(&event.payload) {
-                cache.forget(&name, Kind::Manifest);
-                cache.forget(&name, Kind::Blob);
-            }
+        if let EventScope::Repository(repository) = &event.scope {
+            forget(cache, repository, event);
         }
         *position = Some(event.position);
     }
     Ok(page.len())
+}
+
+/// Has what an event of a repository makes untrue forgotten. Those of namespaces and of the registry are about nothing that is cached.
+fn forget(cache: &dyn Cache, repository: &RepositoryName, event: &LoggedEvent) {
+    // A manifest that was pushed makes nothing untrue that anybody believes.
+    if event.kind.starts_with("tag.") || event.kind == "manifest.deleted" {
+        cache.forget(repository, Kind::Manifest);
+    }
+    if event.kind == "repository.renamed" {
+        for name in names(&event.payload) {
+            cache.forget(&name, Kind::Manifest);
+            cache.forget(&name, Kind::Blob);
+        }
+    }
 }
 
 /// What a repository was called, and what it is called now.

@@ -142,6 +142,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0021_adoptions.sqlite.sql"),
         postgres: include_str!("../migrations/0021_adoptions.postgres.sql"),
     },
+    Migration {
+        version: 25,
+        name: "event scopes",
+        sqlite: include_str!("../migrations/0025_event_scopes.sqlite.sql"),
+        postgres: include_str!("../migrations/0025_event_scopes.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_core::cache::{Key, Lookup};
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent};
+use wharf_core::metadata::{HistoryPlace, HistoryWalk, KeepEvents};
 use wharf_oci::{Algorithm, Hasher, Reference};
 
 use super::*;
@@ -22,11 +22,15 @@ struct Log {
 
 impl Log {
     fn add(&self, repository: &str, kind: &str) {
+        self.add_of(EventScope::Repository(repository.parse().unwrap()), kind);
+    }
+
+    fn add_of(&self, scope: EventScope, kind: &str) {
         let mut events = self.events.lock().unwrap();
         let event = events.len() as i64 + 1;
         events.push(LoggedEvent {
             position: Position { transaction: 0, event },
-            repository: repository.parse().unwrap(),
+            scope,
             kind: kind.into(),
             payload: "{}".into(),
             created_at: Timestamp(0),
@@ -119,6 +123,8 @@ async fn what_others_changed_is_forgotten_within_moments_and_nothing_else() {
         put(&*cache, repository).await;
     }
     log.add("a/moved", "tag.moved");
+    log.add_of(EventScope::Namespace("team".parse().unwrap()), "immutability.created");
+    log.add_of(EventScope::Registry, "registry.read_only");
     log.add("a/deleted", "manifest.deleted");
     log.add("a/pushed", "manifest.pushed");
     sleep(INTERVAL * 2).await;
@@ -127,7 +133,7 @@ async fn what_others_changed_is_forgotten_within_moments_and_nothing_else() {
     for repository in ["a/pushed", "a/quiet", "a/old"] {
         assert!(is_kept(&*cache, repository).await, "{repository}");
     }
-    assert_eq!(tail.events(), 3);
+    assert_eq!(tail.events(), 5);
     assert!(tail.behind().unwrap() < INTERVAL * 2);
 }
 

@@ -23,6 +23,8 @@ pub struct Retention {
     pub updated_at: String,
     /// Why it cannot be read.
     pub problem: Option<String>,
+    /// Why no run drops anything at present.
+    pub skipped: Option<String>,
     /// The last run.
     pub last_run: Option<RetentionRun>,
 }
@@ -69,6 +71,8 @@ pub struct PlannedTag {
     pub rule: Option<String>,
     /// What keeps it, or `not_kept`.
     pub reason: String,
+    /// What keeps it though its rule does not: a policy of immutability, a pin, or the manifest that it is about.
+    pub kept_by: Option<String>,
     /// When it was moved there (RFC 3339).
     #[serde(default)]
     pub pushed_at: String,

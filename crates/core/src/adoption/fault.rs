@@ -1,6 +1,7 @@
 //! What can go wrong on the way: with a piece, which is left out, or with all of it.
 
 use crate::StoreError;
+use crate::metadata::OverQuota;
 
 /// The longest text of the other store that is repeated, in characters.
 const LONGEST: usize = 300;
@@ -28,6 +29,8 @@ impl From<StoreError> for Fault {
 pub(super) enum Stop {
     /// A store failed.
     Store(StoreError),
+    /// A quota has no room for a piece: whoever goes through a repository leaves it out.
+    OverQuota(Box<OverQuota>),
     /// The slice is over.
     Slice,
     /// The adoption was stopped, or another node goes on with it.
@@ -36,7 +39,10 @@ pub(super) enum Stop {
 
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        match error {
+            StoreError::OverQuota(over) => Self::OverQuota(over),
+            other => Self::Store(other),
+        }
     }
 }
 

@@ -75,6 +75,11 @@ impl BlobHash {
         self.begun
     }
 
+    /// How many bytes the blob has.
+    pub(super) const fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Hashes the next piece. Returns how long it was; `None` at the end.
     pub(super) async fn step(&mut self, pace: &mut Pace) -> Result<Option<u64>, Fault> {
         let Some(piece) = self.stream.next().await else { return Ok(None) };

@@ -12,6 +12,7 @@ mod layout;
 mod recorded;
 mod rehearsal;
 mod repository;
+mod shortage;
 mod slice;
 mod target;
 mod walk;

@@ -134,7 +134,7 @@ impl<'a> Recorded<'a> {
         }
         self.adoption.progress.hashing = None;
         self.adoption.progress.blobs += 1;
-        let begun = hash.begun();
+        let (begun, size) = (hash.begun(), hash.size());
         let is = match hash.finish() {
             Ok(is) => is,
             Err(Fault::Bad(reason)) => return Ok(Err(reason)),
@@ -144,7 +144,7 @@ impl<'a> Recorded<'a> {
             return Ok(Err(format!("it is damaged: its bytes are {is}")));
         }
         let within = self.registry.rules().upload_lifetime;
-        let adopt = AdoptBlob { repository: repository.clone(), key, begun, within };
+        let adopt = AdoptBlob { repository: repository.clone(), key, size, begun, within };
         match self.adoptions.adopt_blob(adopt).await? {
             AdoptedBlob::Held => self.invalidate(repository, Kind::Blob).await.map(Ok),
             AdoptedBlob::Lost => {

@@ -30,6 +30,7 @@ pub async fn rehearse(
     match journey.go(&mut rehearsal, None).await {
         Ok(()) | Err(Stop::Slice | Stop::Lost) => {}
         Err(Stop::Store(error)) => return Err(error),
+        Err(Stop::OverQuota(over)) => return Err(StoreError::OverQuota(over)),
     }
     let mut sum = rehearsal.sum;
     sum.repositories_total = Some(sum.repositories);

@@ -6,6 +6,7 @@ use wharf_oci::{Digest, Manifest, RepositoryName, Tag};
 
 use super::fault::{Fault, Piece, Stop, piece, shown};
 use super::layout::{self, Layout};
+use super::shortage::{Need, Shortage};
 use super::target::{Read, Tallied, Target};
 use crate::metadata::Finding;
 use crate::old_store::OldStore;
@@ -15,6 +16,9 @@ const BATCH: usize = 200;
 
 /// How deep indexes may lie in each other.
 const DEEPEST: usize = 16;
+
+/// The subject of the line that tells of a quota.
+const QUOTA: &str = "quota";
 
 /// A repository under way.
 pub(super) struct Passage<'a, T> {
@@ -28,6 +32,8 @@ pub(super) struct Passage<'a, T> {
     /// The manifests that are here.
     here: HashSet<Digest>,
     tags: u64,
+    /// Set by the first manifest that a quota had no room for: no more are taken then, so that none is read and hashed in vain.
+    shortage: Option<Shortage>,
 }
 
 impl<'a, T: Target> Passage<'a, T> {
@@ -50,15 +56,20 @@ impl<'a, T: Target> Passage<'a, T> {
                 return Ok(Tallied { left_out: 1, ..Tallied::default() });
             }
         };
-        let here = HashSet::new();
+        let (here, tags, shortage) = (HashSet::new(), 0, None);
         let mut passage =
-            Self { store, layout, name, target, max_manifest_size, left_out, here, tags: 0 };
+            Self { store, layout, name, target, max_manifest_size, left_out, here, tags, shortage };
         passage.manifests().await?;
+        if let Some(shortage) = &passage.shortage {
+            let reason = shortage.to_string();
+            passage.leave(QUOTA.into(), reason).await?;
+        }
         passage.take_tags().await?;
+        let lines = passage.left_out.iter().filter(|subject| *subject != QUOTA).count() as u64;
         Ok(Tallied {
             manifests: passage.here.len() as u64,
             tags: passage.tags,
-            left_out: passage.left_out.len() as u64,
+            left_out: lines + passage.shortage.map_or(0, |shortage| shortage.manifests()),
         })
     }
 
@@ -149,8 +160,23 @@ impl<'a, T: Target> Passage<'a, T> {
         piece(read.await)
     }
 
-    /// Adopts a manifest with the blobs that it names.
+    /// Adopts a manifest, if there is room.
     async fn adopt(&mut self, read: Read) -> Result<(), Stop> {
+        let need = Need::of(&read);
+        if self.shortage.is_none() {
+            match self.take(read).await {
+                Err(Stop::OverQuota(refused)) => self.shortage = Some(Shortage::new(refused)),
+                taken => return taken,
+            }
+        }
+        if let Some(shortage) = &mut self.shortage {
+            shortage.add(need);
+        }
+        Ok(())
+    }
+
+    /// Takes a manifest with the blobs that it names.
+    async fn take(&mut self, read: Read) -> Result<(), Stop> {
         let digest = read.digest;
         let blobs = read.manifest.blobs().filter(|blob| !blob.is_non_distributable());
         let blobs: Vec<_> = blobs.map(|blob| blob.digest).collect();
@@ -208,7 +234,10 @@ impl<'a, T: Target> Passage<'a, T> {
         if !self.here.contains(&digest) {
             return Ok(Err(format!("its manifest {digest} is not here")));
         }
-        let taken = self.target.tag(&self.name, tag, &digest).await?;
+        let taken = match self.target.tag(&self.name, tag, &digest).await {
+            Err(Stop::OverQuota(refused)) => return Ok(Err(refused.to_string())),
+            taken => taken?,
+        };
         self.tags += u64::from(taken.is_ok());
         Ok(taken)
     }

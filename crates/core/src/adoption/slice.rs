@@ -73,6 +73,7 @@ impl Adopter {
             // Where it was not stopped, somebody who had it before has recorded late.
             Err(Stop::Slice | Stop::Lost) => Ok(SliceEnd::More),
             Err(Stop::Store(error)) => Err(error),
+            Err(Stop::OverQuota(over)) => Err(StoreError::OverQuota(over)),
         }
     }
 }

@@ -24,7 +24,8 @@ pub(super) struct Tallied {
     pub(super) left_out: u64,
 }
 
-/// Takes the pieces, each of which may be no good for a reason.
+/// Takes the pieces, each of which may be no good for a reason. What a quota has no room for is [`Stop::OverQuota`], and was not
+/// taken.
 #[async_trait]
 pub(super) trait Target: Send {
     /// A repository is begun, or whatever lies under its path. Returns what was found of it before this slice.

@@ -152,6 +152,8 @@ pub struct AdoptBlob {
     pub repository: RepositoryName,
     /// Where the bytes are.
     pub key: ObjectKey,
+    /// How many they are: those that were hashed. The repository is charged with them.
+    pub size: u64,
     /// When it was found [`Adoptable::Unhashed`].
     pub begun: Timestamp,
     /// How long ago that may be: less than the time in which a collector marks and deletes.

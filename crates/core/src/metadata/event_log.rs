@@ -9,6 +9,7 @@ use wharf_oci::RepositoryName;
 
 use crate::StoreError;
 use crate::clock::Timestamp;
+use crate::permissions::AccountName;
 
 /// A place in the log. Whatever commits later lies behind every position that a reader was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,13 +44,35 @@ impl FromStr for Position {
     }
 }
 
+/// What an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventScope {
+    /// All of the registry.
+    Registry,
+    /// A namespace, and all that is in it.
+    Namespace(AccountName),
+    /// A repository, by the name that it has now.
+    Repository(RepositoryName),
+}
+
+/// `registry`, `namespace:team`, `repository:team/app`
+impl fmt::Display for EventScope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry => formatter.write_str("registry"),
+            Self::Namespace(name) => write!(formatter, "namespace:{name}"),
+            Self::Repository(name) => write!(formatter, "repository:{name}"),
+        }
+    }
+}
+
 /// A fact about a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedEvent {
     /// Where it is in the log.
     pub position: Position,
-    /// The repository.
-    pub repository: RepositoryName,
+    /// What it is about.
+    pub scope: EventScope,
     /// What changed: `manifest.pushed`, `tag.moved`, …
     pub kind: String,
     /// The rest, as JSON.

@@ -57,7 +57,7 @@ pub use device_logins::{
     MOST_OF_ADDRESS, MOST_TRIES, NewDeviceLogin, NoUserCode, UserCode, WaitingDevice,
 };
 pub use event_log::{
-    EventLog, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
+    EventLog, EventScope, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };
 pub use garbage::{Garbage, GarbageCounts, HeldPlace, Judged, ManifestRules, MarkedBlob, Taken};
 pub use identities::{

@@ -6,6 +6,7 @@ use wharf_oci::{Digest, RepositoryName, Tag};
 use crate::StoreError;
 use crate::clock::Timestamp;
 use crate::retention::{Policy, RuleName, TagFacts, Untagged};
+use crate::writes::Closed;
 
 /// The most reports of what runs that a repository has.
 pub const MOST_RUNNING: usize = 10_000;
@@ -50,9 +51,16 @@ pub struct RetentionRecord {
     pub updated_at: Timestamp,
     /// The last run in the repository, of whichever version.
     pub last_run: Option<RetentionRun>,
+    /// What is read-only or being drained now, the repository or all: no tag is dropped for as long as it is.
+    pub closed: Option<Closed>,
 }
 
 impl RetentionRecord {
+    /// Why an enabled policy is passed over now, if it is.
+    pub fn skipped(&self) -> Option<&Closed> {
+        self.closed.as_ref().filter(|_| self.state == RetentionState::Enabled)
+    }
+
     /// What becomes of manifests that nothing needs: they stay, unless an enabled policy that can be read says otherwise.
     pub fn untagged(&self) -> Untagged {
         match self.state {
@@ -134,7 +142,8 @@ pub trait Retention: Send + Sync + 'static {
         repository: RepositoryName,
     ) -> Result<Option<RetentionRecord>, StoreError>;
 
-    /// The first `limit` repositories behind `after`, in byte order, whose policy is enabled.
+    /// The first `limit` repositories behind `after`, in byte order, whose policy is enabled and whose tags may change: of what
+    /// is read-only or being drained there are none.
     async fn list_retention(
         &self,
         after: Option<RepositoryName>,
@@ -191,6 +200,7 @@ mod tests {
             updated_by: "user:ada".to_owned(),
             updated_at: Timestamp(0),
             last_run: None,
+            closed: None,
         };
         let document = r#"{"rules":[],"untagged":{"after":"7d"}}"#;
         for state in RetentionState::ALL {

@@ -3,20 +3,38 @@
 use std::fmt;
 use std::time::Duration;
 
-use wharf_oci::TagVersion;
+use wharf_oci::{Digest, TagVersion};
 
 use super::{Age, Policy, PullsKnown, Ranking, Rule, RuleName, TagFacts};
 use crate::clock::Timestamp;
+use crate::immutability::{PolicyName, PolicyScope};
+use crate::metadata::PinName;
 
 /// What keeps a tag whatever the rules say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protection {
-    /// It is about a manifest that the repository holds, by its name: the signature of an image goes with the image.
-    Companion,
     /// Immutability forbids to delete it.
-    Frozen,
-    /// Its manifest is pinned.
-    Pinned,
+    Frozen {
+        /// Where the policy holds that freezes it.
+        of: PolicyScope,
+        /// That policy.
+        policy: PolicyName,
+    },
+    /// This pin is on its manifest.
+    Pinned(PinName),
+    /// It is about this manifest, which the repository holds, by its name: the signature of an image goes with the image.
+    Companion(Digest),
+}
+
+/// `policy releases of namespace:team`, `pin shipped`, `sha256:…`
+impl fmt::Display for Protection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frozen { of, policy } => write!(formatter, "policy {policy} of {of}"),
+            Self::Pinned(pin) => write!(formatter, "pin {pin}"),
+            Self::Companion(manifest) => write!(formatter, "{manifest}"),
+        }
+    }
 }
 
 /// Why a rule keeps a tag.
@@ -69,14 +87,22 @@ impl Verdict {
         }
     }
 
+    /// What keeps the tag though its rule does not.
+    pub const fn protection(&self) -> Option<&Protection> {
+        match self {
+            Self::Protected(_, protection) => Some(protection),
+            Self::Unselected | Self::Kept(..) | Self::Dropped(_) => None,
+        }
+    }
+
     /// Why, in a word of the field that the policy writes it by.
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Unselected => "no_rule",
             Self::Dropped(_) => "not_kept",
-            Self::Protected(_, Protection::Companion) => "companion",
-            Self::Protected(_, Protection::Frozen) => "immutable",
-            Self::Protected(_, Protection::Pinned) => "pinned",
+            Self::Protected(_, Protection::Frozen { .. }) => "frozen",
+            Self::Protected(_, Protection::Pinned(_)) => "pinned",
+            Self::Protected(_, Protection::Companion(_)) => "companion",
             Self::Kept(_, Kept::Newest) => "newest",
             Self::Kept(_, Kept::NewestRelease) => "newest_releases",
             Self::Kept(_, Kept::NewestPreRelease) => "newest_pre_releases",
@@ -137,8 +163,8 @@ impl<'a> Judgement<'a> {
                 return Verdict::Kept(rule.name.clone(), kept);
             }
         }
-        match facts.protection {
-            Some(protection) => Verdict::Protected(first, protection),
+        match &facts.protection {
+            Some(protection) => Verdict::Protected(first, protection.clone()),
             None => Verdict::Dropped(first),
         }
     }

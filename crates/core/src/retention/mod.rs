@@ -3,7 +3,7 @@
 //! The order of what decides over content, each of which only ever sees what the one before has left:
 //!
 //! 1. *Retention* drops tags, and nothing but tags: those that a rule selects and nothing keeps.
-//! 2. *Immutability* is asked inside the transaction that would drop one, and wins.
+//! 2. *Immutability* and *pins* are asked inside the transaction that would drop one, and win. A plan knows of them too.
 //! 3. *Children* go on for as long as an index that is kept names them, *referrers* for as long as their subject is kept.
 //! 4. *Collection* takes the manifests that no tag, pin, index or subject needs any more, and then their blobs.
 

@@ -31,7 +31,7 @@ pub struct Sweeper {
 /// How a turn ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunOutcome {
-    /// There was nothing to do: no policy is enabled there.
+    /// There was nothing to do: no policy is enabled there, or nothing may be deleted there now.
     Idle,
     /// All tags were looked at, or the policy was changed meanwhile.
     Done(Turn),
@@ -71,6 +71,10 @@ impl Sweeper {
             return Ok(RunOutcome::Idle);
         };
         if found.state != RetentionState::Enabled {
+            return Ok(RunOutcome::Idle);
+        }
+        if let Some(closed) = found.skipped() {
+            tracing::info!(%repository, %closed, "a retention policy is passed over");
             return Ok(RunOutcome::Idle);
         }
         let ended = match Policy::parse(&found.document) {

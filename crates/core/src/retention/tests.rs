@@ -10,6 +10,7 @@ use wharf_oci::{Algorithm, Hasher};
 
 use super::*;
 use crate::clock::Timestamp;
+use crate::immutability::PolicyScope;
 
 /// The moment of all judgements.
 const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -29,6 +30,16 @@ fn facts(tag: &str, days: u32) -> TagFacts {
         running: false,
         protection: None,
     }
+}
+
+/// What keeps a tag whatever the rules say, one of each kind, with its reason.
+fn protections() -> [(Protection, &'static str); 3] {
+    let of = PolicyScope::Namespace("team".parse().unwrap());
+    [
+        (Protection::Frozen { of, policy: "releases".parse().unwrap() }, "frozen"),
+        (Protection::Pinned("shipped".parse().unwrap()), "pinned"),
+        (Protection::Companion(Hasher::digest(Algorithm::Sha256, b"an image")), "companion"),
+    ]
 }
 
 /// The judgements over tags, where all pulls are known.

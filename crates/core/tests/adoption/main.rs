@@ -4,5 +4,6 @@
 mod bad;
 mod going_on;
 mod good;
+mod quotas;
 mod stand;
 mod tree;

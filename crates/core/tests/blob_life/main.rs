@@ -47,7 +47,7 @@
 //! | who lets go writes the mark again | `let_go` | `who_lets_go_writes_the_mark_again` |
 //! | … sets its moment anew | `let_go` | `who_lets_go_sets_the_marks_moment_anew` |
 //! | … asks nobody | `let_go` | `who_lets_go_does_not_ask_who_else_holds_the_blob` |
-//! | an ended upload lets go | `forget`, `uploads.rs` | `an_upload_that_ends_with_a_reservation_lets_go` |
+//! | an ended upload lets go | `end`, `uploads.rs` | `an_upload_that_ends_with_a_reservation_lets_go` |
 //! | a deleted key is remembered | `forget` | `a_deleted_key_is_not_forgotten_at_once` |
 //! | a delete is prompt | asked of whatever deletes | `a_delete_is_sent_soon_after_its_key_was_listed` |
 //! | a delete is confirmed by the store | `deleted`, and the same | `a_delete_is_confirmed_by_the_stores_word` |

@@ -135,10 +135,12 @@ impl Snapshot<'_> {
         let placed =
             if self.has(Guard::FinishSeesTheIncarnation) { key(placed) } else { current.key };
         let Some(write) = blob_life::finish(&current, &placed, reserved) else {
-            return (
-                open.filter(|_| reserved).map(|_| Write::Unreserve(upload)).into_iter().collect(),
-                false,
-            );
+            let mut writes = Vec::new();
+            if reserved && open.is_some() {
+                writes.push(Write::Unreserve(upload));
+                writes.extend(self.let_go());
+            }
+            return (writes, false);
         };
         let mut writes = vec![Write::EndUpload(upload), Write::Add(repository)];
         writes.extend(self.holding(write));

@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
+use wharf_core::immutability::{self, MutableFor, PolicyScope};
 use wharf_core::metadata::*;
-use wharf_core::retention::{Policy, PullsKnown, RunOutcome, Sweeper, TagFacts, Turn};
+use wharf_core::retention::{
+    Judged, Plan, Policy, PullsKnown, RunOutcome, Summary, Sweeper, TagFacts, Turn,
+};
+use wharf_core::writes::{WriteMode, WriteScope};
 use wharf_core::{Rules, StoreError};
 use wharf_metadata::{Database, Sqlite};
-use wharf_oci::{RepositoryName, Tag};
+use wharf_oci::{RepositoryName, Tag, TagSelection};
 
 use crate::stand::{Stand, name};
 
@@ -182,6 +186,48 @@ async fn what_a_policy_drops_is_gone_from_the_cache_too() {
     assert_eq!(house.run().await, RunOutcome::Done(Turn { kept: 2, dropped: 0 }));
 }
 
+/// What immutability and pins keep, too: it is told before, and counted so.
+#[tokio::test]
+async fn a_run_drops_what_its_plan_said_and_nothing_else() {
+    let house = House::new(Rules::default());
+    house.stand.tag("a", "pinned", &["p"]).await;
+    house.push_old(3).await;
+    let tags = TagSelection::new(&["t001"], &[]).unwrap();
+    let (frozen, mutable_for) = ("releases".parse().unwrap(), MutableFor::default());
+    let frozen = immutability::Policy { name: frozen, tags, mutable_for };
+    let of = PolicyScope::Repository(name("a"));
+    house.change(NewImmutabilityPolicy { of, policy: frozen }).await;
+    let (pin, target) = ("shipped".parse().unwrap(), PinTarget::Tag("p".parse().unwrap(), None));
+    let pin =
+        PinManifest { repository: name("a"), name: pin, target, until: None, by: "ada".into() };
+    let pinned = house.store.inner.pin_manifest(pin).await.unwrap();
+    assert!(matches!(pinned, PinOutcome::Pinned { .. }), "{pinned:?}");
+    house.with_policy().await;
+    let record = house.store.inner.find_retention(name("a")).await.unwrap().unwrap();
+    let policy = Policy::parse(&record.document).unwrap();
+    let pulls = house.sweeper.pulls;
+    let plan = Plan::begin(&*house.store, name("a"), &policy, pulls).await.unwrap().unwrap();
+    let (mut summary, mut said) = (Summary::default(), Vec::new());
+    for judged in plan.page(None, 100).await.unwrap() {
+        summary.add(&judged);
+        let Judged { facts, verdict } = judged;
+        said.push(match verdict.protection() {
+            Some(protection) => format!("{} {} by {protection}", facts.tag, verdict.reason()),
+            None => format!("{} {}", facts.tag, verdict.reason()),
+        });
+    }
+    let expected = [
+        "p pinned by pin shipped",
+        "t000 not_kept",
+        "t001 frozen by policy releases of repository:a",
+        "t002 not_kept",
+    ];
+    assert_eq!(said, expected);
+    assert_eq!((summary.tags, summary.dropped), (4, 2));
+    assert_eq!(house.run().await, RunOutcome::Done(Turn { kept: 2, dropped: 2 }));
+    assert_eq!(house.tags().await, ["p", "t001"]);
+}
+
 #[tokio::test]
 async fn nothing_runs_where_no_policy_is_enabled() {
     let house = House::new(Rules::default());
@@ -250,6 +296,25 @@ async fn a_policy_that_is_taken_away_drops_nothing_more() {
     *house.store.before_drop.lock().unwrap() = Some(Box::pin(remove));
     assert_eq!(house.run().await, RunOutcome::Done(Turn::default()));
     assert_eq!(house.tags().await.len(), 3);
+}
+
+/// Not a failure: nothing is recorded of it, and the next run does it.
+#[tokio::test]
+async fn what_is_read_only_is_passed_over() {
+    let house = House::new(Rules::default());
+    house.push_old(2).await;
+    house.with_policy().await;
+    let set = async |mode| {
+        let scope = WriteScope::Repository(name("a"));
+        house.change(SetWrites { scope, mode, reason: None }).await;
+    };
+    set(WriteMode::ReadOnly).await;
+    assert_eq!(house.run().await, RunOutcome::Idle);
+    let found = house.store.inner.find_retention(name("a")).await.unwrap().unwrap();
+    assert_eq!(found.last_run, None);
+    assert_eq!(house.tags().await, ["t000", "t001"]);
+    set(WriteMode::Writable).await;
+    assert_eq!(house.run().await, RunOutcome::Done(Turn { kept: 0, dropped: 2 }));
 }
 
 /// As where its node dies: what is dropped is dropped, and the rest is found.

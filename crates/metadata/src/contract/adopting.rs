@@ -6,13 +6,14 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     AdoptBlob, AdoptTag, Adoptable, AdoptedBlob, AdoptedTag, Adoption, AdoptionProgress,
-    AdoptionState, DeleteOutcome, Finding, Hashing, Precondition, RecordAdoption, StartAdoption,
-    StartedAdoption,
+    AdoptionState, Change, CommitOutcome, DeleteOutcome, Finding, Hashing, Precondition,
+    RecordAdoption, StartAdoption, StartedAdoption,
 };
 use wharf_oci::{Algorithm, Digest, Hasher};
 
-use super::samples::{blob, name};
+use super::samples::{blob, commit, image, name};
 use super::stand::{LIFETIME, Stand, TICK};
+use super::usage::{bytes, is_counted_right, limit, namespace, of, refused, usage, user};
 
 fn start(source: &str) -> StartAdoption {
     StartAdoption {
@@ -148,7 +149,8 @@ async fn adoptable(stand: &Stand, repository: &str, digest: Digest) -> Adoptable
 }
 
 fn adopt(stand: &Stand, repository: &str, key: ObjectKey) -> AdoptBlob {
-    AdoptBlob { repository: name(repository), key, begun: stand.clock.now(), within: LIFETIME }
+    let begun = stand.clock.now();
+    AdoptBlob { repository: name(repository), key, size: 1000, begun, within: LIFETIME }
 }
 
 /// Once for all repositories, unless all have let go of it since.
@@ -166,6 +168,34 @@ pub async fn a_blob_is_held_once_its_bytes_were_hashed(stand: &Stand) {
     assert_eq!(stand.held("b", digest).await, None);
     assert_eq!(adoptable(stand, "b", digest).await, Adoptable::Shared);
     assert_eq!(stand.held("b", digest).await, Some(key));
+}
+
+/// By as many bytes as were hashed, in each repository that comes to hold it; and refused where there is no room.
+pub async fn an_adopted_blob_is_charged_with_what_was_hashed(stand: &Stand) {
+    user(stand, "team").await;
+    let [one, two] = ["one", "two"].map(blob);
+    let key = ObjectKey::canonical(one);
+    stand.adoptions.adopt_blob(adopt(stand, "team/app", key)).await.unwrap();
+    assert_eq!(of(stand, "team/app").await.reserved, 1000);
+    assert_eq!(adoptable(stand, "team/other", one).await, Adoptable::Shared);
+    assert_eq!(of(stand, "team/other").await.reserved, 1000);
+    assert_eq!(usage(stand, namespace("team")).await.reserved, 1000, "once in the namespace");
+    let committed = stand.commit(commit("team/app", &image(&[one]), &[])).await;
+    assert_eq!(committed, CommitOutcome::Committed);
+    let held = of(stand, "team/app").await;
+    assert_eq!((held.reserved, held.bytes > 1000), (0, true));
+    is_counted_right(stand).await;
+    assert!(
+        stand.usage.unsized_blobs(None, 10).await.unwrap().is_empty(),
+        "nothing is left to ask"
+    );
+    assert_eq!(limit(stand, "team", bytes(1500 + held.bytes - 1000)).await, Change::Done);
+    let before = stand.everything().await;
+    let over =
+        stand.adoptions.adopt_blob(adopt(stand, "team/new", ObjectKey::canonical(two))).await;
+    let over = refused(over);
+    assert_eq!((over.scope, over.needed), (namespace("team"), 1000));
+    assert_eq!(stand.everything().await, before);
 }
 
 /// A collector may have deleted it meanwhile.

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
-use wharf_core::metadata::{HistoryPlace, KeepEvents, LoggedEvent, Position, Precondition};
+use wharf_core::metadata::{
+    Change, HistoryPlace, KeepEvents, LoggedEvent, Position, Precondition, Quota, SetWrites,
+};
+use wharf_core::writes::{WriteMode, WriteScope};
 
+use super::immutability::{freeze, organization, releases, remove};
 use super::samples::{blob, commit, image};
 use super::stand::{Stand, TICK};
+use super::usage::{limit, limit_repository};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -35,7 +40,7 @@ fn told(events: &[LoggedEvent]) -> Vec<String> {
     let tell = |event: &LoggedEvent| {
         let payload: serde_json::Value = serde_json::from_str(&event.payload).unwrap();
         let about = payload.get("tag").or(payload.get("digest")).unwrap().as_str().unwrap();
-        format!("{} {} {about}", event.repository, event.kind)
+        format!("{} {} {about}", event.scope, event.kind)
     };
     events.iter().map(tell).collect()
 }
@@ -48,17 +53,61 @@ pub async fn events_are_read_in_the_order_of_commits(stand: &Stand) {
     stand.delete_tag("a", "t", Precondition::None).await;
     let events = read(stand, Position::default(), 5, 100).await;
     let expected = [
-        format!("a manifest.pushed {one}"),
-        "a tag.created t".into(),
-        format!("b manifest.pushed {one}"),
-        "b tag.created u".into(),
-        "a tag.deleted t".into(),
+        format!("repository:a manifest.pushed {one}"),
+        "repository:a tag.created t".into(),
+        format!("repository:b manifest.pushed {one}"),
+        "repository:b tag.created u".into(),
+        "repository:a tag.deleted t".into(),
     ];
     assert_eq!(told(&events), expected);
     assert_eq!(events[1].created_at.after(TICK), events[2].created_at);
     assert_eq!(read(stand, Position::default(), 5, 2).await, events);
     assert_eq!(read(stand, events[2].position, 2, 100).await, events[3..]);
     assert!(stand.events.read_events(events[4].position, 100).await.unwrap().is_empty());
+}
+
+/// In the one order of all, and read on from each like from any other.
+pub async fn events_are_of_a_repository_of_a_namespace_or_of_all(stand: &Stand) {
+    organization(stand).await;
+    stand.push("team/app", "one", &[]).await;
+    freeze(stand, "team", releases(DAY)).await;
+    freeze(stand, "team/app", releases(DAY)).await;
+    assert_eq!(remove(stand, "team", "releases").await, Change::Done);
+    let quota = Quota { bytes: Some(1000), manifests: None, tags: Some(7) };
+    assert_eq!(limit(stand, "team", quota).await, Change::Done);
+    assert_eq!(limit_repository(stand, "team/app", quota).await, Change::Done);
+    let set = async |mode| {
+        let change = SetWrites { scope: WriteScope::All, mode, reason: None };
+        assert_eq!(stand.change(change).await, Change::Done);
+    };
+    set(WriteMode::Draining).await;
+    assert_eq!(stand.writes.end_drains().await.unwrap(), 1);
+    set(WriteMode::Writable).await;
+    let events = read(stand, Position::default(), 9, 100).await;
+    let said: Vec<_> = events.iter().map(|it| format!("{} {}", it.scope, it.kind)).collect();
+    let expected = [
+        "repository:team/app manifest.pushed",
+        "namespace:team immutability.created",
+        "repository:team/app immutability.created",
+        "namespace:team immutability.deleted",
+        "namespace:team quota.set",
+        "repository:team/app quota.set",
+        "registry registry.draining",
+        "registry registry.read_only",
+        "registry registry.writable",
+    ];
+    assert_eq!(said, expected);
+    let payload: serde_json::Value = serde_json::from_str(&events[4].payload).unwrap();
+    let quota =
+        serde_json::json!({ "bytes": 1000, "manifests": null, "tags": 7, "by": "user:ada" });
+    assert_eq!(payload, quota);
+    let payload: serde_json::Value = serde_json::from_str(&events[7].payload).unwrap();
+    assert_eq!(payload, serde_json::json!({ "reason": null, "by": "system" }));
+    assert_eq!(read(stand, Position::default(), 9, 2).await, events);
+    for (place, event) in events.iter().enumerate().take(8) {
+        assert_eq!(read(stand, event.position, 8 - place, 100).await, events[place + 1..]);
+        assert!(stand.events.advance_reader("hooks".into(), event.position).await.unwrap());
+    }
 }
 
 /// Whatever the others do.
@@ -101,7 +150,7 @@ pub async fn behind_the_newest_position_is_what_comes_later(stand: &Stand) {
     assert!(stand.events.read_events(newest, 10).await.unwrap().is_empty());
     stand.push("a", "2", &["t"]).await;
     let events = read(stand, newest, 2, 10).await;
-    assert_eq!(told(&events)[1], "a tag.moved t");
+    assert_eq!(told(&events)[1], "repository:a tag.moved t");
 }
 
 /// Readers of all events, in several places, while many write.

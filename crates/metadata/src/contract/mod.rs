@@ -255,6 +255,7 @@ macro_rules! metadata_contract {
             a_finish_after_the_upload_expired_is_lost
             a_finish_after_the_deadline_is_lost
             a_finish_of_a_blob_condemned_meanwhile_is_lost
+            a_finish_that_is_lost_lets_go_of_what_it_had_reserved
             a_finish_at_another_incarnation_is_lost
             a_finish_takes_a_mark_away
             a_finish_asked_for_twice_is_lost_and_changes_nothing
@@ -370,6 +371,7 @@ macro_rules! metadata_contract {
             what_an_adoption_found_is_kept_once
             manifests_that_a_repository_holds_are_told_apart
             a_blob_is_held_once_its_bytes_were_hashed
+            an_adopted_blob_is_charged_with_what_was_hashed
             a_blob_that_was_hashed_too_long_ago_is_not_held
             a_blob_that_a_collector_wants_is_adopted_while_it_is_only_marked
             an_adopted_tag_follows_the_other_registry
@@ -396,6 +398,7 @@ macro_rules! metadata_contract {
             many_runners_never_hold_one_job_together
             // The log of events.
             events_are_read_in_the_order_of_commits
+            events_are_of_a_repository_of_a_namespace_or_of_all
             each_reader_goes_on_where_it_stood
             a_reader_never_goes_back
             behind_the_newest_position_is_what_comes_later
@@ -418,12 +421,15 @@ macro_rules! metadata_contract {
             a_policy_of_another_version_is_stale
             each_step_of_a_policy_is_in_the_audit_log
             the_facts_of_a_tag_are_those_of_its_repository
+            what_keeps_a_tag_whatever_rules_say_is_told
             pulls_are_known_since_the_oldest_count
             what_runs_is_known_until_it_ends
             reports_of_what_runs_are_limited
             a_dropped_tag_has_history_event_and_record
             a_tag_that_moved_since_it_was_judged_is_left
+            a_tag_that_was_frozen_or_pinned_since_it_was_judged_is_left
             a_policy_that_changed_drops_nothing_more
+            a_policy_is_passed_over_where_nothing_may_change
             the_last_run_is_recorded
             // Usage and quotas.
             what_pushes_hold_is_counted
@@ -432,6 +438,7 @@ macro_rules! metadata_contract {
             a_namespace_holds_each_blob_once
             what_is_deleted_is_free_at_once_and_charged_when_it_is_pushed_again
             an_upload_is_charged_until_it_ends
+            an_upload_is_charged_until_it_ends_also_where_its_finish_was_lost
             a_blob_is_charged_until_a_sweep_takes_it
             a_mount_is_charged_and_refused_where_there_is_no_room
             a_push_that_does_not_fit_changes_nothing

@@ -94,7 +94,6 @@ pub async fn a_push_that_does_not_fit_changes_nothing(stand: &Stand) {
     user(stand, "team").await;
     let (_, own) = push(stand, "team/app", &[("c", 10)], &["t"]).await.unwrap();
     upload(stand, "team/app", blob("d"), 10).await.unwrap();
-    let before = stand.everything().await;
     let second = commit("team/app", &image(&[blob("d")]), &["t", "u"]);
     let needed = 10 + second.payload.len() as u64;
     for of_namespace in [true, false] {
@@ -107,6 +106,7 @@ pub async fn a_push_that_does_not_fit_changes_nothing(stand: &Stand) {
             limit_repository(stand, "team/app", quota).await;
             Scope::Repository(name("team/app"))
         };
+        let before = stand.everything().await;
         let over = refused(stand.metadata.commit_manifest(second.clone()).await);
         let expected = OverQuota {
             scope,

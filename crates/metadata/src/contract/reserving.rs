@@ -131,6 +131,19 @@ pub async fn a_finish_of_a_blob_condemned_meanwhile_is_lost(stand: &Stand) {
     assert!(stand.finish(id, next).await);
 }
 
+/// Whatever made it so: the reservation is gone, and whoever let go of one has marked the blob.
+pub async fn a_finish_that_is_lost_lets_go_of_what_it_had_reserved(stand: &Stand) {
+    let (early, later, digest) = (stand.start("a").await, stand.start("b").await, blob("one"));
+    let first = stand.reserve(early, digest).await.unwrap();
+    stand.mark(digest, 0, "condemned").await;
+    let second = stand.reserve(later, digest).await.unwrap();
+    assert!(!stand.finish(early, first).await);
+    assert_eq!(stand.rows("SELECT incarnation FROM blob_reservations", &[]).await, ["1"]);
+    assert_eq!(stand.marks(digest).await, ["0 condemned", "1 marked"]);
+    assert!(stand.finish(later, second).await, "a mark is no end");
+    assert_eq!(stand.marks(digest).await, ["0 condemned"]);
+}
+
 /// Before and after the one that is current.
 pub async fn a_finish_at_another_incarnation_is_lost(stand: &Stand) {
     let (early, later, digest) = (stand.start("a").await, stand.start("b").await, blob("one"));

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use wharf_core::clock::{Clock, Timestamp};
+use wharf_core::immutability::PolicyScope;
 use wharf_core::metadata::{
-    AuditFilter, AuditOrder, Change, DropOutcome, DropTag, EnableRetention, Precondition,
-    PreviewRetention, Refusal, RemoveRetention, RetentionRecord, RetentionRun, RetentionState,
-    SetRetention,
+    AuditFilter, AuditOrder, Change, DropOutcome, DropTag, EnableRetention, NewImmutabilityPolicy,
+    PinOutcome, PinTarget, Precondition, PreviewRetention, Refusal, RemoveImmutabilityPolicy,
+    RemoveRetention, RetentionRecord, RetentionRun, RetentionState, SetRetention, SetWrites,
 };
 use wharf_core::retention::{Policy, TagFacts};
+use wharf_core::writes::{Closed, WriteMode, WriteReason, WriteScope};
+use wharf_oci::TagSelection;
 
+use super::immutability::policy as policy_of;
+use super::pins::pin;
 use super::retention_facts::facts;
 use super::samples::name;
 use super::stand::Stand;
@@ -119,13 +124,15 @@ pub async fn a_policy_of_another_version_is_stale(stand: &Stand) {
     assert_eq!(state(stand).await, Some((4, RetentionState::Draft)));
 }
 
-/// With the version that it is about.
+/// With the version that it is about; and what changes the policy is an event.
 pub async fn each_step_of_a_policy_is_in_the_audit_log(stand: &Stand) {
     stand.push("a", "one", &[]).await;
     set(stand, 1, None).await;
     enable(stand, 1).await;
     preview(stand, 1).await;
-    enable(stand, 1).await;
+    for _ in 0..2 {
+        enable(stand, 1).await;
+    }
     remove(stand).await;
     let filter = AuditFilter { by: Some("user:ada".into()), ..AuditFilter::default() };
     let found = stand.audit.list_audit(filter, AuditOrder::OldestFirst, None, 100).await.unwrap();
@@ -138,10 +145,26 @@ pub async fn each_step_of_a_policy_is_in_the_audit_log(stand: &Stand) {
         "retention.enable refused policy=1",
         "retention.preview done policy=1 tags=7 dropped=3",
         "retention.enable done policy=1",
+        "retention.enable done policy=1",
         "retention.remove done ",
     ];
     assert_eq!(said, expected);
     assert!(found.iter().all(|it| it.entry.target == "repository:a"));
+    let sql = "SELECT kind, payload FROM events WHERE kind LIKE 'retention.%' ORDER BY id";
+    let events = stand.rows(sql, &[]).await;
+    for (event, (kind, version)) in events.iter().zip([
+        ("retention.set", 1),
+        ("retention.enabled", 1),
+        ("retention.removed", 2),
+    ]) {
+        let (told, payload) = event.split_once(' ').unwrap();
+        let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
+        assert_eq!(
+            (told, payload),
+            (kind, serde_json::json!({ "version": version, "by": "user:ada" }))
+        );
+    }
+    assert_eq!(events.len(), 3);
 }
 
 /// As any other deletion, in the name of the system, with the rule.
@@ -183,6 +206,34 @@ pub async fn a_tag_that_moved_since_it_was_judged_is_left(stand: &Stand) {
     assert_eq!((stand.tag("a", "t").await, stand.tag("a", "u").await), (Some(two), Some(one)));
 }
 
+/// And only while it is.
+pub async fn a_tag_that_was_frozen_or_pinned_since_it_was_judged_is_left(stand: &Stand) {
+    let one = stand.push("a", "one", &["t"]).await;
+    stand.push("a", "two", &["u"]).await;
+    in_force(stand).await;
+    let [pinned, frozen] = [drop_of(stand, "t").await, drop_of(stand, "u").await];
+    let until = Some(stand.clock.now().after(HOUR));
+    let put = stand.metadata.pin_manifest(pin("keep", PinTarget::Digest(one), until)).await;
+    assert!(matches!(put, Ok(PinOutcome::Pinned { .. })), "{put:?}");
+    let of = PolicyScope::Repository(name("a"));
+    let tags = TagSelection::new(&["u"], &[]).unwrap();
+    let policy = policy_of("frozen", tags, Duration::ZERO);
+    let (new, name_of) = (NewImmutabilityPolicy { of: of.clone(), policy }, "frozen".parse());
+    assert_eq!(stand.change(new).await, Change::Done);
+    let before = stand.everything().await;
+    for drop in [&pinned, &frozen] {
+        let outcome = stand.retention.drop_tag(drop.clone()).await.unwrap();
+        assert_eq!(outcome, DropOutcome::Left, "{}", drop.tag);
+    }
+    assert_eq!(stand.everything().await, before);
+    stand.clock.advance(HOUR);
+    let remove = RemoveImmutabilityPolicy { of, name: name_of.unwrap(), expected: None };
+    assert_eq!(stand.change(remove).await, Change::Done);
+    for drop in [pinned, frozen] {
+        assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Dropped);
+    }
+}
+
 /// Nor does one that was taken away.
 pub async fn a_policy_that_changed_drops_nothing_more(stand: &Stand) {
     stand.push("a", "one", &["t"]).await;
@@ -195,6 +246,38 @@ pub async fn a_policy_that_changed_drops_nothing_more(stand: &Stand) {
     remove(stand).await;
     assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Halted);
     assert!(stand.tag("a", "t").await.is_some());
+}
+
+/// What is read-only, or about to be, has no run; it says why until it may be changed again.
+pub async fn a_policy_is_passed_over_where_nothing_may_change(stand: &Stand) {
+    stand.push("a", "one", &["t"]).await;
+    assert_eq!(set(stand, 1, None).await, Change::Done);
+    let reason: Option<WriteReason> = Some("moving".parse().unwrap());
+    let set_writes = async |scope: &WriteScope, mode| {
+        let change = SetWrites { scope: scope.clone(), mode, reason: reason.clone() };
+        assert_eq!(stand.change(change).await, Change::Done);
+    };
+    let of_a = WriteScope::Repository(name("a"));
+    set_writes(&of_a, WriteMode::ReadOnly).await;
+    let draft = found(stand).await.unwrap();
+    assert!(draft.closed.is_some() && draft.skipped().is_none(), "a draft has no runs anyway");
+    set_writes(&of_a, WriteMode::Writable).await;
+    assert_eq!(preview(stand, 1).await, Change::Done);
+    assert_eq!(enable(stand, 1).await, Change::Done);
+    stand.push("b", "one", &["t"]).await;
+    for scope in [of_a, WriteScope::All] {
+        for mode in [WriteMode::Draining, WriteMode::ReadOnly] {
+            set_writes(&scope, mode).await;
+            let closed = Closed { scope: scope.clone(), mode, reason: reason.clone() };
+            assert_eq!(found(stand).await.unwrap().skipped(), Some(&closed));
+            assert!(enabled(stand).await.is_empty(), "{closed}");
+        }
+        set_writes(&scope, WriteMode::Writable).await;
+        assert_eq!(found(stand).await.unwrap().closed, None);
+        assert_eq!(enabled(stand).await, ["a"]);
+    }
+    set_writes(&WriteScope::Repository(name("b")), WriteMode::ReadOnly).await;
+    assert_eq!(enabled(stand).await, ["a"], "another one is none of its business");
 }
 
 /// By the database's clock; also one of a policy that cannot be read, which is kept as it came.

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use wharf_core::clock::{Clock, Timestamp};
-use wharf_core::metadata::{Change, MOST_RUNNING, Refusal, ReportRunning};
+use wharf_core::metadata::{
+    Change, MOST_RUNNING, PinManifest, PinOutcome, PinTarget, Refusal, ReportRunning,
+};
 use wharf_core::retention::{Protection, SIGNATURE_TYPES, TagFacts};
-use wharf_oci::{Algorithm, Digest, Hasher};
+use wharf_oci::{Algorithm, Digest, Hasher, TagSelection};
 
 use super::counts::{batch, pulls};
+use super::immutability::{HOUR, freeze, organization, policy, releases, remove, scope};
+use super::pins::pin;
 use super::samples::{about, blob, commit, image, index, name};
 use super::stand::Stand;
-
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// The facts of a tag of `a`.
 pub(crate) async fn facts(stand: &Stand, tag: &str) -> TagFacts {
@@ -65,7 +67,7 @@ pub async fn the_facts_of_a_tag_are_those_of_its_repository(stand: &Stand) {
     let nothing = Hasher::digest(Algorithm::Sha256, b"nothing");
     stand.push("a", "named", &[&of(two), &of(nothing)]).await;
     assert!(facts(stand, "two").await.signed);
-    assert_eq!(facts(stand, &of(two)).await.protection, Some(Protection::Companion));
+    assert_eq!(facts(stand, &of(two)).await.protection, Some(Protection::Companion(two)));
     assert_eq!(facts(stand, &of(nothing)).await.protection, None);
     // A page goes on behind the one before.
     let behind = Some("all".parse().unwrap());
@@ -77,6 +79,53 @@ pub async fn the_facts_of_a_tag_are_those_of_its_repository(stand: &Stand) {
     let now = stand.clock.now();
     assert_eq!(keys[0], ("one", now.before(HOUR)));
     assert_eq!(keys[1].1, now);
+}
+
+/// By its name, and only while it does: a policy of the namespace or of the repository, a pin, or the manifest that the tag is
+/// named after.
+pub async fn what_keeps_a_tag_whatever_rules_say_is_told(stand: &Stand) {
+    organization(stand).await;
+    let one = stand.push("team/app", "one", &["v1", "latest"]).await;
+    let signature = format!("sha256-{}.sig", one.hex());
+    stand.push("team/app", "signature", &[&signature]).await;
+    stand.push("team/app", "two", &["two"]).await;
+    let kept = async |tag: &str| {
+        let app = name("team/app");
+        let all = stand.retention.retention_facts(app, None, 100, Timestamp(0)).await.unwrap();
+        all.into_iter().find(|facts| facts.tag.as_str() == tag).unwrap().protection
+    };
+    let frozen = |of: &str, policy: &str| {
+        Some(Protection::Frozen { of: scope(of), policy: policy.parse().unwrap() })
+    };
+    assert_eq!(kept(&signature).await, Some(Protection::Companion(one)));
+    freeze(stand, "team", releases(HOUR)).await;
+    assert_eq!(kept("v1").await, None, "it is not old enough");
+    let until = Some(stand.clock.now().after(HOUR * 2));
+    let pin = pin("shipped", PinTarget::Tag("v1".parse().unwrap(), None), until);
+    let pin = PinManifest { repository: name("team/app"), ..pin };
+    let pinned = stand.metadata.pin_manifest(pin).await.unwrap();
+    assert!(matches!(pinned, PinOutcome::Pinned { .. }), "{pinned:?}");
+    let shipped = Some(Protection::Pinned("shipped".parse().unwrap()));
+    for tag in ["v1", "latest"] {
+        assert_eq!(kept(tag).await, shipped, "{tag}");
+    }
+    assert_eq!(kept("two").await, None);
+    stand.clock.advance(HOUR);
+    assert_eq!(kept("v1").await, frozen("team", "releases"));
+    assert_eq!(kept("latest").await, shipped);
+    let all = TagSelection::new(&["*"], &["v*", "two"]).unwrap();
+    freeze(stand, "team/app", policy("all", all, Duration::ZERO)).await;
+    for tag in ["latest", &signature] {
+        assert_eq!(kept(tag).await, frozen("team/app", "all"), "{tag}");
+    }
+    assert_eq!(kept("two").await, None);
+    for (of, name) in [("team", "releases"), ("team/app", "all")] {
+        assert_eq!(remove(stand, of, name).await, Change::Done);
+    }
+    assert_eq!(kept("v1").await, shipped);
+    stand.clock.advance(HOUR);
+    assert_eq!(kept("v1").await, None, "the pin has expired");
+    assert_eq!(kept(&signature).await, Some(Protection::Companion(one)));
 }
 
 /// By the hour after the one in which it was counted: counting may have begun in it.

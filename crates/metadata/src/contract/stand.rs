@@ -301,8 +301,8 @@ impl Stand {
         let rows = self.inspect.rows("SELECT kind, payload FROM events ORDER BY id", &[]).await;
         let event = |row: Vec<String>| {
             let payload: Value = serde_json::from_str(&row[1]).unwrap();
-            let about = payload.get("tag").or(payload.get("digest")).unwrap().as_str().unwrap();
-            format!("{} {about}", row[0])
+            let about = payload.get("tag").or(payload.get("digest"));
+            format!("{} {}", row[0], about.and_then(Value::as_str).unwrap_or("-"))
         };
         rows.into_iter().map(event).collect()
     }

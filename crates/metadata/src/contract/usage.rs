@@ -6,13 +6,14 @@ use wharf_core::StoreError;
 use wharf_core::UploadId;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    BlobSize, Change, CommitOutcome, FinishUpload, Meter, NewUser, OverQuota, Precondition, Quota,
-    RenameRepository, Restore, Scope, SetNamespaceQuota, SetRepositoryQuota, StoredCount, Usage,
+    BlobSize, Change, CommitOutcome, FinishOutcome, FinishUpload, HoldUpload, Meter, NewUser,
+    OverQuota, Precondition, Quota, RenameRepository, Restore, Scope, SetNamespaceQuota,
+    SetRepositoryQuota, StoredCount, Usage,
 };
 use wharf_oci::{Digest, Reference};
 
 use super::samples::{blob, commit, image, name};
-use super::stand::Stand;
+use super::stand::{LIFETIME, Stand};
 
 /// Limits on bytes alone.
 pub(crate) const fn bytes(limit: u64) -> Quota {
@@ -238,6 +239,44 @@ pub async fn a_repository_takes_its_usage_to_another_namespace(stand: &Stand) {
     assert_eq!((left.manifests, left.tags, left.reserved), (1, 1, 0));
     assert_eq!(left, of(stand, "team/rest").await);
     is_counted_right(stand).await;
+}
+
+/// A finish that is lost ends nothing: the upload may be finished again, be cancelled or expire.
+pub async fn an_upload_is_charged_until_it_ends_also_where_its_finish_was_lost(stand: &Stand) {
+    let lost = async |text: &str| {
+        let (id, key) = begun(stand, "team/app", blob(text)).await;
+        assert!(stand.metadata.hold_upload(HoldUpload { id, bytes: 500 }).await.unwrap());
+        stand.mark(blob(text), 0, "condemned").await;
+        assert!(!stand.finish(id, key).await);
+        id
+    };
+    let reserved = async || {
+        is_counted_right(stand).await;
+        let of_namespace = usage(stand, namespace("team")).await.reserved;
+        assert_eq!(of(stand, "team/app").await.reserved, of_namespace);
+        of_namespace
+    };
+    let (again, cancelled, expired) = (lost("a").await, lost("b").await, lost("c").await);
+    assert_eq!(reserved().await, 1500);
+    let key = stand.reserve(again, blob("a")).await.unwrap();
+    let finish = FinishUpload { id: again, key, size: 70 };
+    assert_eq!(
+        stand.metadata.finish_upload(finish.clone()).await.unwrap(),
+        FinishOutcome::Finished
+    );
+    assert_eq!(reserved().await, 1070, "the blob, and no upload any more");
+    // What is over already is lost too, and holds nothing.
+    assert_eq!(stand.metadata.finish_upload(finish).await.unwrap(), FinishOutcome::Lost);
+    assert_eq!(reserved().await, 1070);
+    assert!(stand.metadata.cancel_upload(cancelled).await.unwrap());
+    assert_eq!(reserved().await, 570);
+    stand.clock.advance(LIFETIME);
+    assert!(!stand.finish(expired, ObjectKey { digest: blob("c"), incarnation: 1 }).await);
+    assert_eq!(reserved().await, 570, "it is there until it is ended");
+    for upload in stand.metadata.expired_uploads(10).await.unwrap() {
+        assert!(stand.metadata.cancel_upload(upload.id).await.unwrap());
+    }
+    assert_eq!(reserved().await, 70);
 }
 
 /// As rows from before sizes were recorded.

@@ -2,27 +2,27 @@
 
 use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{LoggedEvent, Position};
+use wharf_core::metadata::{EventScope, LoggedEvent, Position};
 
 use crate::engine::{Dialect, Result, Row, Statements, Transaction};
 use crate::transactions::commit_order::{Log, Readers, is_restored, is_settled, position, readers};
 
 /// Events, with where they are.
 const EVENTS: Log = Log {
-    by_number: "SELECT 0, e.id, r.name, e.kind, e.payload, e.created_at
-         FROM events e JOIN repositories r ON r.id = e.repository_id
-         WHERE e.id > CASE WHEN $1 > 0 THEN 9223372036854775807 ELSE $2 END ORDER BY e.id LIMIT $3",
+    by_number: "SELECT 0, e.id, r.name, e.kind, e.payload, e.created_at, e.namespace
+         FROM events e LEFT JOIN repositories r ON r.id = e.repository_id
+         WHERE (r.id IS NOT NULL OR e.repository_id IS NULL) AND e.id > CASE WHEN $1 > 0 THEN 9223372036854775807 ELSE $2 END ORDER BY e.id LIMIT $3",
     settled: concat!(
-        "SELECT e.transaction_id, e.id, r.name, e.kind, e.payload, e.created_at
-         FROM events e JOIN repositories r ON r.id = e.repository_id
-         WHERE (e.transaction_id, e.id) > ($1, $2) AND ",
+        "SELECT e.transaction_id, e.id, r.name, e.kind, e.payload, e.created_at, e.namespace
+         FROM events e LEFT JOIN repositories r ON r.id = e.repository_id
+         WHERE (r.id IS NOT NULL OR e.repository_id IS NULL) AND (e.transaction_id, e.id) > ($1, $2) AND ",
         is_settled!(),
         " ORDER BY e.transaction_id, e.id LIMIT $3"
     ),
     restored: concat!(
-        "SELECT 0::bigint, e.id, r.name, e.kind, e.payload, e.created_at
-         FROM events e JOIN repositories r ON r.id = e.repository_id
-         WHERE e.id > $1 AND ",
+        "SELECT 0::bigint, e.id, r.name, e.kind, e.payload, e.created_at, e.namespace
+         FROM events e LEFT JOIN repositories r ON r.id = e.repository_id
+         WHERE (r.id IS NOT NULL OR e.repository_id IS NULL) AND e.id > $1 AND ",
         is_restored!(),
         " ORDER BY e.id LIMIT $2"
     ),
@@ -48,9 +48,14 @@ impl Transaction for Read {
 }
 
 fn logged(row: &Row) -> Result<LoggedEvent> {
+    let scope = match (row.optional_text(2)?, row.optional_text(6)?) {
+        (Some(_), _) => EventScope::Repository(row.parsed(2)?),
+        (None, Some(_)) => EventScope::Namespace(row.parsed(6)?),
+        (None, None) => EventScope::Registry,
+    };
     Ok(LoggedEvent {
         position: position(row, 0)?,
-        repository: row.parsed(2)?,
+        scope,
         kind: row.text(3)?.to_owned(),
         payload: row.text(4)?.to_owned(),
         created_at: Timestamp(row.int(5)?),

@@ -3,13 +3,25 @@
 use serde_json::json;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::{Policy, PolicyName};
-use wharf_core::metadata::{PinName, Reason};
+use wharf_core::metadata::{PinName, Quota, Reason};
+use wharf_core::permissions::AccountName;
 use wharf_core::writes::{WriteMode, WriteReason};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::engine::{Json, Result, Statements, arguments};
 
-/// A fact about a change in a repository.
+/// What an event is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Of<'a> {
+    /// All of the registry.
+    Registry,
+    /// A namespace.
+    Namespace(&'a AccountName),
+    /// The repository of this number.
+    Repository(i64),
+}
+
+/// A fact about a change.
 pub(crate) enum Event<'a> {
     /// The repository holds a manifest that it did not hold.
     ManifestPushed(&'a Digest),
@@ -23,6 +35,8 @@ pub(crate) enum Event<'a> {
     Renamed { from: &'a RepositoryName, to: &'a RepositoryName },
     /// What may be written to the repository has changed.
     WritesSet { mode: WriteMode, reason: Option<&'a WriteReason> },
+    /// What may be written anywhere has changed.
+    AllWritesSet { mode: WriteMode, reason: Option<&'a WriteReason> },
     /// A tag was made, moved or deleted; `version` is the one that this gave it.
     TagChanged {
         tag: &'a Tag,
@@ -31,12 +45,20 @@ pub(crate) enum Event<'a> {
         to: Option<&'a Digest>,
         reason: &'a Reason,
     },
-    /// The repository has a further immutability policy.
+    /// The repository or the namespace has a further immutability policy.
     PolicyMade(&'a Policy),
     /// One of them says something else.
     PolicyChanged(&'a Policy),
     /// One of them is gone.
     PolicyRemoved(&'a PolicyName),
+    /// The repository or the namespace has another quota.
+    QuotaSet(&'a Quota),
+    /// The retention policy of the repository has this version, which is a draft.
+    RetentionSet(i64),
+    /// This version of it drops tags from now on.
+    RetentionEnabled(i64),
+    /// It was taken away, which this version stands for.
+    RetentionRemoved(i64),
 }
 
 impl Event<'_> {
@@ -50,12 +72,19 @@ impl Event<'_> {
             Self::WritesSet { mode: WriteMode::Writable, .. } => "repository.writable",
             Self::WritesSet { mode: WriteMode::Draining, .. } => "repository.draining",
             Self::WritesSet { mode: WriteMode::ReadOnly, .. } => "repository.read_only",
+            Self::AllWritesSet { mode: WriteMode::Writable, .. } => "registry.writable",
+            Self::AllWritesSet { mode: WriteMode::Draining, .. } => "registry.draining",
+            Self::AllWritesSet { mode: WriteMode::ReadOnly, .. } => "registry.read_only",
             Self::TagChanged { from: None, .. } => "tag.created",
             Self::TagChanged { to: None, .. } => "tag.deleted",
             Self::TagChanged { .. } => "tag.moved",
             Self::PolicyMade(_) => "immutability.created",
             Self::PolicyChanged(_) => "immutability.updated",
             Self::PolicyRemoved(_) => "immutability.deleted",
+            Self::QuotaSet(_) => "quota.set",
+            Self::RetentionSet(_) => "retention.set",
+            Self::RetentionEnabled(_) => "retention.enabled",
+            Self::RetentionRemoved(_) => "retention.removed",
         }
     }
 
@@ -76,7 +105,7 @@ impl Event<'_> {
             Self::Renamed { from, to } => {
                 json!({ "from": from.as_str(), "to": to.as_str(), "by": by })
             }
-            Self::WritesSet { reason, .. } => {
+            Self::WritesSet { reason, .. } | Self::AllWritesSet { reason, .. } => {
                 json!({ "reason": reason.map(|reason| reason.as_str()), "by": by })
             }
             Self::TagChanged { tag, version, from, to, reason } => json!({
@@ -95,12 +124,18 @@ impl Event<'_> {
                 "by": by,
             }),
             Self::PolicyRemoved(name) => json!({ "policy": name.as_str(), "by": by }),
+            Self::RetentionSet(version)
+            | Self::RetentionEnabled(version)
+            | Self::RetentionRemoved(version) => json!({ "version": version, "by": by }),
+            Self::QuotaSet(Quota { bytes, manifests, tags }) => {
+                json!({ "bytes": bytes, "manifests": manifests, "tags": tags, "by": by })
+            }
         }
         .to_string()
     }
 }
 
-/// Writes an event.
+/// Writes an event of a repository.
 pub(crate) async fn record(
     on: &mut dyn Statements,
     repository: i64,
@@ -108,10 +143,27 @@ pub(crate) async fn record(
     by: &str,
     now: Timestamp,
 ) -> Result<()> {
+    record_of(on, Of::Repository(repository), event, by, now).await
+}
+
+/// Writes an event.
+pub(crate) async fn record_of(
+    on: &mut dyn Statements,
+    of: Of<'_>,
+    event: Event<'_>,
+    by: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let (repository, namespace) = match of {
+        Of::Registry => (None, None),
+        Of::Namespace(name) => (None, Some(name.as_str())),
+        Of::Repository(id) => (Some(id), None),
+    };
     on.execute(
-        "INSERT INTO events (repository_id, kind, payload, created_at) VALUES ($1, $2, $3, $4)",
-        arguments![repository, event.kind(), Json(event.payload(by)), now],
+        "INSERT INTO events (repository_id, namespace, kind, payload, created_at)
+         VALUES ($1, $2, $3, $4, $5)",
+        arguments![repository, namespace, event.kind(), Json(event.payload(by)), now],
     )
-    .await?;
-    Ok(())
+    .await
+    .map(drop)
 }

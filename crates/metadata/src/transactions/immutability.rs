@@ -35,6 +35,20 @@ pub(crate) async fn in_force(
     read(on, repository, name, None, counted).await
 }
 
+/// The policies that hold in a repository, with its number, for who only looks: nothing is locked.
+pub(crate) async fn known(
+    on: &mut dyn Statements,
+    name: &RepositoryName,
+) -> Result<Option<(i64, Policies)>> {
+    let sql = "SELECT r.id, r.immutability_policies, n.id, coalesce(n.immutability_policies, 0)
+               FROM repositories r LEFT JOIN namespaces n ON n.name = $1 WHERE r.name = $2";
+    let rows = on.query(sql, arguments![name.namespace(), name.as_str()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (repository, namespace) = (row.int(0)?, row.optional_int(2)?);
+    let counted = row.size(1)? + row.size(3)?;
+    Ok(Some((repository, read(on, repository, name, namespace, counted).await?)))
+}
+
 /// Reads policies that were counted. One that cannot be read, or is not there, is a fault and never taken for none.
 async fn read(
     on: &mut dyn Statements,
@@ -209,14 +223,9 @@ impl Transaction for Look {
     type Output = Option<Vec<TagImmutability>>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
-        let sql = "SELECT r.id, r.immutability_policies, n.id, coalesce(n.immutability_policies, 0)
-                   FROM repositories r LEFT JOIN namespaces n ON n.name = $1 WHERE r.name = $2";
-        let name = &self.repository;
-        let rows = on.query(sql, arguments![name.namespace(), name.as_str()]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let (repository, namespace) = (row.int(0)?, row.optional_int(2)?);
-        let counted = row.size(1)? + row.size(3)?;
-        let policies = read(on, repository, name, namespace, counted).await?;
+        let Some((repository, policies)) = known(on, &self.repository).await? else {
+            return Ok(None);
+        };
         let tags = match &self.at {
             LookAt::One(tag) => {
                 let sql = "SELECT name, coalesce(created_at, updated_at) FROM tags

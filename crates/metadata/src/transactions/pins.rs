@@ -48,6 +48,19 @@ pub(crate) async fn keeping(
     rows.first().map(kept).transpose()
 }
 
+/// Whether a pin is on this very manifest. Who asks and then changes a tag on it also writes the manifest's row, as whoever pins
+/// does: the later of the two begins again.
+pub(crate) async fn is_pinned(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "SELECT 1 FROM pins WHERE repository_id = $1 AND digest = $2
+                 AND (expires_at IS NULL OR expires_at > $3) LIMIT 1";
+    Ok(!on.query(sql, arguments![repository, digest, now]).await?.is_empty())
+}
+
 fn pin(row: &Row) -> Result<Pin> {
     Ok(Pin {
         name: row.parsed(0)?,

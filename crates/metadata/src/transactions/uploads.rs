@@ -153,7 +153,7 @@ impl Transaction for HoldUpload {
             )
             .await?;
             let limits = if more > 0 { Limits::All } else { Limits::None };
-            let charged = charge(on, upload.repository, OpenUpload::holds(more), limits).await;
+            let charged = charge(on, upload.repository, LockedUpload::holds(more), limits).await;
             charged.map_err(|fault| upload.in_all(fault))?;
         }
         Ok(true)
@@ -243,26 +243,31 @@ impl Transaction for FinishUpload {
             .await?;
         let current = marks::current(on, digest).await?;
         let Some(write) = blob_life::finish(&current, &self.key, reserved > 0) else {
+            // The upload is still there, and is charged until it ends; what it had reserved is not, and nobody else would let go of it.
+            if reserved > 0 {
+                memberships::let_go(on, digest, now).await?;
+            }
             return Ok(FinishOutcome::Lost);
         };
         marks::write(on, write, now).await?;
         let size = i64::try_from(self.size).unwrap_or(i64::MAX);
         let blob = memberships::add(on, upload.repository, digest, Some(size), now).await?;
-        forget(on, self.id, now).await?;
+        let (repository, let_go) = upload.end(on, now).await?;
         // In one sum: what the upload held is room for the blob.
-        charge(on, upload.repository, blob + upload.let_go(), Limits::All).await?;
+        charge(on, repository, blob + let_go, Limits::All).await?;
         Ok(FinishOutcome::Finished)
     }
 }
 
-/// An upload that has not expired.
-struct OpenUpload {
+/// An upload, in a transaction that has locked its row.
+struct LockedUpload {
+    id: UploadId,
     repository: i64,
     /// With how many it is charged.
     held: i64,
 }
 
-impl OpenUpload {
+impl LockedUpload {
     /// It holds so many bytes more.
     const fn holds(more: i64) -> Charge {
         Charge::of(Change { referenced: 0, bytes: 0, reserved: more, manifests: 0, tags: 0 })
@@ -281,19 +286,31 @@ impl OpenUpload {
         }
     }
 
-    /// It holds nothing any more.
-    const fn let_go(&self) -> Charge {
-        Self::holds(-self.held)
+    /// Removes it with its reservations, whose objects may be in place without anybody who holds them. Returns what its repository is to be
+    /// charged with, since it holds nothing any more: there is no other way to remove one, and so none goes without that.
+    async fn end(self, on: &mut dyn Statements, now: Timestamp) -> Result<(i64, Charge)> {
+        let id = self.id.to_bytes();
+        let sql = "SELECT digest FROM blob_reservations WHERE upload_id = $1 ORDER BY digest";
+        for row in &on.query(sql, arguments![id.as_slice()]).await? {
+            memberships::let_go(on, &row.digest(0)?, now).await?;
+        }
+        for sql in [
+            "DELETE FROM blob_reservations WHERE upload_id = $1",
+            "DELETE FROM uploads WHERE id = $1",
+        ] {
+            on.execute(sql, arguments![id.as_slice()]).await?;
+        }
+        Ok((self.repository, Self::holds(-self.held)))
     }
 }
 
-/// The row is locked, which stops a reservation for an upload that is finished or cancelled meanwhile: nobody would ever take that
+/// An upload that has not expired. The row is locked, which stops a reservation for an upload that is finished or cancelled meanwhile: nobody would ever take that
 /// reservation away.
 async fn open_upload(
     on: &mut dyn Statements,
     id: UploadId,
     now: i64,
-) -> Result<Option<OpenUpload>> {
+) -> Result<Option<LockedUpload>> {
     let rows = on
         .query_locked(
             "SELECT repository_id, held FROM uploads WHERE id = $1 AND expires_at > $2",
@@ -301,29 +318,7 @@ async fn open_upload(
         )
         .await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(OpenUpload { repository: row.int(0)?, held: row.int(1)? }))
-}
-
-/// Removes an upload with its reservations, whose objects may be in place without anybody who holds them. Returns whether there was one.
-async fn forget(on: &mut dyn Statements, id: UploadId, now: Timestamp) -> Result<bool> {
-    let rows = on
-        .query(
-            "SELECT digest FROM blob_reservations WHERE upload_id = $1 ORDER BY digest",
-            arguments![id.to_bytes().as_slice()],
-        )
-        .await?;
-    for row in &rows {
-        memberships::let_go(on, &row.digest(0)?, now).await?;
-    }
-    on.execute(
-        "DELETE FROM blob_reservations WHERE upload_id = $1",
-        arguments![id.to_bytes().as_slice()],
-    )
-    .await?;
-    let removed = on
-        .execute("DELETE FROM uploads WHERE id = $1", arguments![id.to_bytes().as_slice()])
-        .await?;
-    Ok(removed > 0)
+    Ok(Some(LockedUpload { id, repository: row.int(0)?, held: row.int(1)? }))
 }
 
 /// `Uploads::cancel_upload`
@@ -338,9 +333,9 @@ impl Transaction for Cancel {
         let sql = "SELECT repository_id, held FROM uploads WHERE id = $1";
         let rows = on.query_locked(sql, arguments![self.0.to_bytes().as_slice()]).await?;
         let Some(row) = rows.first() else { return Ok(false) };
-        let upload = OpenUpload { repository: row.int(0)?, held: row.int(1)? };
-        forget(on, self.0, now).await?;
-        charge(on, upload.repository, upload.let_go(), Limits::None).await?;
+        let upload = LockedUpload { id: self.0, repository: row.int(0)?, held: row.int(1)? };
+        let (repository, let_go) = upload.end(on, now).await?;
+        charge(on, repository, let_go, Limits::None).await?;
         Ok(true)
     }
 }

@@ -122,14 +122,19 @@ fn what_is_signed_referenced_or_runs_is_kept_where_the_rule_says_so() {
 #[test]
 fn what_is_protected_is_kept_whatever_rules_say() {
     let policy = rule(r#""*""#, r#"{"pushed_within":"1d"}"#);
-    for (protection, said) in [
-        (Protection::Companion, "companion"),
-        (Protection::Frozen, "immutable"),
-        (Protection::Pinned, "pinned"),
-    ] {
+    let mut shown = Vec::new();
+    for (protection, said) in protections() {
         let tag = TagFacts { protection: Some(protection), ..facts("t", 9) };
-        assert_eq!(judge(&policy, &[tag])[0].to_string(), format!("kept by r: {said}"));
+        let verdict = judge(&policy, &[tag])[0].clone();
+        assert_eq!(verdict.to_string(), format!("kept by r: {said}"));
+        shown.extend(verdict.protection().map(ToString::to_string));
     }
+    let digest = Hasher::digest(Algorithm::Sha256, b"an image").to_string();
+    assert_eq!(shown, ["policy releases of namespace:team", "pin shipped", &digest]);
+    // Where a rule keeps it, that is what is told.
+    let [(protection, _), ..] = protections();
+    let kept = TagFacts { protection: Some(protection), ..facts("t", 0) };
+    assert_eq!(judge(&policy, &[kept])[0].to_string(), "kept by r: pushed_within");
 }
 
 #[test]

@@ -17,12 +17,9 @@ fn a_name() -> impl Strategy<Value = String> {
 }
 
 fn some_facts() -> impl Strategy<Value = TagFacts> {
-    let protection = prop_oneof![
-        9 => Just(None),
-        1 => prop_oneof![
-            Just(Some(Protection::Companion)), Just(Some(Protection::Frozen)), Just(Some(Protection::Pinned)),
-        ],
-    ];
+    let of_each_kind = protections().map(|(protection, _)| Some(protection));
+    let protection =
+        prop_oneof![9 => Just(None), 1 => proptest::sample::select(of_each_kind.to_vec())];
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     (a_name(), 0..60u32, proptest::option::of(0..60u32), flags, protection).prop_map(
         |(name, days, pulled, (signed, referenced, running), protection)| TagFacts {

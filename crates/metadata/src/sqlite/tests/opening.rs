@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::{Engine, Result, Statements, Transaction};
-use crate::migrations::{MIGRATIONS, newest};
+use crate::migrations::{MIGRATIONS, Migration, newest};
 use crate::sqlite::OpenError;
 use crate::{Database, MigrationError};
 use wharf_core::StoreError;
@@ -86,6 +86,36 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_what_it_holds() 
     assert_eq!(column(&file, "SELECT name FROM repositories").await, ["a"]);
     let steps: Vec<_> = MIGRATIONS.iter().map(|it| it.version.to_string()).collect();
     assert_eq!(column(&file, "SELECT version FROM schema_migrations").await, steps);
+}
+
+/// Readers stand at numbers: none is given twice, also where all events were forgotten by then.
+#[tokio::test]
+async fn events_keep_their_numbers_when_their_table_is_made_anew() {
+    let scopes = |migration: &Migration| migration.name == "event scopes";
+    for (forgotten, expected) in [(1, vec!["2 a", "3 a", "4 -"]), (3, vec!["4 -"])] {
+        let file = File::new();
+        let connection = file.connect();
+        let made = "CREATE TABLE schema_migrations (
+             version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT";
+        connection.execute_batch(made).unwrap();
+        for step in MIGRATIONS.iter().take_while(|step| !scopes(step)) {
+            connection.execute_batch(step.sqlite).unwrap();
+            let applied = "INSERT INTO schema_migrations VALUES (?1, ?2, 0)";
+            connection.execute(applied, (step.version, step.name)).unwrap();
+        }
+        let event = "INSERT INTO events (repository_id, kind, payload, created_at)
+             SELECT id, 'tag.moved', '{}', 0 FROM repositories;";
+        let events = event.repeat(3);
+        let forget = format!("DELETE FROM events WHERE id <= {forgotten}");
+        connection.execute_batch(&format!("{INSERT}; {events} {forget}")).unwrap();
+        drop(connection);
+        let of_all =
+            "INSERT INTO events (kind, payload, created_at) VALUES ('registry.writable', '{}', 0)";
+        file.open().write(Run(of_all)).await.unwrap();
+        let found = "SELECT e.id || ' ' || coalesce(r.name, '-') FROM events e
+             LEFT JOIN repositories r ON r.id = e.repository_id ORDER BY e.id";
+        assert_eq!(column(&file, found).await, expected);
+    }
 }
 
 #[tokio::test]

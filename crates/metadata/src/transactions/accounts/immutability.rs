@@ -13,7 +13,7 @@ use wharf_oci::TagPattern;
 use super::holding::hold_in_use;
 use super::{Apply, fresh};
 use crate::engine::{Result, Row, Statements, arguments};
-use crate::transactions::events::{self, Event};
+use crate::transactions::events::{self, Event, Of};
 use crate::transactions::immutability::scoped;
 
 /// What policies are changed of, held.
@@ -70,7 +70,7 @@ fn joined(patterns: &[TagPattern]) -> String {
     patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// Tells readers of events of a change of a repository's policies. Of a namespace they know nothing.
+/// Tells readers of events of a change of policies.
 async fn tell(
     on: &mut dyn Statements,
     of: &PolicyScope,
@@ -78,13 +78,12 @@ async fn tell(
     event: Event<'_>,
     by: &Actor,
 ) -> Result<()> {
-    match of {
-        PolicyScope::Namespace(_) => Ok(()),
-        PolicyScope::Repository(_) => {
-            let now = on.now().await?;
-            events::record(on, id, event, &by.by, now).await
-        }
-    }
+    let of = match of {
+        PolicyScope::Namespace(name) => Of::Namespace(name),
+        PolicyScope::Repository(_) => Of::Repository(id),
+    };
+    let now = on.now().await?;
+    events::record_of(on, of, event, &by.by, now).await
 }
 
 #[async_trait]

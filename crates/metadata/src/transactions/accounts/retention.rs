@@ -11,6 +11,7 @@ use wharf_oci::RepositoryName;
 
 use super::{Apply, fresh};
 use crate::engine::{Result, Statements, arguments};
+use crate::transactions::events::{self, Event};
 use crate::transactions::manifests::is_held;
 use crate::transactions::repositories::find;
 
@@ -77,6 +78,7 @@ impl Apply for SetRetention {
             arguments![repository, self.policy.to_json(), version, by.by.as_str(), now],
         )
         .await?;
+        events::record(on, repository, Event::RetentionSet(version), &by.by, now).await?;
         Ok(Change::Done)
     }
 }
@@ -98,16 +100,20 @@ impl Apply for PreviewRetention {
 
 #[async_trait]
 impl Apply for EnableRetention {
-    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
         let standing = match of_version(on, &self.repository, self.version).await? {
             Ok(standing) => standing,
             Err(refused) => return Ok(refused),
         };
-        if standing.state == "draft" {
-            return Ok(Change::Refused(Refusal::NotPreviewed));
+        match standing.state.as_str() {
+            "draft" => return Ok(Change::Refused(Refusal::NotPreviewed)),
+            "enabled" => return Ok(Change::Done),
+            _ => {}
         }
         let sql = "UPDATE retention_policies SET state = 'enabled' WHERE repository_id = $1";
         on.execute(sql, arguments![standing.repository]).await?;
+        let (now, event) = (on.now().await?, Event::RetentionEnabled(standing.version));
+        events::record(on, standing.repository, event, &by.by, now).await?;
         Ok(Change::Done)
     }
 }
@@ -126,6 +132,8 @@ impl Apply for RemoveRetention {
             arguments![by.by.as_str(), now, standing.repository],
         )
         .await?;
+        let event = Event::RetentionRemoved(standing.version + 1);
+        events::record(on, standing.repository, event, &by.by, now).await?;
         Ok(Change::Done)
     }
 }

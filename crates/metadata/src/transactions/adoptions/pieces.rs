@@ -90,8 +90,8 @@ impl Transaction for AdoptBlob {
         let found = writes::enter(on, &self.repository, Work::Change).await?;
         marks::write(on, write, now).await?;
         let repository = repositories::or_create(on, found, &self.repository, now).await?;
-        // Its size is not known here: it is charged once the job that counts found that out.
-        let charged = memberships::add(on, repository, digest, None, now).await?;
+        let size = i64::try_from(self.size).unwrap_or(i64::MAX);
+        let charged = memberships::add(on, repository, digest, Some(size), now).await?;
         charge(on, repository, charged, Limits::All).await?;
         Ok(AdoptedBlob::Held)
     }

@@ -8,7 +8,7 @@ use wharf_core::metadata::{
 };
 
 use crate::engine::{Result, Statements, Transaction, arguments};
-use crate::transactions::{repositories, tags};
+use crate::transactions::{pins, repositories, tags};
 
 #[async_trait]
 impl Transaction for DropTag {
@@ -31,6 +31,11 @@ impl Transaction for DropTag {
         }
         let standing = tags::standing(on, repository, &self.tag).await?;
         if standing.is_none_or(|standing| standing.version != self.version) {
+            return Ok(DropOutcome::Left);
+        }
+        // Somebody may have pinned it since.
+        let now = on.now().await?;
+        if pins::is_pinned(on, repository, &self.digest, now).await? {
             return Ok(DropOutcome::Left);
         }
         let deletion = DeleteTag {

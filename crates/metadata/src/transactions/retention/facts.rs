@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
+use wharf_core::immutability::{Frozen, Policies};
 use wharf_core::metadata::{RetentionBasis, TagKey};
 use wharf_core::retention::{Companion, Protection, SIGNATURE_TYPES, TagFacts};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::engine::{Dialect, Json, Result, Row, Statements, Transaction, arguments};
 use crate::transactions::counts::hex;
-use crate::transactions::repositories;
+use crate::transactions::{immutability, repositories};
 
 /// How long a bucket of counts is.
 const BUCKET: Duration = Duration::from_secs(3600);
@@ -112,8 +113,12 @@ macro_rules! facts {
                                AND w.ends_at > $4 LIMIT 1) LIMIT 1), 0),
                  (SELECT max(c.bucket) FROM counts c
                   WHERE c.repository_id = t.repository_id AND c.digest = t.manifest_digest
-                    AND c.kind <> 1 AND c.bucket >= $5)
-             FROM (SELECT repository_id, name, manifest_digest, version, updated_at FROM tags
+                    AND c.kind <> 1 AND c.bucket >= $5),
+                 coalesce(t.created_at, t.updated_at),
+                 (SELECT min(p.name) FROM pins p
+                  WHERE p.repository_id = t.repository_id AND p.digest = t.manifest_digest
+                    AND (p.expires_at IS NULL OR p.expires_at > $4))
+             FROM (SELECT repository_id, name, manifest_digest, version, updated_at, created_at FROM tags
                    WHERE repository_id = $6 AND name > $7 ORDER BY name LIMIT $8) t
              ORDER BY t.name"
         )
@@ -150,7 +155,7 @@ impl Transaction for Facts {
     type Output = Vec<TagFacts>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
-        let Some(repository) = repositories::find(on, &self.repository).await? else {
+        let Some((repository, policies)) = immutability::known(on, &self.repository).await? else {
             return Ok(Vec::new());
         };
         let [one, two, three] = SIGNATURE_TYPES;
@@ -160,15 +165,25 @@ impl Transaction for Facts {
         let arguments =
             arguments![one, two, three, now, self.pulled_since, repository, after, self.limit];
         let rows = on.query(sql, arguments).await?;
-        let mut found: Vec<TagFacts> = rows.iter().map(facts).collect::<Result<_>>()?;
+        let judged = |row: &Row| facts(row, &policies, now);
+        let mut found: Vec<TagFacts> = rows.iter().map(judged).collect::<Result<_>>()?;
         protect_companions(on, repository, &mut found).await?;
         Ok(found)
     }
 }
 
-fn facts(row: &Row) -> Result<TagFacts> {
+fn facts(row: &Row, policies: &Policies, now: Timestamp) -> Result<TagFacts> {
+    let tag = row.parsed(0)?;
+    // As a deletion asks: see `Policies::decide`.
+    let frozen = policies.frozen(&tag, Timestamp(row.int(8)?), now);
+    let frozen =
+        frozen.map(|Frozen { of, policy, .. }| Protection::Frozen { of, policy: policy.name });
+    let protection = match (frozen, row.optional_text(9)?) {
+        (None, Some(_)) => Some(Protection::Pinned(row.parsed(9)?)),
+        (frozen, _) => frozen,
+    };
     Ok(TagFacts {
-        tag: row.parsed(0)?,
+        tag,
         digest: row.digest(1)?,
         version: row.int(2)?,
         pushed_at: Timestamp(row.int(3)?),
@@ -176,11 +191,11 @@ fn facts(row: &Row) -> Result<TagFacts> {
         referenced: row.int(5)? != 0,
         running: row.int(6)? != 0,
         pulled_at: row.optional_int(7)?.map(Timestamp),
-        protection: None,
+        protection,
     })
 }
 
-/// Marks the tags that are named after a manifest which the repository holds.
+/// Marks the tags that are named after a manifest which the repository holds, unless something else keeps them.
 async fn protect_companions(
     on: &mut dyn Statements,
     repository: i64,
@@ -197,9 +212,9 @@ async fn protect_companions(
     let rows = on.query(sql, arguments![repository, named]).await?;
     let held: BTreeSet<Digest> = rows.iter().map(|row| row.digest(0)).collect::<Result<_>>()?;
     for facts in found {
-        if Companion::parse(&facts.tag).is_some_and(|Companion(digest)| held.contains(&digest)) {
-            facts.protection = Some(Protection::Companion);
-        }
+        let of = Companion::parse(&facts.tag).filter(|Companion(digest)| held.contains(digest));
+        let companion = of.map(|Companion(digest)| Protection::Companion(digest));
+        facts.protection = facts.protection.take().or(companion);
     }
     Ok(())
 }

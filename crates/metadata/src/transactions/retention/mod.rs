@@ -6,10 +6,11 @@ pub(crate) mod facts;
 use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::metadata::{RetentionRecord, RetentionRun, RetentionState};
+use wharf_core::writes::{Closed, WriteScope};
 use wharf_oci::RepositoryName;
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
-use crate::transactions::repositories;
+use crate::transactions::{repositories, writes};
 
 /// `Retention::find_retention`
 pub(crate) struct Find(pub(crate) RepositoryName);
@@ -29,11 +30,13 @@ impl Transaction for Find {
                 arguments![self.0.as_str()],
             )
             .await?;
-        rows.first().map(record).transpose()
+        let Some(row) = rows.first() else { return Ok(None) };
+        let closed = writes::Ask(WriteScope::Repository(self.0.clone())).run(on).await?;
+        record(row, closed).map(Some)
     }
 }
 
-fn record(row: &Row) -> Result<RetentionRecord> {
+fn record(row: &Row, closed: Option<Closed>) -> Result<RetentionRecord> {
     let state = row.text(2)?;
     let state = RetentionState::ALL.into_iter().find(|known| known.name() == state);
     let state =
@@ -55,6 +58,7 @@ fn record(row: &Row) -> Result<RetentionRecord> {
         updated_by: row.text(3)?.to_owned(),
         updated_at: wharf_core::clock::Timestamp(row.int(4)?),
         last_run,
+        closed,
     })
 }
 
@@ -73,7 +77,9 @@ impl Transaction for ListEnabled {
         let rows = on
             .query(
                 "SELECT r.name FROM repositories r JOIN retention_policies p ON p.repository_id = r.id
-                 WHERE r.name > $1 AND p.state = 'enabled' ORDER BY r.name LIMIT $2",
+                 WHERE r.name > $1 AND p.state = 'enabled' AND r.write_mode = 'writable'
+                   AND EXISTS (SELECT 1 FROM site_writes WHERE mode = 'writable')
+                 ORDER BY r.name LIMIT $2",
                 arguments![after, self.limit],
             )
             .await?;

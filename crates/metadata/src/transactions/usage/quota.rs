@@ -8,22 +8,24 @@ use super::escrow::{self, BYTES, MANIFESTS, TAGS, TOTAL};
 use super::scopes::{self, ScopeRow, Which};
 use crate::engine::{Result, Statements, arguments};
 use crate::transactions::accounts::{Apply, fresh, namespace};
+use crate::transactions::events::{self, Event, Of};
 use crate::transactions::repositories;
 
 #[async_trait]
 impl Apply for SetNamespaceQuota {
-    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
         if namespace(on, &self.namespace).await?.is_none() {
             return Ok(Change::NotFound);
         }
         let scope = scopes::find_or_make_namespace(on, self.namespace.as_str()).await?;
-        set(on, &scope, &self.quota, self.expected).await
+        let change = set(on, &scope, &self.quota, self.expected).await?;
+        tell(on, change, Of::Namespace(&self.namespace), &self.quota, by).await
     }
 }
 
 #[async_trait]
 impl Apply for SetRepositoryQuota {
-    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
         if self.repository.namespace() != self.namespace.as_str() {
             return Ok(Change::NotFound);
         }
@@ -31,8 +33,24 @@ impl Apply for SetRepositoryQuota {
             return Ok(Change::NotFound);
         };
         let scope = scopes::find_or_make(on, repository, Which::Repository).await?;
-        set(on, &scope, &self.quota, self.expected).await
+        let change = set(on, &scope, &self.quota, self.expected).await?;
+        tell(on, change, Of::Repository(repository), &self.quota, by).await
     }
+}
+
+/// Tells readers of events of a quota that was set.
+async fn tell(
+    on: &mut dyn Statements,
+    change: Change,
+    of: Of<'_>,
+    quota: &Quota,
+    by: &Actor,
+) -> Result<Change> {
+    if change == Change::Done {
+        let now = on.now().await?;
+        events::record_of(on, of, Event::QuotaSet(quota), &by.by, now).await?;
+    }
+    Ok(change)
 }
 
 /// Sets the limits of a scope. Every shard is written, so that whoever charges one by what it was before begins again.

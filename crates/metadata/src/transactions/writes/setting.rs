@@ -11,7 +11,7 @@ use wharf_core::writes::{PUSH_PAUSE, Turn, WriteMode, WriteReason, WriteScope};
 
 use super::Standing;
 use crate::engine::{Result, Statements, Transaction, arguments};
-use crate::transactions::events::{self, Event};
+use crate::transactions::events::{self, Event, Of};
 use crate::transactions::{audit, repositories};
 
 /// The change itself: moves the state, and remembers who goes on where it becomes a drain.
@@ -119,8 +119,7 @@ impl Scope {
         Ok(())
     }
 
-    /// The event, for whoever follows the repository. Of all of the registry the audit log tells: an event is of one
-    /// repository.
+    /// The event, for whoever follows the log.
     async fn tell(
         self,
         on: &mut dyn Statements,
@@ -129,8 +128,11 @@ impl Scope {
         by: &str,
         now: Timestamp,
     ) -> Result<()> {
-        let Self::One(id) = self else { return Ok(()) };
-        events::record(on, id, Event::WritesSet { mode, reason }, by, now).await
+        let (of, event) = match self {
+            Self::All => (Of::Registry, Event::AllWritesSet { mode, reason }),
+            Self::One(id) => (Of::Repository(id), Event::WritesSet { mode, reason }),
+        };
+        events::record_of(on, of, event, by, now).await
     }
 
     /// How many uploads are open, and how many pushes went on lately.

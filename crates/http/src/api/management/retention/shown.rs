@@ -23,6 +23,8 @@ pub(in crate::api) struct Retention {
     updated_at: Text<Timestamp>,
     /// Why it cannot be read; it drops nothing then.
     problem: Option<String>,
+    /// Why no run drops anything at present: the repository or all of the registry is read-only, or being drained.
+    skipped: Option<String>,
     /// The last run, of whichever version.
     last_run: Option<Run>,
 }
@@ -46,6 +48,7 @@ impl From<RetentionRecord> for Retention {
         let read = Policy::parse(&record.document);
         let policy = read.as_ref().ok().and_then(|policy| serde_json::to_value(policy).ok());
         Self {
+            skipped: record.skipped().map(ToString::to_string),
             policy: policy.map(PolicyText),
             version: record.version,
             state: record.state.name(),
@@ -74,6 +77,8 @@ pub(in crate::api) struct PlannedTag {
     rule: Option<String>,
     /// What keeps it, or `not_kept`.
     reason: &'static str,
+    /// What keeps it though its rule does not: the policy that freezes it, a pin, or the manifest that it is about by its name.
+    kept_by: Option<String>,
     /// When it was moved there.
     pushed_at: Text<Timestamp>,
     /// The hour in which its manifest was pulled last, where the policy asks.
@@ -88,6 +93,7 @@ impl From<Judged> for PlannedTag {
             dropped: verdict.is_dropped(),
             rule: verdict.rule().map(ToString::to_string),
             reason: verdict.reason(),
+            kept_by: verdict.protection().map(ToString::to_string),
             pushed_at: Text(facts.pushed_at),
             pulled_at: facts.pulled_at.map(Text),
         }

@@ -23,7 +23,7 @@ async fn an_adopted_blob_and_its_condemning() {
         let (scene, digest) = (Scene::new().await, blob("one"));
         scene.stand.mark(digest, 0, "marked").await;
         let (key, begun) = (ObjectKey::canonical(digest), scene.stand.clock.now());
-        let adopt = AdoptBlob { repository: name("a"), key, begun, within: LIFETIME };
+        let adopt = AdoptBlob { repository: name("a"), key, size: 3, begun, within: LIFETIME };
         let outcome = scene.both(how, adopt, Run(CONDEMN)).await;
         let held = scene.stand.held("a", digest).await;
         match outcome {

@@ -34,7 +34,7 @@ async fn an_event_whose_id_came_early_and_whose_commit_came_late_is_not_missed()
     let events = crate::contract::read(stand, begin, 4, 10).await;
     let ids: Vec<_> = events.iter().map(|event| event.position.event).collect();
     assert_eq!(ids, [1, 2, 3, 4]);
-    assert_eq!(events[0].repository.as_str(), "a");
+    assert_eq!(events[0].scope.to_string(), "repository:a");
     assert!(events[1].position.transaction < events[2].position.transaction);
     assert_eq!(stand.events.read_events(newest, 10).await.unwrap(), events);
     assert_eq!(stand.events.read_events(Position::default(), 10).await.unwrap(), events);

@@ -1,8 +1,11 @@
 //! Tags that a policy drops while somebody else changes them, or the policy.
 
-use wharf_core::metadata::{Change, ChangeRequest, CommitOutcome, DropOutcome, RemoveRetention};
+use wharf_core::metadata::{
+    Change, ChangeRequest, CommitOutcome, DropOutcome, PinOutcome, PinTarget, RemoveRetention,
+};
 
 use super::{ALL, Scene};
+use crate::contract::pins::pin;
 use crate::contract::samples::{blob, commit, image, name};
 use crate::contract::{drop_of, in_force};
 
@@ -39,6 +42,24 @@ async fn a_drop_and_the_end_of_its_policy() {
         let is_there = scene.stand.tag("a", "t").await.is_some();
         assert_eq!(is_there, dropped == DropOutcome::Halted, "{how:?}: {dropped:?}");
         assert_eq!(scene.stand.retention.drop_tag(next).await.unwrap(), DropOutcome::Halted);
+    }
+}
+
+/// Whoever comes first: of a manifest that is pinned by then no tag is dropped.
+#[tokio::test]
+async fn a_drop_and_a_pin() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        scene.stand.push("a", "one", &["t"]).await;
+        in_force(&scene.stand).await;
+        let drop = drop_of(&scene.stand, "t").await;
+        let pin = pin("keep", PinTarget::Tag("t".parse().unwrap(), None), None);
+        let (dropped, pinned) = scene.both(how, drop, pin).await;
+        let is_pinned = matches!(pinned, PinOutcome::Pinned { .. });
+        assert!(is_pinned || matches!(pinned, PinOutcome::NotFound(_)), "{how:?}: {pinned:?}");
+        let expected = if is_pinned { DropOutcome::Left } else { DropOutcome::Dropped };
+        assert_eq!(dropped, expected, "{how:?}");
+        assert_eq!(scene.stand.tag("a", "t").await.is_some(), is_pinned, "{how:?}");
     }
 }
 

@@ -89,11 +89,12 @@ impl Retention {
             }
             RetentionCommand::Plan { repository, dropped } => {
                 let preview = api.preview_retention(repository).await?.value;
-                let columns = ["tag", "verdict", "rule", "reason", "pushed", "digest"];
+                let columns = ["tag", "verdict", "rule", "reason", "kept by", "pushed", "digest"];
                 let row = |planned: PlannedTag| {
                     let verdict = if planned.dropped { "drop" } else { "keep" };
-                    let PlannedTag { tag, digest, rule, reason, pushed_at, .. } = planned;
-                    [tag, verdict.to_owned(), cell(rule), reason, moment(pushed_at), digest]
+                    let PlannedTag { tag, digest, rule, reason, kept_by, pushed_at, .. } = planned;
+                    let (verdict, pushed) = (verdict.to_owned(), moment(pushed_at));
+                    [tag, verdict, cell(rule), reason, cell(kept_by), pushed, digest]
                 };
                 out.list(api.retention_plan(repository, *dropped), columns, row).await?;
                 let (tags, going, manifests) =
@@ -143,6 +144,9 @@ fn fields(record: Record) -> Vec<(&'static str, String)> {
     ];
     if let Some(problem) = record.problem {
         fields.push(("problem", problem));
+    }
+    if let Some(skipped) = record.skipped {
+        fields.push(("skipped", skipped));
     }
     if let Some(run) = record.last_run {
         fields.push(("last run", moment(run.ended_at)));
