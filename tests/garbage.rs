@@ -151,6 +151,31 @@ fn untagged_manifests_go_where_that_is_asked_for() {
     assert_eq!(registry.manifest("app", "latest").unwrap().status, 200);
 }
 
+/// As by `docker push`, which leaves out what it is told is there, and may take a while with the rest.
+#[test]
+fn a_blob_that_a_pusher_asked_for_stays_until_its_manifest_comes() {
+    let server = Server::start_with(&HASTE);
+    let registry = server.registry();
+    let (asked, other) = (vec![1; 1000], vec![2; 1000]);
+    for blob in [&asked, &other] {
+        assert_eq!(registry.push_blob("app", blob).unwrap().status, 201);
+    }
+    let head = |blob: &[u8]| {
+        let target = format!("/v2/app/blobs/{}", digest(blob));
+        registry.send(Method::HEAD, &target, &[], None).unwrap().status
+    };
+    // Several graces long, and each time from the cache if it were up to that.
+    wait_until("nobody asked for it, and it goes", GONE_WITHIN, || {
+        assert_eq!(head(&asked), 200);
+        stored(&server) == 1
+    });
+    thread::sleep(Duration::from_secs(1));
+    let manifest = image_manifest(&[(digest(&asked), asked.len())], "asked");
+    let reply = registry.push_manifest("app", "v1", &[], &manifest).unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    assert_eq!(head(&other), 404);
+}
+
 /// Several push, mount and delete the same blobs at once, for many times the grace. What was acknowledged can be pulled whole at any time,
 /// and when all is deleted nothing is left.
 #[test]

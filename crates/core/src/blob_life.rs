@@ -161,8 +161,14 @@ pub fn forget(key: &ObjectKey, mark: &Mark, now: Timestamp, latest: Duration) ->
 pub struct Membership {
     /// Whether a manifest of the repository needs the blob.
     pub needed: bool,
-    /// When the repository was last given it, a push last named it, or a manifest that needs it was deleted.
+    /// When the repository was last given it, a push last named it, a pusher was told of it, or a manifest that needs it was deleted.
     pub touched_at: Timestamp,
+}
+
+/// Whether a membership is touched as a pusher is told of it, who may count on it for three quarters of the grace then: one that is needed
+/// outlasts the manifest by a grace, one that is younger has that much left, and whoever touches it *updates* it, as a push does.
+pub fn renew(membership: &Membership, now: Timestamp, grace: Duration) -> bool {
+    !membership.needed && membership.touched_at <= now.before(grace / 4)
 }
 
 /// Whether a sweep takes a membership away. A push that needs it *updates* it, so that the later of the two begins again.

@@ -71,7 +71,7 @@ pub use manifests::{
     CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, ManifestMetadata,
     Referrer, StoredManifest,
 };
-pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
+pub use memberships::{FoundBlob, KeepBlob, Memberships, MountBlob, RemoveBlob, RemoveOutcome};
 pub use pins::{
     KeptBy, MOST_PINS, NoPin, NoPinName, Pin, PinManifest, PinName, PinOutcome, PinTarget, Pins,
     UnpinManifest,

@@ -22,6 +22,8 @@ pub enum Guard {
     SweepSeesManifests,
     /// A sweep takes nothing that was touched within the grace.
     SweepWaits,
+    /// Who is told of a blob before a push touches its membership.
+    TellingTouches,
     /// A removal looks at whether a manifest needs the blob.
     RemovalSeesManifests,
     /// A deletion updates the memberships of what it needed.

@@ -89,6 +89,11 @@ fn a_commit_and_a_deletion() {
 }
 
 #[test]
+fn a_look_and_a_deletion() {
+    holds("a look and a deletion", scenarios::look_and_deletion());
+}
+
+#[test]
 fn two_removals() {
     holds("two removals", scenarios::two_removals());
 }

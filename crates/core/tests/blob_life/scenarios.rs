@@ -137,6 +137,14 @@ pub fn commit_and_deletion() -> Life {
     Life { collectors: 2, ..quiet().held(0, &[0]).roles(&[commit, delete, remove]) }
 }
 
+/// One is told of a blob that nothing needs, another one of a blob while the only manifest that needs it is deleted; both push.
+pub fn look_and_deletion() -> Life {
+    let look = |repository| Role::Look { repository, manifest: 1 };
+    let delete = Role::Delete { repository: 1, manifest: 0 };
+    let start = quiet().held(0, &[]).held(1, &[0]);
+    Life { faults: 1, ..start.roles(&[look(0), look(1), delete]) }
+}
+
 /// Two repositories remove the blob at once.
 pub fn two_removals() -> Life {
     let remove = |repository| Role::Remove { repository };

@@ -164,6 +164,15 @@ impl Snapshot<'_> {
         Some(writes)
     }
 
+    /// `KeepBlob`. A grace is young or over here: whatever is not needed is older than a quarter of one.
+    pub fn keep(&self, repository: usize) -> Option<Vec<Write>> {
+        let row = self.rows.memberships[repository]?;
+        let touched_at = moment(row.young).before(GRACE / 2);
+        let membership = Membership { needed: row.needed, touched_at };
+        let touches = blob_life::renew(&membership, NOW, GRACE) && self.has(Guard::TellingTouches);
+        Some(touches.then_some(Write::Membership(repository, Some(false))).into_iter().collect())
+    }
+
     /// `CommitManifest`
     pub fn commit(&self, repository: usize, manifest: usize) -> Option<Vec<Write>> {
         self.rows.memberships[repository]?;

@@ -231,6 +231,9 @@ macro_rules! metadata_contract {
             a_removed_blob_is_not_held_there_any_more
             a_blob_that_a_manifest_needs_is_not_removed
             a_blob_is_removed_once_no_manifest_needs_it
+            a_blob_that_a_pusher_is_told_of_stays_for_three_quarters_of_the_grace
+            who_is_told_of_a_blob_seldom_writes
+            who_is_told_of_a_blob_that_is_read_only_writes_nothing
             // Uploads.
             an_upload_is_found_as_it_was_begun
             an_upload_is_found_only_under_its_repository

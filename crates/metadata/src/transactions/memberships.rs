@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use wharf_core::StoreError;
-use wharf_core::blob_life;
+use wharf_core::blob_life::{self, Membership};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{MountBlob, RemoveBlob, RemoveOutcome};
+use wharf_core::metadata::{FoundBlob, KeepBlob, MountBlob, RemoveBlob, RemoveOutcome};
 use wharf_core::permissions::Sources;
 use wharf_core::writes::WriteMode;
 use wharf_oci::{Digest, RepositoryName};
@@ -73,14 +73,14 @@ pub(crate) struct Find {
 
 #[async_trait]
 impl Transaction for Find {
-    type Output = Option<ObjectKey>;
+    type Output = Option<FoundBlob>;
 
     const READS: Reads = Reads::Replica;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let rows = on
             .query(
-                "SELECT coalesce(i.incarnation, 0)
+                "SELECT coalesce(i.incarnation, 0), b.needed
                  FROM repositories r
                  JOIN repository_blobs b ON b.repository_id = r.id
                  LEFT JOIN blob_incarnations i ON i.digest = b.blob_digest
@@ -89,7 +89,41 @@ impl Transaction for Find {
             )
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        Ok(Some(ObjectKey { digest: self.digest, incarnation: number(row.int(0)?)? }))
+        let key = ObjectKey { digest: self.digest, incarnation: number(row.int(0)?)? };
+        Ok(Some(FoundBlob { key, needed: row.int(1)? == 1 }))
+    }
+}
+
+#[async_trait]
+impl Transaction for KeepBlob {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        let is_open = match writes::enter(on, &self.repository, Work::Change).await {
+            Err(StoreError::Closed(_)) => false,
+            entered => entered.map(|_| true)?,
+        };
+        let rows = on
+            .query(
+                "SELECT b.repository_id, b.needed, b.touched_at
+                 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
+                 WHERE r.name = $1 AND b.blob_digest = $2",
+                arguments![self.repository.as_str(), self.digest],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let touched_at = Timestamp(row.int(2)?);
+        let membership = Membership { needed: row.int(1)? == 1, touched_at };
+        let now = on.now().await?;
+        if is_open && blob_life::renew(&membership, now, self.grace) {
+            on.execute(
+                "UPDATE repository_blobs SET touched_at = $1
+                 WHERE repository_id = $2 AND blob_digest = $3",
+                arguments![now, row.int(0)?, self.digest],
+            )
+            .await?;
+        }
+        Ok(true)
     }
 }
 

@@ -6,7 +6,7 @@ use wharf_core::UploadId;
 use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
-    CommitOutcome, DeleteOutcome, FinishOutcome, FinishUpload, ManifestRules, MountBlob,
+    CommitOutcome, DeleteOutcome, FinishOutcome, FinishUpload, KeepBlob, ManifestRules, MountBlob,
     Precondition, Progress, RemoveBlob, RemoveOutcome, ReserveBlob, ReserveOutcome, StartUpload,
     Taken,
 };
@@ -88,6 +88,21 @@ async fn a_push_and_a_sweep() {
             }
             other => panic!("{how:?}: {other:?}"),
         }
+    }
+}
+
+/// What a pusher is told of is there for a while.
+#[tokio::test]
+async fn a_pusher_who_is_told_of_a_blob_and_a_sweep() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        scene.stand.hold("a", digest).await;
+        scene.stand.clock.advance(LIFETIME);
+        let keep = KeepBlob { repository: name("a"), digest, grace: LIFETIME };
+        let sweep = Sweep { grace: LIFETIME, ..sweep() };
+        let (told, taken) = scene.both(how, keep, sweep).await;
+        assert_eq!(told, taken.count == 0, "{how:?}");
+        assert_eq!(scene.stand.held("a", digest).await.is_some(), told, "{how:?}");
     }
 }
 
