@@ -142,6 +142,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0021_adoptions.sqlite.sql"),
         postgres: include_str!("../migrations/0021_adoptions.postgres.sql"),
     },
+    Migration {
+        version: 24,
+        name: "removed blobs",
+        sqlite: include_str!("../migrations/0024_removed_blobs.sqlite.sql"),
+        postgres: include_str!("../migrations/0024_removed_blobs.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

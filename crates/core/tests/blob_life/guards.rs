@@ -26,6 +26,8 @@ pub enum Guard {
     TellingTouches,
     /// A removal looks at whether a manifest needs the blob.
     RemovalSeesManifests,
+    /// A removal looks at whether what can be brought back needs the blob.
+    RemovalSeesTheTrash,
     /// A deletion updates the memberships of what it needed.
     DeletionUpdates,
     /// A manifest is brought back together with its memberships, or not at all.

@@ -39,7 +39,8 @@
 //! | a sweep looks at manifests | `sweep`, `garbage/sweep.rs` | `a_sweep_looks_at_what_manifests_need` |
 //! | a sweep waits for the grace | `sweep` | `a_sweep_waits_for_the_grace` |
 //! | who is told of a blob touches it | `renew`, `KeepBlob`, `memberships.rs` | `who_is_told_of_a_blob_touches_its_membership` |
-//! | a removal looks at manifests | `RemoveBlob`, `memberships.rs` | `a_removal_looks_at_what_manifests_need` |
+//! | a removal looks at manifests | `remove`, `RemoveBlob`, `memberships.rs` | `a_removal_looks_at_what_manifests_need` |
+//! | … and at the trash | `remove`, the same | `a_removal_looks_at_what_can_be_brought_back` |
 //! | a deletion updates memberships | `Deletion`, `garbage/trash.rs` | `a_deletion_updates_the_memberships_that_it_needed` |
 //! | a restored manifest updates them | asked of whatever restores | `a_manifest_comes_back_together_with_its_memberships` |
 //! | an upload ends by its reservation | `finish`, `uploads.rs` | `an_upload_ends_by_what_it_has_reserved_still` |

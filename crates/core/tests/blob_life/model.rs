@@ -154,7 +154,7 @@ impl Model for Life {
         vec![
             Property::always(NEEDED_IS_MEMBER, |_, state: &State| {
                 let needed = (0..REPOSITORIES).filter(|r| state.rows.is_needed(*r));
-                needed.into_iter().all(|r| state.rows.memberships[r].is_some())
+                needed.into_iter().all(|r| state.rows.served(r).is_some())
             }),
             Property::always(MEMBER_IS_STORED, |_, state: &State| {
                 !state.rows.is_member() || state.objects & (1 << state.rows.incarnation) != 0
@@ -173,7 +173,7 @@ impl Model for Life {
                 let mut told = model.roles.iter().zip(&state.scripts);
                 told.all(|(role, script)| match (role, script.phase) {
                     (Role::Look { repository, .. }, Phase::Told) => {
-                        state.rows.memberships[*repository].is_some()
+                        state.rows.served(*repository).is_some()
                     }
                     _ => true,
                 })

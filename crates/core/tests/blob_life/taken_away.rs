@@ -80,6 +80,11 @@ fn a_removal_looks_at_what_manifests_need() {
 }
 
 #[test]
+fn a_removal_looks_at_what_can_be_brought_back() {
+    fails(a::deletion_and_removal(), Guard::RemovalSeesTheTrash, DELETED_COMES_BACK);
+}
+
+#[test]
 fn a_deletion_updates_the_memberships_that_it_needed() {
     fails(a::two_deletions(), Guard::DeletionUpdates, NOTHING_IS_LEFT);
 }

@@ -132,7 +132,8 @@ macro_rules! metadata_contract {
             a_tag_that_stands_is_not_moved_by_what_comes_back
             an_index_comes_back_with_what_is_in_it
             an_index_whose_image_is_gone_for_good_does_not_come_back
-            a_manifest_whose_blob_was_deleted_does_not_come_back
+            a_manifest_comes_back_with_a_blob_that_was_deleted_by_hand
+            a_blob_that_was_deleted_by_hand_is_pushed_again_or_goes
             an_index_comes_back_whole_or_not_at_all
             what_comes_back_is_in_the_audit_log
             // Accounts.

@@ -16,6 +16,7 @@ use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
+use crate::transactions::memberships::is_served;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
 use crate::transactions::usage::{self, Charge, Charged, Limits, State, charge};
@@ -371,9 +372,12 @@ async fn touch_blobs(
     let arguments = digests.iter().map(|digest| arguments![now, repository, digest].to_vec());
     let changed = on
         .execute_each(
-            "UPDATE repository_blobs SET touched_at = $1, needed = 1,
-                 charge = CASE WHEN size IS NULL THEN charge ELSE 2 END
-             WHERE repository_id = $2 AND blob_digest = $3",
+            concat!(
+                "UPDATE repository_blobs AS b SET touched_at = $1, needed = 1, removed = 0,
+                     charge = CASE WHEN size IS NULL THEN charge ELSE 2 END
+                 WHERE repository_id = $2 AND blob_digest = $3 AND ",
+                is_served!("b")
+            ),
             &arguments.collect::<Vec<_>>(),
         )
         .await?;

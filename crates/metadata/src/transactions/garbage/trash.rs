@@ -54,7 +54,7 @@ impl Deletion<'_> {
         .await?;
         on.execute(
             concat!(
-                "UPDATE repository_blobs SET touched_at = $1, needed = CASE WHEN ",
+                "UPDATE repository_blobs SET touched_at = $1, removed = 0, needed = CASE WHEN ",
                 is_needed!("repository_blobs.repository_id", "repository_blobs.blob_digest"),
                 " THEN 1 ELSE 0 END
                  WHERE repository_id = $2 AND blob_digest IN

@@ -7,8 +7,8 @@ use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
     CommitOutcome, DeleteOutcome, FinishOutcome, FinishUpload, KeepBlob, ManifestRules, MountBlob,
-    Precondition, Progress, RemoveBlob, RemoveOutcome, ReserveBlob, ReserveOutcome, StartUpload,
-    Taken,
+    Precondition, Progress, RemoveBlob, RemoveOutcome, ReserveBlob, ReserveOutcome, Restore,
+    RestoreOutcome, StartUpload, Taken,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::{Algorithm, Digest, Hasher};
@@ -88,6 +88,41 @@ async fn a_push_and_a_sweep() {
             }
             other => panic!("{how:?}: {other:?}"),
         }
+    }
+}
+
+fn restoration(digest: Digest) -> Restore {
+    let (repository, grace) = (name("a"), LIFETIME);
+    Restore { repository, what: digest.into(), grace, by: "carol".into() }
+}
+
+/// It comes back whole, whoever is first.
+#[tokio::test]
+async fn a_restore_and_the_removal_of_a_blob_that_it_needs() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        let manifest = scene.stand.push("a", "one", &["t"]).await;
+        scene.stand.delete("a", manifest, Precondition::None).await;
+        let (back, removed) = scene.both(how, restoration(manifest), removal("a", digest)).await;
+        assert!(matches!(back, RestoreOutcome::Restored { .. }), "{how:?}: {back:?}");
+        let expected = [RemoveOutcome::Removed, RemoveOutcome::Needed(manifest)];
+        assert!(expected.contains(&removed), "{how:?}: {removed:?}");
+        assert!(scene.stand.held("a", digest).await.is_some(), "{how:?}");
+    }
+}
+
+/// The blob is left for what was deleted, or the removal is refused.
+#[tokio::test]
+async fn a_deletion_and_the_removal_of_a_blob_that_it_needed() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        let manifest = scene.stand.push("a", "one", &["t"]).await;
+        let (_, removed) = scene.both(how, deletion("a", manifest), removal("a", digest)).await;
+        let expected = [RemoveOutcome::Removed, RemoveOutcome::Needed(manifest)];
+        assert!(expected.contains(&removed), "{how:?}: {removed:?}");
+        let back = Engine::write(&*scene.engine, restoration(manifest)).await.unwrap();
+        assert!(matches!(back, RestoreOutcome::Restored { .. }), "{how:?}: {back:?}");
+        assert!(scene.stand.held("a", digest).await.is_some(), "{how:?}");
     }
 }
 
