@@ -34,6 +34,7 @@ mod retention_facts;
 pub(crate) mod rollback;
 pub(crate) mod samples;
 mod sessions;
+mod signatures;
 pub(crate) mod stand;
 mod tag_history;
 mod tag_order;
@@ -74,6 +75,7 @@ pub use retention::*;
 pub use retention_facts::*;
 pub use rollback::*;
 pub use sessions::*;
+pub use signatures::*;
 pub use stand::{HandClock, Inspect, Stand};
 pub use tag_history::*;
 pub use tag_order::*;
@@ -122,6 +124,9 @@ macro_rules! metadata_contract {
             a_circle_without_a_tag_goes
             a_repository_says_when_what_has_no_tag_goes
             a_collection_of_manifests_goes_on_where_it_stopped
+            what_signs_a_manifest_by_its_tag_goes_after_it
+            a_signature_is_there_for_as_long_as_its_subject_can_come_back
+            a_signature_that_something_else_keeps_stays
             blobs_on_their_way_out_are_listed
             garbage_is_counted
             // The trash.

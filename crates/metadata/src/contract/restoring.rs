@@ -16,7 +16,11 @@ use super::stand::{Stand, TICK};
 const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 impl Stand {
-    async fn restore(&self, repository: &str, what: impl Into<Reference>) -> RestoreOutcome {
+    pub(super) async fn restore(
+        &self,
+        repository: &str,
+        what: impl Into<Reference>,
+    ) -> RestoreOutcome {
         let (repository, what) = (name(repository), what.into());
         let restore = Restore { repository, what, grace: GRACE, by: "carol".into() };
         self.trash.restore(restore).await.unwrap()
@@ -37,7 +41,7 @@ fn tag(text: &str) -> Reference {
     Reference::Tag(text.parse().unwrap())
 }
 
-fn restored(digest: Digest, tags: &[&str], manifests: usize) -> RestoreOutcome {
+pub(super) fn restored(digest: Digest, tags: &[&str], manifests: usize) -> RestoreOutcome {
     let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
     RestoreOutcome::Restored { digest, tags, manifests }
 }

@@ -2,6 +2,8 @@
 
 mod deleting;
 
+pub(crate) use self::deleting::Delete;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;

@@ -44,22 +44,27 @@ macro_rules! is_named {
     };
 }
 
-/// SQL that says whether the manifest `h` is a root, or the subject of one.
-macro_rules! is_root {
+/// SQL that says whether the manifest `h` is the subject of a root.
+macro_rules! is_subject_of_root {
     ($h:literal, $before:literal) => {
         concat!(
-            "(",
-            is_named!($h, $before),
-            " OR EXISTS (SELECT 1 FROM manifests s
-                         JOIN repository_manifests g ON g.repository_id = ",
+            "EXISTS (SELECT 1 FROM manifests s
+                     JOIN repository_manifests g ON g.repository_id = ",
             $h,
             ".repository_id AND g.digest = s.digest
-                         WHERE s.subject = ",
+                     WHERE s.subject = ",
             $h,
             ".digest AND ",
             is_named!("g", $before),
-            "))"
+            ")"
         )
+    };
+}
+
+/// SQL that says whether the manifest `h` is a root, or the subject of one.
+macro_rules! is_root {
+    ($h:literal, $before:literal) => {
+        concat!("(", is_named!($h, $before), " OR ", is_subject_of_root!($h, $before), ")")
     };
 }
 
@@ -86,6 +91,8 @@ macro_rules! is_reached {
         )
     };
 }
+
+pub(super) use {is_named, is_reached, is_subject_of_root};
 
 /// What a manifest that is gone leaves behind in its repository, `limit` at most: its children and its referrers, but for those that are
 /// older than `before`, are no roots, and are reached from nothing else.

@@ -4,6 +4,7 @@
 pub(crate) mod blobs;
 pub(crate) mod manifests;
 pub(crate) mod marks;
+mod signatures;
 pub(crate) mod sweep;
 pub(crate) mod trash;
 

@@ -8,9 +8,9 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{ManifestRules, Taken};
 use wharf_oci::{Digest, RepositoryName};
 
-use super::EVERYWHERE;
 use super::manifests::doomed_by;
 use super::sweep::{is_needed, repository_name};
+use super::{EVERYWHERE, signatures};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
@@ -141,11 +141,14 @@ impl Transaction for Empty {
             }
             left -= doomed.len();
             if !doomed.is_empty() {
-                changed.insert(name);
+                changed.insert(name.clone());
             }
             if left == 0 {
                 // The rest of what it leaves behind is for the next step.
                 break;
+            }
+            if signatures::delete_of(on, repository, &name, &digest, before).await? > 0 {
+                changed.insert(name);
             }
             empty(on, repository, &digest).await?;
             emptied += 1;

@@ -353,6 +353,26 @@ async fn two_emptyings_of_the_trash() {
     }
 }
 
+/// Who signs again is not undone by what goes with the subject.
+#[tokio::test]
+async fn a_new_signature_and_the_collection_of_the_one_before() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let subject = scene.stand.push("a", "one", &[]).await;
+        let tag = format!("sha256-{}.sig", subject.hex());
+        scene.stand.push("a", "old", &[&tag]).await;
+        scene.stand.delete("a", subject, Precondition::None).await;
+        scene.stand.clock.advance(LIFETIME);
+        scene.stand.hold("a", blob("new")).await;
+        let push = commit("a", &image(&[blob("new")]), &[&tag]);
+        let signature = push.digest;
+        let rules = ManifestRules { grace: LIFETIME, untagged_after: None };
+        let (pushed, taken) = scene.both(how, push, Empty { rules, limit: 100 }).await;
+        assert_eq!((pushed, taken.count), (CommitOutcome::Committed, 1), "{how:?}");
+        assert_eq!(scene.stand.tag("a", &tag).await, Some(signature), "{how:?}");
+    }
+}
+
 /// The index keeps its child, or finds it gone.
 #[tokio::test]
 async fn a_push_of_an_index_and_the_collection_of_its_child() {
