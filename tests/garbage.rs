@@ -102,8 +102,12 @@ fn what_was_deleted_leaves_the_store_and_what_is_shared_stays() {
 
 /// What `wharf gc` prints about a server's garbage, each line as JSON.
 fn gc(server: &Server, command: &str) -> Vec<Value> {
+    gc_of(server, &[command])
+}
+
+fn gc_of(server: &Server, command: &[&str]) -> Vec<Value> {
     let mut wharf = Command::new(support::server::program());
-    wharf.args(["gc", command, "--json", "--data"]).arg(server.data());
+    wharf.arg("gc").args(command).args(["--json", "--data"]).arg(server.data());
     run(&mut wharf).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -115,12 +119,26 @@ fn garbage_is_looked_at_and_collected_by_hand() {
     let registry = server.registry();
     let blob = vec![7; 1234];
     let manifest = push(&registry, "app", std::slice::from_ref(&blob), "v1").unwrap();
+    let explained = gc_of(&server, &["explain", &format!("app@{manifest}")]).remove(0);
+    assert_eq!(
+        (&explained["state"], &explained["kept_by"][0]["tag"]),
+        (&json!("stays"), &json!("v1"))
+    );
     let status = || gc(&server, "status").remove(0);
     assert_eq!(status()["deleted_manifests"], 0);
     delete(&registry, "app", &manifest);
     assert_eq!(status()["deleted_manifests"], 1);
     assert_eq!(status()["unneeded_memberships"], 1);
-    assert!(gc(&server, "plan").is_empty());
+    let plan = gc(&server, "plan");
+    assert_eq!(plan.len(), 1);
+    let manifest_size = image_manifest(&[(digest(&blob), blob.len())], "v1").len();
+    let place = (&plan[0]["kind"], &plan[0]["repository"], &plan[0]["digest"]);
+    assert_eq!(place, (&json!("manifest"), &json!("app"), &json!(manifest)));
+    assert_eq!(plan[0]["frees"], json!(blob.len() + manifest_size));
+    let name = format!("app@{manifest}");
+    let explained = gc_of(&server, &["explain", &name]).remove(0);
+    let expected = (&json!("deleted"), &plan[0]["due_micros"]);
+    assert_eq!((&explained["state"], &explained["due_micros"]), expected);
     let until = |what: &str, field: &str, count: u64| {
         wait_until(what, GONE_WITHIN, || {
             gc(&server, "run");
@@ -128,7 +146,8 @@ fn garbage_is_looked_at_and_collected_by_hand() {
         });
     };
     until("its blob is marked", "marked_blobs", 1);
-    let plan = gc(&server, "plan");
+    let mut plan = gc(&server, "plan");
+    plan.retain(|line| line["kind"] == "blob");
     assert_eq!(plan.len(), 1);
     assert_eq!((&plan[0]["digest"], &plan[0]["size"]), (&json!(digest(&blob)), &json!(1234)));
     assert_eq!(plan[0]["kept_because"], Value::Null);

@@ -21,6 +21,7 @@ mod linearizability;
 mod memberships;
 mod operating;
 pub(crate) mod pins;
+mod planning;
 mod preconditions;
 mod quotas;
 mod races;
@@ -63,6 +64,7 @@ pub use limits::*;
 pub use memberships::*;
 pub use operating::*;
 pub use pins::*;
+pub use planning::*;
 pub use preconditions::*;
 pub use quotas::*;
 pub use races::*;
@@ -127,6 +129,9 @@ macro_rules! metadata_contract {
             what_signs_a_manifest_by_its_tag_goes_after_it
             a_signature_is_there_for_as_long_as_its_subject_can_come_back
             a_signature_that_something_else_keeps_stays
+            manifests_on_their_way_out_are_listed_with_what_they_free
+            a_manifest_is_told_what_keeps_it
+            a_manifest_that_nothing_keeps_is_told_to_go
             blobs_on_their_way_out_are_listed
             garbage_is_counted
             // The trash.
