@@ -135,7 +135,8 @@ impl Ages {
     }
 }
 
-/// Referrers of what the repository does not hold, and that nothing else keeps.
+/// Referrers of what the repository does not hold, and that nothing else keeps. Whether one is a referrer is asked row by row, by a subquery
+/// that a planner leaves where it is: as a join, PostgreSQL reads all referrers of the registry for each page.
 async fn orphans(
     on: &mut dyn Statements,
     before: Timestamp,
@@ -144,8 +145,8 @@ async fn orphans(
     let sql = concat!(
         "SELECT h.repository_id, h.digest, r.name
          FROM repository_manifests h JOIN repositories r ON r.id = h.repository_id AND r.write_mode = 'writable'
-         JOIN manifests o ON o.digest = h.digest AND o.subject IS NOT NULL
-         WHERE NOT ",
+         WHERE (SELECT true FROM manifests o WHERE o.digest = h.digest AND o.subject IS NOT NULL)
+           AND NOT ",
         is_root!("h", "$1"),
         " AND (h.repository_id, h.digest) > ($2, $3) AND (h.repository_id, h.digest) <= ($4, $5)
           AND NOT ",
