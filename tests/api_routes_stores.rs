@@ -8,7 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_blobs::{FaultyBlobs, MemoryBlobs, Method};
-use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Cache, Key, Kind, Lookup, Ticket};
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::*;
@@ -139,7 +138,8 @@ touched! {
         check() -> () = ();
     }
     Memberships {
-        find_blob(RepositoryName, Digest) -> Option<ObjectKey> = None;
+        find_blob(RepositoryName, Digest) -> Option<FoundBlob> = None;
+        keep_blob(KeepBlob) -> bool = false;
         mount_blob(MountBlob) -> bool = false;
         remove_blob(RemoveBlob) -> RemoveOutcome = RemoveOutcome::NotHeld;
     }

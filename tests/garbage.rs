@@ -102,8 +102,12 @@ fn what_was_deleted_leaves_the_store_and_what_is_shared_stays() {
 
 /// What `wharf gc` prints about a server's garbage, each line as JSON.
 fn gc(server: &Server, command: &str) -> Vec<Value> {
+    gc_of(server, &[command])
+}
+
+fn gc_of(server: &Server, command: &[&str]) -> Vec<Value> {
     let mut wharf = Command::new(support::server::program());
-    wharf.args(["gc", command, "--json", "--data"]).arg(server.data());
+    wharf.arg("gc").args(command).args(["--json", "--data"]).arg(server.data());
     run(&mut wharf).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -115,12 +119,26 @@ fn garbage_is_looked_at_and_collected_by_hand() {
     let registry = server.registry();
     let blob = vec![7; 1234];
     let manifest = push(&registry, "app", std::slice::from_ref(&blob), "v1").unwrap();
+    let explained = gc_of(&server, &["explain", &format!("app@{manifest}")]).remove(0);
+    assert_eq!(
+        (&explained["state"], &explained["kept_by"][0]["tag"]),
+        (&json!("stays"), &json!("v1"))
+    );
     let status = || gc(&server, "status").remove(0);
     assert_eq!(status()["deleted_manifests"], 0);
     delete(&registry, "app", &manifest);
     assert_eq!(status()["deleted_manifests"], 1);
     assert_eq!(status()["unneeded_memberships"], 1);
-    assert!(gc(&server, "plan").is_empty());
+    let plan = gc(&server, "plan");
+    assert_eq!(plan.len(), 1);
+    let manifest_size = image_manifest(&[(digest(&blob), blob.len())], "v1").len();
+    let place = (&plan[0]["kind"], &plan[0]["repository"], &plan[0]["digest"]);
+    assert_eq!(place, (&json!("manifest"), &json!("app"), &json!(manifest)));
+    assert_eq!(plan[0]["frees"], json!(blob.len() + manifest_size));
+    let name = format!("app@{manifest}");
+    let explained = gc_of(&server, &["explain", &name]).remove(0);
+    let expected = (&json!("deleted"), &plan[0]["due_micros"]);
+    assert_eq!((&explained["state"], &explained["due_micros"]), expected);
     let until = |what: &str, field: &str, count: u64| {
         wait_until(what, GONE_WITHIN, || {
             gc(&server, "run");
@@ -128,7 +146,8 @@ fn garbage_is_looked_at_and_collected_by_hand() {
         });
     };
     until("its blob is marked", "marked_blobs", 1);
-    let plan = gc(&server, "plan");
+    let mut plan = gc(&server, "plan");
+    plan.retain(|line| line["kind"] == "blob");
     assert_eq!(plan.len(), 1);
     assert_eq!((&plan[0]["digest"], &plan[0]["size"]), (&json!(digest(&blob)), &json!(1234)));
     assert_eq!(plan[0]["kept_because"], Value::Null);
@@ -149,6 +168,31 @@ fn untagged_manifests_go_where_that_is_asked_for() {
     assert_eq!(registry.manifest("app", &old).unwrap().status, 404);
     assert_eq!(registry.manifest("app", &new).unwrap().status, 200);
     assert_eq!(registry.manifest("app", "latest").unwrap().status, 200);
+}
+
+/// As by `docker push`, which leaves out what it is told is there, and may take a while with the rest.
+#[test]
+fn a_blob_that_a_pusher_asked_for_stays_until_its_manifest_comes() {
+    let server = Server::start_with(&HASTE);
+    let registry = server.registry();
+    let (asked, other) = (vec![1; 1000], vec![2; 1000]);
+    for blob in [&asked, &other] {
+        assert_eq!(registry.push_blob("app", blob).unwrap().status, 201);
+    }
+    let head = |blob: &[u8]| {
+        let target = format!("/v2/app/blobs/{}", digest(blob));
+        registry.send(Method::HEAD, &target, &[], None).unwrap().status
+    };
+    // Several graces long, and each time from the cache if it were up to that.
+    wait_until("nobody asked for it, and it goes", GONE_WITHIN, || {
+        assert_eq!(head(&asked), 200);
+        stored(&server) == 1
+    });
+    thread::sleep(Duration::from_secs(1));
+    let manifest = image_manifest(&[(digest(&asked), asked.len())], "asked");
+    let reply = registry.push_manifest("app", "v1", &[], &manifest).unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    assert_eq!(head(&other), 404);
 }
 
 /// Several push, mount and delete the same blobs at once, for many times the grace. What was acknowledged can be pulled whole at any time,

@@ -78,8 +78,7 @@ impl KeyRing {
             let (public, private) = parse(&bytes).map_err(no_key)?;
             let id = public.thumbprint(ThumbprintHash::SHA256);
             let id = id.map_err(|error| no_key(error.to_string()))?;
-            let verifies =
-                VerifyingKey::new(&public).map_err(|error| no_key(error.to_string()))?;
+            let verifies = VerifyingKey::new(&public).map_err(|error| no_key(error.to_string()))?;
             if ring.verifying.insert(id.clone(), verifies).is_none() {
                 ring.published.keys.push(published(public, &id));
             }

@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use wharf_blobs::MemoryBlobs;
 use wharf_cache::{Answer, Beliefs, CacheStatus, SharedCache, SharedCacheSettings};
-use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Cache, Epoch, Epochs, Key, Kind, Lookup};
 use wharf_core::clock::{SystemRandom, Timestamp};
 use wharf_core::metadata::*;
@@ -79,7 +78,8 @@ unused! {
         check() -> ();
     }
     Memberships {
-        find_blob(RepositoryName, Digest) -> Option<ObjectKey>;
+        find_blob(RepositoryName, Digest) -> Option<FoundBlob>;
+        keep_blob(KeepBlob) -> bool;
         mount_blob(MountBlob) -> bool;
         remove_blob(RemoveBlob) -> RemoveOutcome;
     }

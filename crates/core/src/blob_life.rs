@@ -14,6 +14,8 @@
 
 use std::time::Duration;
 
+use wharf_oci::Digest;
+
 use crate::blobs::ObjectKey;
 use crate::clock::Timestamp;
 
@@ -161,8 +163,35 @@ pub fn forget(key: &ObjectKey, mark: &Mark, now: Timestamp, latest: Duration) ->
 pub struct Membership {
     /// Whether a manifest of the repository needs the blob.
     pub needed: bool,
-    /// When the repository was last given it, a push last named it, or a manifest that needs it was deleted.
+    /// When the repository was last given it, a push last named it, a pusher was told of it, or a manifest that needs it was deleted.
     pub touched_at: Timestamp,
+}
+
+/// What becomes of a membership when somebody deletes the blob from its repository by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It stays: this manifest needs the blob.
+    Refused(Digest),
+    /// It stays for what was deleted, and for nobody else: a manifest that can be brought back needs the blob. A sweep takes it later.
+    Hidden,
+    /// It goes.
+    Gone,
+}
+
+/// Decides about a removal: which manifest of the repository needs the blob, if one does, and whether one does that was deleted and can be
+/// brought back.
+pub fn remove(needed_by: Option<Digest>, restorable: bool) -> Removal {
+    match needed_by {
+        Some(manifest) => Removal::Refused(manifest),
+        None if restorable => Removal::Hidden,
+        None => Removal::Gone,
+    }
+}
+
+/// Whether a membership is touched as a pusher is told of it, who may count on it for three quarters of the grace then: one that is needed
+/// outlasts the manifest by a grace, one that is younger has that much left, and whoever touches it *updates* it, as a push does.
+pub fn renew(membership: &Membership, now: Timestamp, grace: Duration) -> bool {
+    !membership.needed && membership.touched_at <= now.before(grace / 4)
 }
 
 /// Whether a sweep takes a membership away. A push that needs it *updates* it, so that the later of the two begins again.

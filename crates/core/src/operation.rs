@@ -130,6 +130,13 @@ operations! {
         /// Which.
         digest: Digest,
     }
+    /// Asks for a blob (end-2) before what needs it is pushed: the repository is to hold it until then.
+    KeepBlob, "keep_blob", true, Push {
+        /// Where.
+        repository: RepositoryName,
+        /// Which.
+        digest: Digest,
+    }
     /// Removes a blob from a repository (end-10).
     DeleteBlob, "delete_blob", true, Delete {
         /// Where.

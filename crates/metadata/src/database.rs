@@ -20,11 +20,11 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::cache::{Epoch, Epochs};
 use wharf_core::metadata::{
     ClaimedJob, CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, DeleteTag, EventLog,
-    FinishOutcome, FinishUpload, HistoryPlace, HistoryWalk, HoldUpload, JobCount, JobOutcome,
-    JobStatus, Jobs, KeepEvents, LastKnown, Lease, ListReferrers, LoggedEvent, ManifestMetadata,
-    Memberships, MountBlob, NewJob, Position, Progress, Referrer, RemoveBlob, RemoveOutcome,
-    Repositories, ReserveBlob, ReserveOutcome, RollBackOutcome, RollBackTag, StartUpload,
-    StoredManifest, Tags, Upload, Uploads,
+    FinishOutcome, FinishUpload, FoundBlob, HistoryPlace, HistoryWalk, HoldUpload, JobCount,
+    JobOutcome, JobStatus, Jobs, KeepBlob, KeepEvents, LastKnown, Lease, ListReferrers,
+    LoggedEvent, ManifestMetadata, Memberships, MountBlob, NewJob, Position, Progress, Referrer,
+    RemoveBlob, RemoveOutcome, Repositories, ReserveBlob, ReserveOutcome, RollBackOutcome,
+    RollBackTag, StartUpload, StoredManifest, Tags, Upload, Uploads,
 };
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Digest, Reference, RepositoryName, Tag};
@@ -69,7 +69,8 @@ impl LastKnown for Database<Postgres> {
     }
 
     async fn last_blob(&self, repository: RepositoryName, digest: Digest) -> Option<ObjectKey> {
-        self.engine.last_known(memberships::Find { repository, digest }).await?
+        let found = self.engine.last_known(memberships::Find { repository, digest }).await?;
+        found.map(|found| found.key)
     }
 
     async fn last_tags(
@@ -127,8 +128,12 @@ impl<E: Engine> Memberships for Database<E> {
         &self,
         repository: RepositoryName,
         digest: Digest,
-    ) -> Result<Option<ObjectKey>> {
+    ) -> Result<Option<FoundBlob>> {
         self.engine.read(memberships::Find { repository, digest }).await
+    }
+
+    async fn keep_blob(&self, keep: KeepBlob) -> Result<bool> {
+        self.engine.write(keep).await
     }
 
     async fn mount_blob(&self, mount: MountBlob) -> Result<bool> {

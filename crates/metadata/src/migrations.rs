@@ -143,6 +143,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0021_adoptions.postgres.sql"),
     },
     Migration {
+        version: 24,
+        name: "removed blobs",
+        sqlite: include_str!("../migrations/0024_removed_blobs.sqlite.sql"),
+        postgres: include_str!("../migrations/0024_removed_blobs.postgres.sql"),
+    },
+    Migration {
         version: 25,
         name: "event scopes",
         sqlite: include_str!("../migrations/0025_event_scopes.sqlite.sql"),

@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_oci::{Digest, RepositoryName};
+use wharf_oci::{Digest, RepositoryName, Tag};
 
 use crate::StoreError;
 use crate::blob_life::Mark;
 use crate::blobs::ObjectKey;
+use crate::clock::Timestamp;
+use crate::metadata::PinName;
 
 /// A place in a walk over what repositories hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,81 @@ pub struct MarkedBlob {
     pub held_by: Option<RepositoryName>,
     /// Whether an upload has reserved a key of it: then it will be spared, too.
     pub reserved: bool,
+}
+
+/// Bytes that go with a manifest, unless something else needs them: a blob's, or the manifest's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freed {
+    /// Whose.
+    pub digest: Digest,
+    /// How many, where that is known.
+    pub bytes: Option<u64>,
+    /// How many manifests need them, over all repositories and the trash, this one included; [`MOST_NEEDING`] stands for more, too.
+    pub needed_by: u64,
+}
+
+/// How many manifests that need a blob are counted at most.
+pub const MOST_NEEDING: u64 = 1000;
+
+/// A manifest that is on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoingManifest {
+    /// Where it is.
+    pub repository: RepositoryName,
+    /// Which.
+    pub digest: Digest,
+    /// When it was deleted; where it was not, the next collection of manifests does so.
+    pub deleted_at: Option<Timestamp>,
+    /// What goes with it.
+    pub frees: Vec<Freed>,
+}
+
+/// A part of what is on its way out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Going {
+    /// The manifests.
+    pub manifests: Vec<GoingManifest>,
+    /// Where to go on; nowhere at the end of the walk.
+    pub next: Option<HeldPlace>,
+}
+
+/// What keeps a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// A tag on it.
+    Tag(Tag),
+    /// A pin on it.
+    Pin(PinName),
+    /// An index that it is in.
+    Index(Digest),
+    /// What it is about.
+    Subject(Digest),
+    /// A tagged, pinned or young manifest that is about it.
+    Referrer(Digest),
+    /// It was pushed, or a tag left it, not long enough before this moment.
+    Age(Timestamp),
+    /// Nothing; but nothing says either that manifests without a tag go from its repository.
+    NoRule,
+    /// Its repository may not be written to.
+    ReadOnly,
+}
+
+/// What becomes of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays, for one of these reasons: the first few of each kind.
+    Stays(Vec<Keeper>),
+    /// Nothing keeps it: the next collection of manifests deletes it.
+    Goes,
+    /// It was deleted, and can be brought back until the grace is over.
+    Deleted {
+        /// By whom.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// The repository does not hold it, and cannot have it back.
+    Unknown,
 }
 
 /// How much garbage there is.
@@ -119,6 +196,26 @@ pub trait Garbage: Send + Sync + 'static {
         rules: ManifestRules,
         limit: usize,
     ) -> Result<Taken, StoreError>;
+
+    /// Which of up to `limit` manifests behind `after` [`collect_manifests`](Self::collect_manifests) would delete.
+    async fn plan_manifests(
+        &self,
+        after: Option<HeldPlace>,
+        rules: ManifestRules,
+        limit: usize,
+    ) -> Result<Going, StoreError>;
+
+    /// Up to `limit` deleted manifests behind `after`.
+    async fn list_trash(&self, after: Option<HeldPlace>, limit: usize)
+    -> Result<Going, StoreError>;
+
+    /// What becomes of a manifest, and why.
+    async fn explain_manifest(
+        &self,
+        repository: RepositoryName,
+        digest: Digest,
+        rules: ManifestRules,
+    ) -> Result<Fate, StoreError>;
 
     /// Up to `limit` blobs that are marked or condemned, behind `after`, in the order of their keys.
     async fn list_marked(

@@ -1,5 +1,7 @@
 //! Memberships: which repository holds which blob.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName};
 
@@ -7,6 +9,26 @@ use crate::StoreError;
 use crate::actor::Actor;
 use crate::blobs::ObjectKey;
 use crate::permissions::Sources;
+
+/// A blob that a repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundBlob {
+    /// Where its object lies.
+    pub key: ObjectKey,
+    /// Whether a manifest of the repository needs it. Then it stays for a grace at least; else it may go at any time.
+    pub needed: bool,
+}
+
+/// Asks for a blob in the name of who is about to push what needs it.
+#[derive(Clone, Debug)]
+pub struct KeepBlob {
+    /// Where.
+    pub repository: RepositoryName,
+    /// Which.
+    pub digest: Digest,
+    /// The grace. If the repository holds the blob, it does so for three quarters of it, unless somebody deletes it by hand.
+    pub grace: Duration,
+}
 
 /// Adds a membership for a blob that another repository holds.
 #[derive(Clone, Debug)]
@@ -46,12 +68,16 @@ pub enum RemoveOutcome {
 /// The memberships.
 #[async_trait]
 pub trait Memberships: Send + Sync + 'static {
-    /// Where the repository's blob lies; `None` when the repository does not hold it.
+    /// The repository's blob; `None` when the repository does not hold it.
     async fn find_blob(
         &self,
         repository: RepositoryName,
         digest: Digest,
-    ) -> Result<Option<ObjectKey>, StoreError>;
+    ) -> Result<Option<FoundBlob>, StoreError>;
+
+    /// Whether the repository holds a blob, and goes on doing so: decided on the primary, and written down only where no manifest needs
+    /// the blob and it might be swept too soon. What is read-only is left alone, since nothing is swept there.
+    async fn keep_blob(&self, keep: KeepBlob) -> Result<bool, StoreError>;
 
     /// Adds a membership by the rules of sharing: the mark row is taken first, and a condemned blob is not
     /// added. `false` when no source holds the blob or it is condemned.

@@ -59,7 +59,10 @@ pub use device_logins::{
 pub use event_log::{
     EventLog, EventScope, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };
-pub use garbage::{Garbage, GarbageCounts, HeldPlace, Judged, ManifestRules, MarkedBlob, Taken};
+pub use garbage::{
+    Fate, Freed, Garbage, GarbageCounts, Going, GoingManifest, HeldPlace, Judged, Keeper,
+    MOST_NEEDING, ManifestRules, MarkedBlob, Taken,
+};
 pub use identities::{
     ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,
     NoExternalName, ProviderGroup, ProviderName, SignInOutcome, in_words,
@@ -71,7 +74,7 @@ pub use manifests::{
     CommitManifest, CommitOutcome, DeleteManifest, DeleteOutcome, ListReferrers, ManifestMetadata,
     Referrer, StoredManifest,
 };
-pub use memberships::{Memberships, MountBlob, RemoveBlob, RemoveOutcome};
+pub use memberships::{FoundBlob, KeepBlob, Memberships, MountBlob, RemoveBlob, RemoveOutcome};
 pub use pins::{
     KeptBy, MOST_PINS, NoPin, NoPinName, Pin, PinManifest, PinName, PinOutcome, PinTarget, Pins,
     UnpinManifest,

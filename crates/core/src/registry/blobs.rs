@@ -7,8 +7,8 @@ use wharf_oci::{ByteRange, Digest, RepositoryName};
 use crate::blobs::{Content, ObjectKey, ReadError};
 use crate::cache::{Key, Kind, Lookup, Ticket};
 use crate::delivery::SignedUrl;
-use crate::metadata::{RemoveBlob, RemoveOutcome};
-use crate::operation::{DeleteBlob, PullBlob};
+use crate::metadata::{self, FoundBlob, RemoveBlob, RemoveOutcome};
+use crate::operation::{DeleteBlob, KeepBlob, PullBlob};
 use crate::permissions::Permitted;
 use crate::registry::record::{decode_blob, encode_blob};
 use crate::registry::{ABSENCE_LIFE, Registry};
@@ -19,6 +19,7 @@ use crate::{Error, Missing, Need, StoreError};
 pub struct HeldBlob {
     key: ObjectKey,
     size: u64,
+    needed: bool,
 }
 
 impl HeldBlob {
@@ -31,14 +32,20 @@ impl HeldBlob {
     pub const fn size(&self) -> u64 {
         self.size
     }
+
+    /// Whether a manifest of the repository needed it when it was looked up. Else it may be swept at any time, and who is about to push what
+    /// needs it has it kept ([`Registry::keep_blob`]).
+    pub const fn is_needed(&self) -> bool {
+        self.needed
+    }
 }
 
 /// What a look-up in the metadata and the store gives: shared by all who wait for it.
 pub(super) type BlobRead = Result<Option<HeldBlob>, StoreError>;
 
 fn decode_held(digest: Digest, record: &[u8]) -> Option<HeldBlob> {
-    let (key, size) = decode_blob(digest, record)?;
-    Some(HeldBlob { key, size })
+    let (key, size, needed) = decode_blob(digest, record)?;
+    Some(HeldBlob { key, size, needed })
 }
 
 impl Registry {
@@ -83,16 +90,18 @@ impl Registry {
     async fn read_held(&self, operation: &PullBlob, ticket: Option<Ticket>) -> BlobRead {
         let PullBlob { repository, digest } = operation;
         let found = match self.parts.metadata.find_blob(repository.clone(), *digest).await? {
-            Some(key) => {
+            Some(FoundBlob { key, needed }) => {
                 let size = self.parts.blobs.head(&key).await?.ok_or_else(|| lost(&key))?;
-                Some(HeldBlob { key, size })
+                Some(HeldBlob { key, size, needed })
             }
             None => None,
         };
-        let (cache, life) = (&self.parts.cache, self.rules.cache_life);
+        // That a blob is needed is believed for as long, and what pushers are told rests on that.
+        let life = self.rules.cache_life.min(self.rules.grace / 4);
+        let cache = &self.parts.cache;
         match (ticket, &found) {
-            (Some(ticket), Some(HeldBlob { key, size })) => {
-                cache.put(ticket, encode_blob(key, *size), life).await;
+            (Some(ticket), Some(HeldBlob { key, size, needed })) => {
+                cache.put(ticket, encode_blob(key, *size, *needed), life).await;
             }
             (Some(ticket), None) => cache.put_absence(ticket, life.min(ABSENCE_LIFE)).await,
             (None, _) => {}
@@ -112,7 +121,30 @@ impl Registry {
         let key = asked.await?;
         // One that is gone from the store was removed since.
         let size = self.parts.blobs.head(&key).await?.ok_or(StoreError::Unavailable(reason))?;
-        Ok(HeldBlob { key, size })
+        // Nothing can be pushed, so nobody has it kept.
+        Ok(HeldBlob { key, size, needed: true })
+    }
+
+    /// Whether the repository holds a blob, and goes on doing so for who is about to push what needs it: for three quarters of the grace,
+    /// unless somebody deletes it by hand. Asked of the database, and worth asking where the blob is not [needed](HeldBlob::is_needed) yet.
+    ///
+    /// # Errors
+    /// A store's fault; but while the database is away nothing can be pushed, and what was found stays found.
+    pub async fn keep_blob(&self, operation: &Permitted<KeepBlob>) -> Result<bool, Error> {
+        match self.keep(&operation.repository, operation.digest).await {
+            Err(StoreError::Unavailable(_)) => Ok(true),
+            kept => Ok(kept?),
+        }
+    }
+
+    /// The same, where the database must answer.
+    pub(super) async fn keep(
+        &self,
+        repository: &RepositoryName,
+        digest: Digest,
+    ) -> Result<bool, StoreError> {
+        let (repository, grace) = (repository.clone(), self.rules.grace);
+        self.parts.metadata.keep_blob(metadata::KeepBlob { repository, digest, grace }).await
     }
 
     /// Reads a blob, or a part of it; as mapped pages where `mapped` allows it and the store can.

@@ -85,7 +85,7 @@ impl Registry {
             return Err(Error::invalid(ErrorCode::SizeInvalid, message));
         }
         if let Some(digest) = digest
-            && self.parts.metadata.find_blob(repository.clone(), digest).await?.is_some()
+            && self.keep(repository, digest).await?
         {
             return Ok(StartedDirect::Held(digest));
         }

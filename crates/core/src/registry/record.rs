@@ -28,18 +28,19 @@ pub(super) fn decode_manifest(mut record: Bytes) -> Option<StoredManifest> {
     Some(StoredManifest { digest, media_type, payload: record })
 }
 
-/// `[incarnation: 4][size: 8]`, both big-endian.
-pub(super) fn encode_blob(key: &ObjectKey, size: u64) -> Bytes {
-    let mut record = BytesMut::with_capacity(12);
+/// `[incarnation: 4][size: 8][whether it is needed: 1]`, the numbers big-endian.
+pub(super) fn encode_blob(key: &ObjectKey, size: u64, needed: bool) -> Bytes {
+    let mut record = BytesMut::with_capacity(13);
     record.put_u32(key.incarnation);
     record.put_u64(size);
+    record.put_u8(needed.into());
     record.freeze()
 }
 
-pub(super) fn decode_blob(digest: Digest, mut record: &[u8]) -> Option<(ObjectKey, u64)> {
-    if record.len() != 12 {
+pub(super) fn decode_blob(digest: Digest, mut record: &[u8]) -> Option<(ObjectKey, u64, bool)> {
+    if record.len() != 13 {
         return None;
     }
     let incarnation = record.get_u32();
-    Some((ObjectKey { digest, incarnation }, record.get_u64()))
+    Some((ObjectKey { digest, incarnation }, record.get_u64(), record.get_u8() == 1))
 }

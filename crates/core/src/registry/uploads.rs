@@ -290,7 +290,9 @@ impl Registry {
         digest: Digest,
         missing: Missing,
     ) -> Result<(), Error> {
-        self.parts.metadata.find_blob(repository.clone(), digest).await?.ok_or(missing)?;
+        if !self.keep(repository, digest).await? {
+            return Err(missing.into());
+        }
         // Whoever ended it may have gone before it told the caches.
         Ok(self.parts.cache.invalidate(repository, Kind::Blob).await?)
     }

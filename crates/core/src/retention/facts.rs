@@ -70,6 +70,15 @@ impl PullsKnown {
 pub struct Companion(pub Digest);
 
 impl Companion {
+    /// How the tags end by which cosign names signatures, attestations and SBOMs.
+    const ENDS: [&str; 3] = ["sig", "att", "sbom"];
+
+    /// The tags of a manifest's signature, attestations and SBOM; none for a digest that is too long for a tag.
+    pub fn tags_of(digest: &Digest) -> Vec<Tag> {
+        let name = digest.to_string().replace(':', "-");
+        Self::ENDS.iter().filter_map(|end| format!("{name}.{end}").parse().ok()).collect()
+    }
+
     /// Reads a tag; `None` where it is about nothing.
     pub fn parse(tag: &Tag) -> Option<Self> {
         let (algorithm, rest) = tag.as_str().split_once('-')?;

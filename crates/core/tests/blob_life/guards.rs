@@ -22,8 +22,12 @@ pub enum Guard {
     SweepSeesManifests,
     /// A sweep takes nothing that was touched within the grace.
     SweepWaits,
+    /// Who is told of a blob before a push touches its membership.
+    TellingTouches,
     /// A removal looks at whether a manifest needs the blob.
     RemovalSeesManifests,
+    /// A removal looks at whether what can be brought back needs the blob.
+    RemovalSeesTheTrash,
     /// A deletion updates the memberships of what it needed.
     DeletionUpdates,
     /// A manifest is brought back together with its memberships, or not at all.

@@ -89,6 +89,16 @@ fn a_commit_and_a_deletion() {
 }
 
 #[test]
+fn a_look_and_a_deletion() {
+    holds("a look and a deletion", scenarios::look_and_deletion());
+}
+
+#[test]
+fn a_deletion_and_a_removal() {
+    holds("a deletion and a removal", scenarios::deletion_and_removal());
+}
+
+#[test]
 fn two_removals() {
     holds("two removals", scenarios::two_removals());
 }

@@ -31,6 +31,7 @@ pub struct Life {
 const COLLECTORS: usize = 4;
 const MOVES: usize = 6;
 const DELETES: usize = 10;
+const TOLD: usize = 12;
 
 impl Life {
     pub fn snapshot<'a>(&self, rows: &'a Rows) -> Snapshot<'a> {
@@ -47,6 +48,9 @@ impl Life {
         for (place, script) in state.scripts.iter().enumerate() {
             if script.open.is_some() {
                 ages.grace |= 1 << place;
+            }
+            if script.phase == Phase::Told {
+                ages.grace |= 1 << (TOLD + place);
             }
             let moves = script.moving.is_some()
                 || matches!(script.phase, Phase::Reserved(_) | Phase::Moving);
@@ -89,9 +93,14 @@ impl Life {
                 (writes, if finished { Phase::Held } else { Phase::Done })
             }
             (Role::Mount { from, to, .. }, Phase::Start) => held(snapshot.mount(from, to)),
+            (Role::Look { repository, .. }, Phase::Start) => match snapshot.keep(repository) {
+                Some(writes) => (writes, Phase::Told),
+                None => done(None),
+            },
             (
                 Role::Push { repository, manifest, .. }
                 | Role::Mount { to: repository, manifest, .. }
+                | Role::Look { repository, manifest }
                 | Role::Commit { repository, manifest },
                 _,
             ) => done(snapshot.commit(repository, manifest)),

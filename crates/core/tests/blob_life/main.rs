@@ -7,14 +7,15 @@
 //!   of its rows meanwhile it begins again, but for an upsert of a row that is gone (PostgreSQL's `REPEATABLE READ`). SQLite, where
 //!   one transaction comes after the other, is a part of that. Rows that are read and not written stop nobody.
 //! - `transactions`: each one of `crates/metadata/src/transactions` that bears on a blob: its facts, the question, the writes.
-//! - `state`, `life`: processes that push, mount, commit, delete, restore, remove and cancel; collectors; the object store. A process dies
+//! - `state`, `life`: processes that push, mount, look, commit, delete, restore, remove and cancel; collectors; the object store. A process dies
 //!   between any two steps, a reply is lost, a move or a delete lands at once, later, after its sender died, or never.
 //! - Time has no clock. A row remembers what was under way when it was written (transactions, moves; for a deleted key: deletes), and is as old as
 //!   the grace as soon as nothing is left of that. So the model goes by no more than: the grace is longer than a transaction, and a deleted
 //!   key is remembered for longer than a delete takes from the list of the condemned to its landing. Where moves are late, not
 //!   even these are bounded. Uploads expire at any time.
 //! - `model`: what may happen next, and the properties: what a manifest needs is a member; what is a member is in the store, and is neither
-//!   condemned nor deleted; what can be brought back is a member; and at rest, nothing is left that nobody needs. `ends` shows that every run
+//!   condemned nor deleted; what can be brought back is a member, and so is what a
+//!   pusher was told of; and at rest, nothing is left that nobody needs. `ends` shows that every run
 //!   comes to rest, by finding no circle among the states.
 //! - `scenarios`: who meets whom. `holds` runs them all; `WHARF_MODEL=full` with more collectors and more deaths:
 //!
@@ -37,7 +38,9 @@
 //! | a commit updates memberships | `touch_blobs`, `manifests.rs` | `a_commit_updates_the_memberships_that_it_needs` |
 //! | a sweep looks at manifests | `sweep`, `garbage/sweep.rs` | `a_sweep_looks_at_what_manifests_need` |
 //! | a sweep waits for the grace | `sweep` | `a_sweep_waits_for_the_grace` |
-//! | a removal looks at manifests | `RemoveBlob`, `memberships.rs` | `a_removal_looks_at_what_manifests_need` |
+//! | who is told of a blob touches it | `renew`, `KeepBlob`, `memberships.rs` | `who_is_told_of_a_blob_touches_its_membership` |
+//! | a removal looks at manifests | `remove`, `RemoveBlob`, `memberships.rs` | `a_removal_looks_at_what_manifests_need` |
+//! | … and at the trash | `remove`, the same | `a_removal_looks_at_what_can_be_brought_back` |
 //! | a deletion updates memberships | `Deletion`, `garbage/trash.rs` | `a_deletion_updates_the_memberships_that_it_needed` |
 //! | a restored manifest updates them | asked of whatever restores | `a_manifest_comes_back_together_with_its_memberships` |
 //! | an upload ends by its reservation | `finish`, `uploads.rs` | `an_upload_ends_by_what_it_has_reserved_still` |

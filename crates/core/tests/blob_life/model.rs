@@ -16,6 +16,8 @@ pub const MEMBER_IS_STORED: &str = "what is a member is in the store";
 pub const CONDEMNED_IS_NO_MEMBER: &str = "what is condemned is no member";
 /// What is deleted can be brought back while its grace lasts.
 pub const DELETED_COMES_BACK: &str = "what can be brought back is a member";
+/// Who was told that a repository holds the blob finds it there.
+pub const TOLD_IS_MEMBER: &str = "what a pusher was told of is a member";
 /// All is gone in the end that nobody needs.
 pub const NOTHING_IS_LEFT: &str = "at rest, nothing is left that nobody needs";
 
@@ -39,7 +41,9 @@ impl Life {
         let mut deeds = Vec::new();
         match script.phase {
             _ if script.open.is_some() => deeds.push(Deed::Commit),
-            Phase::Start | Phase::Placed(_) | Phase::Held => deeds.push(Deed::Begin),
+            Phase::Start | Phase::Placed(_) | Phase::Held | Phase::Told => {
+                deeds.push(Deed::Begin);
+            }
             Phase::Reserved(_) if script.moving.is_none() => deeds.push(Deed::SendMove),
             Phase::Reserved(_) | Phase::Moving | Phase::Done => {}
         }
@@ -150,7 +154,7 @@ impl Model for Life {
         vec![
             Property::always(NEEDED_IS_MEMBER, |_, state: &State| {
                 let needed = (0..REPOSITORIES).filter(|r| state.rows.is_needed(*r));
-                needed.into_iter().all(|r| state.rows.memberships[r].is_some())
+                needed.into_iter().all(|r| state.rows.served(r).is_some())
             }),
             Property::always(MEMBER_IS_STORED, |_, state: &State| {
                 !state.rows.is_member() || state.objects & (1 << state.rows.incarnation) != 0
@@ -164,6 +168,15 @@ impl Model for Life {
                 let back =
                     |m: &ManifestRow| matches!(m, ManifestRow::Deleted { young } if *young != 0);
                 rows.into_iter().all(|(m, membership)| membership.is_some() || !m.iter().any(back))
+            }),
+            Property::always(TOLD_IS_MEMBER, |model, state: &State| {
+                let mut told = model.roles.iter().zip(&state.scripts);
+                told.all(|(role, script)| match (role, script.phase) {
+                    (Role::Look { repository, .. }, Phase::Told) => {
+                        state.rows.served(*repository).is_some()
+                    }
+                    _ => true,
+                })
             }),
             Property::always(NOTHING_IS_LEFT, |model, state| {
                 !model.is_at_rest(state) || is_clean(state)

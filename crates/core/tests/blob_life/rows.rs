@@ -26,6 +26,8 @@ pub struct MarkRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MembershipRow {
     pub needed: bool,
+    /// Somebody deleted the blob by hand, and the row is kept for what is in the trash.
+    pub removed: bool,
     pub young: Underway,
 }
 
@@ -69,6 +71,8 @@ pub enum Write {
     Add(usize),
     /// A membership that is there is touched and says whether it is needed; or it goes.
     Membership(usize, Option<bool>),
+    /// A membership that is there is hidden.
+    Hide(usize),
     Hold(usize, usize),
     Delete(usize, usize),
     Forget(usize, usize),
@@ -104,7 +108,9 @@ impl Write {
             Self::Reserve(upload, _) | Self::Unreserve(upload) | Self::EndUpload(upload) => {
                 9 + upload
             }
-            Self::Add(repository) | Self::Membership(repository, _) => 12 + repository,
+            Self::Add(repository) | Self::Membership(repository, _) | Self::Hide(repository) => {
+                12 + repository
+            }
             Self::Hold(repository, manifest)
             | Self::Delete(repository, manifest)
             | Self::Forget(repository, manifest) => 16 + repository * MANIFESTS + manifest,
@@ -127,6 +133,17 @@ impl Rows {
     /// Whether a manifest of the repository needs the blob.
     pub fn is_needed(&self, repository: usize) -> bool {
         self.manifests[repository].contains(&ManifestRow::Held)
+    }
+
+    /// The membership, for whoever asks: one that is hidden is none.
+    pub fn served(&self, repository: usize) -> Option<MembershipRow> {
+        self.memberships[repository].filter(|row| !row.removed)
+    }
+
+    /// Whether a manifest that needs the blob can be brought back.
+    pub fn is_restorable(&self, repository: usize) -> bool {
+        let manifests = self.manifests[repository].iter();
+        manifests.filter(|manifest| matches!(manifest, ManifestRow::Deleted { .. })).count() > 0
     }
 
     /// Whether a repository holds the blob.
@@ -166,11 +183,15 @@ impl Rows {
             Write::EndUpload(upload) => self.uploads[upload] = None,
             Write::Add(repository) => {
                 let needed = self.memberships[repository].is_some_and(|row| row.needed);
-                self.memberships[repository] = Some(MembershipRow { needed, young: ages.grace });
+                self.memberships[repository] =
+                    Some(MembershipRow { needed, removed: false, young: ages.grace });
             }
             Write::Membership(repository, needed) => {
-                self.memberships[repository] =
-                    needed.map(|needed| MembershipRow { needed, young: ages.grace });
+                let row = |needed| MembershipRow { needed, removed: false, young: ages.grace };
+                self.memberships[repository] = needed.map(row);
+            }
+            Write::Hide(repository) => {
+                self.memberships[repository].as_mut().expect("a membership").removed = true;
             }
             Write::Hold(repository, manifest) => {
                 self.manifests[repository][manifest] = ManifestRow::Held;

@@ -39,7 +39,8 @@ impl Life {
     fn held(mut self, repository: usize, manifests: &[usize]) -> Self {
         self.objects = 1;
         let needed = !manifests.is_empty();
-        self.rows.memberships[repository] = Some(MembershipRow { needed, young: 0 });
+        self.rows.memberships[repository] =
+            Some(MembershipRow { needed, removed: false, young: 0 });
         for manifest in manifests {
             self.rows.manifests[repository][*manifest] = ManifestRow::Held;
         }
@@ -135,6 +136,22 @@ pub fn commit_and_deletion() -> Life {
     let delete = Role::Delete { repository: 0, manifest: 0 };
     let remove = Role::Remove { repository: 0 };
     Life { collectors: 2, ..quiet().held(0, &[0]).roles(&[commit, delete, remove]) }
+}
+
+/// One is told of a blob that nothing needs, another one of a blob while the only manifest that needs it is deleted; both push.
+pub fn look_and_deletion() -> Life {
+    let look = |repository| Role::Look { repository, manifest: 1 };
+    let delete = Role::Delete { repository: 1, manifest: 0 };
+    let start = quiet().held(0, &[]).held(1, &[0]);
+    Life { faults: 1, ..start.roles(&[look(0), look(1), delete]) }
+}
+
+/// The only manifest that needs the blob is deleted and brought back, the blob is removed, and another push goes on.
+pub fn deletion_and_removal() -> Life {
+    let delete = Role::Delete { repository: 0, manifest: 0 };
+    let restore = Role::Restore { repository: 0, manifest: 0 };
+    let remove = Role::Remove { repository: 0 };
+    quiet().held(0, &[0]).uploads(2).roles(&[delete, restore, remove, OTHER_PUSH])
 }
 
 /// Two repositories remove the blob at once.

@@ -11,6 +11,8 @@ pub enum Role {
     Mount { from: usize, to: usize, manifest: usize },
     /// Commits a manifest that needs the blob.
     Commit { repository: usize, manifest: usize },
+    /// Is told that a repository holds the blob, and commits a manifest within three quarters of the grace.
+    Look { repository: usize, manifest: usize },
     /// Deletes a manifest.
     Delete { repository: usize, manifest: usize },
     /// Brings a deleted manifest back.
@@ -33,6 +35,8 @@ pub enum Phase {
     Placed(u8),
     /// The repository was said to hold the blob.
     Held,
+    /// It was told that the repository holds the blob, and counts on that.
+    Told,
     /// All is done, was refused, or its process died.
     Done,
 }

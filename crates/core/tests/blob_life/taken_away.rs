@@ -7,7 +7,9 @@ use stateright::{Checker, HasDiscoveries, Model};
 use crate::ends::circle;
 use crate::guards::Guard;
 use crate::life::Life;
-use crate::model::{DELETED_COMES_BACK, MEMBER_IS_STORED, NEEDED_IS_MEMBER, NOTHING_IS_LEFT};
+use crate::model::{
+    DELETED_COMES_BACK, MEMBER_IS_STORED, NEEDED_IS_MEMBER, NOTHING_IS_LEFT, TOLD_IS_MEMBER,
+};
 use crate::scenarios as a;
 
 /// Without the guard, the checker finds a run of the scenario after which the property is not true.
@@ -68,8 +70,18 @@ fn a_sweep_waits_for_the_grace() {
 }
 
 #[test]
+fn who_is_told_of_a_blob_touches_its_membership() {
+    fails(a::look_and_deletion(), Guard::TellingTouches, TOLD_IS_MEMBER);
+}
+
+#[test]
 fn a_removal_looks_at_what_manifests_need() {
     fails(a::two_removals(), Guard::RemovalSeesManifests, NEEDED_IS_MEMBER);
+}
+
+#[test]
+fn a_removal_looks_at_what_can_be_brought_back() {
+    fails(a::deletion_and_removal(), Guard::RemovalSeesTheTrash, DELETED_COMES_BACK);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use wharf_core::blob_life::{self, Current, Holders, Mark, MarkWrite, Membership, Stage};
+use wharf_core::blob_life::{self, Current, Holders, Mark, MarkWrite, Membership, Removal, Stage};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_oci::{Algorithm, Digest};
@@ -159,16 +159,25 @@ impl Snapshot<'_> {
 
     /// `MountBlob`
     pub fn mount(&self, from: usize, to: usize) -> Option<Vec<Write>> {
-        self.rows.memberships[from]?;
+        self.rows.served(from)?;
         let write = blob_life::hold(&self.current_to_hold())?;
         let mut writes = vec![Write::Add(to)];
         writes.extend(self.holding(write));
         Some(writes)
     }
 
+    /// `KeepBlob`. A grace is young or over here: whatever is not needed is older than a quarter of one.
+    pub fn keep(&self, repository: usize) -> Option<Vec<Write>> {
+        let row = self.rows.served(repository)?;
+        let touched_at = moment(row.young).before(GRACE / 2);
+        let membership = Membership { needed: row.needed, touched_at };
+        let touches = blob_life::renew(&membership, NOW, GRACE) && self.has(Guard::TellingTouches);
+        Some(touches.then_some(Write::Membership(repository, Some(false))).into_iter().collect())
+    }
+
     /// `CommitManifest`
     pub fn commit(&self, repository: usize, manifest: usize) -> Option<Vec<Write>> {
-        self.rows.memberships[repository]?;
+        self.rows.served(repository)?;
         let mut writes = vec![Write::Hold(repository, manifest)];
         if self.has(Guard::CommitUpdates) {
             writes.push(Write::Membership(repository, Some(true)));
@@ -209,11 +218,15 @@ impl Snapshot<'_> {
 
     /// `RemoveBlob`
     pub fn remove(&self, repository: usize) -> Option<Vec<Write>> {
-        if self.rows.is_needed(repository) && self.has(Guard::RemovalSeesManifests) {
-            return None;
+        self.rows.served(repository)?;
+        let needed = self.rows.is_needed(repository) && self.has(Guard::RemovalSeesManifests);
+        let restorable =
+            self.rows.is_restorable(repository) && self.has(Guard::RemovalSeesTheTrash);
+        match blob_life::remove(needed.then_some(*DIGEST), restorable) {
+            Removal::Refused(_) => None,
+            Removal::Hidden => Some(vec![Write::Hide(repository)]),
+            Removal::Gone => Some(self.membership_goes(repository)),
         }
-        self.rows.memberships[repository]?;
-        Some(self.membership_goes(repository))
     }
 
     /// `sweep::Sweep`, of one repository.

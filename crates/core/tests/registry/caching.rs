@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use wharf_core::operation::MountBlob;
+use wharf_core::operation::{KeepBlob, MountBlob, PullBlob};
 use wharf_oci::Digest;
 
 use crate::faulty_metadata::MetadataFault;
@@ -31,6 +31,38 @@ async fn a_second_pull_asks_no_database() {
     }
     assert_eq!(calls(&stand, "find_manifest"), 2);
     assert_eq!(calls(&stand, "find_blob"), 1);
+}
+
+/// By which a pusher's question is answered: from the cache where a manifest needs the blob, else by the database.
+#[tokio::test]
+async fn whether_a_blob_is_needed_is_cached_with_it() {
+    let stand = Stand::new();
+    stand.tag("a", "one", &["latest"]).await;
+    stand.push("a", &Bytes::from("two")).await.unwrap();
+    for (text, needed) in [("one", true), ("two", false)] {
+        let (repository, digest) = (name("a"), digest(text.as_bytes()));
+        let before = calls(&stand, "find_blob");
+        for _ in 0..2 {
+            let operation = PullBlob { repository: repository.clone(), digest };
+            let found = stand.registry.find_blob(&stand.allowed(operation).await).await.unwrap();
+            assert_eq!(found.is_needed(), needed, "{text}");
+        }
+        assert_eq!(calls(&stand, "find_blob"), before + 1);
+        let keep = stand.allowed(KeepBlob { repository, digest }).await;
+        assert!(stand.registry.keep_blob(&keep).await.unwrap());
+    }
+    let keep = KeepBlob { repository: name("b"), digest: digest(b"two") };
+    assert!(!stand.registry.keep_blob(&stand.allowed(keep).await).await.unwrap());
+}
+
+/// Nothing can be pushed then, and pulls go on.
+#[tokio::test]
+async fn a_blob_is_told_of_while_the_database_is_away() {
+    let stand = Stand::new();
+    stand.push("a", &Bytes::from("one")).await.unwrap();
+    stand.metadata.script("keep_blob", 1, MetadataFault::Fail);
+    let keep = KeepBlob { repository: name("a"), digest: digest(b"one") };
+    assert!(stand.registry.keep_blob(&stand.allowed(keep).await).await.unwrap());
 }
 
 #[tokio::test]

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot::{Receiver, Sender, channel};
-use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::*;
 use wharf_core::{StoreError, UploadId};
@@ -106,7 +105,8 @@ delegate! {
         check() -> ();
     }
     Memberships {
-        find_blob(repository: RepositoryName, digest: Digest) -> Option<ObjectKey>;
+        find_blob(repository: RepositoryName, digest: Digest) -> Option<FoundBlob>;
+        keep_blob(keep: KeepBlob) -> bool;
         mount_blob(mount: MountBlob) -> bool;
         remove_blob(removal: RemoveBlob) -> RemoveOutcome;
     }

@@ -6,9 +6,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use wharf_core::blobs::{Content, ReadError};
-use wharf_core::operation::{DeleteBlob, MountBlob, PullBlob};
+use wharf_core::operation::{DeleteBlob, KeepBlob, MountBlob, PullBlob};
 use wharf_core::permissions::Permitted;
-use wharf_core::{Error, HeldBlob};
+use wharf_core::{Error, HeldBlob, Missing};
 use wharf_oci::{ByteRange, Digest, ErrorCode};
 
 use crate::api::call::Call;
@@ -22,11 +22,10 @@ use crate::body::{Body, BodyError};
 pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
     let (repository, digest) = (call.repository()?, call.digest()?);
     let operation = call.permit(PullBlob { repository, digest }).await?;
-    let blob = match call.registry().find_blob(&operation).await {
-        Err(Error::NotFound(_)) if call.is_head() && share(&call, &operation).await? => {
-            call.registry().find_blob(&operation).await?
-        }
-        found => found?,
+    let blob = if call.is_head() {
+        look(&call, &operation).await?
+    } else {
+        call.registry().find_blob(&operation).await?
     };
     let headers = &call.head.headers;
     if conditions::has_already(headers, &digest) {
@@ -46,6 +45,33 @@ pub(super) async fn pull(call: Call) -> Result<Response<Body>, Failure> {
         Ok(content) => Ok(send(&call, content, range.is_some(), &digest)),
         Err(ReadError::Unsatisfiable { size }) => Err(unsatisfiable(size)),
         Err(error) => Err(Failure::internal(error.to_string())),
+    }
+}
+
+/// Finds a blob for who asks whether it is there: who may push is about to leave it out of a push, so it stays until then.
+async fn look(call: &Call, wanted: &Permitted<PullBlob>) -> Result<HeldBlob, Failure> {
+    let missing = match call.registry().find_blob(wanted).await {
+        Ok(blob) if blob.is_needed() || keep(call, wanted).await? => return Ok(blob),
+        // Swept a moment ago.
+        Ok(_) => Missing::Blob(wanted.repository.clone(), wanted.digest).into(),
+        Err(missing @ Error::NotFound(_)) => missing,
+        Err(error) => return Err(error.into()),
+    };
+    if share(call, wanted).await? {
+        Ok(call.registry().find_blob(wanted).await?)
+    } else {
+        Err(missing.into())
+    }
+}
+
+/// Whether the repository holds a blob, and has it for who may push what needs it.
+async fn keep(call: &Call, wanted: &Permitted<PullBlob>) -> Result<bool, Failure> {
+    let PullBlob { repository, digest } = (**wanted).clone();
+    match call.registry().permit(wanted.caller().clone(), KeepBlob { repository, digest }).await {
+        Ok(operation) => Ok(call.registry().keep_blob(&operation).await?),
+        // Who only pulls counts on nothing, and writes nothing.
+        Err(Error::Denied) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 

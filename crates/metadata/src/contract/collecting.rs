@@ -13,7 +13,7 @@ const KEEPING: ManifestRules = ManifestRules { grace: GRACE, untagged_after: Non
 const TIDY: ManifestRules = ManifestRules { grace: GRACE, untagged_after: Some(GRACE) };
 
 impl Stand {
-    async fn empty_trash(&self) -> Taken {
+    pub(super) async fn empty_trash(&self) -> Taken {
         self.garbage.empty_trash(KEEPING, 100).await.unwrap()
     }
 

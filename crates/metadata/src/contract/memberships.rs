@@ -2,14 +2,17 @@
 
 use wharf_core::access::Visibility;
 use wharf_core::blobs::ObjectKey;
+use wharf_core::clock::Clock;
 use wharf_core::metadata::{
-    Change, MountBlob, Precondition, RemoveBlob, RemoveOutcome, SetVisibility,
+    Change, KeepBlob, MountBlob, Precondition, RemoveBlob, RemoveOutcome, SetVisibility, SetWrites,
 };
 use wharf_core::permissions::Sources;
+use wharf_core::writes::{WriteMode, WriteScope};
 use wharf_oci::Digest;
 
+use super::garbage::GRACE;
 use super::samples::{blob, commit, image, name};
-use super::stand::Stand;
+use super::stand::{Stand, TICK};
 
 async fn mount(stand: &Stand, repository: &str, digest: Digest, from: &str) -> bool {
     let (from, sources) = (Some(name(from)), Sources::Any);
@@ -20,6 +23,11 @@ async fn mount(stand: &Stand, repository: &str, digest: Digest, from: &str) -> b
 async fn remove(stand: &Stand, repository: &str, digest: Digest) -> RemoveOutcome {
     let removal = RemoveBlob { repository: name(repository), digest, by: "bob".into() };
     stand.metadata.remove_blob(removal).await.unwrap()
+}
+
+async fn keep(stand: &Stand, repository: &str, digest: Digest) -> bool {
+    let keep = KeepBlob { repository: name(repository), digest, grace: GRACE };
+    stand.metadata.keep_blob(keep).await.unwrap()
 }
 
 /// Of the repository `private`.
@@ -175,4 +183,51 @@ pub async fn a_blob_is_removed_once_no_manifest_needs_it(stand: &Stand) {
     stand.delete("a", digest, Precondition::None).await;
     assert_eq!(remove(stand, "a", blob("one")).await, RemoveOutcome::Removed);
     assert_eq!(remove(stand, "b", blob("one")).await, RemoveOutcome::Needed(digest));
+}
+
+/// What they were told of is theirs to push for that long, however old it is.
+pub async fn a_blob_that_a_pusher_is_told_of_stays_for_three_quarters_of_the_grace(stand: &Stand) {
+    let digest = blob("one");
+    stand.hold("a", digest).await;
+    for age in [GRACE - TICK, GRACE / 2, GRACE / 4, GRACE / 4 - TICK, TICK] {
+        stand.clock.advance(age);
+        assert!(keep(stand, "a", digest).await);
+        stand.clock.advance(GRACE * 3 / 4);
+        assert_eq!(stand.sweep().await, 0, "{age:?}");
+        assert!(keep(stand, "a", digest).await);
+    }
+    stand.clock.advance(GRACE);
+    assert_eq!(stand.sweep().await, 1);
+    assert!(!keep(stand, "a", digest).await);
+    assert!(!keep(stand, "b", digest).await);
+}
+
+/// Not while it is young, nor once a manifest needs it.
+pub async fn who_is_told_of_a_blob_seldom_writes(stand: &Stand) {
+    let touched = async || stand.rows("SELECT touched_at FROM repository_blobs", &[]).await;
+    stand.hold("a", blob("one")).await;
+    let before = touched().await;
+    stand.clock.advance(GRACE / 4 - TICK);
+    assert!(keep(stand, "a", blob("one")).await);
+    assert_eq!(touched().await, before);
+    stand.clock.advance(TICK);
+    assert!(keep(stand, "a", blob("one")).await);
+    assert_ne!(touched().await, before);
+    stand.push("a", "one", &["t"]).await;
+    let before = touched().await;
+    stand.clock.advance(GRACE * 2);
+    assert!(keep(stand, "a", blob("one")).await);
+    assert_eq!(touched().await, before);
+}
+
+/// It is told of, and nothing is written.
+pub async fn who_is_told_of_a_blob_that_is_read_only_writes_nothing(stand: &Stand) {
+    stand.hold("a", blob("one")).await;
+    stand.clock.advance(GRACE);
+    let scope = WriteScope::Repository(name("a"));
+    let close = SetWrites { scope, mode: WriteMode::ReadOnly, reason: None };
+    assert_eq!(stand.change(close).await, Change::Done);
+    assert!(keep(stand, "a", blob("one")).await);
+    let touched = stand.rows("SELECT touched_at FROM repository_blobs", &[]).await;
+    assert_eq!(touched, [stand.clock.now().before(GRACE).0.to_string()]);
 }

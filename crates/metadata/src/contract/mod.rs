@@ -21,6 +21,7 @@ mod linearizability;
 mod memberships;
 mod operating;
 pub(crate) mod pins;
+mod planning;
 mod preconditions;
 mod quotas;
 mod races;
@@ -34,6 +35,7 @@ mod retention_facts;
 pub(crate) mod rollback;
 pub(crate) mod samples;
 mod sessions;
+mod signatures;
 pub(crate) mod stand;
 mod tag_history;
 mod tag_order;
@@ -62,6 +64,7 @@ pub use limits::*;
 pub use memberships::*;
 pub use operating::*;
 pub use pins::*;
+pub use planning::*;
 pub use preconditions::*;
 pub use quotas::*;
 pub use races::*;
@@ -74,6 +77,7 @@ pub use retention::*;
 pub use retention_facts::*;
 pub use rollback::*;
 pub use sessions::*;
+pub use signatures::*;
 pub use stand::{HandClock, Inspect, Stand};
 pub use tag_history::*;
 pub use tag_order::*;
@@ -122,6 +126,12 @@ macro_rules! metadata_contract {
             a_circle_without_a_tag_goes
             a_repository_says_when_what_has_no_tag_goes
             a_collection_of_manifests_goes_on_where_it_stopped
+            what_signs_a_manifest_by_its_tag_goes_after_it
+            a_signature_is_there_for_as_long_as_its_subject_can_come_back
+            a_signature_that_something_else_keeps_stays
+            manifests_on_their_way_out_are_listed_with_what_they_free
+            a_manifest_is_told_what_keeps_it
+            a_manifest_that_nothing_keeps_is_told_to_go
             blobs_on_their_way_out_are_listed
             garbage_is_counted
             // The trash.
@@ -132,7 +142,8 @@ macro_rules! metadata_contract {
             a_tag_that_stands_is_not_moved_by_what_comes_back
             an_index_comes_back_with_what_is_in_it
             an_index_whose_image_is_gone_for_good_does_not_come_back
-            a_manifest_whose_blob_was_deleted_does_not_come_back
+            a_manifest_comes_back_with_a_blob_that_was_deleted_by_hand
+            a_blob_that_was_deleted_by_hand_is_pushed_again_or_goes
             an_index_comes_back_whole_or_not_at_all
             what_comes_back_is_in_the_audit_log
             // Accounts.
@@ -231,6 +242,9 @@ macro_rules! metadata_contract {
             a_removed_blob_is_not_held_there_any_more
             a_blob_that_a_manifest_needs_is_not_removed
             a_blob_is_removed_once_no_manifest_needs_it
+            a_blob_that_a_pusher_is_told_of_stays_for_three_quarters_of_the_grace
+            who_is_told_of_a_blob_seldom_writes
+            who_is_told_of_a_blob_that_is_read_only_writes_nothing
             // Uploads.
             an_upload_is_found_as_it_was_begun
             an_upload_is_found_only_under_its_repository

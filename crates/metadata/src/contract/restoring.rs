@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use wharf_core::metadata::{
-    CommitOutcome, DeletedManifest, ListDeleted, ManifestRules, Precondition, RemoveBlob, Restore,
-    RestoreOutcome,
+    CommitOutcome, DeletedManifest, KeepBlob, ListDeleted, ManifestRules, MountBlob, Precondition,
+    RemoveBlob, RemoveOutcome, Restore, RestoreOutcome,
 };
+use wharf_core::permissions::Sources;
 use wharf_oci::{Digest, Reference};
 
 use super::samples::{blob, commit, image, index, name};
@@ -15,7 +16,11 @@ use super::stand::{Stand, TICK};
 const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 impl Stand {
-    async fn restore(&self, repository: &str, what: impl Into<Reference>) -> RestoreOutcome {
+    pub(super) async fn restore(
+        &self,
+        repository: &str,
+        what: impl Into<Reference>,
+    ) -> RestoreOutcome {
         let (repository, what) = (name(repository), what.into());
         let restore = Restore { repository, what, grace: GRACE, by: "carol".into() };
         self.trash.restore(restore).await.unwrap()
@@ -36,7 +41,7 @@ fn tag(text: &str) -> Reference {
     Reference::Tag(text.parse().unwrap())
 }
 
-fn restored(digest: Digest, tags: &[&str], manifests: usize) -> RestoreOutcome {
+pub(super) fn restored(digest: Digest, tags: &[&str], manifests: usize) -> RestoreOutcome {
     let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
     RestoreOutcome::Restored { digest, tags, manifests }
 }
@@ -154,20 +159,54 @@ pub async fn an_index_whose_image_is_gone_for_good_does_not_come_back(stand: &St
     assert_eq!(stand.everything().await, before);
 }
 
-/// Whoever deletes a blob by hand takes it from what is in the trash.
-pub async fn a_manifest_whose_blob_was_deleted_does_not_come_back(stand: &Stand) {
+/// What was deleted by hand is not there for anybody, until the manifest that needs it is.
+pub async fn a_manifest_comes_back_with_a_blob_that_was_deleted_by_hand(stand: &Stand) {
     let manifest = stand.push("a", "one", &["t"]).await;
+    let other = image(&[blob("one"), blob("one")]);
     stand.throw_away("a", manifest).await;
-    let (repository, digest) = (name("a"), blob("one"));
-    let removal = RemoveBlob { repository, digest, by: "bob".into() };
-    stand.metadata.remove_blob(removal).await.unwrap();
+    let remove = async || {
+        let (repository, digest) = (name("a"), blob("one"));
+        let removal = RemoveBlob { repository, digest, by: "bob".into() };
+        stand.metadata.remove_blob(removal).await.unwrap()
+    };
+    assert_eq!(remove().await, RemoveOutcome::Removed);
+    assert_eq!(stand.held("a", blob("one")).await, None);
+    assert_eq!(remove().await, RemoveOutcome::NotHeld);
+    for sources in [Sources::Any, Sources::PublicOr(vec![name("a")])] {
+        for from in [None, Some(name("a"))] {
+            let (repository, digest, sources) = (name("b"), blob("one"), sources.clone());
+            let mount = MountBlob { repository, digest, from, sources };
+            assert!(!stand.metadata.mount_blob(mount).await.unwrap());
+        }
+    }
+    let keep = KeepBlob { repository: name("a"), digest: blob("one"), grace: GRACE };
+    assert!(!stand.metadata.keep_blob(keep).await.unwrap());
     let missing = CommitOutcome::Missing(vec![blob("one")]);
-    assert_eq!(stand.restore("a", manifest).await, RestoreOutcome::Refused(missing));
-    assert!(!stand.has("a", manifest).await);
-    let again = image(&[blob("one")]);
-    stand.hold("a", blob("one")).await;
+    assert_eq!(stand.commit(commit("a", &other, &[])).await, missing);
+    stand.clock.advance(GRACE - TICK);
+    stand.garbage.sweep_memberships(None, GRACE, 100).await.unwrap();
     assert_eq!(stand.restore("a", manifest).await, restored(manifest, &["t"], 1));
-    assert_eq!(commit("a", &again, &[]).digest, manifest);
+    assert!(stand.held("a", blob("one")).await.is_some());
+    assert_eq!(stand.commit(commit("a", &other, &[])).await, CommitOutcome::Committed);
+}
+
+/// Whoever pushes it has it back; and else it goes with what it was kept for.
+pub async fn a_blob_that_was_deleted_by_hand_is_pushed_again_or_goes(stand: &Stand) {
+    for text in ["one", "two"] {
+        let manifest = stand.push("a", text, &[]).await;
+        stand.throw_away("a", manifest).await;
+        let (repository, digest) = (name("a"), blob(text));
+        let removal = RemoveBlob { repository, digest, by: "bob".into() };
+        assert_eq!(stand.metadata.remove_blob(removal).await.unwrap(), RemoveOutcome::Removed);
+    }
+    stand.clock.advance(GRACE / 2);
+    stand.hold("a", blob("one")).await;
+    assert!(stand.held("a", blob("one")).await.is_some());
+    stand.clock.advance(GRACE / 2);
+    stand.garbage.sweep_memberships(None, GRACE, 100).await.unwrap();
+    let left = stand.rows("SELECT blob_digest, removed FROM repository_blobs", &[]).await;
+    assert_eq!(left, [format!("{} 0", blob("one"))]);
+    assert_eq!(stand.marks(blob("two")).await, ["0 marked"]);
 }
 
 /// Nor do those of its images that could.
@@ -180,9 +219,9 @@ pub async fn an_index_comes_back_whole_or_not_at_all(stand: &Stand) {
         for manifest in [outer, children[0], children[1]] {
             stand.throw_away("a", manifest).await;
         }
-        let (repository, digest) = (name("a"), blob("two"));
-        let removal = RemoveBlob { repository, digest, by: "bob".into() };
-        stand.metadata.remove_blob(removal).await.unwrap();
+        // As a restored database lacks what its store lacked.
+        let lose = "DELETE FROM repository_blobs WHERE blob_digest = $1";
+        stand.rows(lose, &[blob("two")]).await;
         let missing = CommitOutcome::Missing(vec![blob("two")]);
         assert_eq!(stand.restore("a", outer).await, RestoreOutcome::Refused(missing));
         for manifest in [outer, children[0], children[1]] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wharf_core::clock::{Clock, Timestamp};
 use wharf_core::metadata::{
-    Change, MOST_RUNNING, PinManifest, PinOutcome, PinTarget, Refusal, ReportRunning,
+    Change, MOST_RUNNING, PinManifest, PinOutcome, PinTarget, Precondition, Refusal, ReportRunning,
 };
 use wharf_core::retention::{Protection, SIGNATURE_TYPES, TagFacts};
 use wharf_oci::{Algorithm, Digest, Hasher, TagSelection};
@@ -79,6 +79,9 @@ pub async fn the_facts_of_a_tag_are_those_of_its_repository(stand: &Stand) {
     let now = stand.clock.now();
     assert_eq!(keys[0], ("one", now.before(HOUR)));
     assert_eq!(keys[1].1, now);
+    // For as long as what is signed may come back.
+    stand.delete("a", two, Precondition::None).await;
+    assert_eq!(facts(stand, &of(two)).await.protection, Some(Protection::Companion(two)));
 }
 
 /// By its name, and only while it does: a policy of the namespace or of the repository, a pin, or the manifest that the tag is

@@ -216,7 +216,8 @@ impl Stand {
     }
 
     pub(crate) async fn held(&self, repository: &str, blob: Digest) -> Option<ObjectKey> {
-        self.metadata.find_blob(name(repository), blob).await.unwrap()
+        let found = self.metadata.find_blob(name(repository), blob).await.unwrap();
+        found.map(|found| found.key)
     }
 
     /// Marks an incarnation as a collector would: `marked` or `condemned`.

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    DeletedManifest, Garbage, GarbageCounts, HeldPlace, Judged, ListDeleted, ManifestRules,
-    MarkedBlob, Restore, RestoreOutcome, Taken, Trash,
+    DeletedManifest, Fate, Garbage, GarbageCounts, Going, HeldPlace, Judged, ListDeleted,
+    ManifestRules, MarkedBlob, Restore, RestoreOutcome, Taken, Trash,
 };
+use wharf_oci::{Digest, RepositoryName};
 
 use crate::Database;
 use crate::engine::Engine;
-use crate::transactions::garbage::{Count, blobs, manifests, sweep, trash};
+use crate::transactions::garbage::{Count, blobs, explaining, manifests, planning, sweep, trash};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -62,6 +63,28 @@ impl<E: Engine> Garbage for Database<E> {
         limit: usize,
     ) -> Result<Taken> {
         self.engine.write(manifests::Collect { after, rules, limit }).await
+    }
+
+    async fn plan_manifests(
+        &self,
+        after: Option<HeldPlace>,
+        rules: ManifestRules,
+        limit: usize,
+    ) -> Result<Going> {
+        self.engine.write(planning::Plan { after, rules, limit }).await
+    }
+
+    async fn list_trash(&self, after: Option<HeldPlace>, limit: usize) -> Result<Going> {
+        self.engine.read(planning::Trashed { after, limit }).await
+    }
+
+    async fn explain_manifest(
+        &self,
+        repository: RepositoryName,
+        digest: Digest,
+        rules: ManifestRules,
+    ) -> Result<Fate> {
+        self.engine.write(explaining::Explain { repository, digest, rules }).await
     }
 
     async fn list_marked(&self, after: Option<ObjectKey>, limit: usize) -> Result<Vec<MarkedBlob>> {

@@ -2,6 +2,8 @@
 
 mod deleting;
 
+pub(crate) use self::deleting::Delete;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
@@ -17,6 +19,7 @@ use crate::engine::{Dialect, Json, Reads, Result, Row, Statements, Transaction, 
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::garbage::list_of;
+use crate::transactions::memberships::is_served;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
 use crate::transactions::usage::{self, Charge, Charged, Limits, State, charge};
@@ -383,9 +386,12 @@ async fn touch_blobs(
 ) -> Result<()> {
     let arguments = digests.iter().map(|digest| arguments![now, repository, digest].to_vec());
     on.execute_each(
-        "UPDATE repository_blobs SET touched_at = $1, needed = 1,
+        concat!(
+            "UPDATE repository_blobs AS b SET touched_at = $1, needed = 1, removed = 0,
                  charge = CASE WHEN size IS NULL THEN charge ELSE 2 END
-             WHERE repository_id = $2 AND blob_digest = $3",
+             WHERE repository_id = $2 AND blob_digest = $3 AND ",
+            is_served!("b")
+        ),
         &arguments.collect::<Vec<_>>(),
     )
     .await

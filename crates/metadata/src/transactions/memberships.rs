@@ -1,20 +1,30 @@
 //! Memberships: found, added, removed. Adding one takes the blob's mark away, and removing one sets it, as [`blob_life`] says.
 
+mod removing;
+
 use async_trait::async_trait;
 use wharf_core::StoreError;
-use wharf_core::blob_life;
+use wharf_core::blob_life::{self, Membership};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{MountBlob, RemoveBlob, RemoveOutcome};
+use wharf_core::metadata::{FoundBlob, KeepBlob, MountBlob};
 use wharf_core::permissions::Sources;
 use wharf_core::writes::WriteMode;
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
+use crate::transactions::repositories;
 use crate::transactions::usage::{self, Charge, Charged, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
-use crate::transactions::{audit, repositories};
+
+/// SQL that says whether the membership `b` is one for whoever asks, and not only for what is in the trash.
+macro_rules! is_served {
+    ($b:literal) => {
+        concat!("(", $b, ".removed = 0 OR ", $b, ".needed = 1)")
+    };
+}
+pub(crate) use is_served;
 
 pub(crate) fn number(value: i64) -> Result<u32> {
     u32::try_from(value).map_err(|_| {
@@ -52,7 +62,8 @@ pub(crate) async fn add(
         "INSERT INTO repository_blobs (repository_id, blob_digest, touched_at, size, charge)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (repository_id, blob_digest) DO UPDATE SET
-             touched_at = excluded.touched_at, size = excluded.size, charge = excluded.charge",
+             touched_at = excluded.touched_at, size = excluded.size, charge = excluded.charge,
+             removed = 0",
         arguments![repository, digest, now, known, state.number()],
     )
     .await?;
@@ -74,23 +85,63 @@ pub(crate) struct Find {
 
 #[async_trait]
 impl Transaction for Find {
-    type Output = Option<ObjectKey>;
+    type Output = Option<FoundBlob>;
 
     const READS: Reads = Reads::Replica;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let rows = on
             .query(
-                "SELECT coalesce(i.incarnation, 0)
-                 FROM repositories r
-                 JOIN repository_blobs b ON b.repository_id = r.id
-                 LEFT JOIN blob_incarnations i ON i.digest = b.blob_digest
-                 WHERE r.name = $1 AND b.blob_digest = $2",
+                concat!(
+                    "SELECT coalesce(i.incarnation, 0), b.needed
+                     FROM repositories r
+                     JOIN repository_blobs b ON b.repository_id = r.id
+                     LEFT JOIN blob_incarnations i ON i.digest = b.blob_digest
+                     WHERE r.name = $1 AND b.blob_digest = $2 AND ",
+                    is_served!("b")
+                ),
                 arguments![self.repository.as_str(), self.digest],
             )
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        Ok(Some(ObjectKey { digest: self.digest, incarnation: number(row.int(0)?)? }))
+        let key = ObjectKey { digest: self.digest, incarnation: number(row.int(0)?)? };
+        Ok(Some(FoundBlob { key, needed: row.int(1)? == 1 }))
+    }
+}
+
+#[async_trait]
+impl Transaction for KeepBlob {
+    type Output = bool;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
+        let is_open = match writes::enter(on, &self.repository, Work::Change).await {
+            Err(StoreError::Closed(_)) => false,
+            entered => entered.map(|_| true)?,
+        };
+        let rows = on
+            .query(
+                concat!(
+                    "SELECT b.repository_id, b.needed, b.touched_at
+                     FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
+                     WHERE r.name = $1 AND b.blob_digest = $2 AND ",
+                    is_served!("b")
+                ),
+                arguments![self.repository.as_str(), self.digest],
+            )
+            .await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let touched_at = Timestamp(row.int(2)?);
+        let membership = Membership { needed: row.int(1)? == 1, touched_at };
+        let now = on.now().await?;
+        if is_open && blob_life::renew(&membership, now, self.grace) {
+            on.execute(
+                "UPDATE repository_blobs SET touched_at = $1
+                 WHERE repository_id = $2 AND blob_digest = $3",
+                arguments![now, row.int(0)?, self.digest],
+            )
+            .await?;
+        }
+        Ok(true)
     }
 }
 
@@ -139,19 +190,31 @@ async fn is_held(on: &mut dyn Statements, mount: &MountBlob) -> Result<bool> {
             is_held_by(on, from, digest).await
         }
         (Some(from), Sources::PublicOr(_)) => {
-            let sql =
+            let sql = concat!(
                 "SELECT 1 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
-                 WHERE r.name = $1 AND r.visibility = 'public' AND b.blob_digest = $2";
+                 WHERE r.name = $1 AND r.visibility = 'public' AND b.blob_digest = $2 AND ",
+                is_served!("b")
+            );
             Ok(!on.query(sql, arguments![from.as_str(), digest]).await?.is_empty())
         }
         (None, Sources::Any) => {
-            let sql = "SELECT 1 FROM repository_blobs WHERE blob_digest = $1 LIMIT 1";
+            let sql = concat!(
+                "SELECT 1 FROM repository_blobs b WHERE b.blob_digest = $1 AND ",
+                is_served!("b"),
+                " LIMIT 1"
+            );
             Ok(!on.query(sql, arguments![digest]).await?.is_empty())
         }
         (None, Sources::PublicOr(named)) => {
             // However many private ones hold it, this takes as long.
-            let sql = "SELECT 1 FROM public_blobs b JOIN repositories r ON r.id = b.repository_id
-                       WHERE b.blob_digest = $1 AND r.visibility = 'public' LIMIT 1";
+            let sql = concat!(
+                "SELECT 1 FROM public_blobs p JOIN repositories r ON r.id = p.repository_id
+                 JOIN repository_blobs b
+                     ON b.repository_id = p.repository_id AND b.blob_digest = p.blob_digest
+                 WHERE p.blob_digest = $1 AND r.visibility = 'public' AND ",
+                is_served!("b"),
+                " LIMIT 1"
+            );
             let mut held = !on.query(sql, arguments![digest]).await?.is_empty();
             for from in named {
                 held |= is_held_by(on, from, digest).await?;
@@ -166,48 +229,10 @@ async fn is_held_by(
     repository: &RepositoryName,
     digest: &Digest,
 ) -> Result<bool> {
-    let sql = "SELECT 1 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
-         WHERE r.name = $1 AND b.blob_digest = $2";
+    let sql = concat!(
+        "SELECT 1 FROM repositories r JOIN repository_blobs b ON b.repository_id = r.id
+         WHERE r.name = $1 AND b.blob_digest = $2 AND ",
+        is_served!("b")
+    );
     Ok(!on.query(sql, arguments![repository.as_str(), digest]).await?.is_empty())
-}
-
-#[async_trait]
-impl Transaction for RemoveBlob {
-    type Output = RemoveOutcome;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<RemoveOutcome> {
-        let Some(repository) = writes::enter(on, &self.repository, Work::Change).await? else {
-            return Ok(RemoveOutcome::NotHeld);
-        };
-        let needed = on
-            .query(
-                "SELECT b.manifest_digest FROM blob_references b
-                 JOIN repository_manifests m ON m.digest = b.manifest_digest
-                 WHERE m.repository_id = $1 AND b.blob_digest = $2 LIMIT 1",
-                arguments![repository, self.digest],
-            )
-            .await?;
-        if let Some(row) = needed.first() {
-            return Ok(RemoveOutcome::Needed(row.digest(0)?));
-        }
-        let held = usage::charged(on, repository, [&self.digest].into_iter()).await?;
-        let removed = on
-            .execute(
-                "DELETE FROM repository_blobs WHERE repository_id = $1 AND blob_digest = $2",
-                arguments![repository, self.digest],
-            )
-            .await?;
-        if removed == 0 {
-            return Ok(RemoveOutcome::NotHeld);
-        }
-        let changes: Vec<_> = held.iter().filter_map(|blob| blob.becomes(State::Free)).collect();
-        let charged = usage::of_blobs(on, repository, &changes).await?;
-        charge(on, repository, charged, Limits::None).await?;
-        let now = on.now().await?;
-        let_go(on, &self.digest, now).await?;
-        let target = format!("repository:{}@{}", self.repository, self.digest);
-        let namespace = self.repository.namespace();
-        audit::record(on, &self.by, "blob.delete", target, namespace, String::new()).await?;
-        Ok(RemoveOutcome::Removed)
-    }
 }

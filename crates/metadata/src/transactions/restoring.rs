@@ -224,8 +224,26 @@ async fn refusal(
     }
     let held = commit.held_blobs(on, Some(repository)).await?;
     let mut missing = commit.missing(on, Some(repository), &held).await?;
-    missing.retain(|digest| !lost.contains(digest));
+    let kept = hidden(on, repository, &commit.digest).await?;
+    missing.retain(|digest| !lost.contains(digest) && !kept.contains(digest));
     Ok((!missing.is_empty()).then_some(CommitOutcome::Missing(missing)))
+}
+
+/// The blobs of a manifest that were deleted by hand, and are kept until it cannot be brought back any more.
+async fn hidden(
+    on: &mut dyn Statements,
+    repository: i64,
+    manifest: &Digest,
+) -> Result<BTreeSet<Digest>> {
+    let rows = on
+        .query(
+            "SELECT blob_digest FROM repository_blobs
+             WHERE repository_id = $1 AND removed = 1 AND blob_digest IN
+                 (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)",
+            arguments![repository, manifest],
+        )
+        .await?;
+    rows.iter().map(|row| row.digest(0)).collect()
 }
 
 /// Pushes a manifest as it was, and has it look as it did.
@@ -239,6 +257,14 @@ async fn push(
     digest: &Digest,
     tags: Vec<Tag>,
 ) -> Result<()> {
+    // What was deleted by hand since comes back with it.
+    on.execute(
+        "UPDATE repository_blobs SET removed = 0
+         WHERE repository_id = $1 AND removed = 1 AND blob_digest IN
+             (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)",
+        arguments![repository, digest],
+    )
+    .await?;
     let outcome = match stored(restore, on, digest, tags).await? {
         Some(commit) => Some(commit.commit(on, Reason::Restored).await?),
         None => None,

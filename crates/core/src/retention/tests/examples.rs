@@ -163,6 +163,9 @@ fn companions_are_named_after_their_manifest() {
     let digest = Hasher::digest(Algorithm::Sha256, b"an image");
     let named =
         |end: &str| Companion::parse(&format!("sha256-{}{end}", digest.hex()).parse().unwrap());
+    let tags = Companion::tags_of(&digest);
+    assert_eq!(tags.len(), 3);
+    assert!(tags.iter().all(|tag| Companion::parse(tag) == Some(Companion(digest))), "{tags:?}");
     for end in ["", ".sig", ".att", ".sbom"] {
         assert_eq!(named(end), Some(Companion(digest)), "{end}");
     }

@@ -7,6 +7,7 @@ use wharf_oci::{Digest, RepositoryName};
 
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
+use crate::transactions::memberships::is_served;
 use crate::transactions::tags::{self, Change, Guard};
 use crate::transactions::usage::{Limits, charge};
 use crate::transactions::writes::{self, Work};
@@ -51,8 +52,11 @@ impl Transaction for Find {
     async fn run(&self, on: &mut dyn Statements) -> Result<Adoptable> {
         let found = writes::enter(on, &self.repository, Work::Change).await?;
         if let Some(repository) = found {
-            let sql =
-                "SELECT 1 FROM repository_blobs WHERE repository_id = $1 AND blob_digest = $2";
+            let sql = concat!(
+                "SELECT 1 FROM repository_blobs b
+                 WHERE b.repository_id = $1 AND b.blob_digest = $2 AND ",
+                is_served!("b")
+            );
             if !on.query(sql, arguments![repository, self.digest]).await?.is_empty() {
                 return Ok(Adoptable::Held);
             }

@@ -2,10 +2,14 @@
 //! loaded and its answers written.
 
 pub(crate) mod blobs;
+pub(crate) mod explaining;
 pub(crate) mod manifests;
 pub(crate) mod marks;
+pub(crate) mod planning;
+mod signatures;
 pub(crate) mod sweep;
 pub(crate) mod trash;
+mod unneeded;
 
 use async_trait::async_trait;
 use wharf_core::metadata::GarbageCounts;

@@ -8,9 +8,9 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{ManifestRules, Taken};
 use wharf_oci::{Digest, RepositoryName};
 
-use super::EVERYWHERE;
 use super::manifests::doomed_by;
 use super::sweep::{is_needed, repository_name};
+use super::{EVERYWHERE, signatures};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
@@ -54,7 +54,7 @@ impl Deletion<'_> {
         .await?;
         on.execute(
             concat!(
-                "UPDATE repository_blobs SET touched_at = $1, needed = CASE WHEN ",
+                "UPDATE repository_blobs SET touched_at = $1, removed = 0, needed = CASE WHEN ",
                 is_needed!("repository_blobs.repository_id", "repository_blobs.blob_digest"),
                 " THEN 1 ELSE 0 END
                  WHERE repository_id = $2 AND blob_digest IN
@@ -141,11 +141,14 @@ impl Transaction for Empty {
             }
             left -= doomed.len();
             if !doomed.is_empty() {
-                changed.insert(name);
+                changed.insert(name.clone());
             }
             if left == 0 {
                 // The rest of what it leaves behind is for the next step.
                 break;
+            }
+            if signatures::delete_of(on, repository, &name, &digest, before).await? > 0 {
+                changed.insert(name);
             }
             empty(on, repository, &digest).await?;
             emptied += 1;

@@ -18,6 +18,26 @@ impl Transaction for DeleteManifest {
     type Output = DeleteOutcome;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<DeleteOutcome> {
+        self.delete(on, "").await
+    }
+}
+
+/// A deletion and its parts.
+pub(crate) trait Delete {
+    /// Deletes the manifest; the audit log says why.
+    async fn delete(&self, on: &mut dyn Statements, why: &str) -> Result<DeleteOutcome>;
+
+    /// The deletions of the tags at the manifest; or what keeps one of them, or a tag at an index that needs it.
+    async fn gone_with_it(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        now: Timestamp,
+    ) -> Result<std::result::Result<Vec<Allowed>, Box<Frozen>>>;
+}
+
+impl Delete for DeleteManifest {
+    async fn delete(&self, on: &mut dyn Statements, why: &str) -> Result<DeleteOutcome> {
         let Some(repository) = writes::enter(on, &self.repository, Work::Change).await? else {
             return Ok(DeleteOutcome::NoRepository);
         };
@@ -43,23 +63,10 @@ impl Transaction for DeleteManifest {
             change.make(on, allowed).await?;
         }
         let (name, by) = (&self.repository, &self.by);
-        Deletion { repository, name, by, now }.take(on, &self.digest, "").await?;
+        Deletion { repository, name, by, now }.take(on, &self.digest, why).await?;
         Ok(DeleteOutcome::Deleted)
     }
-}
 
-/// Parts of a deletion.
-trait Delete {
-    /// The deletions of the tags at the manifest; or what keeps one of them, or a tag at an index that needs it.
-    async fn gone_with_it(
-        &self,
-        on: &mut dyn Statements,
-        repository: i64,
-        now: Timestamp,
-    ) -> Result<std::result::Result<Vec<Allowed>, Box<Frozen>>>;
-}
-
-impl Delete for DeleteManifest {
     async fn gone_with_it(
         &self,
         on: &mut dyn Statements,

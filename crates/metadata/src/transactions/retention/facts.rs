@@ -136,16 +136,22 @@ const fn facts_of_tags(dialect: Dialect) -> &'static str {
     }
 }
 
-/// Which of the digests `$2`, an array in hexadecimal, the repository `$1` holds.
+/// Which of the digests `$2`, an array in hexadecimal, the repository `$1` holds, or can have back from the trash.
 const fn held_of(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => {
-            "SELECT digest FROM repository_manifests WHERE repository_id = $1
-               AND digest IN (SELECT unhex(value) FROM json_each($2))"
+            "SELECT m.digest FROM
+                 (SELECT repository_id, digest FROM repository_manifests
+                  UNION ALL SELECT repository_id, digest FROM deleted_manifests) m
+             WHERE m.repository_id = $1
+               AND m.digest IN (SELECT unhex(value) FROM json_each($2))"
         }
         Dialect::Postgres => {
-            "SELECT digest FROM repository_manifests WHERE repository_id = $1
-               AND digest IN (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) x (value))"
+            "SELECT m.digest FROM
+                 (SELECT repository_id, digest FROM repository_manifests
+                  UNION ALL SELECT repository_id, digest FROM deleted_manifests) m
+             WHERE m.repository_id = $1
+               AND m.digest IN (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) x (value))"
         }
     }
 }
@@ -195,7 +201,7 @@ fn facts(row: &Row, policies: &Policies, now: Timestamp) -> Result<TagFacts> {
     })
 }
 
-/// Marks the tags that are named after a manifest which the repository holds, unless something else keeps them.
+/// Marks the tags that are named after a manifest which the repository holds, or can have back, unless something else keeps them.
 async fn protect_companions(
     on: &mut dyn Statements,
     repository: i64,

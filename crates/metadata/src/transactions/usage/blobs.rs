@@ -9,6 +9,7 @@ use super::scopes::{self, Which};
 use super::{Change, Charge};
 use crate::engine::{Dialect, Result, Row, Statements, Value, arguments};
 use crate::transactions::garbage::list_of;
+use crate::transactions::memberships::is_served;
 
 /// What a membership is charged with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,17 +218,25 @@ pub(crate) struct Charged {
     pub(crate) state: State,
 }
 
-/// The memberships of the digests `$2` in the repository `$1`.
+/// The memberships of the digests `$2` in the repository `$1`, but for those that were deleted by hand.
 const fn charged_of(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => {
-            "SELECT blob_digest, size, charge FROM repository_blobs
-             WHERE repository_id = $1 AND blob_digest IN (SELECT unhex(value) FROM json_each($2))"
+            concat!(
+                "SELECT blob_digest, size, charge FROM repository_blobs b
+                 WHERE repository_id = $1 AND blob_digest IN (SELECT unhex(value) FROM json_each($2))
+                   AND ",
+                is_served!("b")
+            )
         }
         Dialect::Postgres => {
-            "SELECT blob_digest, size, charge FROM repository_blobs
-             WHERE repository_id = $1 AND blob_digest = ANY (ARRAY
-                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))"
+            concat!(
+                "SELECT blob_digest, size, charge FROM repository_blobs b
+                 WHERE repository_id = $1 AND blob_digest = ANY (ARRAY
+                     (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))
+                   AND ",
+                is_served!("b")
+            )
         }
     }
 }

@@ -6,9 +6,9 @@ use wharf_core::UploadId;
 use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
-    CommitOutcome, DeleteOutcome, FinishOutcome, FinishUpload, ManifestRules, MountBlob,
-    Precondition, Progress, RemoveBlob, RemoveOutcome, ReserveBlob, ReserveOutcome, StartUpload,
-    Taken,
+    CommitOutcome, DeleteOutcome, FinishOutcome, FinishUpload, KeepBlob, ManifestRules, MountBlob,
+    Precondition, Progress, RemoveBlob, RemoveOutcome, ReserveBlob, ReserveOutcome, Restore,
+    RestoreOutcome, StartUpload, Taken,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::{Algorithm, Digest, Hasher};
@@ -88,6 +88,56 @@ async fn a_push_and_a_sweep() {
             }
             other => panic!("{how:?}: {other:?}"),
         }
+    }
+}
+
+fn restoration(digest: Digest) -> Restore {
+    let (repository, grace) = (name("a"), LIFETIME);
+    Restore { repository, what: digest.into(), grace, by: "carol".into() }
+}
+
+/// It comes back whole, whoever is first.
+#[tokio::test]
+async fn a_restore_and_the_removal_of_a_blob_that_it_needs() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        let manifest = scene.stand.push("a", "one", &["t"]).await;
+        scene.stand.delete("a", manifest, Precondition::None).await;
+        let (back, removed) = scene.both(how, restoration(manifest), removal("a", digest)).await;
+        assert!(matches!(back, RestoreOutcome::Restored { .. }), "{how:?}: {back:?}");
+        let expected = [RemoveOutcome::Removed, RemoveOutcome::Needed(manifest)];
+        assert!(expected.contains(&removed), "{how:?}: {removed:?}");
+        assert!(scene.stand.held("a", digest).await.is_some(), "{how:?}");
+    }
+}
+
+/// The blob is left for what was deleted, or the removal is refused.
+#[tokio::test]
+async fn a_deletion_and_the_removal_of_a_blob_that_it_needed() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        let manifest = scene.stand.push("a", "one", &["t"]).await;
+        let (_, removed) = scene.both(how, deletion("a", manifest), removal("a", digest)).await;
+        let expected = [RemoveOutcome::Removed, RemoveOutcome::Needed(manifest)];
+        assert!(expected.contains(&removed), "{how:?}: {removed:?}");
+        let back = Engine::write(&*scene.engine, restoration(manifest)).await.unwrap();
+        assert!(matches!(back, RestoreOutcome::Restored { .. }), "{how:?}: {back:?}");
+        assert!(scene.stand.held("a", digest).await.is_some(), "{how:?}");
+    }
+}
+
+/// What a pusher is told of is there for a while.
+#[tokio::test]
+async fn a_pusher_who_is_told_of_a_blob_and_a_sweep() {
+    for how in ALL {
+        let (scene, digest) = (Scene::new().await, blob("one"));
+        scene.stand.hold("a", digest).await;
+        scene.stand.clock.advance(LIFETIME);
+        let keep = KeepBlob { repository: name("a"), digest, grace: LIFETIME };
+        let sweep = Sweep { grace: LIFETIME, ..sweep() };
+        let (told, taken) = scene.both(how, keep, sweep).await;
+        assert_eq!(told, taken.count == 0, "{how:?}");
+        assert_eq!(scene.stand.held("a", digest).await.is_some(), told, "{how:?}");
     }
 }
 
@@ -300,6 +350,26 @@ async fn two_emptyings_of_the_trash() {
         scene.both(how, one, empty()).await;
         while Engine::write(&*scene.engine, empty()).await.unwrap().count > 0 {}
         assert!(scene.stand.rows("SELECT digest FROM manifests", &[]).await.is_empty(), "{how:?}");
+    }
+}
+
+/// Who signs again is not undone by what goes with the subject.
+#[tokio::test]
+async fn a_new_signature_and_the_collection_of_the_one_before() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let subject = scene.stand.push("a", "one", &[]).await;
+        let tag = format!("sha256-{}.sig", subject.hex());
+        scene.stand.push("a", "old", &[&tag]).await;
+        scene.stand.delete("a", subject, Precondition::None).await;
+        scene.stand.clock.advance(LIFETIME);
+        scene.stand.hold("a", blob("new")).await;
+        let push = commit("a", &image(&[blob("new")]), &[&tag]);
+        let signature = push.digest;
+        let rules = ManifestRules { grace: LIFETIME, untagged_after: None };
+        let (pushed, taken) = scene.both(how, push, Empty { rules, limit: 100 }).await;
+        assert_eq!((pushed, taken.count), (CommitOutcome::Committed, 1), "{how:?}");
+        assert_eq!(scene.stand.tag("a", &tag).await, Some(signature), "{how:?}");
     }
 }
 
