@@ -142,6 +142,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0021_adoptions.sqlite.sql"),
         postgres: include_str!("../migrations/0021_adoptions.postgres.sql"),
     },
+    Migration {
+        version: 22,
+        name: "scrub",
+        sqlite: include_str!("../migrations/0022_scrub.sqlite.sql"),
+        postgres: include_str!("../migrations/0022_scrub.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -58,4 +58,8 @@ pub enum Guard {
     FoundLeavesDeletedKeys,
     /// A listing finds what no row explains.
     ListingFinds,
+    /// A quarantined key is the current one until a push of the blob ends.
+    QuarantinedStaysCurrent,
+    /// What is quarantined is released where no repository holds it.
+    ReleaseSeesMemberships,
 }

@@ -147,7 +147,7 @@ impl Rows {
                     stage,
                     young: match stage {
                         Stage::Marked => ages.grace,
-                        Stage::Condemned => 0,
+                        Stage::Condemned | Stage::Quarantined => 0,
                         Stage::Deleted => ages.latest,
                     },
                 });

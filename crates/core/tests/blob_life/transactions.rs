@@ -121,6 +121,9 @@ impl Snapshot<'_> {
             writes.extend(mark.map(written));
             writes.push(Write::Incarnation(incarnation));
         } else {
+            if placement.key != current.key && !self.has(Guard::QuarantinedStaysCurrent) {
+                writes.push(Write::Incarnation(incarnation));
+            }
             writes.extend(self.holding(placement.write));
         }
         Some((incarnation, writes))
@@ -134,14 +137,18 @@ impl Snapshot<'_> {
         let current = self.current_to_hold();
         let placed =
             if self.has(Guard::FinishSeesTheIncarnation) { key(placed) } else { current.key };
-        let Some(write) = blob_life::finish(&current, &placed, reserved) else {
+        let mark = u8::try_from(placed.incarnation).ok().and_then(|placed| self.mark(placed));
+        let Some(finish) = blob_life::finish(&current, &placed, mark, reserved) else {
             return (
                 open.filter(|_| reserved).map(|_| Write::Unreserve(upload)).into_iter().collect(),
                 false,
             );
         };
         let mut writes = vec![Write::EndUpload(upload), Write::Add(repository)];
-        writes.extend(self.holding(write));
+        if finish.is_new {
+            writes.push(Write::Incarnation(number(&placed)));
+        }
+        writes.extend(self.holding(finish.write));
         (writes, true)
     }
 
@@ -259,6 +266,32 @@ impl Snapshot<'_> {
     pub fn forget(&self, incarnation: u8) -> Option<Vec<Write>> {
         let latest = self.grace(Guard::ForgettingWaits);
         let write = blob_life::forget(&key(incarnation), &self.mark(incarnation)?, NOW, latest)?;
+        Some(vec![written(write)])
+    }
+
+    /// `quarantine::Quarantine`, of the current incarnation.
+    pub fn quarantine(&self) -> Option<Vec<Write>> {
+        let current = self.current();
+        let writes = blob_life::quarantine(&current.key, current.mark)?;
+        self.rows.is_member().then(|| writes.map(written).to_vec())
+    }
+
+    /// `quarantine::Sound`, of the first incarnation.
+    pub fn lift(&self) -> Option<Vec<Write>> {
+        let current = self.current();
+        let write = blob_life::lift(&current.key, current.mark)?;
+        (self.rows.incarnation == 0).then(|| vec![written(write)])
+    }
+
+    /// `quarantine::Release`, of the first incarnation.
+    pub fn release(&self) -> Option<Vec<Write>> {
+        let is_current = self.rows.incarnation == 0;
+        let holders = Holders { is_current, member: self.rows.is_member(), reserved: false };
+        let holders = Holders {
+            member: holders.member && self.has(Guard::ReleaseSeesMemberships),
+            ..holders
+        };
+        let write = blob_life::release(&key(0), self.mark(0), &holders)?;
         Some(vec![written(write)])
     }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::{Policy, PolicyName};
-use wharf_core::metadata::{PinName, Reason};
+use wharf_core::metadata::{FaultKind, PinName, Reason};
 use wharf_core::writes::{WriteMode, WriteReason};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
@@ -37,6 +37,12 @@ pub(crate) enum Event<'a> {
     PolicyChanged(&'a Policy),
     /// One of them is gone.
     PolicyRemoved(&'a PolicyName),
+    /// The object of a blob that the repository holds is damaged.
+    BlobFault { digest: &'a Digest, kind: FaultKind, detail: &'a str },
+    /// The object of a blob that was quarantined is sound, and is served again.
+    BlobSound(&'a Digest),
+    /// A manifest needs what the repository does not hold.
+    ManifestBroken { digest: &'a Digest, missing: &'a Digest },
 }
 
 impl Event<'_> {
@@ -56,6 +62,9 @@ impl Event<'_> {
             Self::PolicyMade(_) => "immutability.created",
             Self::PolicyChanged(_) => "immutability.updated",
             Self::PolicyRemoved(_) => "immutability.deleted",
+            Self::BlobFault { .. } => "blob.damaged",
+            Self::BlobSound(_) => "blob.sound",
+            Self::ManifestBroken { .. } => "manifest.broken",
         }
     }
 
@@ -95,6 +104,13 @@ impl Event<'_> {
                 "by": by,
             }),
             Self::PolicyRemoved(name) => json!({ "policy": name.as_str(), "by": by }),
+            Self::BlobFault { digest, kind, detail } => json!({
+                "digest": digest.to_string(), "fault": kind.name(), "detail": detail, "by": by,
+            }),
+            Self::BlobSound(digest) => json!({ "digest": digest.to_string(), "by": by }),
+            Self::ManifestBroken { digest, missing } => json!({
+                "digest": digest.to_string(), "missing": missing.to_string(), "by": by,
+            }),
         }
         .to_string()
     }

@@ -360,7 +360,7 @@ fn pair(one: &Digest, other: &Digest) -> Vec<Value> {
 }
 
 /// Touches memberships, in the order of their digests so that two commits never wait for each other. Returns
-/// those that are there. The update is what stops a sweep or removal of one of them: the later of the two finds
+/// those that are there and can be served: a blob whose object is quarantined is to be pushed again. The update is what stops a sweep or removal of one of them: the later of the two finds
 /// a row that was changed since it began, where a row that was only read or locked would let it go on.
 async fn touch_blobs(
     on: &mut dyn Statements,
@@ -373,7 +373,12 @@ async fn touch_blobs(
         .execute_each(
             "UPDATE repository_blobs SET touched_at = $1, needed = 1,
                  charge = CASE WHEN size IS NULL THEN charge ELSE 2 END
-             WHERE repository_id = $2 AND blob_digest = $3",
+             WHERE repository_id = $2 AND blob_digest = $3
+               AND NOT EXISTS (SELECT 1 FROM blob_marks q
+                               LEFT JOIN blob_incarnations i ON i.digest = q.digest
+                               WHERE q.digest = repository_blobs.blob_digest
+                                 AND q.state = 'quarantined'
+                                 AND q.incarnation = coalesce(i.incarnation, 0))",
             &arguments.collect::<Vec<_>>(),
         )
         .await?;

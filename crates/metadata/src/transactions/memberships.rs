@@ -84,7 +84,10 @@ impl Transaction for Find {
                  FROM repositories r
                  JOIN repository_blobs b ON b.repository_id = r.id
                  LEFT JOIN blob_incarnations i ON i.digest = b.blob_digest
-                 WHERE r.name = $1 AND b.blob_digest = $2",
+                 WHERE r.name = $1 AND b.blob_digest = $2
+                   AND NOT EXISTS (SELECT 1 FROM blob_marks q
+                                   WHERE q.digest = b.blob_digest AND q.state = 'quarantined'
+                                     AND q.incarnation = coalesce(i.incarnation, 0))",
                 arguments![self.repository.as_str(), self.digest],
             )
             .await?;
