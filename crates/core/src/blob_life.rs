@@ -161,9 +161,11 @@ pub struct Holders {
     pub member: bool,
     /// An upload has reserved a key of the digest.
     pub reserved: bool,
+    /// An upload has reserved this very key: where it is not the current one, it may be when the upload ends.
+    pub placed: bool,
 }
 
-/// Judges a marked incarnation: `None` while the grace lasts, else it is condemned, or spared where something holds it.
+/// Judges a marked incarnation: `None` while the grace lasts, or an upload may still make it the current one; else it is condemned, or spared where something holds it.
 ///
 /// The grace is longer than any transaction, upload and move that could have begun before the mark was set, so that whatever they hold is seen.
 pub fn judge(
@@ -177,6 +179,9 @@ pub fn judge(
         return None;
     }
     let held = holders.is_current && (holders.member || holders.reserved);
+    if !held && holders.placed {
+        return None;
+    }
     Some(if held { MarkWrite::Clear(*key) } else { MarkWrite::Set(*key, Stage::Condemned) })
 }
 
@@ -213,11 +218,18 @@ pub fn lift(key: &ObjectKey, mark: Option<Mark>) -> Option<MarkWrite> {
 }
 
 /// An operator does not need a quarantined object any more: it goes like any other that nobody holds. `None` where it is not
-/// quarantined, or where repositories hold the blob and it was not pushed again: then the quarantine is what tells them.
-pub fn release(key: &ObjectKey, mark: Option<Mark>, holders: &Holders) -> Option<MarkWrite> {
-    let is_quarantined = mark.is_some_and(|mark| mark.stage == Stage::Quarantined);
-    let is_all_there_is = holders.is_current && holders.member;
-    (is_quarantined && !is_all_there_is).then_some(MarkWrite::Set(*key, Stage::Condemned))
+/// quarantined; where repositories hold the blob and it was not pushed again, since the quarantine is what tells them; and where nobody does,
+/// but somebody could have begun to when it was quarantined, which is over with the grace.
+pub fn release(
+    key: &ObjectKey,
+    mark: Option<Mark>,
+    holders: &Holders,
+    now: Timestamp,
+    grace: Duration,
+) -> Option<MarkWrite> {
+    let mark = mark.filter(|mark| mark.stage == Stage::Quarantined)?;
+    let is_settled = !holders.member && mark.since <= now.before(grace);
+    (!holders.is_current || is_settled).then_some(MarkWrite::Set(*key, Stage::Condemned))
 }
 
 /// What a sweep knows of a membership.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName};
@@ -231,6 +232,8 @@ pub enum ReleaseOutcome {
     NotQuarantined,
     /// Repositories hold it, and it was not pushed again.
     StillNeeded,
+    /// Nobody holds it, and it is not in quarantine for as long as the grace yet.
+    TooYoung,
 }
 
 /// What a scrub asks and writes down. All of it may be asked for twice.
@@ -306,6 +309,12 @@ pub trait Integrity: Send + Sync + 'static {
     /// How many findings of each kind are open.
     async fn count_findings(&self) -> Result<Vec<(FaultKind, u64)>, StoreError>;
 
-    /// Lets objects of a blob go that are in quarantine, but for one that repositories hold still.
-    async fn release(&self, digest: Digest, by: Actor) -> Result<ReleaseOutcome, StoreError>;
+    /// Lets objects of a blob go that are in quarantine, but for one that repositories hold still; one that nobody holds goes when it has
+    /// been there for the grace.
+    async fn release(
+        &self,
+        digest: Digest,
+        by: Actor,
+        grace: Duration,
+    ) -> Result<ReleaseOutcome, StoreError>;
 }

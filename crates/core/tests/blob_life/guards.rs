@@ -60,6 +60,10 @@ pub enum Guard {
     ListingFinds,
     /// A quarantined key is the current one until a push of the blob ends.
     QuarantinedStaysCurrent,
+    /// A condemnation looks at whether an upload has reserved the very key.
+    JudgeSeesThePlaced,
     /// What is quarantined is released where no repository holds it.
     ReleaseSeesMemberships,
+    /// … when its grace is over.
+    ReleaseWaits,
 }

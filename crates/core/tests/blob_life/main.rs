@@ -55,7 +55,9 @@
 //! | a listing finds what late moves leave | `found` | `a_listing_finds_what_no_row_explains` |
 //! | a quarantined key stays current | `place`, `finish` | `a_quarantined_key_is_the_current_one_until_a_push_ends` |
 //! | … is not held | `hold` | `what_is_quarantined_is_not_held` |
+//! | … and the next one is no garbage meanwhile | `judge`, `garbage/blobs.rs` | `a_condemnation_looks_at_who_reserved_the_very_key` |
 //! | … is released when nobody holds it | `release` | `a_release_looks_at_memberships` |
+//! | … and when the grace is over | `release` | `a_release_waits_for_the_grace` |
 //!
 //! That `finish` looks at the key, and that it and a mount refuse what is condemned, follows from other guards:
 //! `what_is_checked_twice_holds_without_the_second_check`.

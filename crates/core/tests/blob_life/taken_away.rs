@@ -170,3 +170,13 @@ fn a_release_looks_at_memberships() {
     let life = a::mount_of_a_quarantined_blob();
     fails(life, Guard::ReleaseSeesMemberships, CONDEMNED_IS_NO_MEMBER);
 }
+
+#[test]
+fn a_release_waits_for_the_grace() {
+    fails(a::quarantine_and_release(), Guard::ReleaseWaits, CONDEMNED_IS_NO_MEMBER);
+}
+
+#[test]
+fn a_condemnation_looks_at_who_reserved_the_very_key() {
+    fails(a::pushes_of_a_quarantined_blob(), Guard::JudgeSeesThePlaced, MEMBER_IS_STORED);
+}

@@ -139,10 +139,11 @@ impl Snapshot<'_> {
             if self.has(Guard::FinishSeesTheIncarnation) { key(placed) } else { current.key };
         let mark = u8::try_from(placed.incarnation).ok().and_then(|placed| self.mark(placed));
         let Some(finish) = blob_life::finish(&current, &placed, mark, reserved) else {
-            return (
-                open.filter(|_| reserved).map(|_| Write::Unreserve(upload)).into_iter().collect(),
-                false,
-            );
+            if open.is_none() || !reserved {
+                return (Vec::new(), false);
+            }
+            let let_go = self.let_go().filter(|_| self.has(Guard::EndedUploadLetsGo));
+            return ([Write::Unreserve(upload)].into_iter().chain(let_go).collect(), false);
         };
         let mut writes = vec![Write::EndUpload(upload), Write::Add(repository)];
         if finish.is_new {
@@ -244,6 +245,7 @@ impl Snapshot<'_> {
             is_current: is_current || !self.has(Guard::JudgeSeesTheIncarnation),
             member: self.rows.is_member() && self.has(Guard::JudgeSeesMemberships),
             reserved: self.rows.is_reserved() && self.has(Guard::JudgeSeesReservations),
+            placed: self.rows.has_reserved(incarnation) && self.has(Guard::JudgeSeesThePlaced),
         };
         let (mark, grace) = (self.mark(incarnation)?, self.grace(Guard::JudgeWaits));
         let write = blob_life::judge(&key(incarnation), &mark, &holders, NOW, grace)?;
@@ -285,13 +287,14 @@ impl Snapshot<'_> {
 
     /// `quarantine::Release`, of the first incarnation.
     pub fn release(&self) -> Option<Vec<Write>> {
-        let is_current = self.rows.incarnation == 0;
-        let holders = Holders { is_current, member: self.rows.is_member(), reserved: false };
         let holders = Holders {
-            member: holders.member && self.has(Guard::ReleaseSeesMemberships),
-            ..holders
+            is_current: self.rows.incarnation == 0,
+            member: self.rows.is_member() && self.has(Guard::ReleaseSeesMemberships),
+            reserved: false,
+            placed: false,
         };
-        let write = blob_life::release(&key(0), self.mark(0), &holders)?;
+        let grace = self.grace(Guard::ReleaseWaits);
+        let write = blob_life::release(&key(0), self.mark(0), &holders, NOW, grace)?;
         Some(vec![written(write)])
     }
 

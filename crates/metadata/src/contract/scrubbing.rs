@@ -38,7 +38,7 @@ impl Stand {
     }
 
     async fn release(&self, digest: Digest) -> ReleaseOutcome {
-        self.integrity.release(digest, "user:ada".into()).await.unwrap()
+        self.integrity.release(digest, "user:ada".into(), GRACE).await.unwrap()
     }
 }
 
@@ -293,6 +293,14 @@ pub async fn what_is_quarantined_is_released_once_nothing_needs_it(stand: &Stand
     let told = "SELECT by, target, detail FROM audit_log WHERE action = 'blob.release'";
     let target = format!("user:ada blob:{} incarnation=0; ", key.digest);
     assert_eq!(stand.rows(told, &[]).await, [target]);
+    // One that nobody holds waits for the grace: somebody may be about to.
+    let loose = stand.hold("a", blob("loose")).await;
+    stand.quarantine(loose, Damage::Missing).await;
+    stand.rows("DELETE FROM repository_blobs WHERE blob_digest = $1", &[loose.digest]).await;
+    stand.clock.advance(GRACE - TICK);
+    assert_eq!(stand.release(loose.digest).await, ReleaseOutcome::TooYoung);
+    stand.clock.advance(TICK);
+    assert_eq!(stand.release(loose.digest).await, ReleaseOutcome::Released(1));
 }
 
 /// Once for each repository that holds the blob.

@@ -1,5 +1,7 @@
 //! The trait of the scrub on any engine.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::blobs::ObjectKey;
@@ -104,7 +106,7 @@ impl<E: Engine> Integrity for Database<E> {
         self.engine.read(findings::Count).await
     }
 
-    async fn release(&self, digest: Digest, by: Actor) -> Result<ReleaseOutcome> {
-        self.engine.write(quarantine::Release { digest, by }).await
+    async fn release(&self, digest: Digest, by: Actor, grace: Duration) -> Result<ReleaseOutcome> {
+        self.engine.write(quarantine::Release { digest, by, grace }).await
     }
 }

@@ -250,6 +250,10 @@ impl Transaction for FinishUpload {
         let current = marks::current(on, digest).await?;
         let mark = marks::of_placed(on, &current, &self.key).await?;
         let Some(finish) = blob_life::finish(&current, &self.key, mark, reserved > 0) else {
+            if reserved > 0 {
+                // Its reservation has gone, and may have kept the blob that is current by now.
+                marks::write(on, blob_life::let_go(&current), now).await?;
+            }
             return Ok(FinishOutcome::Lost);
         };
         marks::write(on, finish.write, now).await?;

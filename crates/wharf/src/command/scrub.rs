@@ -66,6 +66,10 @@ impl Flags {
         warn(&loaded);
         wiring::metadata::beside_others(&loaded.config).await
     }
+
+    fn grace(&self) -> anyhow::Result<Duration> {
+        Ok(self.settings.load()?.config.garbage.grace.get())
+    }
 }
 
 /// Does it.
@@ -180,11 +184,14 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
 async fn release(command: &Release) -> anyhow::Result<()> {
     let Release { flags, digest } = command;
     let integrity = flags.stores().await?.integrity;
-    let released = match integrity.release(*digest, Actor::system()).await? {
+    let released = match integrity.release(*digest, Actor::system(), flags.grace()?).await? {
         ReleaseOutcome::Released(count) => count,
         ReleaseOutcome::NotQuarantined => bail!("{digest} is not in quarantine"),
         ReleaseOutcome::StillNeeded => bail!(
             "{digest} stays in quarantine: repositories hold it, and it was not pushed again; push it, or delete what needs it"
+        ),
+        ReleaseOutcome::TooYoung => bail!(
+            "{digest} stays in quarantine: somebody may be about to hold it; release it when it has been there for garbage.grace"
         ),
     };
     if flags.json {

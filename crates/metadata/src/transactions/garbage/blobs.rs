@@ -34,7 +34,10 @@ impl Transaction for Condemn {
                         CASE WHEN EXISTS (SELECT 1 FROM repository_blobs b
                                           WHERE b.blob_digest = m.digest) THEN 1 ELSE 0 END,
                         CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r
-                                          WHERE r.digest = m.digest) THEN 1 ELSE 0 END
+                                          WHERE r.digest = m.digest) THEN 1 ELSE 0 END,
+                        CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r
+                                          WHERE r.digest = m.digest
+                                            AND r.incarnation = m.incarnation) THEN 1 ELSE 0 END
                  FROM blob_marks m LEFT JOIN blob_incarnations i ON i.digest = m.digest
                  WHERE m.state = 'marked' AND m.marked_at <= $1
                  ORDER BY m.marked_at LIMIT $2",
@@ -49,6 +52,7 @@ impl Transaction for Condemn {
                 is_current: row.int(1)? == row.int(3)?,
                 member: row.int(4)? == 1,
                 reserved: row.int(5)? == 1,
+                placed: row.int(6)? == 1,
             };
             writes.extend(blob_life::judge(&key, &mark, &holders, now, self.grace));
         }

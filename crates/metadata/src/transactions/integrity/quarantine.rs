@@ -1,5 +1,7 @@
 //! Objects taken out of use, back into it, and let go.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::blob_life::{self, Holders, Stage};
@@ -133,6 +135,7 @@ impl Transaction for Sound {
 pub(crate) struct Release {
     pub(crate) digest: Digest,
     pub(crate) by: Actor,
+    pub(crate) grace: Duration,
 }
 
 #[async_trait]
@@ -154,9 +157,9 @@ impl Transaction for Release {
         for key in &keys {
             let is_current = *key == current.key;
             // An upload that reserved the key before the quarantine is lost at its end.
-            let holders = Holders { is_current, member, reserved: false };
+            let holders = Holders { is_current, member, reserved: false, placed: false };
             let mark = marks.get(&(key.digest, key.incarnation)).copied();
-            let write = blob_life::release(key, mark, &holders);
+            let write = blob_life::release(key, mark, &holders, now, self.grace);
             marks::write(on, write, now).await?;
             if write.is_some() {
                 record(on, self.by.clone(), "blob.release", key, "").await?;
@@ -165,7 +168,8 @@ impl Transaction for Release {
         }
         Ok(match (released, keys.is_empty()) {
             (_, true) => ReleaseOutcome::NotQuarantined,
-            (0, false) => ReleaseOutcome::StillNeeded,
+            (0, false) if member => ReleaseOutcome::StillNeeded,
+            (0, false) => ReleaseOutcome::TooYoung,
             (released, false) => ReleaseOutcome::Released(released),
         })
     }
