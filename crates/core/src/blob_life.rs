@@ -219,7 +219,7 @@ pub fn lift(key: &ObjectKey, mark: Option<Mark>) -> Option<MarkWrite> {
 
 /// An operator does not need a quarantined object any more: it goes like any other that nobody holds. `None` where it is not
 /// quarantined; where repositories hold the blob and it was not pushed again, since the quarantine is what tells them; and where nobody does,
-/// but somebody could have begun to when it was quarantined, which is over with the grace.
+/// but an upload has reserved its key, or somebody could have begun to hold it when it was quarantined, which is over with the grace.
 pub fn release(
     key: &ObjectKey,
     mark: Option<Mark>,
@@ -228,7 +228,8 @@ pub fn release(
     grace: Duration,
 ) -> Option<MarkWrite> {
     let mark = mark.filter(|mark| mark.stage == Stage::Quarantined)?;
-    let is_settled = !holders.member && mark.since <= now.before(grace);
+    let is_held = holders.member || holders.reserved;
+    let is_settled = !is_held && mark.since <= now.before(grace);
     (!holders.is_current || is_settled).then_some(MarkWrite::Set(*key, Stage::Condemned))
 }
 

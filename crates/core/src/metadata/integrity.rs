@@ -232,7 +232,7 @@ pub enum ReleaseOutcome {
     NotQuarantined,
     /// Repositories hold it, and it was not pushed again.
     StillNeeded,
-    /// Nobody holds it, and it is not in quarantine for as long as the grace yet.
+    /// Nobody holds it, and an upload is about to, or it is not in quarantine for as long as the grace yet.
     TooYoung,
 }
 

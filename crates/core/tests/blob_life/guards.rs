@@ -64,6 +64,8 @@ pub enum Guard {
     JudgeSeesThePlaced,
     /// What is quarantined is released where no repository holds it.
     ReleaseSeesMemberships,
+    /// … and no upload has reserved a key.
+    ReleaseSeesReservations,
     /// … when its grace is over.
     ReleaseWaits,
 }

@@ -14,7 +14,8 @@
 //!   key is remembered for longer than a delete takes from the list of the condemned to its landing. Where moves are late, not
 //!   even these are bounded. Uploads expire at any time.
 //! - `model`: what may happen next, and the properties: what a manifest needs is a member; what is a member is in the store, and is neither
-//!   condemned nor deleted; what is quarantined is kept, and given to nobody; what can be brought back is a member; and at rest, nothing is left that nobody needs. `ends` shows that every run
+//!   condemned nor deleted; what is quarantined is kept, and given to nobody; what can be brought back is a member; and at rest, nothing is
+//!   left that nobody needs. `ends` shows that every run
 //!   comes to rest, by finding no circle among the states.
 //! - `scenarios`: who meets whom. `holds` runs them all; `WHARF_MODEL=full` with more collectors and more deaths:
 //!
@@ -57,6 +58,7 @@
 //! | … is not held | `hold` | `what_is_quarantined_is_not_held` |
 //! | … and the next one is no garbage meanwhile | `judge`, `garbage/blobs.rs` | `a_condemnation_looks_at_who_reserved_the_very_key` |
 //! | … is released when nobody holds it | `release` | `a_release_looks_at_memberships` |
+//! | … and no upload has reserved it | `release` | `a_release_looks_at_reservations` |
 //! | … and when the grace is over | `release` | `a_release_waits_for_the_grace` |
 //!
 //! That `finish` looks at the key, and that it and a mount refuse what is condemned, follows from other guards:

@@ -180,3 +180,8 @@ fn a_release_waits_for_the_grace() {
 fn a_condemnation_looks_at_who_reserved_the_very_key() {
     fails(a::pushes_of_a_quarantined_blob(), Guard::JudgeSeesThePlaced, MEMBER_IS_STORED);
 }
+
+#[test]
+fn a_release_looks_at_reservations() {
+    fails(a::quarantine_and_release(), Guard::ReleaseSeesReservations, MEMBER_IS_STORED);
+}

@@ -245,7 +245,9 @@ impl Snapshot<'_> {
             is_current: is_current || !self.has(Guard::JudgeSeesTheIncarnation),
             member: self.rows.is_member() && self.has(Guard::JudgeSeesMemberships),
             reserved: self.rows.is_reserved() && self.has(Guard::JudgeSeesReservations),
-            placed: self.rows.has_reserved(incarnation) && self.has(Guard::JudgeSeesThePlaced),
+            placed: self.rows.has_reserved(incarnation)
+                && self.has(Guard::JudgeSeesReservations)
+                && self.has(Guard::JudgeSeesThePlaced),
         };
         let (mark, grace) = (self.mark(incarnation)?, self.grace(Guard::JudgeWaits));
         let write = blob_life::judge(&key(incarnation), &mark, &holders, NOW, grace)?;
@@ -290,7 +292,7 @@ impl Snapshot<'_> {
         let holders = Holders {
             is_current: self.rows.incarnation == 0,
             member: self.rows.is_member() && self.has(Guard::ReleaseSeesMemberships),
-            reserved: false,
+            reserved: self.rows.is_reserved() && self.has(Guard::ReleaseSeesReservations),
             placed: false,
         };
         let grace = self.grace(Guard::ReleaseWaits);

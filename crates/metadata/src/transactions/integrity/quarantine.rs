@@ -153,11 +153,12 @@ impl Transaction for Release {
         }
         let marks = marks::marks(on, &keys).await?;
         let member = is_member(on, &self.digest).await?;
+        let sql = "SELECT 1 FROM blob_reservations WHERE digest = $1 LIMIT 1";
+        let reserved = !on.query(sql, arguments![self.digest]).await?.is_empty();
         let mut released = 0;
         for key in &keys {
             let is_current = *key == current.key;
-            // An upload that reserved the key before the quarantine is lost at its end.
-            let holders = Holders { is_current, member, reserved: false, placed: false };
+            let holders = Holders { is_current, member, reserved, placed: false };
             let mark = marks.get(&(key.digest, key.incarnation)).copied();
             let write = blob_life::release(key, mark, &holders, now, self.grace);
             marks::write(on, write, now).await?;
