@@ -140,9 +140,13 @@ pub fn finish(
 }
 
 /// Somebody stops holding a blob: a membership went, or an upload that had reserved a key for it. Whoever else holds it is not asked: two
-/// who let go at once would each find the other. The moment is written anew each time, since the grace counts from the last who let go.
+/// who let go at once would each find the other. The moment is written anew each time, since the grace counts from the last who let go; of
+/// what is quarantined, the grace after which it can be released.
 pub fn let_go(current: &Current) -> Option<MarkWrite> {
-    hold(current).map(|_| MarkWrite::Set(current.key, Stage::Marked))
+    match current.mark.map(|mark| mark.stage) {
+        Some(Stage::Quarantined) => Some(MarkWrite::Set(current.key, Stage::Quarantined)),
+        _ => hold(current).map(|_| MarkWrite::Set(current.key, Stage::Marked)),
+    }
 }
 
 /// An object was found in the store that no row explains. It is marked only, whatever it is; and not where its key has a mark. One that
@@ -218,8 +222,8 @@ pub fn lift(key: &ObjectKey, mark: Option<Mark>) -> Option<MarkWrite> {
 }
 
 /// An operator does not need a quarantined object any more: it goes like any other that nobody holds. `None` where it is not
-/// quarantined; where repositories hold the blob and it was not pushed again, since the quarantine is what tells them; and where nobody does,
-/// but an upload has reserved its key, or somebody could have begun to hold it when it was quarantined, which is over with the grace.
+/// quarantined; where the blob was not pushed again and repositories hold it, since the quarantine is what tells them, or an upload has
+/// reserved it; and within the grace since it was quarantined or last let go of, in which a move to its key may land.
 pub fn release(
     key: &ObjectKey,
     mark: Option<Mark>,
@@ -228,9 +232,9 @@ pub fn release(
     grace: Duration,
 ) -> Option<MarkWrite> {
     let mark = mark.filter(|mark| mark.stage == Stage::Quarantined)?;
-    let is_held = holders.member || holders.reserved;
-    let is_settled = !is_held && mark.since <= now.before(grace);
-    (!holders.is_current || is_settled).then_some(MarkWrite::Set(*key, Stage::Condemned))
+    let held = holders.placed || holders.is_current && (holders.member || holders.reserved);
+    let waits = mark.since > now.before(grace);
+    (!held && !waits).then_some(MarkWrite::Set(*key, Stage::Condemned))
 }
 
 /// What a sweep knows of a membership.

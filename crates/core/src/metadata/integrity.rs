@@ -232,7 +232,7 @@ pub enum ReleaseOutcome {
     NotQuarantined,
     /// Repositories hold it, and it was not pushed again.
     StillNeeded,
-    /// Nobody holds it, and an upload is about to, or it is not in quarantine for as long as the grace yet.
+    /// An upload is about to hold it, or it is not in quarantine for as long as the grace yet.
     TooYoung,
 }
 
@@ -309,8 +309,7 @@ pub trait Integrity: Send + Sync + 'static {
     /// How many findings of each kind are open.
     async fn count_findings(&self) -> Result<Vec<(FaultKind, u64)>, StoreError>;
 
-    /// Lets objects of a blob go that are in quarantine, but for one that repositories hold still; one that nobody holds goes when it has
-    /// been there for the grace.
+    /// Lets objects of a blob go that have been in quarantine for the grace, but for one that repositories hold still.
     async fn release(
         &self,
         digest: Digest,

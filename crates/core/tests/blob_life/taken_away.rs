@@ -173,7 +173,7 @@ fn a_release_looks_at_memberships() {
 
 #[test]
 fn a_release_waits_for_the_grace() {
-    fails(a::quarantine_and_release(), Guard::ReleaseWaits, CONDEMNED_IS_NO_MEMBER);
+    fails(a::quarantine_and_release(), Guard::ReleaseWaits, NOTHING_IS_LEFT);
 }
 
 #[test]

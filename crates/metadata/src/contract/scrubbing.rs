@@ -286,6 +286,9 @@ pub async fn what_is_quarantined_is_released_once_nothing_needs_it(stand: &Stand
     assert_eq!(stand.release(key.digest).await, ReleaseOutcome::StillNeeded);
     assert_eq!(stand.marks(key.digest).await, ["0 quarantined"]);
     let now = stand.hold("b", key.digest).await;
+    stand.clock.advance(GRACE - TICK);
+    assert_eq!(stand.release(key.digest).await, ReleaseOutcome::TooYoung);
+    stand.clock.advance(TICK);
     assert_eq!(stand.release(key.digest).await, ReleaseOutcome::Released(1));
     assert_eq!(stand.release(key.digest).await, ReleaseOutcome::NotQuarantined);
     assert_eq!(stand.garbage.condemned_blobs(None, 10).await.unwrap(), [key]);

@@ -191,7 +191,7 @@ async fn release(command: &Release) -> anyhow::Result<()> {
             "{digest} stays in quarantine: repositories hold it, and it was not pushed again; push it, or delete what needs it"
         ),
         ReleaseOutcome::TooYoung => bail!(
-            "{digest} stays in quarantine: somebody may be about to hold it; release it when it has been there for garbage.grace"
+            "{digest} stays in quarantine: an upload may still write there; release it when it has been in quarantine for garbage.grace"
         ),
     };
     if flags.json {

@@ -167,11 +167,11 @@ impl Transaction for Release {
                 released += 1;
             }
         }
-        Ok(match (released, keys.is_empty()) {
-            (_, true) => ReleaseOutcome::NotQuarantined,
-            (0, false) if member => ReleaseOutcome::StillNeeded,
-            (0, false) => ReleaseOutcome::TooYoung,
-            (released, false) => ReleaseOutcome::Released(released),
+        Ok(match released {
+            0 if keys.is_empty() => ReleaseOutcome::NotQuarantined,
+            0 if member && keys.contains(&current.key) => ReleaseOutcome::StillNeeded,
+            0 => ReleaseOutcome::TooYoung,
+            released => ReleaseOutcome::Released(released),
         })
     }
 }
