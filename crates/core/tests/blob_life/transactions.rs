@@ -293,7 +293,7 @@ impl Snapshot<'_> {
             is_current: self.rows.incarnation == 0,
             member: self.rows.is_member() && self.has(Guard::ReleaseSeesMemberships),
             reserved: self.rows.is_reserved() && self.has(Guard::ReleaseSeesReservations),
-            placed: false,
+            placed: self.rows.has_reserved(0) && self.has(Guard::ReleaseSeesReservations),
         };
         let grace = self.grace(Guard::ReleaseWaits);
         let write = blob_life::release(&key(0), self.mark(0), &holders, NOW, grace)?;

@@ -1,5 +1,6 @@
 //! Objects taken out of use, back into it, and let go.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -153,12 +154,17 @@ impl Transaction for Release {
         }
         let marks = marks::marks(on, &keys).await?;
         let member = is_member(on, &self.digest).await?;
-        let sql = "SELECT 1 FROM blob_reservations WHERE digest = $1 LIMIT 1";
-        let reserved = !on.query(sql, arguments![self.digest]).await?.is_empty();
+        let sql = "SELECT incarnation FROM blob_reservations WHERE digest = $1";
+        let mut reserved = BTreeSet::new();
+        for row in on.query(sql, arguments![self.digest]).await? {
+            reserved.insert(number(row.int(0)?)?);
+        }
         let mut released = 0;
         for key in &keys {
             let is_current = *key == current.key;
-            let holders = Holders { is_current, member, reserved, placed: false };
+            let placed = reserved.contains(&key.incarnation);
+            let reserved = !reserved.is_empty();
+            let holders = Holders { is_current, member, reserved, placed };
             let mark = marks.get(&(key.digest, key.incarnation)).copied();
             let write = blob_life::release(key, mark, &holders, now, self.grace);
             marks::write(on, write, now).await?;
