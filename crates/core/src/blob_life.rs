@@ -136,7 +136,7 @@ pub fn finish(
         return hold(current).map(|write| Finish { is_new: false, write });
     }
     (is(current.mark, Stage::Quarantined) && is(mark, Stage::Marked))
-        .then(|| Finish { is_new: true, write: Some(MarkWrite::Clear(*placed)) })
+        .then_some(Finish { is_new: true, write: Some(MarkWrite::Clear(*placed)) })
 }
 
 /// Somebody stops holding a blob: a membership went, or an upload that had reserved a key for it. Whoever else holds it is not asked: two
