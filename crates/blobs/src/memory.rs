@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use wharf_core::blobs::{
     Blobs, ByteStream, Chunks, Content, Deletion, MappedReads, ObjectKey, ReadError, StageError,
-    Staged,
+    Staged, StoredObject, StoredObjects, StoredPage,
 };
 use wharf_core::{StoreError, UploadId};
-use wharf_oci::ByteRange;
+use wharf_oci::{ByteRange, Digest};
 
 /// How long the pieces of its streams are.
 const PIECE: usize = 64 << 10;
@@ -25,7 +26,7 @@ pub struct MemoryBlobs {
 
 #[derive(Default)]
 struct State {
-    objects: HashMap<ObjectKey, Bytes>,
+    objects: HashMap<ObjectKey, (SystemTime, Bytes)>,
     staged: HashMap<UploadId, BytesMut>,
 }
 
@@ -60,11 +61,12 @@ impl MemoryBlobs {
 #[async_trait]
 impl Blobs for MemoryBlobs {
     async fn head(&self, key: &ObjectKey) -> Result<Option<u64>, StoreError> {
-        Ok(self.state().objects.get(key).map(|object| object.len() as u64))
+        Ok(self.state().objects.get(key).map(|(_, object)| object.len() as u64))
     }
 
     async fn read(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Content, ReadError> {
-        let object = self.state().objects.get(key).cloned().ok_or(ReadError::NotFound)?;
+        let found = self.state().objects.get(key).cloned();
+        let (_, object) = found.ok_or(ReadError::NotFound)?;
         let size = object.len() as u64;
         let range = match range {
             None => 0..size,
@@ -121,7 +123,7 @@ impl Blobs for MemoryBlobs {
         }
         let mut state = self.state();
         let bytes = state.staged.remove(upload).ok_or(StageError::NotFound)?;
-        state.objects.entry(*key).or_insert_with(|| bytes.freeze());
+        state.objects.entry(*key).or_insert_with(|| (SystemTime::now(), bytes.freeze()));
         Ok(())
     }
 
@@ -155,6 +157,32 @@ impl MappedReads for MemoryBlobs {
     }
 }
 
+#[async_trait]
+impl StoredObjects for MemoryBlobs {
+    async fn list_objects(
+        &self,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<StoredPage, StoreError> {
+        let state = self.state();
+        let stored = state.objects.iter().map(|(key, (modified, object))| StoredObject {
+            key: *key,
+            size: object.len() as u64,
+            modified: *modified,
+        });
+        let behind = stored.filter(|object| after.is_none_or(|after| object.key.digest > after));
+        let mut objects: Vec<_> = behind.collect();
+        objects.sort_by_key(|object| (object.key.digest, object.key.incarnation));
+        let last = limit.checked_sub(1).and_then(|last| objects.get(last));
+        let up_to = last.map(|last| last.key.digest);
+        let end = up_to.map_or(objects.len(), |up_to| {
+            objects.partition_point(|object| object.key.digest <= up_to)
+        });
+        objects.truncate(end);
+        Ok(StoredPage { objects, unknown: 0, up_to })
+    }
+}
+
 fn pieces(object: &Bytes, range: Range<u64>) -> ByteStream {
     let mut rest = object.slice(range.start as usize..range.end as usize);
     Box::pin(stream::poll_fn(move |_| {
@@ -172,4 +200,8 @@ mod tests {
     }
 
     crate::blobs_contract!(make);
+
+    mod listing {
+        crate::stored_objects_contract!(super::make);
+    }
 }

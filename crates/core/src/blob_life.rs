@@ -11,6 +11,9 @@
 //!      └──────────────────────────────────────────────┘                             └────── a push of it goes to the next key
 //!              a push or a mount takes the mark away
 //! ```
+//!
+//! Beside that way, an incarnation whose object is not what its digest says is *quarantined*: nobody is given it any more, a push of the blob
+//! goes to the next key, and its object is kept as evidence until an operator releases it.
 
 use std::time::Duration;
 
@@ -28,6 +31,9 @@ pub enum Stage {
     Condemned,
     /// Its object was deleted. The row stays while a delete that was sent may still land.
     Deleted,
+    /// Its object is not what its digest says, or is not there. Whoever holds the blob holds nothing until it is pushed again; no collector
+    /// takes the object.
+    Quarantined,
 }
 
 /// A row of `blob_marks`.
@@ -55,8 +61,8 @@ pub struct Current {
 pub enum MarkWrite {
     /// Its row goes.
     Clear(ObjectKey),
-    /// Its row says this, since now. To [`Stage::Condemned`] and [`Stage::Deleted`] a row only moves on that is there: where it went
-    /// meanwhile, the transaction begins again.
+    /// Its row says this, since now. To all stages but [`Stage::Marked`] a row only moves on that is there: where it went meanwhile, the
+    /// transaction begins again.
     Set(ObjectKey, Stage),
 }
 
@@ -77,7 +83,7 @@ pub fn hold(current: &Current) -> Option<Option<MarkWrite>> {
     match current.mark.map(|mark| mark.stage) {
         None => Some(None),
         Some(Stage::Marked) => Some(Some(MarkWrite::Clear(current.key))),
-        Some(Stage::Condemned | Stage::Deleted) => None,
+        Some(Stage::Condemned | Stage::Deleted | Stage::Quarantined) => None,
     }
 }
 
@@ -86,28 +92,63 @@ pub fn hold(current: &Current) -> Option<Option<MarkWrite>> {
 ///
 /// With a new key the mark of the one before is written as it is: where that is forgotten meanwhile, and so used again, this begins again,
 /// or it would take the blob from whoever pushed it there.
+///
+/// Where the current key is quarantined, repositories may hold the blob: it stays the current one until an upload ends. The new key is
+/// marked meanwhile, so that it is remembered, and goes if that never comes.
 pub fn place(current: &Current) -> Placement {
+    let last = current.highest_marked.unwrap_or(0).max(current.key.incarnation);
+    let next = ObjectKey { incarnation: last + 1, ..current.key };
     match (hold(current), current.mark) {
         (Some(write), _) => Placement { key: current.key, is_new: false, write },
+        (None, Some(Mark { stage: Stage::Quarantined, .. })) => {
+            let write = Some(MarkWrite::Set(next, Stage::Marked));
+            Placement { key: next, is_new: false, write }
+        }
         (None, mark) => {
-            let last = current.highest_marked.unwrap_or(0).max(current.key.incarnation);
-            let key = ObjectKey { incarnation: last + 1, ..current.key };
             let write = mark.map(|mark| MarkWrite::Set(current.key, mark.stage));
-            Placement { key, is_new: true, write }
+            Placement { key: next, is_new: true, write }
         }
     }
 }
 
-/// Ends an upload whose object was put at `placed`, which it has `reserved` still: as [`hold`], and `None` where the reservation is lost or
-/// another key is the current one by now.
-pub fn finish(current: &Current, placed: &ObjectKey, reserved: bool) -> Option<Option<MarkWrite>> {
-    (reserved && current.key == *placed).then(|| hold(current)).flatten()
+/// How an upload ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Finish {
+    /// Whether its key is recorded as the current one.
+    pub is_new: bool,
+    /// What is to be done to its mark.
+    pub write: Option<MarkWrite>,
+}
+
+/// Ends an upload whose object was put at `placed`, which has this mark and which it has `reserved` still: as [`hold`], and `None` where the
+/// reservation is lost or another key is the current one by now.
+///
+/// Where that one is quarantined, the upload's takes its place.
+pub fn finish(
+    current: &Current,
+    placed: &ObjectKey,
+    mark: Option<Mark>,
+    reserved: bool,
+) -> Option<Finish> {
+    let is = |mark: Option<Mark>, stage| mark.is_some_and(|mark| mark.stage == stage);
+    if !reserved {
+        return None;
+    }
+    if current.key == *placed {
+        return hold(current).map(|write| Finish { is_new: false, write });
+    }
+    (is(current.mark, Stage::Quarantined) && is(mark, Stage::Marked))
+        .then_some(Finish { is_new: true, write: Some(MarkWrite::Clear(*placed)) })
 }
 
 /// Somebody stops holding a blob: a membership went, or an upload that had reserved a key for it. Whoever else holds it is not asked: two
-/// who let go at once would each find the other. The moment is written anew each time, since the grace counts from the last who let go.
+/// who let go at once would each find the other. The moment is written anew each time, since the grace counts from the last who let go; of
+/// what is quarantined, the grace after which it can be released.
 pub fn let_go(current: &Current) -> Option<MarkWrite> {
-    hold(current).map(|_| MarkWrite::Set(current.key, Stage::Marked))
+    match current.mark.map(|mark| mark.stage) {
+        Some(Stage::Quarantined) => Some(MarkWrite::Set(current.key, Stage::Quarantined)),
+        _ => hold(current).map(|_| MarkWrite::Set(current.key, Stage::Marked)),
+    }
 }
 
 /// An object was found in the store that no row explains. It is marked only, whatever it is; and not where its key has a mark. One that
@@ -126,9 +167,11 @@ pub struct Holders {
     pub member: bool,
     /// An upload has reserved a key of the digest.
     pub reserved: bool,
+    /// An upload has reserved this very key: where it is not the current one, it may be when the upload ends.
+    pub placed: bool,
 }
 
-/// Judges a marked incarnation: `None` while the grace lasts, else it is condemned, or spared where something holds it.
+/// Judges a marked incarnation: `None` while the grace lasts, or an upload may still make it the current one; else it is condemned, or spared where something holds it.
 ///
 /// The grace is longer than any transaction, upload and move that could have begun before the mark was set, so that whatever they hold is seen.
 pub fn judge(
@@ -142,6 +185,9 @@ pub fn judge(
         return None;
     }
     let held = holders.is_current && (holders.member || holders.reserved);
+    if !held && holders.placed {
+        return None;
+    }
     Some(if held { MarkWrite::Clear(*key) } else { MarkWrite::Set(*key, Stage::Condemned) })
 }
 
@@ -156,6 +202,41 @@ pub fn deleted(key: &ObjectKey, mark: Option<Mark>) -> Option<MarkWrite> {
 pub fn forget(key: &ObjectKey, mark: &Mark, now: Timestamp, latest: Duration) -> Option<MarkWrite> {
     (mark.stage == Stage::Deleted && mark.since <= now.before(latest))
         .then_some(MarkWrite::Clear(*key))
+}
+
+/// The object of an incarnation was found to be corrupt, or not there: what is to be done to its mark, one after the other. `None` where it is
+/// on its way out anyway, or quarantined already. Who holds it is not asked: it is of no use to anybody.
+pub fn quarantine(key: &ObjectKey, mark: Option<Mark>) -> Option<[MarkWrite; 2]> {
+    match mark.map(|mark| mark.stage) {
+        None | Some(Stage::Marked) => {
+            let set = |stage| MarkWrite::Set(*key, stage);
+            Some([set(Stage::Marked), set(Stage::Quarantined)])
+        }
+        Some(Stage::Condemned | Stage::Deleted | Stage::Quarantined) => None,
+    }
+}
+
+/// The object of a quarantined incarnation was read whole and is what its digest says. It is marked, since who let go of the blob meanwhile
+/// could not; where it is held it is spared when the grace is over.
+pub fn lift(key: &ObjectKey, mark: Option<Mark>) -> Option<MarkWrite> {
+    mark.is_some_and(|mark| mark.stage == Stage::Quarantined)
+        .then_some(MarkWrite::Set(*key, Stage::Marked))
+}
+
+/// An operator does not need a quarantined object any more: it goes like any other that nobody holds. `None` where it is not
+/// quarantined; where the blob was not pushed again and repositories hold it, since the quarantine is what tells them, or an upload has
+/// reserved it; and within the grace since it was quarantined or last let go of, in which a move to its key may land.
+pub fn release(
+    key: &ObjectKey,
+    mark: Option<Mark>,
+    holders: &Holders,
+    now: Timestamp,
+    grace: Duration,
+) -> Option<MarkWrite> {
+    let mark = mark.filter(|mark| mark.stage == Stage::Quarantined)?;
+    let held = holders.placed || holders.is_current && (holders.member || holders.reserved);
+    let waits = mark.since > now.before(grace);
+    (!held && !waits).then_some(MarkWrite::Set(*key, Stage::Condemned))
 }
 
 /// What a sweep knows of a membership.

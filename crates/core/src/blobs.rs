@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,6 +26,18 @@ impl ObjectKey {
     /// The key that is simply the digest.
     pub const fn canonical(digest: Digest) -> Self {
         Self { digest, incarnation: 0 }
+    }
+
+    /// The key whose path this is; `None` for any other text.
+    pub fn of_path(path: &str) -> Option<Self> {
+        let (algorithm, rest) = path.split_once('/')?;
+        let (_, name) = rest.rsplit_once('/')?;
+        let (hex, incarnation) = match name.split_once('.') {
+            Some((hex, number)) => (hex, number.parse().ok()?),
+            None => (name, 0),
+        };
+        let key = Self { digest: format!("{algorithm}:{hex}").parse().ok()?, incarnation };
+        (key.to_string() == path).then_some(key)
     }
 }
 
@@ -190,4 +202,70 @@ pub trait Leftovers: Send + Sync + 'static {
 
     /// Drops all that is staged for an upload.
     async fn drop_leftovers(&self, upload: &UploadId) -> Result<(), StoreError>;
+}
+
+/// An object, as a list of the store shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was put there, or staged where putting it in place is only a rename; by the store's clock.
+    pub modified: SystemTime,
+}
+
+/// A page of the objects in a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredPage {
+    /// The objects, in the order of their digests.
+    pub objects: Vec<StoredObject>,
+    /// How many things lie among them that are no objects. They are left alone.
+    pub unknown: u64,
+    /// Up to which digest, that one with all its incarnations, nothing else is there; all there is, without it.
+    pub up_to: Option<Digest>,
+}
+
+/// A store whose objects can be listed. What is staged is none of them.
+#[async_trait]
+pub trait StoredObjects: Send + Sync + 'static {
+    /// The objects of the digests behind `after`: about `limit` of them, and whole digests always. What is put in place or deleted meanwhile
+    /// is in it or not.
+    async fn list_objects(
+        &self,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<StoredPage, StoreError>;
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_from_its_path_and_from_no_other_text() {
+        let digest = Digest::from_hash(wharf_oci::Algorithm::Sha256, &[0xab; 32]).unwrap();
+        for incarnation in [0, 1, 4_294_967_295] {
+            let key = ObjectKey { digest, incarnation };
+            assert_eq!(ObjectKey::of_path(&key.to_string()), Some(key));
+        }
+        let path = ObjectKey::canonical(digest).to_string();
+        let hex = digest.hex();
+        for other in [
+            String::new(),
+            hex.clone(),
+            format!("{path}.0"),
+            format!("{path}.01"),
+            format!("{path}.+1"),
+            format!("{path}.x"),
+            format!("{path}/"),
+            format!("sha256/ab/ac/{hex}"),
+            format!("sha256/ab/cd/ef/{hex}"),
+            format!("sha512/ab/ab/{hex}"),
+            path.to_uppercase(),
+        ] {
+            assert_eq!(ObjectKey::of_path(&other), None, "{other}");
+        }
+    }
 }

@@ -26,6 +26,7 @@ pub mod permissions;
 mod principal;
 mod registry;
 pub mod retention;
+pub mod scrub;
 pub mod tally;
 mod upload_id;
 pub mod writes;

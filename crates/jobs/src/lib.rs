@@ -19,6 +19,7 @@ mod hold;
 mod leftovers;
 mod retention;
 mod runner;
+mod scrub;
 mod tag_history;
 mod upkeep;
 mod usage_count;
@@ -29,11 +30,13 @@ use std::time::Duration;
 
 use wharf_core::Registry;
 use wharf_core::adoption::Adopter;
+use wharf_core::blobs::StoredObjects;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, EventLog, Garbage, Jobs, KeepEvents, Retention, UsageMetadata,
-    WriteModes,
+    Accounts, AuditReaders, Counts, EventLog, Garbage, Integrity, Jobs, KeepEvents, Pass,
+    Retention, UsageMetadata, WriteModes,
 };
 use wharf_core::retention::Sweeper;
+use wharf_core::scrub::{ScrubRules, Scrubber};
 
 pub use account_upkeep::AccountUpkeep;
 pub use adoption::{Adoption, adoption_job};
@@ -52,8 +55,12 @@ pub use handler::Handler;
 pub use leftovers::Leftovers;
 pub use retention::{RetentionRules, RetentionRun, RetentionSchedule};
 pub use runner::{Runner, RunnerRules};
+pub use scrub::{Scrub, ScrubCounters, ScrubFigures, ScrubSettings, scrub_kind};
 pub use tag_history::TagHistory;
 pub use usage_count::{Figures, UsageCount, UsageCounters};
+
+/// How long a scrub goes on before it makes room for other jobs: it always has something to do, and must not hold a place in the runner.
+const SCRUB_TURN: Duration = Duration::from_secs(60);
 
 /// What background work is done on.
 pub struct Parts {
@@ -81,6 +88,12 @@ pub struct Parts {
     pub usage: Arc<dyn UsageMetadata>,
     /// What counts of it found.
     pub usage_counters: Arc<UsageCounters>,
+    /// The objects of the store.
+    pub objects: Arc<dyn StoredObjects>,
+    /// What is known of whether store and database agree.
+    pub integrity: Arc<dyn Integrity>,
+    /// What scrubs found.
+    pub scrubbed: Arc<ScrubCounters>,
     /// Where runs are counted.
     pub counters: Arc<RunCounters>,
     /// Where is counted what was collected.
@@ -108,6 +121,8 @@ pub struct Rules {
     pub export_audit: Option<SyslogSettings>,
     /// How policies of retention are run.
     pub retention: RetentionRules,
+    /// How store and database are scrubbed, if they are.
+    pub scrub: Option<ScrubSettings>,
 }
 
 impl Default for Rules {
@@ -125,6 +140,7 @@ impl Default for Rules {
             count_usage: DAY / 4,
             export_audit: None,
             retention: RetentionRules::default(),
+            scrub: Some(ScrubSettings::default()),
         }
     }
 }
@@ -145,7 +161,8 @@ pub fn kinds(rules: &Rules) -> Vec<&'static str> {
     ];
     let history = rules.keep_tag_history.map(|_| tag_history::KIND);
     let export = rules.export_audit.as_ref().map(|_| audit_export::KIND);
-    always.into_iter().chain(history).chain(export).collect()
+    let scrub = rules.scrub.iter().flat_map(|_| Pass::ALL.map(scrub_kind));
+    always.into_iter().chain(history).chain(export).chain(scrub).collect()
 }
 
 /// Works off the queue until `stop`; on any number of nodes at once. Returns when no job runs here any more, which
@@ -164,6 +181,19 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
         pause: rules.retention.pause,
         turn: rules.runner.run_limit / 2,
     };
+    let scrub = rules.scrub.map(|settings| {
+        let scrubber = Scrubber {
+            registry: Arc::clone(&parts.registry),
+            objects: parts.objects,
+            integrity: parts.integrity,
+            rules: ScrubRules {
+                bytes_per_second: settings.bytes_per_second,
+                grace: rules.garbage.rules.grace,
+                turn: SCRUB_TURN.min(rules.runner.run_limit / 2),
+            },
+        };
+        Scrub::all(&scrubber, &settings, &parts.scrubbed)
+    });
     let schedule =
         RetentionSchedule::new(parts.retention, Arc::clone(&parts.jobs), rules.retention.interval);
     let mut runner = Runner::new(parts.jobs, rules.runner)
@@ -189,6 +219,9 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
     }
     if let Some(settings) = rules.export_audit {
         runner = runner.recurring(AuditExport::new(parts.audit, settings));
+    }
+    for pass in scrub.into_iter().flatten() {
+        runner = runner.recurring(pass);
     }
     if let Some(adopter) = parts.adopter {
         runner = runner.handling(Adoption::new(adopter));

@@ -7,6 +7,7 @@ mod garbage;
 mod history;
 mod identities;
 mod immutability;
+mod integrity;
 mod retention;
 mod sessions;
 mod trust;

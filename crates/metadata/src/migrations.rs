@@ -143,6 +143,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0021_adoptions.postgres.sql"),
     },
     Migration {
+        version: 22,
+        name: "scrub",
+        sqlite: include_str!("../migrations/0022_scrub.sqlite.sql"),
+        postgres: include_str!("../migrations/0022_scrub.postgres.sql"),
+    },
+    Migration {
         version: 24,
         name: "removed blobs",
         sqlite: include_str!("../migrations/0024_removed_blobs.sqlite.sql"),

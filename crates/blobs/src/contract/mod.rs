@@ -3,6 +3,7 @@
 
 mod direct;
 mod finishing;
+mod listing;
 mod reading;
 mod removing;
 mod staging;
@@ -10,6 +11,7 @@ mod stand;
 
 pub use direct::*;
 pub use finishing::*;
+pub use listing::*;
 pub use reading::*;
 pub use removing::*;
 pub use staging::*;
@@ -82,6 +84,26 @@ macro_rules! blobs_contract {
         async fn $rule() {
             let (blobs, _kept) = $make();
             $crate::contract::$rule(&$crate::FaultyBlobs::new(blobs)).await;
+        }
+    )* };
+}
+
+/// Makes a test of each rule of listing objects. `$make` gives a new, empty store and something that is kept until the test is over.
+#[macro_export]
+macro_rules! stored_objects_contract {
+    ($make:path) => {
+        $crate::stored_objects_contract! { $make:
+            an_empty_store_lists_nothing
+            objects_are_listed_with_their_sizes_and_what_is_staged_is_not
+            pages_hold_whole_digests_and_go_on_behind_them
+            what_was_deleted_is_listed_no_more
+        }
+    };
+    ($make:path: $($rule:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $rule() {
+            let (blobs, _kept) = $make();
+            $crate::contract::$rule(&blobs).await;
         }
     )* };
 }

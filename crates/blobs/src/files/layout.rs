@@ -89,6 +89,11 @@ impl Layout {
         object.parent().map_or(Ok(()), |folder| work(shards, digest, folder, &root))
     }
 
+    /// The folder of objects.
+    pub(super) fn objects(&self) -> &Path {
+        &self.objects
+    }
+
     /// The folder of what uploads have staged.
     pub(super) fn staging(&self) -> &Path {
         &self.staging

@@ -16,6 +16,7 @@ mod finishing;
 mod folders;
 mod layout;
 mod leftovers;
+mod listing;
 mod mapping;
 mod old;
 mod pace;

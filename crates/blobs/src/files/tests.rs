@@ -34,6 +34,10 @@ mod contract {
     crate::blobs_contract!(super::make);
 }
 
+mod contract_of_listing {
+    crate::stored_objects_contract!(super::make);
+}
+
 fn make_direct() -> (Arc<FileBlobs>, DirectStore, TempDir) {
     let (blobs, folder) = make();
     let blobs = Arc::new(blobs);

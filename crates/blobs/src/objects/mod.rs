@@ -12,6 +12,7 @@ mod direct;
 mod failure;
 mod finishing;
 mod leftovers;
+mod listing;
 mod old;
 mod part_url;
 mod profile;

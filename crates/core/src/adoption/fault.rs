@@ -8,7 +8,7 @@ const LONGEST: usize = 300;
 
 /// Why a piece was not read.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is no good, and never will be.
     Bad(String),
     /// A store failed: later it may be read.

@@ -13,14 +13,14 @@ use crate::clock::Timestamp;
 use crate::metadata::Hashing;
 
 /// How fast bytes are read.
-pub(super) struct Pace {
+pub(crate) struct Pace {
     bytes_per_second: u64,
     /// Before then the next ones do not count.
     next: Instant,
 }
 
 impl Pace {
-    pub(super) fn new(bytes_per_second: u64) -> Self {
+    pub(crate) fn new(bytes_per_second: u64) -> Self {
         Self { bytes_per_second: bytes_per_second.max(1), next: Instant::now() }
     }
 
@@ -33,7 +33,7 @@ impl Pace {
 }
 
 /// A blob that is read and hashed.
-pub(super) struct BlobHash {
+pub(crate) struct BlobHash {
     key: ObjectKey,
     begun: Timestamp,
     size: u64,
@@ -44,7 +44,7 @@ pub(super) struct BlobHash {
 
 impl BlobHash {
     /// Begins, or goes on from where `left` says, if that is of this blob. `None` where there is none.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         blobs: &dyn Blobs,
         key: ObjectKey,
         now: Timestamp,
@@ -70,18 +70,18 @@ impl BlobHash {
         Ok(Some(Self { key, begun, size, offset, hasher, stream }))
     }
 
-    /// When the hash was begun, by the database's clock.
-    pub(super) const fn begun(&self) -> Timestamp {
-        self.begun
-    }
-
-    /// How many bytes the blob has.
-    pub(super) const fn size(&self) -> u64 {
+    /// How many bytes the object has.
+    pub(crate) const fn size(&self) -> u64 {
         self.size
     }
 
+    /// When the hash was begun, by the database's clock.
+    pub(crate) const fn begun(&self) -> Timestamp {
+        self.begun
+    }
+
     /// Hashes the next piece. Returns how long it was; `None` at the end.
-    pub(super) async fn step(&mut self, pace: &mut Pace) -> Result<Option<u64>, Fault> {
+    pub(crate) async fn step(&mut self, pace: &mut Pace) -> Result<Option<u64>, Fault> {
         let Some(piece) = self.stream.next().await else { return Ok(None) };
         let piece = piece.map_err(Fault::from)?;
         let length = piece.len() as u64;
@@ -99,13 +99,13 @@ impl BlobHash {
     }
 
     /// Where it stands, to go on from there.
-    pub(super) fn left(&self) -> Hashing {
+    pub(crate) fn left(&self) -> Hashing {
         let (digest, begun, offset) = (self.key.digest, self.begun, self.offset);
         Hashing { digest, begun, offset, state: self.hasher.state() }
     }
 
     /// The digest of all the bytes, which must have been read.
-    pub(super) fn finish(self) -> Result<Digest, Fault> {
+    pub(crate) fn finish(self) -> Result<Digest, Fault> {
         if self.offset != self.size {
             let Self { size, offset, .. } = self;
             return Err(Fault::Bad(format!("it ended after {offset} of {size} bytes")));

@@ -5,8 +5,8 @@
 //! goes through one of them, and what becomes of each piece is the word of a `Target`: the registry's own
 //! (`recorded.rs`), or one that only counts (`rehearsal.rs`).
 
-mod fault;
-mod hashing;
+pub(crate) mod fault;
+pub(crate) mod hashing;
 mod journey;
 mod layout;
 mod recorded;

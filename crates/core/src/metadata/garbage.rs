@@ -182,9 +182,6 @@ pub trait Garbage: Send + Sync + 'static {
     /// condemned to the landing of its delete.
     async fn forget_deleted(&self, latest: Duration, limit: usize) -> Result<u64, StoreError>;
 
-    /// These objects are in the store, and nothing is known of why. Marks those that have no mark; returns how many.
-    async fn mark_found(&self, keys: Vec<ObjectKey>) -> Result<u64, StoreError>;
-
     /// Ends the grace of up to `limit` deleted manifests: what only they needed (children, referrers) is deleted in turn, and the bytes of
     /// a manifest go with the last repository that had it. Nothing is left to do where nothing was taken away.
     async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken, StoreError>;

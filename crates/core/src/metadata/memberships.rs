@@ -68,7 +68,7 @@ pub enum RemoveOutcome {
 /// The memberships.
 #[async_trait]
 pub trait Memberships: Send + Sync + 'static {
-    /// The repository's blob; `None` when the repository does not hold it.
+    /// Where the repository's blob lies; `None` when the repository does not hold it, or its object is quarantined.
     async fn find_blob(
         &self,
         repository: RepositoryName,

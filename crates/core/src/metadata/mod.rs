@@ -9,6 +9,7 @@ mod event_log;
 mod garbage;
 mod identities;
 mod immutability;
+mod integrity;
 mod jobs;
 mod last_known;
 mod manifests;
@@ -68,6 +69,10 @@ pub use identities::{
     NoExternalName, ProviderGroup, ProviderName, SignInOutcome, in_words,
 };
 pub use immutability::{ImmutabilityPolicies, MOST_POLICIES, TagImmutability};
+pub use integrity::{
+    CheckedBlob, Damage, FaultKind, Integrity, MOST_TOLD, NoFaultKind, Pass, PassPlace, PassState,
+    ReferencesChecked, ReleaseOutcome, ScrubFinding,
+};
 pub use jobs::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use last_known::LastKnown;
 pub use manifests::{

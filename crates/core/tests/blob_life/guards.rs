@@ -62,4 +62,14 @@ pub enum Guard {
     FoundLeavesDeletedKeys,
     /// A listing finds what no row explains.
     ListingFinds,
+    /// A quarantined key is the current one until a push of the blob ends.
+    QuarantinedStaysCurrent,
+    /// A condemnation looks at whether an upload has reserved the very key.
+    JudgeSeesThePlaced,
+    /// What is quarantined is released where no repository holds it.
+    ReleaseSeesMemberships,
+    /// … and no upload has reserved a key.
+    ReleaseSeesReservations,
+    /// … when its grace is over.
+    ReleaseWaits,
 }

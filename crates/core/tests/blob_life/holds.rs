@@ -108,6 +108,26 @@ fn found_objects() {
     holds("found objects", scenarios::found_objects());
 }
 
+#[test]
+fn two_pushes_of_a_quarantined_blob() {
+    holds("two pushes of a quarantined blob", scenarios::pushes_of_a_quarantined_blob());
+}
+
+#[test]
+fn a_quarantine_and_a_lift() {
+    holds("a quarantine and a lift", scenarios::quarantine_and_lift());
+}
+
+#[test]
+fn a_quarantine_and_a_release() {
+    holds("a quarantine and a release", scenarios::quarantine_and_release());
+}
+
+#[test]
+fn a_mount_of_a_quarantined_blob() {
+    holds("a mount of a quarantined blob", scenarios::mount_of_a_quarantined_blob());
+}
+
 /// Two guards say what follows from the others: a reservation keeps its key from being condemned, and so the key the current one; and what
 /// is a member is not condemned. They stand behind those.
 #[test]

@@ -112,6 +112,9 @@ impl Life {
             }
             (Role::Remove { repository }, _) => done(snapshot.remove(repository)),
             (Role::Cancel { upload }, _) => done(snapshot.cancel(upload)),
+            (Role::Quarantine, _) => done(snapshot.quarantine()),
+            (Role::Lift, _) => done(snapshot.lift()),
+            (Role::Release, _) => done(snapshot.release()),
         };
         Some(Open { writes, then })
     }

@@ -14,7 +14,7 @@
 //!   key is remembered for longer than a delete takes from the list of the condemned to its landing. Where moves are late, not
 //!   even these are bounded. Uploads expire at any time.
 //! - `model`: what may happen next, and the properties: what a manifest needs is a member; what is a member is in the store, and is neither
-//!   condemned nor deleted; what can be brought back is a member, and so is what a
+//!   condemned nor deleted; what is quarantined is kept, and given to nobody; what can be brought back is a member, and so is what a
 //!   pusher was told of; and at rest, nothing is left that nobody needs. `ends` shows that every run
 //!   comes to rest, by finding no circle among the states.
 //! - `scenarios`: who meets whom. `holds` runs them all; `WHARF_MODEL=full` with more collectors and more deaths:
@@ -56,6 +56,12 @@
 //! | a delete is confirmed by the store | `deleted`, and the same | `a_delete_is_confirmed_by_the_stores_word` |
 //! | what is found leaves deleted keys | `found` | `what_is_found_is_not_marked_at_a_deleted_key` |
 //! | a listing finds what late moves leave | `found` | `a_listing_finds_what_no_row_explains` |
+//! | a quarantined key stays current | `place`, `finish` | `a_quarantined_key_is_the_current_one_until_a_push_ends` |
+//! | … is not held | `hold` | `what_is_quarantined_is_not_held` |
+//! | … and the next one is no garbage meanwhile | `judge`, `garbage/blobs.rs` | `a_condemnation_looks_at_who_reserved_the_very_key` |
+//! | … is released when nobody holds it | `release` | `a_release_looks_at_memberships` |
+//! | … and no upload has reserved it | `release` | `a_release_looks_at_reservations` |
+//! | … and when the grace is over | `release` | `a_release_waits_for_the_grace` |
 //!
 //! That `finish` looks at the key, and that it and a mount refuse what is condemned, follows from other guards:
 //! `what_is_checked_twice_holds_without_the_second_check`.

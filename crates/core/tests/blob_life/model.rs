@@ -5,7 +5,7 @@ use wharf_core::blob_life::Stage;
 
 use crate::guards::Guard;
 use crate::life::Life;
-use crate::rows::{INCARNATIONS, MANIFESTS, ManifestRow, REPOSITORIES, UPLOADS};
+use crate::rows::{INCARNATIONS, MANIFESTS, ManifestRow, REPOSITORIES, Rows, UPLOADS};
 use crate::state::{Action, Collector, Deed, Deleting, Duty, Phase, Role, Script, State, Step};
 
 /// A manifest that a repository holds has its blobs.
@@ -18,6 +18,10 @@ pub const CONDEMNED_IS_NO_MEMBER: &str = "what is condemned is no member";
 pub const DELETED_COMES_BACK: &str = "what can be brought back is a member";
 /// Who was told that a repository holds the blob finds it there.
 pub const TOLD_IS_MEMBER: &str = "what a pusher was told of is a member";
+/// Nobody comes to hold what was quarantined from the start.
+pub const QUARANTINED_IS_NOT_GIVEN: &str = "what is quarantined is not given";
+/// No collector takes what is quarantined.
+pub const QUARANTINED_IS_KEPT: &str = "what is quarantined is in the store";
 /// All is gone in the end that nobody needs.
 pub const NOTHING_IS_LEFT: &str = "at rest, nothing is left that nobody needs";
 
@@ -161,7 +165,24 @@ impl Model for Life {
             }),
             Property::always(CONDEMNED_IS_NO_MEMBER, |_, state: &State| {
                 let mark = state.rows.marks[usize::from(state.rows.incarnation)];
-                !(state.rows.is_member() && mark.is_some_and(|mark| mark.stage > Stage::Marked))
+                let gone = |stage| matches!(stage, Stage::Condemned | Stage::Deleted);
+                !(state.rows.is_member() && mark.is_some_and(|mark| gone(mark.stage)))
+            }),
+            Property::always(QUARANTINED_IS_NOT_GIVEN, |model: &Self, state: &State| {
+                let key = model.rows.incarnation;
+                let may_be_sound = model.roles.iter().any(|role| matches!(role, Role::Lift));
+                if !is_quarantined(&model.rows, key.into()) || may_be_sound {
+                    return true;
+                }
+                let given = |repository: usize| {
+                    model.rows.memberships[repository].is_none()
+                        && state.rows.memberships[repository].is_some()
+                };
+                state.rows.incarnation != key || !(0..REPOSITORIES).any(given)
+            }),
+            Property::always(QUARANTINED_IS_KEPT, |_, state: &State| {
+                (0..INCARNATIONS)
+                    .all(|key| !is_quarantined(&state.rows, key) || state.objects & (1 << key) != 0)
             }),
             Property::always(DELETED_COMES_BACK, |_, state: &State| {
                 let rows = state.rows.manifests.iter().zip(&state.rows.memberships);
@@ -185,15 +206,21 @@ impl Model for Life {
     }
 }
 
-/// Whether nothing is there that nobody needs.
+fn is_quarantined(rows: &Rows, key: usize) -> bool {
+    rows.marks[key].is_some_and(|mark| mark.stage == Stage::Quarantined)
+}
+
+/// Whether nothing is there that nobody needs, but for what is quarantined.
 fn is_clean(state: &State) -> bool {
     let rows = &state.rows;
+    let kept = (0..INCARNATIONS).filter(|key| is_quarantined(rows, *key));
+    let kept: u8 = kept.map(|key| 1 << key).sum();
     let current = if rows.is_member() { 1 << rows.incarnation } else { 0 };
     let needed = (0..REPOSITORIES).all(|r| rows.memberships[r].is_none() || rows.is_needed(r));
     let deleted = |m: &ManifestRow| matches!(m, ManifestRow::Deleted { .. });
-    state.objects == current
+    state.objects == current | kept
         && needed
-        && rows.marks.iter().all(Option::is_none)
+        && (0..INCARNATIONS).all(|key| rows.marks[key].is_none() || is_quarantined(rows, key))
         && rows.uploads.iter().all(Option::is_none)
         && !rows.manifests.iter().flatten().any(deleted)
 }

@@ -156,6 +156,11 @@ impl Rows {
         self.uploads.iter().flatten().any(|upload| upload.reserved.is_some())
     }
 
+    /// Whether an upload has reserved this key.
+    pub fn has_reserved(&self, key: u8) -> bool {
+        self.uploads.iter().flatten().any(|upload| upload.reserved == Some(key))
+    }
+
     /// Does what a transaction wrote.
     pub fn apply(&mut self, write: Write, ages: Ages) {
         match write {
@@ -163,7 +168,7 @@ impl Rows {
                 self.marks[usize::from(incarnation)] = stage.map(|stage| MarkRow {
                     stage,
                     young: match stage {
-                        Stage::Marked => ages.grace,
+                        Stage::Marked | Stage::Quarantined => ages.grace,
                         Stage::Condemned => 0,
                         Stage::Deleted => ages.latest,
                     },

@@ -172,3 +172,29 @@ pub fn found_objects() -> Life {
     start.objects = 0b11;
     Life { moves_are_prompt: false, ..start }
 }
+
+/// A blob that a repository holds is in quarantine, and two push it.
+pub fn pushes_of_a_quarantined_blob() -> Life {
+    let start = quiet().held(1, &[1]).let_go(Stage::Quarantined).uploads(2);
+    start.roles(&[PUSH, Role::Push { upload: 1, repository: 0, manifest: 0 }])
+}
+
+/// One pushes a blob that is in quarantine, and one mounts it, while it is found to be sound.
+pub fn quarantine_and_lift() -> Life {
+    let mount = Role::Mount { from: 1, to: 0, manifest: 0 };
+    let start = quiet().held(1, &[]).let_go(Stage::Quarantined).uploads(1);
+    start.roles(&[Role::Push { upload: 0, repository: 0, manifest: 1 }, mount, Role::Lift])
+}
+
+/// A blob is quarantined while one pushes it and another removes it, and released.
+pub fn quarantine_and_release() -> Life {
+    let start = quiet().held(1, &[]).uploads(1);
+    start.roles(&[PUSH, Role::Quarantine, Role::Remove { repository: 1 }, Role::Release])
+}
+
+/// A blob that a repository holds is in quarantine and is mounted, and an operator wants to release it.
+pub fn mount_of_a_quarantined_blob() -> Life {
+    let mount = Role::Mount { from: 1, to: 0, manifest: 0 };
+    let start = quiet().held(1, &[0]).let_go(Stage::Quarantined);
+    Life { faults: 1, ..start.roles(&[mount, Role::Release]) }
+}

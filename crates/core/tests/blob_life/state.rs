@@ -21,6 +21,12 @@ pub enum Role {
     Remove { repository: usize },
     /// Cancels an upload.
     Cancel { upload: usize },
+    /// Finds that the object of the current key is damaged.
+    Quarantine,
+    /// Finds that the object of the first key is sound.
+    Lift,
+    /// Releases the object of the first key.
+    Release,
 }
 
 /// How far somebody is.

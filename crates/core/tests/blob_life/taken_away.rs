@@ -8,7 +8,8 @@ use crate::ends::circle;
 use crate::guards::Guard;
 use crate::life::Life;
 use crate::model::{
-    DELETED_COMES_BACK, MEMBER_IS_STORED, NEEDED_IS_MEMBER, NOTHING_IS_LEFT, TOLD_IS_MEMBER,
+    CONDEMNED_IS_NO_MEMBER, DELETED_COMES_BACK, MEMBER_IS_STORED, NEEDED_IS_MEMBER,
+    NOTHING_IS_LEFT, QUARANTINED_IS_NOT_GIVEN, TOLD_IS_MEMBER,
 };
 use crate::scenarios as a;
 
@@ -160,4 +161,37 @@ fn what_is_found_is_not_marked_at_a_deleted_key() {
 #[test]
 fn a_listing_finds_what_no_row_explains() {
     fails(a::late_moves(), Guard::ListingFinds, NOTHING_IS_LEFT);
+}
+
+#[test]
+fn a_quarantined_key_is_the_current_one_until_a_push_ends() {
+    let life = a::pushes_of_a_quarantined_blob();
+    fails(life, Guard::QuarantinedStaysCurrent, MEMBER_IS_STORED);
+}
+
+#[test]
+fn what_is_quarantined_is_not_held() {
+    let life = a::mount_of_a_quarantined_blob();
+    fails(life, Guard::CondemnedIsPastSaving, QUARANTINED_IS_NOT_GIVEN);
+}
+
+#[test]
+fn a_release_looks_at_memberships() {
+    let life = a::mount_of_a_quarantined_blob();
+    fails(life, Guard::ReleaseSeesMemberships, CONDEMNED_IS_NO_MEMBER);
+}
+
+#[test]
+fn a_release_waits_for_the_grace() {
+    fails(a::quarantine_and_release(), Guard::ReleaseWaits, NOTHING_IS_LEFT);
+}
+
+#[test]
+fn a_condemnation_looks_at_who_reserved_the_very_key() {
+    fails(a::pushes_of_a_quarantined_blob(), Guard::JudgeSeesThePlaced, MEMBER_IS_STORED);
+}
+
+#[test]
+fn a_release_looks_at_reservations() {
+    fails(a::quarantine_and_release(), Guard::ReleaseSeesReservations, MEMBER_IS_STORED);
 }

@@ -121,6 +121,9 @@ impl Snapshot<'_> {
             writes.extend(mark.map(written));
             writes.push(Write::Incarnation(incarnation));
         } else {
+            if placement.key != current.key && !self.has(Guard::QuarantinedStaysCurrent) {
+                writes.push(Write::Incarnation(incarnation));
+            }
             writes.extend(self.holding(placement.write));
         }
         Some((incarnation, writes))
@@ -134,16 +137,19 @@ impl Snapshot<'_> {
         let current = self.current_to_hold();
         let placed =
             if self.has(Guard::FinishSeesTheIncarnation) { key(placed) } else { current.key };
-        let Some(write) = blob_life::finish(&current, &placed, reserved) else {
-            let mut writes = Vec::new();
-            if reserved && open.is_some() {
-                writes.push(Write::Unreserve(upload));
-                writes.extend(self.let_go());
+        let mark = u8::try_from(placed.incarnation).ok().and_then(|placed| self.mark(placed));
+        let Some(finish) = blob_life::finish(&current, &placed, mark, reserved) else {
+            if open.is_none() || !reserved {
+                return (Vec::new(), false);
             }
-            return (writes, false);
+            let let_go = self.let_go().filter(|_| self.has(Guard::EndedUploadLetsGo));
+            return ([Write::Unreserve(upload)].into_iter().chain(let_go).collect(), false);
         };
         let mut writes = vec![Write::EndUpload(upload), Write::Add(repository)];
-        writes.extend(self.holding(write));
+        if finish.is_new {
+            writes.push(Write::Incarnation(number(&placed)));
+        }
+        writes.extend(self.holding(finish.write));
         (writes, true)
     }
 
@@ -252,6 +258,9 @@ impl Snapshot<'_> {
             is_current: is_current || !self.has(Guard::JudgeSeesTheIncarnation),
             member: self.rows.is_member() && self.has(Guard::JudgeSeesMemberships),
             reserved: self.rows.is_reserved() && self.has(Guard::JudgeSeesReservations),
+            placed: self.rows.has_reserved(incarnation)
+                && self.has(Guard::JudgeSeesReservations)
+                && self.has(Guard::JudgeSeesThePlaced),
         };
         let (mark, grace) = (self.mark(incarnation)?, self.grace(Guard::JudgeWaits));
         let write = blob_life::judge(&key(incarnation), &mark, &holders, NOW, grace)?;
@@ -274,6 +283,33 @@ impl Snapshot<'_> {
     pub fn forget(&self, incarnation: u8) -> Option<Vec<Write>> {
         let latest = self.grace(Guard::ForgettingWaits);
         let write = blob_life::forget(&key(incarnation), &self.mark(incarnation)?, NOW, latest)?;
+        Some(vec![written(write)])
+    }
+
+    /// `quarantine::Quarantine`, of the current incarnation.
+    pub fn quarantine(&self) -> Option<Vec<Write>> {
+        let current = self.current();
+        let writes = blob_life::quarantine(&current.key, current.mark)?;
+        self.rows.is_member().then(|| writes.map(written).to_vec())
+    }
+
+    /// `quarantine::Sound`, of the first incarnation.
+    pub fn lift(&self) -> Option<Vec<Write>> {
+        let current = self.current();
+        let write = blob_life::lift(&current.key, current.mark)?;
+        (self.rows.incarnation == 0).then(|| vec![written(write)])
+    }
+
+    /// `quarantine::Release`, of the first incarnation.
+    pub fn release(&self) -> Option<Vec<Write>> {
+        let holders = Holders {
+            is_current: self.rows.incarnation == 0,
+            member: self.rows.is_member() && self.has(Guard::ReleaseSeesMemberships),
+            reserved: self.rows.is_reserved() && self.has(Guard::ReleaseSeesReservations),
+            placed: self.rows.has_reserved(0) && self.has(Guard::ReleaseSeesReservations),
+        };
+        let grace = self.grace(Guard::ReleaseWaits);
+        let write = blob_life::release(&key(0), self.mark(0), &holders, NOW, grace)?;
         Some(vec![written(write)])
     }
 

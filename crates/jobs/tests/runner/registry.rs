@@ -29,6 +29,7 @@ impl Clock for HandClock {
 struct Node {
     registry: Arc<Registry>,
     database: Arc<Database<Sqlite>>,
+    blobs: Arc<MemoryBlobs>,
     clock: Arc<HandClock>,
     _folder: TempDir,
 }
@@ -39,10 +40,11 @@ impl Node {
         let clock = Arc::new(HandClock(AtomicI64::new(1_700_000_000_000_000)));
         let sqlite = Sqlite::open(&folder.path().join("metadata.db"), clock.clone()).unwrap();
         let database = Arc::new(Database::on_sqlite(sqlite));
+        let blobs = Arc::new(MemoryBlobs::new());
         let parts = Parts {
             metadata: database.clone(),
             last_known: None,
-            blobs: Arc::new(MemoryBlobs::new()),
+            blobs: blobs.clone(),
             mapped: None,
             signed: None,
             direct: None,
@@ -52,7 +54,7 @@ impl Node {
             random: Arc::new(SystemRandom),
         };
         let registry = Arc::new(Registry::new(parts, wharf_core::Rules::default()));
-        Self { registry, database, clock, _folder: folder }
+        Self { registry, database, blobs, clock, _folder: folder }
     }
 
     async fn start_upload(&self) {
@@ -114,6 +116,9 @@ async fn a_registry_cleans_up_after_itself() {
                 usage_counters: Arc::default(),
                 counters: counters.clone(),
                 collected: Arc::default(),
+                objects: node.blobs.clone(),
+                integrity: node.database.clone(),
+                scrubbed: Arc::default(),
             };
             let mut stopping = stopping.clone();
             tokio::spawn(wharf_jobs::run(parts, rules.clone(), async move {
@@ -133,6 +138,10 @@ async fn a_registry_cleans_up_after_itself() {
             "garbage.collect",
             "garbage.manifests",
             "retention.schedule",
+            "scrub.contents",
+            "scrub.objects",
+            "scrub.quarantined",
+            "scrub.references",
             "staging.collect",
             "tags.forget_history",
             "uploads.expire",
@@ -143,7 +152,8 @@ async fn a_registry_cleans_up_after_itself() {
     let mut known = wharf_jobs::kinds(&rules);
     known.sort_unstable();
     assert_eq!(kinds, known);
-    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 10);
+    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 14);
+    assert_eq!(wharf_jobs::kinds(&Rules { scrub: None, ..Rules::default() }).len(), 10);
     let runs = counters.all();
     assert!(kinds.iter().all(|kind| {
         runs.iter().any(|(of, end, runs)| of == kind && *end == RunEnd::Done && runs.count > 0)

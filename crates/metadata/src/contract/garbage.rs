@@ -235,15 +235,19 @@ pub async fn the_grace_of_a_blob_begins_anew_with_each_who_lets_go(stand: &Stand
     assert_eq!(stand.condemn().await, Judged { condemned: 1, spared: 0 });
 }
 
-/// And is spared where it is held.
+/// And is spared where somebody comes to hold it.
 pub async fn an_object_that_is_found_is_only_marked(stand: &Stand) {
-    let held = stand.hold("a", blob("held")).await;
+    let late = ObjectKey::canonical(blob("late"));
     let orphan = ObjectKey { digest: blob("orphan"), incarnation: 2 };
-    let keys = vec![held, orphan];
-    assert_eq!(stand.garbage.mark_found(keys.clone()).await.unwrap(), 2);
-    assert_eq!(stand.garbage.mark_found(keys).await.unwrap(), 0);
+    let keys = vec![late, orphan];
+    let find = || stand.integrity.mark_unexplained(keys.clone());
+    assert_eq!(find().await.unwrap(), keys);
+    assert!(find().await.unwrap().is_empty());
+    let id = stand.start("a").await;
+    assert_eq!(stand.reserve(id, late.digest).await, Some(late));
+    assert!(stand.marks(late.digest).await.is_empty());
     stand.clock.advance(GRACE);
-    assert_eq!(stand.condemn().await, Judged { condemned: 1, spared: 1 });
+    assert_eq!(stand.condemn().await, Judged { condemned: 1, spared: 0 });
     assert_eq!(stand.condemned().await, [orphan]);
     // A push of it goes to a key that no delete is on its way to.
     stand

@@ -34,6 +34,7 @@ mod retention;
 mod retention_facts;
 pub(crate) mod rollback;
 pub(crate) mod samples;
+mod scrubbing;
 mod sessions;
 mod signatures;
 pub(crate) mod stand;
@@ -76,6 +77,7 @@ pub use restoring::*;
 pub use retention::*;
 pub use retention_facts::*;
 pub use rollback::*;
+pub use scrubbing::*;
 pub use sessions::*;
 pub use signatures::*;
 pub use stand::{HandClock, Inspect, Stand};
@@ -115,6 +117,21 @@ macro_rules! metadata_contract {
             an_upload_that_ends_lets_go_of_what_it_reserved
             the_grace_of_a_blob_begins_anew_with_each_who_lets_go
             an_object_that_is_found_is_only_marked
+            // Scrubs.
+            only_what_no_row_explains_is_marked
+            a_finding_is_one_row_until_its_fault_is_gone
+            held_blobs_are_listed_with_what_is_known_of_them
+            what_is_quarantined_is_held_by_nobody
+            a_push_takes_the_place_of_what_is_quarantined
+            of_two_pushes_of_a_quarantined_blob_the_first_counts
+            a_push_that_is_given_up_leaves_the_quarantine_as_it_was
+            what_is_quarantined_is_no_garbage
+            what_is_pushed_again_is_not_quarantined
+            what_is_sound_is_served_again
+            what_is_quarantined_is_released_once_nothing_needs_it
+            faults_are_told_in_the_events_and_the_audit_log
+            broken_references_are_found_and_told_from_those_elsewhere
+            a_pass_goes_on_where_it_was_recorded
             the_bytes_of_a_manifest_go_when_the_trash_is_emptied
             what_only_a_deleted_manifest_needed_goes_after_it
             what_a_deleted_manifest_leaves_behind_goes_a_few_at_a_time

@@ -13,9 +13,9 @@ use wharf_core::clock::{Clock, SystemRandom, Timestamp};
 use wharf_core::metadata::{
     AccountChange, Accounts, Adoptions, AuditReaders, Change, ChangeRequest, CommitManifest,
     CommitOutcome, Counts, DeleteManifest, DeleteOutcome, DeleteTag, DeviceLogins, Directory,
-    EventLog, FinishOutcome, FinishUpload, Garbage, Identities, ImmutabilityPolicies, Jobs,
-    Metadata, Precondition, ReserveBlob, ReserveOutcome, Retention, Sessions, StartUpload, Trash,
-    TrustRules, UpdateUser, UsageMetadata, WriteModes,
+    EventLog, FinishOutcome, FinishUpload, Garbage, Identities, ImmutabilityPolicies, Integrity,
+    Jobs, Metadata, Precondition, ReserveBlob, ReserveOutcome, Retention, Sessions, StartUpload,
+    Trash, TrustRules, UpdateUser, UsageMetadata, WriteModes,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -93,6 +93,7 @@ pub struct Stand {
     pub(crate) retention: Arc<dyn Retention>,
     pub(crate) writes: Arc<dyn WriteModes>,
     pub(crate) adoptions: Arc<dyn Adoptions>,
+    pub(crate) integrity: Arc<dyn Integrity>,
     pub(crate) usage: Arc<dyn UsageMetadata>,
     pub(crate) clock: Arc<HandClock>,
     inspect: Box<dyn Inspect>,
@@ -118,6 +119,7 @@ impl Stand {
         + Retention
         + WriteModes
         + Adoptions
+        + Integrity
         + UsageMetadata,
         clock: Arc<HandClock>,
         inspect: impl Inspect + 'static,
@@ -129,7 +131,7 @@ impl Stand {
         let (identities, sessions, devices) = (all.clone(), all.clone(), all.clone());
         let (counts, garbage, trash) = (all.clone(), all.clone(), all.clone());
         let (immutability, retention, writes) = (all.clone(), all.clone(), all.clone());
-        let (adoptions, usage) = (all.clone(), all);
+        let (adoptions, integrity, usage) = (all.clone(), all.clone(), all);
         Self {
             metadata,
             jobs,
@@ -149,6 +151,7 @@ impl Stand {
             retention,
             writes,
             adoptions,
+            integrity,
             usage,
             clock,
             inspect,
@@ -166,6 +169,11 @@ impl Stand {
         let (name, disabled) = (name.parse().unwrap(), Some(disabled));
         let update = UpdateUser { name, email: None, disabled, site_admin: None, expected: None };
         self.change(update).await
+    }
+
+    /// What the clock says.
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Moves the clock on to the next full hour, and tells which that is.

@@ -48,10 +48,6 @@ impl<E: Engine> Garbage for Database<E> {
         self.engine.write(blobs::Forget { latest, limit }).await
     }
 
-    async fn mark_found(&self, keys: Vec<ObjectKey>) -> Result<u64> {
-        self.engine.write(blobs::Found(keys)).await
-    }
-
     async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken> {
         self.engine.write(trash::Empty { rules, limit }).await
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::{Policy, PolicyName};
-use wharf_core::metadata::{PinName, Quota, Reason};
+use wharf_core::metadata::{FaultKind, PinName, Quota, Reason};
 use wharf_core::permissions::AccountName;
 use wharf_core::writes::{WriteMode, WriteReason};
 use wharf_oci::{Digest, RepositoryName, Tag};
@@ -59,6 +59,12 @@ pub(crate) enum Event<'a> {
     RetentionEnabled(i64),
     /// It was taken away, which this version stands for.
     RetentionRemoved(i64),
+    /// The object of a blob that the repository holds is damaged.
+    BlobFault { digest: &'a Digest, kind: FaultKind, detail: &'a str },
+    /// The object of a blob that was quarantined is sound, and is served again.
+    BlobSound(&'a Digest),
+    /// A manifest needs what the repository does not hold.
+    ManifestBroken { digest: &'a Digest, missing: &'a Digest },
 }
 
 impl Event<'_> {
@@ -85,6 +91,9 @@ impl Event<'_> {
             Self::RetentionSet(_) => "retention.set",
             Self::RetentionEnabled(_) => "retention.enabled",
             Self::RetentionRemoved(_) => "retention.removed",
+            Self::BlobFault { .. } => "blob.damaged",
+            Self::BlobSound(_) => "blob.sound",
+            Self::ManifestBroken { .. } => "manifest.broken",
         }
     }
 
@@ -130,6 +139,13 @@ impl Event<'_> {
             Self::QuotaSet(Quota { bytes, manifests, tags }) => {
                 json!({ "bytes": bytes, "manifests": manifests, "tags": tags, "by": by })
             }
+            Self::BlobFault { digest, kind, detail } => json!({
+                "digest": digest.to_string(), "fault": kind.name(), "detail": detail, "by": by,
+            }),
+            Self::BlobSound(digest) => json!({ "digest": digest.to_string(), "by": by }),
+            Self::ManifestBroken { digest, missing } => json!({
+                "digest": digest.to_string(), "missing": missing.to_string(), "by": by,
+            }),
         }
         .to_string()
     }

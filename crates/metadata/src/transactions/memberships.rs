@@ -21,7 +21,17 @@ use crate::transactions::writes::{self, Work};
 /// SQL that says whether the membership `b` is one for whoever asks, and not only for what is in the trash.
 macro_rules! is_served {
     ($b:literal) => {
-        concat!("(", $b, ".removed = 0 OR ", $b, ".needed = 1)")
+        concat!(
+            "(",
+            $b,
+            ".removed = 0 OR ",
+            $b,
+            ".needed = 1) AND NOT EXISTS
+                 (SELECT 1 FROM blob_marks qm LEFT JOIN blob_incarnations qi ON qi.digest = qm.digest
+                  WHERE qm.digest = ",
+            $b,
+            ".blob_digest AND qm.state = 'quarantined' AND qm.incarnation = coalesce(qi.incarnation, 0))"
+        )
     };
 }
 pub(crate) use is_served;

@@ -12,6 +12,7 @@ pub(crate) mod expiry;
 pub(crate) mod garbage;
 mod holding;
 pub(crate) mod immutability;
+pub(crate) mod integrity;
 pub(crate) mod jobs;
 pub(crate) mod manifests;
 pub(crate) mod memberships;

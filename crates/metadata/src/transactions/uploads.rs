@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::blob_life::{self, Placement};
-use wharf_core::blobs::Staged;
+use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
     FinishOutcome, FinishUpload, HoldUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload,
@@ -195,12 +195,7 @@ impl Transaction for ReserveBlob {
         let Placement { key, is_new, write } = blob_life::place(&current);
         marks::write(on, write, now).await?;
         if is_new {
-            on.execute(
-                "INSERT INTO blob_incarnations (digest, incarnation) VALUES ($1, $2)
-                 ON CONFLICT (digest) DO UPDATE SET incarnation = excluded.incarnation",
-                arguments![self.digest, i64::from(key.incarnation)],
-            )
-            .await?;
+            make_current(on, &key).await?;
         }
         on.execute(
             "INSERT INTO blob_reservations (digest, upload_id, incarnation, deadline) VALUES ($1, $2, $3, $4)
@@ -216,6 +211,17 @@ impl Transaction for ReserveBlob {
         .await?;
         Ok(ReserveOutcome::Reserved(key))
     }
+}
+
+/// Records the key of a blob that memberships are of. Of two that record one of the same blob the later one begins again.
+async fn make_current(on: &mut dyn Statements, key: &ObjectKey) -> Result<()> {
+    on.execute(
+        "INSERT INTO blob_incarnations (digest, incarnation) VALUES ($1, $2)
+         ON CONFLICT (digest) DO UPDATE SET incarnation = excluded.incarnation",
+        arguments![key.digest, i64::from(key.incarnation)],
+    )
+    .await
+    .map(drop)
 }
 
 #[async_trait]
@@ -242,14 +248,18 @@ impl Transaction for FinishUpload {
             )
             .await?;
         let current = marks::current(on, digest).await?;
-        let Some(write) = blob_life::finish(&current, &self.key, reserved > 0) else {
+        let mark = marks::of_placed(on, &current, &self.key).await?;
+        let Some(finish) = blob_life::finish(&current, &self.key, mark, reserved > 0) else {
             // The upload is still there, and is charged until it ends; what it had reserved is not, and nobody else would let go of it.
             if reserved > 0 {
-                memberships::let_go(on, digest, now).await?;
+                marks::write(on, blob_life::let_go(&current), now).await?;
             }
             return Ok(FinishOutcome::Lost);
         };
-        marks::write(on, write, now).await?;
+        marks::write(on, finish.write, now).await?;
+        if finish.is_new {
+            make_current(on, &self.key).await?;
+        }
         let size = i64::try_from(self.size).unwrap_or(i64::MAX);
         let blob = memberships::add(on, upload.repository, digest, Some(size), now).await?;
         let (repository, let_go) = upload.end(on, now).await?;

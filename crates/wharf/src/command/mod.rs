@@ -17,6 +17,7 @@ mod open_files;
 mod progress;
 mod pull;
 mod push;
+mod scrub;
 mod serve;
 mod set_up_code;
 mod settings;
@@ -51,6 +52,9 @@ enum Command {
     /// Look at garbage, and collect it.
     #[command(subcommand)]
     Gc(gc::Gc),
+    /// Look at what scrubs found: objects without rows, rows without objects, damaged contents.
+    #[command(subcommand)]
+    Scrub(scrub::Scrub),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Config),
@@ -116,6 +120,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Adopt(command) => adopt::execute(&command),
         Command::Jobs(command) => jobs::execute(&command),
         Command::Gc(command) => gc::execute(&command),
+        Command::Scrub(command) => scrub::execute(&command),
         Command::Config(command) => config::execute(&command),
         Command::Version(command) => version::execute(&command),
         Command::Push(command) => push::execute(&command),

@@ -20,12 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_core::adoption::Adopter;
-use wharf_core::blobs::Blobs;
+use wharf_core::blobs::{Blobs, StoredObjects};
 use wharf_core::clock::SystemRandom;
 use wharf_core::limits::Limiter;
 use wharf_core::metadata::{
-    Accounts, AuditReaders, Counts, Directory, EventLog, Garbage, ImmutabilityPolicies, Jobs,
-    KeepEvents, Retention, TrustRules, UsageMetadata, WriteModes,
+    Accounts, AuditReaders, Counts, Directory, EventLog, Garbage, ImmutabilityPolicies, Integrity,
+    Jobs, KeepEvents, Retention, TrustRules, UsageMetadata, WriteModes,
 };
 use wharf_core::retention::PullsKnown;
 use wharf_core::tally::{Tally, TallyRules};
@@ -33,7 +33,7 @@ use wharf_core::{GarbageRules, Parts, Registry, Rules};
 use wharf_http::api;
 use wharf_http::origin::{IpNet, Origin};
 use wharf_http::serve;
-use wharf_jobs::GarbageSettings;
+use wharf_jobs::{GarbageSettings, ScrubSettings};
 
 use crate::config::{Config, Role, keeps_data_folder};
 use crate::data_folder::DataFolder;
@@ -57,6 +57,9 @@ pub struct Node {
     /// What takes over another registry's store, where one is set.
     pub adopter: Option<Arc<Adopter>>,
     pub usage: Arc<dyn UsageMetadata>,
+    /// What a scrub looks at, and where it writes down what it finds.
+    pub objects: Arc<dyn StoredObjects>,
+    pub integrity: Arc<dyn Integrity>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -99,6 +102,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         requests: store.requests,
         runs: Arc::default(),
         collected: Arc::default(),
+        scrubbed: Arc::default(),
         usage: Arc::default(),
         queue: Arc::default(),
     };
@@ -108,6 +112,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let garbage = stores.garbage;
     let retention = stores.retention;
     let usage = stores.usage;
+    let (objects, integrity) = (store.objects, stores.integrity);
     let (limiter, writes) = (limits::limiter(cache.limiter), stores.writes);
     Ok(Node {
         registry,
@@ -125,6 +130,8 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         writes,
         adopter,
         usage,
+        objects,
+        integrity,
         limiter,
         tally,
         watched,
@@ -172,6 +179,16 @@ fn garbage(config: &Config) -> GarbageSettings {
     GarbageSettings { rules, interval: garbage.interval.get() }
 }
 
+/// How store and database are scrubbed.
+fn scrub(config: &Config) -> Option<ScrubSettings> {
+    let scrub = &config.scrub;
+    scrub.enabled.then(|| ScrubSettings {
+        bytes_per_second: scrub.rate.get(),
+        interval: scrub.interval.get(),
+        contents_interval: scrub.contents_interval.get(),
+    })
+}
+
 /// For how long pulls are known. Where this process counts none, others may count as little.
 pub fn pulls(config: &Config) -> PullsKnown {
     PullsKnown { keep: config.counts.enabled.then(|| config.counts.keep.get()) }
@@ -197,6 +214,7 @@ pub fn jobs(config: &Config) -> anyhow::Result<wharf_jobs::Rules> {
             pause: Duration::from_micros(1_000_000 / config.retention.rate.get() as u64),
             pulls: pulls(config),
         },
+        scrub: scrub(config),
         ..wharf_jobs::Rules::default()
     })
 }

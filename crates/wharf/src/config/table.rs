@@ -355,6 +355,19 @@ settings! {
             => "empty, or a number from 1 to 1000000";
     }
 
+    /// Scrubbing: whether what is stored is what is known of it, and is undamaged.
+    scrub: Scrub {
+        /// Whether nodes of the role `jobs` scrub.
+        enabled: bool = "true" => "true or false";
+        /// How long to rest when all objects and all references were looked at.
+        interval: Period<100, { 365 * DAY }> = "1d" => "a time from 100ms to 365d, such as 1d";
+        /// How long to rest when the contents of all blobs were read and hashed.
+        contents_interval: Period<100, { 10 * YEAR }> = "30d"
+            => "a time from 100ms to 3650d, such as 30d";
+        /// How many bytes of contents are read a second, at most.
+        rate: Bytes<KIB, TIB> = "10MiB" => "a size from 1KiB to 1TiB, such as 10MiB";
+    }
+
     /// The log of events: what changed, in the order in which it did.
     events: Events {
         /// How long events are kept that all their readers have passed.

@@ -45,6 +45,10 @@ mod contract {
     crate::blobs_contract!(super::new);
 }
 
+mod contract_of_listing {
+    crate::stored_objects_contract!(super::new);
+}
+
 mod contract_with_small_limits {
     crate::blobs_contract!(super::small);
 }

@@ -13,6 +13,8 @@ DELETE FROM workload_tokens;
 DELETE FROM user_tokens WHERE kind = 'refresh';
 -- Whoever ran a job ran it elsewhere.
 UPDATE jobs SET leased = 0, claims = claims + 1 WHERE leased = 1;
+-- What the store has is not what it had then: it is looked at from the beginning.
+DELETE FROM scrub_passes;
 -- The audit log tells of it.
 INSERT INTO audit_log (at, by, action, target, outcome, detail)
 VALUES (unixepoch() * 1000000, 'system', 'database.restore', 'site', 'done', '');

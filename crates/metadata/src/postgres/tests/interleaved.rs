@@ -11,6 +11,7 @@ mod immutability;
 mod incarnations;
 mod jobs;
 mod manifests;
+mod quarantine;
 mod retention;
 mod tags;
 mod usage;

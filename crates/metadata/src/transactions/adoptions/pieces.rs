@@ -88,7 +88,8 @@ impl Transaction for AdoptBlob {
         let current = marks::current(on, digest).await?;
         // Its bytes were looked at in the time that a mark has to wait, as an upload's are while it has its key reserved.
         let in_time = now <= self.begun.after(self.within);
-        let Some(write) = blob_life::finish(&current, &self.key, in_time) else {
+        let held = (current.key == self.key && in_time).then(|| blob_life::hold(&current));
+        let Some(write) = held.flatten() else {
             return Ok(AdoptedBlob::Lost);
         };
         let found = writes::enter(on, &self.repository, Work::Change).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::blob_life::{self, Holders, Mark, MarkWrite, Stage};
+use wharf_core::blob_life::{self, Holders, Mark, Stage};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{Judged, MarkedBlob};
@@ -34,7 +34,10 @@ impl Transaction for Condemn {
                         CASE WHEN EXISTS (SELECT 1 FROM repository_blobs b
                                           WHERE b.blob_digest = m.digest) THEN 1 ELSE 0 END,
                         CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r
-                                          WHERE r.digest = m.digest) THEN 1 ELSE 0 END
+                                          WHERE r.digest = m.digest) THEN 1 ELSE 0 END,
+                        CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r
+                                          WHERE r.digest = m.digest
+                                            AND r.incarnation = m.incarnation) THEN 1 ELSE 0 END
                  FROM blob_marks m LEFT JOIN blob_incarnations i ON i.digest = m.digest
                  WHERE m.state = 'marked' AND m.marked_at <= $1
                  ORDER BY m.marked_at LIMIT $2",
@@ -49,6 +52,7 @@ impl Transaction for Condemn {
                 is_current: row.int(1)? == row.int(3)?,
                 member: row.int(4)? == 1,
                 reserved: row.int(5)? == 1,
+                placed: row.int(6)? == 1,
             };
             writes.extend(blob_life::judge(&key, &mark, &holders, now, self.grace));
         }
@@ -109,7 +113,7 @@ impl Transaction for Listed {
                         CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r
                                           WHERE r.digest = m.digest) THEN 1 ELSE 0 END
                  FROM blob_marks m LEFT JOIN blob_incarnations i ON i.digest = m.digest
-                 WHERE m.state <> 'deleted' AND (m.digest, m.incarnation) > ($1, $2)
+                 WHERE m.state IN ('marked', 'condemned') AND (m.digest, m.incarnation) > ($1, $2)
                  ORDER BY m.digest, m.incarnation LIMIT $3",
                 arguments![digest.as_slice(), incarnation, self.limit],
             )
@@ -138,35 +142,14 @@ impl Transaction for Confirm {
     type Output = u64;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
-        decided(on, &self.0, Stage::Deleted, blob_life::deleted).await
+        let now = on.now().await?;
+        let marks = marks::marks(on, &self.0).await?;
+        let of = |key: &ObjectKey| marks.get(&(key.digest, key.incarnation)).copied();
+        let writes: Vec<_> =
+            self.0.iter().filter_map(|key| blob_life::deleted(key, of(key))).collect();
+        let counts = marks::write_all(on, writes.into_iter(), now).await?;
+        Ok(counts.get(&Stage::Deleted).copied().unwrap_or_default())
     }
-}
-
-/// `Garbage::mark_found`
-pub(crate) struct Found(pub(crate) Vec<ObjectKey>);
-
-#[async_trait]
-impl Transaction for Found {
-    type Output = u64;
-
-    async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
-        decided(on, &self.0, Stage::Marked, blob_life::found).await
-    }
-}
-
-/// Loads the marks of keys, decides about each, and returns how many came to a stage.
-async fn decided(
-    on: &mut dyn Statements,
-    keys: &[ObjectKey],
-    to: Stage,
-    decide: fn(&ObjectKey, Option<Mark>) -> Option<MarkWrite>,
-) -> Result<u64> {
-    let now = on.now().await?;
-    let marks = marks::marks(on, keys).await?;
-    let of = |key: &ObjectKey| marks.get(&(key.digest, key.incarnation)).copied();
-    let writes: Vec<_> = keys.iter().filter_map(|key| decide(key, of(key))).collect();
-    let counts = marks::write_all(on, writes.into_iter(), now).await?;
-    Ok(counts.get(&to).copied().unwrap_or_default())
 }
 
 /// `Garbage::forget_deleted`

@@ -16,13 +16,14 @@ const fn name(stage: Stage) -> &'static str {
         Stage::Marked => "marked",
         Stage::Condemned => "condemned",
         Stage::Deleted => "deleted",
+        Stage::Quarantined => "quarantined",
     }
 }
 
 /// A mark in two columns, from `column` on; nothing where they are empty.
-pub(super) fn mark(row: &Row, column: usize) -> Result<Option<Mark>> {
+pub(crate) fn mark(row: &Row, column: usize) -> Result<Option<Mark>> {
     let Some(state) = row.optional_text(column)? else { return Ok(None) };
-    let stages = [Stage::Marked, Stage::Condemned, Stage::Deleted];
+    let stages = [Stage::Marked, Stage::Condemned, Stage::Deleted, Stage::Quarantined];
     let stage = stages.into_iter().find(|stage| name(*stage) == state);
     let stage = stage.ok_or_else(|| {
         wharf_core::StoreError::Corrupt(format!("a blob's mark has the state {state:?}"))
@@ -90,6 +91,19 @@ pub(super) async fn currents(
     rows.iter().map(|row| read_current(row, 1, row.digest(0)?)).collect()
 }
 
+/// The mark of the key at which an upload put its object, where it is not the current one.
+pub(crate) async fn of_placed(
+    on: &mut dyn Statements,
+    current: &Current,
+    placed: &ObjectKey,
+) -> Result<Option<Mark>> {
+    if current.key == *placed {
+        return Ok(current.mark);
+    }
+    let marks = marks(on, std::slice::from_ref(placed)).await?;
+    Ok(marks.get(&(placed.digest, placed.incarnation)).copied())
+}
+
 /// The marks of many keys `$1`.
 const fn marks_of(dialect: Dialect) -> &'static str {
     match dialect {
@@ -111,7 +125,7 @@ fn of_keys<'a>(keys: impl Iterator<Item = &'a ObjectKey>) -> Json {
 }
 
 /// The marks of those keys that have one.
-pub(super) async fn marks(
+pub(crate) async fn marks(
     on: &mut dyn Statements,
     keys: &[ObjectKey],
 ) -> Result<BTreeMap<(Digest, u32), Mark>> {
@@ -200,7 +214,7 @@ const fn move_all(dialect: Dialect) -> &'static str {
 }
 
 /// Does to many marks what was decided. Returns how many came to each stage.
-pub(super) async fn write_all(
+pub(crate) async fn write_all(
     on: &mut dyn Statements,
     writes: impl Iterator<Item = MarkWrite>,
     now: Timestamp,
@@ -220,7 +234,7 @@ pub(super) async fn write_all(
     for (stage, keys) in set {
         let sql = match stage {
             Stage::Marked => set_all(dialect),
-            Stage::Condemned | Stage::Deleted => move_all(dialect),
+            Stage::Condemned | Stage::Deleted | Stage::Quarantined => move_all(dialect),
         };
         on.execute(sql, arguments![name(stage), now, of_keys(keys.iter())]).await?;
         counts.insert(stage, keys.len() as u64);

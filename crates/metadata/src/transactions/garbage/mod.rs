@@ -21,7 +21,7 @@ use crate::engine::{Json, Result, Statements, Transaction};
 const EVERYWHERE: i64 = 0;
 
 /// A list of rows as one argument: an array of `[number, digest in hexadecimal]`.
-fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
+pub(crate) fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
     let rows = rows.map(|(number, digest)| serde_json::json!([number, hexadecimal(&digest)]));
     Json(serde_json::Value::Array(rows.collect()).to_string())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use wharf_blobs::{AdoptedBlobs, AdoptedUrls, FileBlobs, Limits, ObjectBlobs, StoreRequests};
-use wharf_core::blobs::{Blobs, Leftovers, MappedReads};
+use wharf_core::blobs::{Blobs, Leftovers, MappedReads, StoredObjects};
 use wharf_core::delivery::SignedUrls;
 use wharf_core::direct::DirectStore;
 use wharf_core::old_store::OldStore;
@@ -21,6 +21,8 @@ pub struct Store {
     pub direct: Option<DirectStore>,
     pub leftovers: Option<Arc<dyn Leftovers>>,
     pub requests: Option<Arc<StoreRequests>>,
+    /// Its objects, without those of the other registry.
+    pub objects: Arc<dyn StoredObjects>,
     /// The other registry's store behind it.
     pub old: Option<Arc<dyn OldStore>>,
 }
@@ -49,7 +51,8 @@ async fn own(config: &Config) -> anyhow::Result<Store> {
             signed: Some(Arc::clone(&blobs) as _),
             requests: Some(blobs.requests()),
             direct: blobs.direct_uploads(),
-            leftovers: Some(blobs),
+            leftovers: Some(Arc::clone(&blobs) as _),
+            objects: blobs,
             old: None,
         });
     }
@@ -63,7 +66,8 @@ async fn own(config: &Config) -> anyhow::Result<Store> {
         mapped: Some(Arc::clone(&blobs) as _),
         signed: None,
         direct: Some(blobs.direct_uploads()),
-        leftovers: Some(blobs),
+        leftovers: Some(Arc::clone(&blobs) as _),
+        objects: blobs,
         requests: None,
         old: None,
     })
@@ -84,6 +88,7 @@ fn before(own: Store, old: Old, deletes_old: bool) -> Store {
         direct: own.direct,
         leftovers: own.leftovers,
         requests: own.requests,
+        objects: own.objects,
         old: Some(old.store),
     }
 }

@@ -11,8 +11,8 @@ use wharf_core::cache::Epochs;
 use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
     Accounts, Adoptions, AuditReaders, Counts, DeviceLogins, Directory, EventLog, Garbage,
-    Identities, ImmutabilityPolicies, Jobs, LastKnown, Metadata, Retention, Sessions, TrustRules,
-    UsageMetadata, WriteModes,
+    Identities, ImmutabilityPolicies, Integrity, Jobs, LastKnown, Metadata, Retention, Sessions,
+    TrustRules, UsageMetadata, WriteModes,
 };
 use wharf_metadata::{
     Connections, Database, Postgres, PostgresError, PostgresSettings, PostgresUrl, Sqlite,
@@ -49,6 +49,7 @@ pub struct Stores {
     pub writes: Arc<dyn WriteModes>,
     pub adoptions: Arc<dyn Adoptions>,
     pub usage: Arc<dyn UsageMetadata>,
+    pub integrity: Arc<dyn Integrity>,
     /// The connections to a database server.
     pub connections: Option<Connections>,
 }
@@ -58,7 +59,7 @@ impl Stores {
     where
         D: Metadata + Jobs + EventLog + Epochs + Accounts + Directory + TrustRules,
         D: AuditReaders + Counts + Garbage + Identities + ImmutabilityPolicies + Sessions,
-        D: DeviceLogins + Retention + WriteModes + Adoptions + UsageMetadata,
+        D: DeviceLogins + Retention + WriteModes + Adoptions + UsageMetadata + Integrity,
     {
         let people = People {
             identities: Arc::clone(&database) as _,
@@ -82,6 +83,7 @@ impl Stores {
             garbage: Arc::clone(&database) as _,
             retention: Arc::clone(&database) as _,
             usage: Arc::clone(&database) as _,
+            integrity: Arc::clone(&database) as _,
             adoptions: database,
             connections: None,
         }

@@ -13,9 +13,10 @@ use wharf_blobs::StoreRequests;
 use wharf_cache::{Answer, CacheStatus, EventTail, SharedLimiter};
 use wharf_core::Registry;
 use wharf_core::cache::Kind;
-use wharf_core::metadata::{CountKind, JobCount, JobState, Jobs};
+use wharf_core::metadata::{CountKind, FaultKind, JobCount, JobState, Jobs, Pass};
+use wharf_core::scrub::Scrubbed;
 use wharf_core::tally::Tally;
-use wharf_jobs::{GarbageCounters, RunCounters, RunEnd, UsageCounters};
+use wharf_jobs::{GarbageCounters, RunCounters, RunEnd, ScrubCounters, UsageCounters};
 use wharf_metadata::Connections;
 
 /// How often the queue of jobs is counted.
@@ -37,6 +38,8 @@ pub struct Watched {
     pub requests: Option<Arc<StoreRequests>>,
     pub runs: Arc<RunCounters>,
     pub collected: Arc<GarbageCounters>,
+    /// What scrubs found.
+    pub scrubbed: Arc<ScrubCounters>,
     /// What counts of usage found.
     pub usage: Arc<UsageCounters>,
     /// The queue as it was counted last.
@@ -67,6 +70,7 @@ impl Collector for Watched {
         self.jobs(&mut to)?;
         self.counts(&mut to)?;
         self.usage(&mut to)?;
+        self.scrub(&mut to)?;
         if let Some(limiter) = &self.limiter {
             let help = "Whether limits are counted in Redis, for all nodes; else this node counts for itself";
             to.gauge("limits_shared", help, if limiter.is_alone() { 0.0 } else { 1.0 })?;
@@ -178,6 +182,43 @@ impl Watched {
                 ([("kind", "namespaces")], all.once_each_namespace as f64),
                 ([("kind", "stored")], all.stored as f64),
             ],
+        )
+    }
+
+    fn scrub(&self, to: &mut Families<'_, '_>) -> fmt::Result {
+        let figures = self.scrubbed.figures();
+        let of = |pass: &Pass| [("pass", pass.name())];
+        let passes = figures.done.iter();
+        to.counters(
+            "scrub_looked_at",
+            "Objects, blobs and manifests that scrubs here have looked at",
+            passes.clone().map(|(pass, done)| (of(pass), done.looked_at)),
+        )?;
+        to.counters(
+            "scrub_hashed_bytes",
+            "Bytes that scrubs here have read and hashed",
+            passes.clone().map(|(pass, done)| (of(pass), done.bytes)),
+        )?;
+        let mut all = Scrubbed::default();
+        passes.for_each(|(_, done)| all += done.clone());
+        to.counters(
+            "scrub_found",
+            "Faults that scrubs here have found and that were not known",
+            FaultKind::ALL.map(|kind| {
+                ([("kind", kind.name())], all.found.get(&kind).copied().unwrap_or_default())
+            }),
+        )?;
+        to.counter("scrub_unknown", "Things among the objects that are none", all.unknown)?;
+        to.counter("scrub_restored", "Objects that left quarantine", all.restored)?;
+        to.counter("scrub_resolved", "Findings whose fault was gone", all.resolved)?;
+        let Some(open) = figures.open else { return Ok(()) };
+        to.gauges(
+            "scrub_findings",
+            "Findings that are open, when a scrub last ended here",
+            FaultKind::ALL.map(|kind| {
+                let found = open.iter().find(|(found, _)| *found == kind);
+                ([("kind", kind.name())], found.map_or(0.0, |(_, count)| *count as f64))
+            }),
         )
     }
 

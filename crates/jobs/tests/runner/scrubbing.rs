@@ -1,0 +1,230 @@
+//! Scrubs of a registry in memory, on SQLite: turns of any length, damage of any kind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use tempfile::TempDir;
+use wharf_blobs::MemoryBlobs;
+use wharf_cache::MemoryCache;
+use wharf_core::blobs::{Blobs, ObjectKey};
+use wharf_core::clock::{SystemClock, SystemRandom};
+use wharf_core::metadata::{
+    FaultKind, FinishOutcome, FinishUpload, Integrity, Memberships, Pass, ReserveBlob,
+    ReserveOutcome, StartUpload, Uploads,
+};
+use wharf_core::permissions::Everyone;
+use wharf_core::scrub::{ScrubRules, Scrubbed, Scrubber, TurnEnd};
+use wharf_core::{Parts, Registry, StoreError, UploadId};
+use wharf_metadata::{Database, Sqlite};
+use wharf_oci::{Algorithm, Digest, Hasher};
+
+struct Node {
+    scrubber: Scrubber,
+    database: Arc<Database<Sqlite>>,
+    blobs: Arc<MemoryBlobs>,
+    _folder: TempDir,
+}
+
+/// As fast as it goes; what is in the store is old at once.
+const RULES: ScrubRules =
+    ScrubRules { bytes_per_second: 1 << 40, grace: Duration::ZERO, turn: Duration::from_secs(60) };
+
+fn digest(bytes: &[u8]) -> Digest {
+    Hasher::digest(Algorithm::Sha256, bytes)
+}
+
+impl Node {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("metadata.db");
+        let sqlite = Sqlite::open(&file, Arc::new(SystemClock)).unwrap();
+        let database = Arc::new(Database::on_sqlite(sqlite));
+        let blobs = Arc::new(MemoryBlobs::new());
+        let parts = Parts {
+            metadata: database.clone(),
+            last_known: None,
+            blobs: blobs.clone(),
+            mapped: None,
+            signed: None,
+            direct: None,
+            leftovers: None,
+            cache: Arc::new(MemoryCache::new(1 << 20)),
+            permissions: Arc::new(Everyone),
+            random: Arc::new(SystemRandom),
+        };
+        let registry = Arc::new(Registry::new(parts, wharf_core::Rules::default()));
+        let (objects, integrity) = (blobs.clone(), database.clone());
+        let scrubber = Scrubber { registry, objects, integrity, rules: RULES };
+        Self { scrubber, database, blobs, _folder: folder }
+    }
+
+    /// Puts an object into the store, whatever its key says.
+    async fn put(&self, key: &ObjectKey, bytes: &[u8]) {
+        let upload = UploadId::random(&SystemRandom);
+        let start = self.blobs.stage(&upload).await.unwrap();
+        let chunks = Box::pin(stream::iter([Bytes::copy_from_slice(bytes)]));
+        let staged = self.blobs.append(&upload, &start, chunks).await.unwrap();
+        self.blobs.finish(&upload, &staged, key).await.unwrap();
+    }
+
+    /// Has a repository hold the blob, whose object has the bytes of `stored`; or none.
+    async fn hold(&self, bytes: &[u8], stored: Option<&[u8]>) -> ObjectKey {
+        let id = UploadId::random(&SystemRandom);
+        let start = StartUpload {
+            id,
+            repository: "a".parse().unwrap(),
+            principal: "alice".into(),
+            staged: Default::default(),
+            hash: Hasher::new(Algorithm::Sha256).state(),
+            lifetime: Duration::from_secs(60),
+        };
+        self.database.start_upload(start).await.unwrap();
+        let time_limit = Duration::from_secs(60);
+        let reservation = ReserveBlob { id, digest: digest(bytes), time_limit };
+        let ReserveOutcome::Reserved(key) = self.database.reserve_blob(reservation).await.unwrap()
+        else {
+            panic!("no key was given")
+        };
+        if let Some(stored) = stored {
+            self.put(&key, stored).await;
+        }
+        let finish = FinishUpload { id, key, size: bytes.len() as u64 };
+        assert_eq!(self.database.finish_upload(finish).await.unwrap(), FinishOutcome::Finished);
+        key
+    }
+
+    /// A whole pass in turns. Returns what they did, and how many there were.
+    async fn scrub(&self, pass: Pass) -> (Scrubbed, u32) {
+        let (mut done, mut turns) = (Scrubbed::default(), 1);
+        while self.scrubber.turn(pass, &mut done).await.unwrap() == TurnEnd::Part {
+            turns += 1;
+            assert!(turns < 1000, "it goes on");
+        }
+        (done, turns)
+    }
+
+    async fn open(&self) -> Vec<(FaultKind, Digest)> {
+        let findings = self.database.list_scrub_findings(false, None, 100).await.unwrap();
+        findings.iter().map(|finding| (finding.kind, finding.digest)).collect()
+    }
+
+    async fn is_held(&self, key: &ObjectKey) -> bool {
+        self.database.find_blob("a".parse().unwrap(), key.digest).await.unwrap().is_some()
+    }
+}
+
+fn some(number: usize) -> Vec<u8> {
+    format!("blob {number}").into_bytes()
+}
+
+#[tokio::test]
+async fn what_is_as_it_should_be_is_left_alone() {
+    let node = Node::new();
+    for number in 0..30 {
+        node.hold(&some(number), Some(&some(number))).await;
+    }
+    for pass in Pass::ALL {
+        let (done, turns) = node.scrub(pass).await;
+        assert_eq!((done.faults(), done.unknown, turns), (0, 0, 1), "{pass:?}");
+        let looked_at = if matches!(pass, Pass::Objects | Pass::Contents) { 30 } else { 0 };
+        assert_eq!(done.looked_at, looked_at, "{pass:?}");
+    }
+    assert_eq!(node.blobs.counts().0, 30);
+    assert!(node.open().await.is_empty());
+}
+
+#[tokio::test]
+async fn each_difference_between_store_and_database_is_found_once() {
+    let node = Node::new();
+    node.hold(b"sound", Some(b"sound")).await;
+    let missing = node.hold(b"missing", None).await;
+    let short = node.hold(b"too short", Some(b"too")).await;
+    let unexplained = ObjectKey { incarnation: 2, ..ObjectKey::canonical(digest(b"sound")) };
+    node.put(&unexplained, b"sound").await;
+    let (done, _) = node.scrub(Pass::Objects).await;
+    let found = done.found.into_iter().collect::<Vec<_>>();
+    let kinds = [FaultKind::Unexplained, FaultKind::Missing, FaultKind::WrongSize];
+    assert_eq!(found, kinds.map(|kind| (kind, 1)));
+    for key in [missing, short] {
+        assert!(!node.is_held(&key).await);
+    }
+    assert_eq!(node.scrub(Pass::Objects).await.0.faults(), 0);
+    assert_eq!(node.open().await.len(), 3);
+    assert_eq!(node.blobs.counts().0, 3);
+    let marks = node.database.passes().await.unwrap();
+    assert_eq!((marks.len(), marks[0].0, marks[0].1.looked_at), (1, Pass::Objects, 3));
+}
+
+#[tokio::test]
+async fn an_object_that_is_young_is_not_asked_why_it_is_there() {
+    let mut node = Node::new();
+    node.scrubber.rules.grace = Duration::from_secs(600);
+    node.put(&ObjectKey::canonical(digest(b"on its way")), b"on its way").await;
+    assert_eq!(node.scrub(Pass::Objects).await.0.faults(), 0);
+    assert!(node.open().await.is_empty());
+}
+
+/// So that a disk which is not mounted takes nothing out of use.
+#[tokio::test]
+async fn a_store_without_any_of_many_blobs_is_taken_for_the_wrong_one() {
+    let node = Node::new();
+    let mut keys = Vec::new();
+    for number in 0..20 {
+        keys.push(node.hold(&some(number), None).await);
+    }
+    let mut done = Scrubbed::default();
+    let fault = node.scrubber.turn(Pass::Objects, &mut done).await.unwrap_err();
+    assert!(matches!(&fault, StoreError::Unavailable(text) if text.contains("none of 20 blobs")));
+    assert!(node.open().await.is_empty() && done.faults() == 0);
+    // Where one of them is there, the others are missing.
+    node.put(&keys[7], &some(7)).await;
+    assert_eq!(node.scrub(Pass::Objects).await.0.found[&FaultKind::Missing], 19);
+    assert!(node.is_held(&keys[7]).await && !node.is_held(&keys[8]).await);
+}
+
+/// And goes back into use when it was put right.
+#[tokio::test]
+async fn wrong_bytes_are_found_and_what_was_put_right_is_served_again() {
+    let node = Node::new();
+    node.hold(b"sound", Some(b"sound")).await;
+    node.hold(b"", Some(b"")).await;
+    let key = node.hold(b"a flipped bit", Some(b"a flipped biu")).await;
+    assert_eq!(node.scrub(Pass::Objects).await.0.faults(), 0);
+    let (done, _) = node.scrub(Pass::Contents).await;
+    assert_eq!((done.faults(), done.looked_at), (1, 3));
+    // What is wrong is read twice.
+    assert_eq!(done.bytes, 5 + 2 * 13);
+    assert_eq!(node.open().await, [(FaultKind::WrongDigest, key.digest)]);
+    assert!(!node.is_held(&key).await);
+    for pass in [Pass::Contents, Pass::Quarantined] {
+        let (again, _) = node.scrub(pass).await;
+        assert_eq!((again.faults(), again.restored), (0, 0), "{pass:?}");
+    }
+    node.blobs.delete_all(&[key]).await;
+    node.scrub(Pass::Quarantined).await;
+    assert!(!node.is_held(&key).await);
+    node.put(&key, b"a flipped bit").await;
+    let (done, _) = node.scrub(Pass::Quarantined).await;
+    assert_eq!((done.restored, node.open().await.len()), (1, 0));
+    assert!(node.is_held(&key).await);
+    assert_eq!(node.scrub(Pass::Contents).await.0.faults(), 0);
+}
+
+/// A turn that is over at once still gets one piece further, and what it hashed is not hashed again.
+#[tokio::test]
+async fn a_blob_is_hashed_over_many_turns() {
+    let mut node = Node::new();
+    node.scrubber.rules.turn = Duration::ZERO;
+    let large: Vec<u8> = (0..1_000_000_u32).map(|number| (number / 1000) as u8).collect();
+    let key = node.hold(&large, Some(&large)).await;
+    let other = node.hold(b"damaged", Some(b"damagee")).await;
+    let (done, turns) = node.scrub(Pass::Contents).await;
+    assert!(turns >= 16, "{turns} turns");
+    assert_eq!((done.bytes, done.looked_at), (1_000_000 + 2 * 7, 2));
+    assert!(node.is_held(&key).await && !node.is_held(&other).await);
+    let passes = node.database.passes().await.unwrap();
+    assert_eq!((passes[0].1.bytes, passes[0].1.found), (1_000_014, 1));
+    assert!(passes[0].1.ended_at.is_some());
+}

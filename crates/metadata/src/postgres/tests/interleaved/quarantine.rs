@@ -1,0 +1,78 @@
+//! Blobs in quarantine: pushed by several at once, found to be sound, condemned.
+
+use std::time::Duration;
+
+use wharf_core::blobs::ObjectKey;
+use wharf_core::metadata::{Damage, FinishOutcome, FinishUpload};
+use wharf_oci::Digest;
+
+use super::{ALL, Scene};
+use crate::contract::samples::blob;
+use crate::transactions::garbage::blobs::Condemn;
+use crate::transactions::integrity::quarantine::{Quarantine, Sound};
+
+impl Scene {
+    /// A scene in which a blob that a repository holds is in quarantine, and a push of it that is about to end.
+    async fn with_quarantined() -> (Self, ObjectKey) {
+        let scene = Self::new().await;
+        let key = scene.stand.hold("a", blob("one")).await;
+        assert!(scene.stand.integrity.quarantine(key, Damage::Missing).await.unwrap());
+        (scene, key)
+    }
+
+    async fn placed(&self, repository: &str, digest: Digest) -> FinishUpload {
+        let id = self.stand.start(repository).await;
+        let key = self.stand.reserve(id, digest).await.unwrap();
+        FinishUpload { id, key, size: 3 }
+    }
+}
+
+/// The key of only one becomes the current one, and nobody who pushed to the other is told that it was taken.
+#[tokio::test]
+async fn two_pushes_of_a_quarantined_blob_that_end_at_once() {
+    for how in ALL {
+        let (scene, key) = Scene::with_quarantined().await;
+        let one = scene.placed("b", key.digest).await;
+        let two = scene.placed("c", key.digest).await;
+        let keys = [one.key, two.key];
+        let (first, second) = scene.both(how, one, two).await;
+        let ended = [first, second].map(|outcome| outcome == FinishOutcome::Finished);
+        assert_eq!(ended.iter().filter(|ended| **ended).count(), 1, "{how:?}: {ended:?}");
+        let current = if ended[0] { keys[0] } else { keys[1] };
+        assert_eq!(scene.stand.held("a", key.digest).await, Some(current), "{how:?}");
+        for (repository, ended) in ["b", "c"].into_iter().zip(ended) {
+            let held = scene.stand.held(repository, key.digest).await;
+            assert_eq!(held.is_some(), ended, "{how:?}: {repository}");
+        }
+    }
+}
+
+/// Whichever comes first, what repositories hold can be served.
+#[tokio::test]
+async fn a_push_that_ends_and_a_look_that_finds_the_object_sound() {
+    for how in ALL {
+        let (scene, key) = Scene::with_quarantined().await;
+        let push = scene.placed("b", key.digest).await;
+        let placed = push.key;
+        let (ended, lifted) = scene.both(how, push, Sound(key)).await;
+        let held = scene.stand.held("a", key.digest).await;
+        let finished = ended == FinishOutcome::Finished;
+        assert_eq!(held, Some(if finished { placed } else { key }), "{how:?}: {lifted}");
+        assert!(finished || lifted, "{how:?}");
+    }
+}
+
+/// What is about to be deleted is no evidence, and what is evidence is not about to be deleted.
+#[tokio::test]
+async fn a_quarantine_and_a_condemnation() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let key = scene.stand.hold("a", blob("one")).await;
+        scene.stand.mark(key.digest, 0, "marked").await;
+        let condemn = Condemn { grace: Duration::ZERO, limit: 10 };
+        let quarantine = Quarantine { key, damage: Damage::Missing };
+        let (quarantined, judged) = scene.both(how, quarantine, condemn).await;
+        assert!(quarantined && judged.condemned == 0, "{how:?}: {judged:?}");
+        assert_eq!(scene.stand.marks(key.digest).await, ["0 quarantined"], "{how:?}");
+    }
+}

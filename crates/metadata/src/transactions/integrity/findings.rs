@@ -1,0 +1,230 @@
+//! Findings: a row for each fault, written when it is met, however often, and resolved when it is gone.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_core::StoreError;
+use wharf_core::blobs::ObjectKey;
+use wharf_core::clock::Timestamp;
+use wharf_core::metadata::{FaultKind, ScrubFinding};
+use wharf_oci::Digest;
+
+use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::transactions::events::{self, Event};
+use crate::transactions::memberships::number;
+
+/// How long a finding is kept that was resolved.
+const KEPT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// A fault that is met.
+pub(super) struct Fault<'a> {
+    pub(super) kind: FaultKind,
+    pub(super) key: ObjectKey,
+    /// Where a reference is broken: the repository's row and the manifest.
+    pub(super) needed_by: Option<(i64, Digest)>,
+    pub(super) detail: &'a str,
+}
+
+impl Fault<'_> {
+    /// Writes it down. Returns whether it was not known, or had been resolved.
+    pub(super) async fn note(&self, on: &mut dyn Statements, now: Timestamp) -> Result<bool> {
+        let ObjectKey { digest, incarnation } = self.key;
+        let repository = self.needed_by.map_or(0, |(repository, _)| repository);
+        let manifest = self.needed_by.map(|(_, manifest)| manifest.to_binary()).unwrap_or_default();
+        let open = on
+            .execute(
+                "UPDATE scrub_findings SET detail = $1, seen_at = $2
+                 WHERE kind = $3 AND digest = $4 AND incarnation = $5 AND repository_id = $6
+                   AND needed_by = $7 AND resolved_at IS NULL",
+                arguments![
+                    self.detail,
+                    now,
+                    self.kind.name(),
+                    digest,
+                    i64::from(incarnation),
+                    repository,
+                    manifest.as_slice(),
+                ],
+            )
+            .await?;
+        if open > 0 {
+            return Ok(false);
+        }
+        on.execute(
+            "INSERT INTO scrub_findings
+                 (kind, digest, incarnation, repository_id, needed_by, detail, found_at, seen_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+             ON CONFLICT (kind, digest, incarnation, repository_id, needed_by) DO UPDATE SET
+                 detail = excluded.detail, found_at = excluded.found_at,
+                 seen_at = excluded.seen_at, resolved_at = NULL",
+            arguments![
+                self.kind.name(),
+                digest,
+                i64::from(incarnation),
+                repository,
+                manifest.as_slice(),
+                self.detail,
+                now,
+            ],
+        )
+        .await?;
+        Ok(true)
+    }
+
+    /// Tells of it in the events of some repositories that hold the blob.
+    pub(super) async fn tell(&self, on: &mut dyn Statements, now: Timestamp) -> Result<()> {
+        let event = |digest| Event::BlobFault { digest, kind: self.kind, detail: self.detail };
+        for repository in some_holders(on, &self.key.digest).await? {
+            events::record(on, repository, event(&self.key.digest), "system", now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Repositories that hold a blob: as many as are told of what happens to it.
+pub(super) async fn some_holders(on: &mut dyn Statements, digest: &Digest) -> Result<Vec<i64>> {
+    let rows = on
+        .query(
+            "SELECT repository_id FROM repository_blobs WHERE blob_digest = $1
+             ORDER BY repository_id LIMIT $2",
+            arguments![digest, wharf_core::metadata::MOST_TOLD],
+        )
+        .await?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
+/// Resolves what was found of an object, but for that no row explains it.
+pub(super) async fn resolve(
+    on: &mut dyn Statements,
+    key: &ObjectKey,
+    now: Timestamp,
+) -> Result<()> {
+    on.execute(
+        "UPDATE scrub_findings SET resolved_at = $1
+         WHERE digest = $2 AND incarnation = $3 AND resolved_at IS NULL
+           AND kind IN ('missing', 'wrong_size', 'wrong_digest', 'unreadable')",
+        arguments![now, key.digest, i64::from(key.incarnation)],
+    )
+    .await
+    .map(drop)
+}
+
+/// `Integrity::resolve_findings`
+pub(crate) struct Resolve;
+
+/// Faults of objects that are not those of a blob that anybody holds; unexplained objects that are gone, or explained; references that are
+/// whole, or whose manifest is gone. Of the last two kinds what is there still is found again by the next pass.
+const RESOLVED: [&str; 3] = [
+    "UPDATE scrub_findings SET resolved_at = $1
+     WHERE resolved_at IS NULL AND kind IN ('missing', 'wrong_size', 'wrong_digest', 'unreadable')
+       AND (incarnation <> coalesce((SELECT i.incarnation FROM blob_incarnations i
+                                     WHERE i.digest = scrub_findings.digest), 0)
+            OR NOT EXISTS (SELECT 1 FROM repository_blobs b
+                           WHERE b.blob_digest = scrub_findings.digest))",
+    "UPDATE scrub_findings SET resolved_at = $1
+     WHERE resolved_at IS NULL AND kind = 'unexplained'
+       AND NOT EXISTS (SELECT 1 FROM blob_marks m
+                       WHERE m.digest = scrub_findings.digest
+                         AND m.incarnation = scrub_findings.incarnation
+                         AND m.state IN ('marked', 'condemned'))",
+    "UPDATE scrub_findings SET resolved_at = $1
+     WHERE resolved_at IS NULL AND kind = 'broken_reference'
+       AND (NOT EXISTS (SELECT 1 FROM repository_manifests h
+                        WHERE h.repository_id = scrub_findings.repository_id
+                          AND h.digest = scrub_findings.needed_by)
+            OR EXISTS (SELECT 1 FROM repository_blobs b
+                       WHERE b.repository_id = scrub_findings.repository_id
+                         AND b.blob_digest = scrub_findings.digest)
+            OR EXISTS (SELECT 1 FROM repository_manifests h
+                       WHERE h.repository_id = scrub_findings.repository_id
+                         AND h.digest = scrub_findings.digest))",
+];
+
+#[async_trait]
+impl Transaction for Resolve {
+    type Output = u64;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
+        let now = on.now().await?;
+        let mut resolved = 0;
+        for sql in RESOLVED {
+            resolved += on.execute(sql, arguments![now]).await?;
+        }
+        on.execute(
+            "DELETE FROM scrub_findings WHERE resolved_at <= $1",
+            arguments![now.before(KEPT)],
+        )
+        .await?;
+        Ok(resolved)
+    }
+}
+
+/// `Integrity::list_scrub_findings`
+pub(crate) struct List {
+    pub(crate) resolved: bool,
+    pub(crate) after: Option<i64>,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for List {
+    type Output = Vec<ScrubFinding>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Vec<ScrubFinding>> {
+        let rows = on
+            .query(
+                "SELECT f.id, f.kind, f.digest, f.incarnation, r.name, f.needed_by, f.detail,
+                        f.found_at, f.seen_at, f.resolved_at,
+                        CASE WHEN m.state = 'quarantined' THEN 1 ELSE 0 END
+                 FROM scrub_findings f
+                 LEFT JOIN repositories r ON r.id = f.repository_id
+                 LEFT JOIN blob_marks m ON m.digest = f.digest AND m.incarnation = f.incarnation
+                 WHERE f.id > $1 AND (f.resolved_at IS NULL OR $2 = 1) ORDER BY f.id LIMIT $3",
+                arguments![self.after.unwrap_or(i64::MIN), i64::from(self.resolved), self.limit],
+            )
+            .await?;
+        rows.iter().map(finding).collect()
+    }
+}
+
+fn finding(row: &Row) -> Result<ScrubFinding> {
+    let repository = row.optional_text(4)?;
+    let needed_by = match repository {
+        Some(_) => Some((row.parsed(4)?, row.digest(5)?)),
+        None => None,
+    };
+    Ok(ScrubFinding {
+        id: row.int(0)?,
+        kind: kind(row, 1)?,
+        digest: row.digest(2)?,
+        incarnation: number(row.int(3)?)?,
+        needed_by,
+        detail: row.text(6)?.to_owned(),
+        found_at: Timestamp(row.int(7)?),
+        seen_at: Timestamp(row.int(8)?),
+        resolved_at: row.optional_int(9)?.map(Timestamp),
+        is_quarantined: row.int(10)? == 1,
+    })
+}
+
+fn kind(row: &Row, column: usize) -> Result<FaultKind> {
+    row.text(column)?.parse().map_err(|error| StoreError::Corrupt(format!("a finding: {error}")))
+}
+
+/// `Integrity::count_findings`
+pub(crate) struct Count;
+
+#[async_trait]
+impl Transaction for Count {
+    type Output = Vec<(FaultKind, u64)>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let rows = on
+            .query(
+                "SELECT kind, count(*) FROM scrub_findings WHERE resolved_at IS NULL GROUP BY kind",
+                &[],
+            )
+            .await?;
+        rows.iter().map(|row| Ok((kind(row, 0)?, row.size(1)?))).collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! What manifests need, beside what their repositories hold.
+
+use async_trait::async_trait;
+use wharf_core::blobs::ObjectKey;
+use wharf_core::metadata::{FaultKind, HeldPlace, ReferencesChecked};
+use wharf_oci::{Digest, Manifest};
+
+use super::findings::Fault;
+use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::transactions::events::{self, Event};
+
+/// `Integrity::check_references`
+pub(crate) struct Check {
+    pub(crate) after: Option<HeldPlace>,
+    pub(crate) limit: usize,
+    /// Whether what is broken is written down, or only counted.
+    pub(crate) notes: bool,
+}
+
+/// Blobs and manifests that the manifests behind `($1, $2)`, up to `($3, $4)`, need and their repositories do not hold.
+const BROKEN: &str = "SELECT h.repository_id, h.digest, b.blob_digest, 1
+     FROM repository_manifests h JOIN blob_references b ON b.manifest_digest = h.digest
+     LEFT JOIN repository_blobs m
+         ON m.repository_id = h.repository_id AND m.blob_digest = b.blob_digest
+     WHERE (h.repository_id, h.digest) > ($1, $2) AND (h.repository_id, h.digest) <= ($3, $4)
+       AND m.blob_digest IS NULL
+     UNION ALL
+     SELECT h.repository_id, h.digest, e.child, 0
+     FROM repository_manifests h JOIN manifest_references e ON e.parent = h.digest
+     LEFT JOIN repository_manifests c
+         ON c.repository_id = h.repository_id AND c.digest = e.child
+     WHERE (h.repository_id, h.digest) > ($1, $2) AND (h.repository_id, h.digest) <= ($3, $4)
+       AND c.digest IS NULL";
+
+#[async_trait]
+impl Transaction for Check {
+    type Output = ReferencesChecked;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<ReferencesChecked> {
+        let after = self.after.as_ref();
+        let (repository, digest) = (
+            after.map_or(i64::MIN, |place| place.repository),
+            after.map(|place| place.digest.to_binary()).unwrap_or_default(),
+        );
+        let page = on
+            .query(
+                "SELECT repository_id, digest FROM repository_manifests
+                 WHERE (repository_id, digest) > ($1, $2)
+                 ORDER BY repository_id, digest LIMIT $3",
+                arguments![repository, digest.as_slice(), self.limit],
+            )
+            .await?;
+        let Some(last) = page.last().map(place).transpose()? else {
+            return Ok(ReferencesChecked::default());
+        };
+        let rows = on
+            .query(BROKEN, arguments![repository, digest.as_slice(), last.repository, last.digest])
+            .await?;
+        let now = on.now().await?;
+        let mut found = 0;
+        for row in &rows {
+            let (HeldPlace { repository, digest: manifest }, missing) =
+                (place(row)?, row.digest(2)?);
+            let is_blob = row.int(3)? == 1;
+            if is_blob && is_elsewhere(on, &manifest, &missing).await? {
+                continue;
+            }
+            if !self.notes {
+                found += 1;
+                continue;
+            }
+            let what = if is_blob { "blob" } else { "manifest" };
+            let detail =
+                format!("{manifest} needs this {what}, and the repository does not hold it");
+            let fault = Fault {
+                kind: FaultKind::BrokenReference,
+                key: ObjectKey::canonical(missing),
+                needed_by: Some((repository, manifest)),
+                detail: &detail,
+            };
+            if fault.note(on, now).await? {
+                let event = Event::ManifestBroken { digest: &manifest, missing: &missing };
+                events::record(on, repository, event, "system", now).await?;
+                found += 1;
+            }
+        }
+        let next = (page.len() == self.limit).then_some(last);
+        Ok(ReferencesChecked { manifests: page.len() as u64, found, next })
+    }
+}
+
+fn place(row: &Row) -> Result<HeldPlace> {
+    Ok(HeldPlace { repository: row.int(0)?, digest: row.digest(1)? })
+}
+
+/// Whether a manifest says that a blob of it may not be distributed, so that no repository need hold it. Only what seems to be broken is
+/// read for that.
+async fn is_elsewhere(on: &mut dyn Statements, manifest: &Digest, blob: &Digest) -> Result<bool> {
+    let sql = "SELECT payload FROM manifests WHERE digest = $1";
+    let rows = on.query(sql, arguments![manifest]).await?;
+    let Some(row) = rows.first() else { return Ok(false) };
+    let Ok(manifest) = Manifest::parse(row.bytes(0)?, None) else { return Ok(false) };
+    let is_elsewhere =
+        manifest.blobs().any(|found| found.digest == *blob && found.is_non_distributable());
+    Ok(is_elsewhere)
+}
