@@ -108,6 +108,10 @@ async fn look(
         if event.kind.starts_with("tag.") || event.kind == "manifest.deleted" {
             cache.forget(&event.repository, Kind::Manifest);
         }
+        if matches!(&*event.kind, "repository.deleted" | "repository.restored") {
+            cache.forget(&event.repository, Kind::Manifest);
+            cache.forget(&event.repository, Kind::Blob);
+        }
         if event.kind == "repository.renamed" {
             for name in names(&event.payload) {
                 cache.forget(&name, Kind::Manifest);

@@ -142,6 +142,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0021_adoptions.sqlite.sql"),
         postgres: include_str!("../migrations/0021_adoptions.postgres.sql"),
     },
+    Migration {
+        version: 23,
+        name: "deleted repositories",
+        sqlite: include_str!("../migrations/0023_deleted_repositories.sqlite.sql"),
+        postgres: include_str!("../migrations/0023_deleted_repositories.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

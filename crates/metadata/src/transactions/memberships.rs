@@ -144,7 +144,9 @@ async fn is_held(on: &mut dyn Statements, mount: &MountBlob) -> Result<bool> {
             Ok(!on.query(sql, arguments![from.as_str(), digest]).await?.is_empty())
         }
         (None, Sources::Any) => {
-            let sql = "SELECT 1 FROM repository_blobs WHERE blob_digest = $1 LIMIT 1";
+            let sql =
+                "SELECT 1 FROM repository_blobs b JOIN repositories r ON r.id = b.repository_id
+                       WHERE b.blob_digest = $1 AND r.name < '~' LIMIT 1";
             Ok(!on.query(sql, arguments![digest]).await?.is_empty())
         }
         (None, Sources::PublicOr(named)) => {

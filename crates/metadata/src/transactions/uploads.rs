@@ -255,7 +255,7 @@ impl Transaction for FinishUpload {
     }
 }
 
-/// An upload that has not expired.
+/// An upload that has not expired, to a repository that is not deleted: one that began while it was being deleted is none.
 struct OpenUpload {
     repository: i64,
     /// With how many it is charged.
@@ -296,7 +296,8 @@ async fn open_upload(
 ) -> Result<Option<OpenUpload>> {
     let rows = on
         .query_locked(
-            "SELECT repository_id, held FROM uploads WHERE id = $1 AND expires_at > $2",
+            "SELECT repository_id, held FROM uploads WHERE id = $1 AND expires_at > $2
+               AND (SELECT r.name FROM repositories r WHERE r.id = uploads.repository_id) < '~'",
             arguments![id.to_bytes().as_slice(), now],
         )
         .await?;

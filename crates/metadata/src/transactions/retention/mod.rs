@@ -73,7 +73,7 @@ impl Transaction for ListEnabled {
         let rows = on
             .query(
                 "SELECT r.name FROM repositories r JOIN retention_policies p ON p.repository_id = r.id
-                 WHERE r.name > $1 AND p.state = 'enabled' ORDER BY r.name LIMIT $2",
+                 WHERE r.name > $1 AND r.name < '~' AND p.state = 'enabled' ORDER BY r.name LIMIT $2",
                 arguments![after, self.limit],
             )
             .await?;
