@@ -186,14 +186,14 @@ pub async fn a_deleted_repository_comes_back_as_it_was(stand: &Stand) {
 
 /// Whether it was purged or not.
 pub async fn a_repository_does_not_come_back_when_its_grace_is_over(stand: &Stand) {
-    stand.push("a/b", "one", &["t"]).await;
-    stand.throw_away_all("a/b").await;
+    stand.push("team/b", "one", &["t"]).await;
+    stand.throw_away_all("team/b").await;
     stand.clock.advance(GRACE);
-    assert!(stand.thrown_away("a").await.is_empty());
-    assert_eq!(stand.bring_back("a/b").await, RepositoryRestoration::NotDeleted);
+    assert!(stand.thrown_away("team").await.is_empty());
+    assert_eq!(stand.bring_back("team/b").await, RepositoryRestoration::NotDeleted);
     // Nor when the grace is made longer while it is purged.
     assert_eq!(stand.garbage.purge_repositories(GRACE, 1).await.unwrap().rows, 1);
-    let longer = RestoreRepository { grace: GRACE * 10, ..restoration("a/b") };
+    let longer = RestoreRepository { grace: GRACE * 10, ..restoration("team/b") };
     let late = stand.metadata.restore_repository(longer).await.unwrap();
     assert_eq!(late, RepositoryRestoration::NotDeleted);
 }
@@ -202,27 +202,28 @@ pub async fn a_repository_does_not_come_back_when_its_grace_is_over(stand: &Stan
 pub async fn a_name_that_was_taken_again_is_not_taken_back(stand: &Stand) {
     let mut images = Vec::new();
     for text in ["one", "two", "three"] {
-        images.push(stand.push("a/b", text, &["t"]).await);
+        images.push(stand.push("team/b", text, &["t"]).await);
         if text != "three" {
-            stand.throw_away_all("a/b").await;
+            stand.throw_away_all("team/b").await;
             stand.clock.advance(TICK);
         }
     }
     let before = stand.looks().await;
-    assert_eq!(stand.bring_back("a/b").await, RepositoryRestoration::Taken);
+    assert_eq!(stand.bring_back("team/b").await, RepositoryRestoration::Taken);
     let to = |text: &str, number| {
-        let restore = RestoreRepository { to: Some(name(text)), number, ..restoration("a/b") };
+        let restore = RestoreRepository { to: Some(name(text)), number, ..restoration("team/b") };
         stand.metadata.restore_repository(restore)
     };
-    assert_eq!(to("a/b", None).await.unwrap(), RepositoryRestoration::Taken);
-    assert_eq!(to("a/c", Some(4711)).await.unwrap(), RepositoryRestoration::NotDeleted);
+    assert_eq!(to("team/b", None).await.unwrap(), RepositoryRestoration::Taken);
+    assert_eq!(to("team/c", Some(4711)).await.unwrap(), RepositoryRestoration::NotDeleted);
     assert_eq!(stand.looks().await, before);
-    let numbers: Vec<_> = stand.thrown_away("a").await.iter().map(|found| found.number).collect();
-    assert_eq!(to("a/first", Some(numbers[0])).await.unwrap(), RepositoryRestoration::Restored);
-    assert_eq!(to("b/second", None).await.unwrap(), RepositoryRestoration::Restored);
-    assert_eq!(stand.tag("a/first", "t").await, Some(images[0]));
-    assert_eq!(stand.tag("b/second", "t").await, Some(images[1]));
-    assert_eq!(stand.tag("a/b", "t").await, Some(images[2]));
+    let numbers: Vec<_> =
+        stand.thrown_away("team").await.iter().map(|found| found.number).collect();
+    assert_eq!(to("team/first", Some(numbers[0])).await.unwrap(), RepositoryRestoration::Restored);
+    assert_eq!(to("other/second", None).await.unwrap(), RepositoryRestoration::Restored);
+    assert_eq!(stand.tag("team/first", "t").await, Some(images[0]));
+    assert_eq!(stand.tag("other/second", "t").await, Some(images[1]));
+    assert_eq!(stand.tag("team/b", "t").await, Some(images[2]));
     is_counted_right(stand).await;
 }
 
@@ -306,6 +307,7 @@ pub async fn a_deleted_repository_frees_its_quota(stand: &Stand) {
 
 /// They are found no more and finish nothing, and what is to be cleared away of them is.
 pub async fn uploads_end_with_their_repository(stand: &Stand) {
+    stand.push("a/other", "one", &["t"]).await;
     stand.push("a/b", "one", &["t"]).await;
     let id = stand.start("a/b").await;
     let key = stand.reserve(id, blob("two")).await.unwrap();

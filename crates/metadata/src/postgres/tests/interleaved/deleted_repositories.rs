@@ -19,9 +19,10 @@ use crate::transactions::garbage::purging::Purge;
 
 const APP: &str = "team/app";
 
-/// The image `one` in a repository, with a tag.
+/// The image `one` in a repository, with a tag, and in another one of the namespace.
 async fn scene() -> Scene {
     let scene = Scene::new().await;
+    push(&scene.stand, "team/lib", &[("one", 10)], &["t"]).await.unwrap();
     push(&scene.stand, APP, &[("one", 10)], &["t"]).await.unwrap();
     scene
 }
