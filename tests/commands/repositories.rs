@@ -53,7 +53,7 @@ fn a_repository_is_deleted_and_brought_back() {
     let found = ada.json("repo deleted --namespace team");
     let number = found[0]["number"].to_string();
     shows!(
-        ada.done("repo deleted --namespace team").replace(&format!("| {number} |"), "| N |"),
+        ada.done("repo deleted --namespace team").replace(&format!("\t{number}\t"), "\tN\t"),
         @"team/private | N | user:ada | 2026-01-01T00:00:00Z | 2026-01-01T00:00:00Z"
     );
     for wrong in ["repo deleted", "repo deleted team/private --namespace team"] {
