@@ -182,4 +182,9 @@ touched! {
         list_deleted(ListDeleted) -> Option<Vec<DeletedManifest>> = None;
         restore(Restore) -> RestoreOutcome = RestoreOutcome::NotDeleted;
     }
+    DeletedRepositories {
+        delete_repository(DeleteRepository) -> RepositoryDeletion = RepositoryDeletion::NoRepository;
+        list_deleted_repositories(ListDeletedRepositories) -> Vec<DeletedRepository> = Vec::new();
+        restore_repository(RestoreRepository) -> RepositoryRestoration = RepositoryRestoration::NotDeleted;
+    }
 }

@@ -7,6 +7,8 @@ mod support;
 mod changes;
 #[path = "management/credentials.rs"]
 mod credentials;
+#[path = "management/deleted_repositories.rs"]
+mod deleted_repositories;
 #[path = "management/fuzzing.rs"]
 mod fuzzing;
 #[path = "management/history.rs"]

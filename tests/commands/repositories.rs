@@ -37,6 +37,42 @@ fn repositories_are_listed_shown_and_changed() {
 }
 
 #[test]
+fn a_repository_is_deleted_and_brought_back() {
+    let house = House::start();
+    let ada = Desk::of(&house, "ada");
+    let refused = ada.refused("repo delete team/private");
+    let asks = "delete team/private with all its manifests and tags: there is no terminal";
+    assert!(refused.starts_with(asks), "{refused}");
+    assert!(Desk::of(&house, "keeper").refused("repo delete team/private --yes").contains("403"));
+    let said = ada.run(ada.command("repo delete team/private --yes"), "");
+    assert_eq!(
+        said.err,
+        "team/private is deleted; `wharf restore team/private --repository` brings it back\n"
+    );
+    assert!(ada.refused("repo show team/private").contains("404"));
+    let found = ada.json("repo deleted --namespace team");
+    let number = found[0]["number"].to_string();
+    shows!(
+        ada.done("repo deleted --namespace team").replace(&format!("\t{number}\t"), "\tN\t"),
+        @"team/private | N | user:ada | 2026-01-01T00:00:00Z | 2026-01-01T00:00:00Z"
+    );
+    for wrong in ["repo deleted", "repo deleted team/private --namespace team"] {
+        assert_eq!(ada.run(ada.command(wrong), "").code, 2, "{wrong}");
+    }
+    assert_eq!(ada.run(ada.command("restore team/private --as team/x"), "").code, 2);
+    let tagged = ada.refused("restore team/private:v1 --repository");
+    assert!(tagged.contains("with --repository, write REPO"), "{tagged}");
+    let command = format!("restore team/private --repository --as team/back --number {number}");
+    let said = ada.run(ada.command(&command), "");
+    assert_eq!(said.err, "team/private is back as team/back\n");
+    assert_eq!(ada.done("repo tags team/back").split('\t').next(), Some("v1"));
+    ada.done("repo delete team/back --yes");
+    assert_eq!(ada.json("restore team/back --repository")["name"], "team/back");
+    let none = ada.refused("restore team/back --repository");
+    assert!(none.contains("404") && none.contains("no repository team/back was deleted"), "{none}");
+}
+
+#[test]
 fn tags_and_manifests_are_listed_and_deleted() {
     let house = House::start();
     let keeper = Desk::of(&house, "keeper");

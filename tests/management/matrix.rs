@@ -102,6 +102,9 @@ const TABLE: &str = "
     GET    /repositories/team%2Fprivate                            ? 0 + + + + + + + +
     PATCH  /repositories/team%2Fprivate                            ? 0 - - - + + - - -
     PATCH  /repositories/team%2Fpublic                             ? - - - - + + - - 0
+    DELETE /repositories/{repository}                              ? 0 - - - + + 0 - 0
+    GET    /namespaces/team/deleted-repositories                   ? 0 - - - + + - - 0
+    POST   /deleted-repositories/{deleted-repository}/restore      ? 0 - - - + + 0 - 0
     POST   /repositories/{repository}/rename                       ? 0 - - - + + 0 - 0
     GET    /repositories/{with-policy}/retention                   ? 0 - - - + + - - -
     PUT    /repositories/team%2Fprivate/retention                  ? 0 - - - + + - - -
@@ -264,6 +267,11 @@ impl Making<'_> {
                 api.house.push("ada", &name);
                 name.replace('/', "%2F")
             }
+            "deleted-repository" => {
+                let name = self.make("repository");
+                api.root(Method::DELETE, &format!("/repositories/{name}"), None);
+                name
+            }
             "with-deleted" => {
                 let name = self.make("repository");
                 let image = digest(&manifest(&name.replace("%2F", "/")));
@@ -363,6 +371,7 @@ impl Making<'_> {
             ("POST", "/repositories/team%2Fprivate/tags/{tag}/rollback") => {
                 json!({ "to": { "version": 1 } })
             }
+            ("POST", "/deleted-repositories/{deleted-repository}/restore") => json!({}),
             ("POST", "/repositories/{with-deleted}/restore") => json!({ "tag": "v1" }),
             ("PUT", "/repositories/team%2Fprivate/retention") => policy(),
             ("POST", "/repositories/{with-policy}/retention/preview") => json!({}),

@@ -118,6 +118,7 @@ fn private_and_absent_look_the_same() {
     }
     for (method, tail, body) in [
         (Method::PATCH, "", Some(json!({ "visibility": "public" }))),
+        (Method::DELETE, "", None),
         (Method::POST, "/rename", Some(json!({ "to": "bob/mine" }))),
         (Method::DELETE, "/tags/v1", None),
         (Method::POST, "/immutability", Some(json!({ "name": "all", "patterns": ["*"] }))),

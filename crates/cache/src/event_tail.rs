@@ -118,6 +118,10 @@ fn forget(cache: &dyn Cache, repository: &RepositoryName, event: &LoggedEvent) {
     if event.kind.starts_with("tag.") || event.kind == "manifest.deleted" {
         cache.forget(repository, Kind::Manifest);
     }
+    if matches!(&*event.kind, "repository.deleted" | "repository.restored") {
+        cache.forget(repository, Kind::Manifest);
+        cache.forget(repository, Kind::Blob);
+    }
     if event.kind == "repository.renamed" {
         for name in names(&event.payload) {
             cache.forget(&name, Kind::Manifest);

@@ -116,6 +116,11 @@ unused! {
         list_deleted(ListDeleted) -> Option<Vec<DeletedManifest>>;
         restore(Restore) -> RestoreOutcome;
     }
+    DeletedRepositories {
+        delete_repository(DeleteRepository) -> RepositoryDeletion;
+        list_deleted_repositories(ListDeletedRepositories) -> Vec<DeletedRepository>;
+        restore_repository(RestoreRepository) -> RepositoryRestoration;
+    }
 }
 
 /// An epoch of this test's own, which nothing ends.

@@ -61,6 +61,12 @@ pub enum Missing {
          `wharf repo deleted {0}` lists what can be"
     )]
     Deleted(RepositoryName, Reference),
+    /// The repository that was to be brought back.
+    #[error(
+        "no repository {0} was deleted that can be brought back: it never was, or its grace is over; \
+         `wharf repo deleted --namespace {ns}` lists those that can be", ns = .0.namespace()
+    )]
+    DeletedRepository(RepositoryName),
 }
 
 /// What was there, and is not any more.
@@ -208,6 +214,16 @@ pub enum NotRestored {
         "it needs more than {MOST_RESTORED} manifests that were deleted; bring back some of these by their digests first"
     )]
     TooMany,
+    /// Another repository was made under the name since.
+    #[error(
+        "there is a repository {0} again; rename or delete that one first, or bring this one back under another name"
+    )]
+    NameTaken(RepositoryName),
+    /// The namespace is nobody's any more.
+    #[error(
+        "the user or organization {} was deleted; bring the repository back under another namespace", .0.namespace()
+    )]
+    NoNamespace(RepositoryName),
 }
 
 /// A blob, and a manifest of the same repository that needs it.

@@ -88,6 +88,10 @@ macro_rules! operations {
     };
     (@requirement $self:ident Access) => {{ let _ = $self; Requirement::Access }};
     (@requirement $self:ident Catalog) => {{ let _ = $self; Requirement::Catalog }};
+    (@requirement $self:ident Admin) => { Requirement::Role(&$self.repository, Role::Admin) };
+    (@requirement $self:ident AdminOfNamespace) => {
+        Requirement::Namespace(&$self.namespace, Role::Admin)
+    };
     (@requirement $self:ident $action:ident) => {
         Requirement::Repository(&$self.repository, Action::$action)
     };
@@ -255,6 +259,25 @@ operations! {
         repository: RepositoryName,
         /// A manifest with the tags that went with it, or a tag.
         what: Reference,
+    }
+    /// Deletes a repository with all that it holds.
+    DeleteRepository, "delete_repository", true, Admin {
+        /// Which.
+        repository: RepositoryName,
+    }
+    /// Lists the repositories of a namespace that were deleted and can be brought back.
+    ListDeletedRepositories, "list_deleted_repositories", false, AdminOfNamespace {
+        /// Which namespace.
+        namespace: AccountName,
+    }
+    /// Brings a repository back. Where it goes to another name, who asks needs to administer that as well.
+    RestoreRepository, "restore_repository", true, Admin {
+        /// What it was called.
+        repository: RepositoryName,
+        /// Its number, where several had that name; else the one that was deleted last.
+        number: Option<i64>,
+        /// What it shall be called, if not the same.
+        to: Option<RepositoryName>,
     }
     /// Pins a manifest.
     PutPin, "put_pin", true, Push {

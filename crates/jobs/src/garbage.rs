@@ -56,11 +56,19 @@ impl Collector {
         if let Ok(collected) = &result {
             self.counters.add(collected);
             if *collected != Collected::default() {
-                let Collected { manifests, forgotten, memberships, condemned, deleted, failed } =
-                    collected;
+                let Collected {
+                    manifests,
+                    forgotten,
+                    repositories,
+                    memberships,
+                    condemned,
+                    deleted,
+                    failed,
+                } = collected;
                 tracing::info!(
                     manifests,
                     forgotten,
+                    repositories,
                     memberships,
                     condemned,
                     deleted,

@@ -149,6 +149,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0022_scrub.postgres.sql"),
     },
     Migration {
+        version: 23,
+        name: "deleted repositories",
+        sqlite: include_str!("../migrations/0023_deleted_repositories.sqlite.sql"),
+        postgres: include_str!("../migrations/0023_deleted_repositories.postgres.sql"),
+    },
+    Migration {
         version: 24,
         name: "removed blobs",
         sqlite: include_str!("../migrations/0024_removed_blobs.sqlite.sql"),

@@ -32,6 +32,15 @@ pub struct Taken {
     pub next: Option<HeldPlace>,
 }
 
+/// What a step took away of repositories that were deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// How many rows of them.
+    pub rows: u64,
+    /// How many repositories of which nothing is left to take away.
+    pub repositories: u64,
+}
+
 /// How long what is deleted stays, and what of the rest is collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ManifestRules {
@@ -141,6 +150,8 @@ pub enum Fate {
 /// How much garbage there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GarbageCounts {
+    /// Repositories that were deleted and hold something still.
+    pub deleted_repositories: u64,
     /// Manifests that were deleted and can be brought back.
     pub deleted_manifests: u64,
     /// Memberships that no manifest needs, those of pushes under way included.
@@ -185,6 +196,11 @@ pub trait Garbage: Send + Sync + 'static {
     /// Ends the grace of up to `limit` deleted manifests: what only they needed (children, referrers) is deleted in turn, and the bytes of
     /// a manifest go with the last repository that had it. Nothing is left to do where nothing was taken away.
     async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken, StoreError>;
+
+    /// Takes up to `limit` rows away from a repository that was deleted longer than `grace` ago, and marks the blobs that it held. Nothing is left
+    /// to do where nothing was taken away. Once this has begun with a repository, it is not brought back.
+    async fn purge_repositories(&self, grace: Duration, limit: usize)
+    -> Result<Purged, StoreError>;
 
     /// Looks at up to `limit` manifests behind `after`, and deletes those whose subject is gone or that no tag needs, as `rules` say.
     async fn collect_manifests(

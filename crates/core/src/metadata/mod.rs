@@ -4,6 +4,7 @@ mod accounts;
 mod adoptions;
 mod audit;
 mod counts;
+mod deleted_repositories;
 mod device_logins;
 mod event_log;
 mod garbage;
@@ -53,6 +54,10 @@ pub use counts::{
     CountAt, CountBatch, CountKind, Counts, CountsOf, ManifestTally, Span, Step, TopList,
     TopManifest, TopRepository, Trend, Within,
 };
+pub use deleted_repositories::{
+    DeleteRepository, DeletedRepositories, DeletedRepository, ListDeletedRepositories,
+    RepositoryDeletion, RepositoryRestoration, RestoreRepository,
+};
 pub use device_logins::{
     DeviceAnswer, DeviceDecision, DeviceFind, DeviceLogins, DevicePoll, DeviceStart,
     MOST_OF_ADDRESS, MOST_TRIES, NewDeviceLogin, NoUserCode, UserCode, WaitingDevice,
@@ -62,7 +67,7 @@ pub use event_log::{
 };
 pub use garbage::{
     Fate, Freed, Garbage, GarbageCounts, Going, GoingManifest, HeldPlace, Judged, Keeper,
-    MOST_NEEDING, ManifestRules, MarkedBlob, Taken,
+    MOST_NEEDING, ManifestRules, MarkedBlob, Purged, Taken,
 };
 pub use identities::{
     ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,
@@ -110,11 +115,27 @@ pub use write_modes::{WriteModes, WriteState};
 
 /// All of the metadata that requests need.
 pub trait Metadata:
-    Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins + Trash
+    Repositories
+    + Memberships
+    + Uploads
+    + ManifestMetadata
+    + Tags
+    + TagHistory
+    + Pins
+    + Trash
+    + DeletedRepositories
 {
 }
 
 impl<T> Metadata for T where
-    T: Repositories + Memberships + Uploads + ManifestMetadata + Tags + TagHistory + Pins + Trash
+    T: Repositories
+        + Memberships
+        + Uploads
+        + ManifestMetadata
+        + Tags
+        + TagHistory
+        + Pins
+        + Trash
+        + DeletedRepositories
 {
 }

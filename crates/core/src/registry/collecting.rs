@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::StoreError;
 use crate::blobs::ObjectKey;
 use crate::cache::Kind;
-use crate::metadata::{Garbage, ManifestRules, Taken};
+use crate::metadata::{Garbage, ManifestRules, Purged, Taken};
 use crate::registry::Registry;
 
 /// How garbage is collected.
@@ -35,6 +35,8 @@ pub struct Collected {
     pub manifests: u64,
     /// Deleted manifests that cannot be brought back any more.
     pub forgotten: u64,
+    /// Deleted repositories that cannot be brought back any more, with all that they held.
+    pub repositories: u64,
     /// Memberships that were taken away.
     pub memberships: u64,
     /// Blobs that nobody held.
@@ -49,6 +51,7 @@ impl AddAssign for Collected {
     fn add_assign(&mut self, other: Self) {
         self.manifests += other.manifests;
         self.forgotten += other.forgotten;
+        self.repositories += other.repositories;
         self.memberships += other.memberships;
         self.condemned += other.condemned;
         self.deleted += other.deleted;
@@ -92,6 +95,15 @@ impl Registry {
             collected.forgotten += taken.count;
             self.taken(&taken, Kind::Manifest).await?;
             if taken == Taken::default() {
+                break;
+            }
+        }
+        let mut pace = Pace::new();
+        loop {
+            let purged = pace.step(|limit| garbage.purge_repositories(rules.grace, limit)).await?;
+            collected.repositories += purged.repositories;
+            // No cache has anything of them since they were deleted.
+            if purged == Purged::default() {
                 break;
             }
         }

@@ -5,6 +5,7 @@
 mod blobs;
 mod collecting;
 mod completing;
+mod deleted_repositories;
 mod direct;
 mod flights;
 mod history;

@@ -149,4 +149,9 @@ delegate! {
         list_deleted(query: ListDeleted) -> Option<Vec<DeletedManifest>>;
         restore(restore: Restore) -> RestoreOutcome;
     }
+    DeletedRepositories {
+        delete_repository(deletion: DeleteRepository) -> RepositoryDeletion;
+        list_deleted_repositories(query: ListDeletedRepositories) -> Vec<DeletedRepository>;
+        restore_repository(restore: RestoreRepository) -> RepositoryRestoration;
+    }
 }

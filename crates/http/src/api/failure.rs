@@ -198,7 +198,7 @@ impl From<Error> for Failure {
 
 fn missing_failure(missing: &Missing) -> Failure {
     let code = match missing {
-        Missing::Repository(_) => ErrorCode::NameUnknown,
+        Missing::Repository(_) | Missing::DeletedRepository(_) => ErrorCode::NameUnknown,
         Missing::Manifest(..) | Missing::Pin(..) | Missing::Deleted(..) => {
             ErrorCode::ManifestUnknown
         }

@@ -7,6 +7,7 @@ mod audit;
 mod collecting;
 mod committing;
 pub(crate) mod counts;
+pub(crate) mod deleted_repositories;
 mod directory;
 mod event_log;
 mod garbage;
@@ -52,6 +53,7 @@ pub use audit::*;
 pub use collecting::*;
 pub use committing::*;
 pub use counts::*;
+pub use deleted_repositories::*;
 pub use directory::*;
 pub use event_log::*;
 pub use garbage::*;
@@ -163,6 +165,17 @@ macro_rules! metadata_contract {
             a_blob_that_was_deleted_by_hand_is_pushed_again_or_goes
             an_index_comes_back_whole_or_not_at_all
             what_comes_back_is_in_the_audit_log
+            // Deleted repositories.
+            nothing_finds_a_deleted_repository
+            a_deleted_repository_comes_back_as_it_was
+            a_repository_does_not_come_back_when_its_grace_is_over
+            a_name_that_was_taken_again_is_not_taken_back
+            what_is_kept_keeps_its_repository
+            a_deleted_repository_frees_its_quota
+            uploads_end_with_their_repository
+            a_deleted_repository_is_purged_when_its_grace_is_over
+            the_row_of_a_purged_repository_outlasts_its_events
+            a_deleted_repository_keeps_no_organization
             // Accounts.
             a_user_is_found_by_name_and_nobody_else_has_it
             a_disabled_user_is_active_no_more

@@ -1,4 +1,4 @@
-//! `Garbage` and `Trash` on any engine.
+//! `Garbage`, `Trash` and `DeletedRepositories` on any engine.
 
 use std::time::Duration;
 
@@ -6,14 +6,18 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    DeletedManifest, Fate, Garbage, GarbageCounts, Going, HeldPlace, Judged, ListDeleted,
-    ManifestRules, MarkedBlob, Restore, RestoreOutcome, Taken, Trash,
+    DeleteRepository, DeletedManifest, DeletedRepositories, DeletedRepository, Fate, Garbage,
+    GarbageCounts, Going, HeldPlace, Judged, ListDeleted, ListDeletedRepositories, ManifestRules,
+    MarkedBlob, Purged, RepositoryDeletion, RepositoryRestoration, Restore, RestoreOutcome,
+    RestoreRepository, Taken, Trash,
 };
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::Database;
 use crate::engine::Engine;
-use crate::transactions::garbage::{Count, blobs, explaining, manifests, planning, sweep, trash};
+use crate::transactions::garbage::{
+    Count, blobs, explaining, manifests, planning, purging, sweep, trash,
+};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -50,6 +54,10 @@ impl<E: Engine> Garbage for Database<E> {
 
     async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken> {
         self.engine.write(trash::Empty { rules, limit }).await
+    }
+
+    async fn purge_repositories(&self, grace: Duration, limit: usize) -> Result<Purged> {
+        self.engine.write(purging::Purge { grace, limit }).await
     }
 
     async fn collect_manifests(
@@ -99,6 +107,27 @@ impl<E: Engine> Trash for Database<E> {
     }
 
     async fn restore(&self, restore: Restore) -> Result<RestoreOutcome> {
+        self.engine.write(restore).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> DeletedRepositories for Database<E> {
+    async fn delete_repository(&self, deletion: DeleteRepository) -> Result<RepositoryDeletion> {
+        self.engine.write(deletion).await
+    }
+
+    async fn list_deleted_repositories(
+        &self,
+        query: ListDeletedRepositories,
+    ) -> Result<Vec<DeletedRepository>> {
+        self.engine.read(query).await
+    }
+
+    async fn restore_repository(
+        &self,
+        restore: RestoreRepository,
+    ) -> Result<RepositoryRestoration> {
         self.engine.write(restore).await
     }
 }

@@ -9,19 +9,22 @@ use crate::transactions::commit_order::{Log, Readers, is_restored, is_settled, p
 
 /// Events, with where they are.
 const EVENTS: Log = Log {
-    by_number: "SELECT 0, e.id, r.name, e.kind, e.payload, e.created_at, e.namespace
+    by_number: "SELECT 0, e.id, coalesce(d.name, r.name), e.kind, e.payload, e.created_at, e.namespace
          FROM events e LEFT JOIN repositories r ON r.id = e.repository_id
+         LEFT JOIN deleted_repositories d ON d.repository_id = r.id
          WHERE (r.id IS NOT NULL OR e.repository_id IS NULL) AND e.id > CASE WHEN $1 > 0 THEN 9223372036854775807 ELSE $2 END ORDER BY e.id LIMIT $3",
     settled: concat!(
-        "SELECT e.transaction_id, e.id, r.name, e.kind, e.payload, e.created_at, e.namespace
+        "SELECT e.transaction_id, e.id, coalesce(d.name, r.name), e.kind, e.payload, e.created_at, e.namespace
          FROM events e LEFT JOIN repositories r ON r.id = e.repository_id
+         LEFT JOIN deleted_repositories d ON d.repository_id = r.id
          WHERE (r.id IS NOT NULL OR e.repository_id IS NULL) AND (e.transaction_id, e.id) > ($1, $2) AND ",
         is_settled!(),
         " ORDER BY e.transaction_id, e.id LIMIT $3"
     ),
     restored: concat!(
-        "SELECT 0::bigint, e.id, r.name, e.kind, e.payload, e.created_at, e.namespace
+        "SELECT 0::bigint, e.id, coalesce(d.name, r.name), e.kind, e.payload, e.created_at, e.namespace
          FROM events e LEFT JOIN repositories r ON r.id = e.repository_id
+         LEFT JOIN deleted_repositories d ON d.repository_id = r.id
          WHERE (r.id IS NOT NULL OR e.repository_id IS NULL) AND e.id > $1 AND ",
         is_restored!(),
         " ORDER BY e.id LIMIT $2"

@@ -33,6 +33,10 @@ pub(crate) enum Event<'a> {
     Unpinned { pin: &'a PinName, digest: &'a Digest },
     /// The repository has another name.
     Renamed { from: &'a RepositoryName, to: &'a RepositoryName },
+    /// The repository, which had this name, is deleted.
+    RepositoryDeleted(&'a RepositoryName),
+    /// The repository is back, under this name.
+    RepositoryRestored(&'a RepositoryName),
     /// What may be written to the repository has changed.
     WritesSet { mode: WriteMode, reason: Option<&'a WriteReason> },
     /// What may be written anywhere has changed.
@@ -75,6 +79,8 @@ impl Event<'_> {
             Self::Pinned { .. } => "manifest.pinned",
             Self::Unpinned { .. } => "manifest.unpinned",
             Self::Renamed { .. } => "repository.renamed",
+            Self::RepositoryDeleted(_) => "repository.deleted",
+            Self::RepositoryRestored(_) => "repository.restored",
             Self::WritesSet { mode: WriteMode::Writable, .. } => "repository.writable",
             Self::WritesSet { mode: WriteMode::Draining, .. } => "repository.draining",
             Self::WritesSet { mode: WriteMode::ReadOnly, .. } => "repository.read_only",
@@ -113,6 +119,9 @@ impl Event<'_> {
             }
             Self::Renamed { from, to } => {
                 json!({ "from": from.as_str(), "to": to.as_str(), "by": by })
+            }
+            Self::RepositoryDeleted(name) | Self::RepositoryRestored(name) => {
+                json!({ "name": name.as_str(), "by": by })
             }
             Self::WritesSet { reason, .. } | Self::AllWritesSet { reason, .. } => {
                 json!({ "reason": reason.map(|reason| reason.as_str()), "by": by })

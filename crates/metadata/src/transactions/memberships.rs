@@ -209,7 +209,8 @@ async fn is_held(on: &mut dyn Statements, mount: &MountBlob) -> Result<bool> {
         }
         (None, Sources::Any) => {
             let sql = concat!(
-                "SELECT 1 FROM repository_blobs b WHERE b.blob_digest = $1 AND ",
+                "SELECT 1 FROM repository_blobs b JOIN repositories r ON r.id = b.repository_id
+                 WHERE b.blob_digest = $1 AND r.name < '~' AND ",
                 is_served!("b"),
                 " LIMIT 1"
             );

@@ -5,6 +5,7 @@ pub(crate) mod adoptions;
 pub(crate) mod audit;
 pub(crate) mod commit_order;
 pub(crate) mod counts;
+pub(crate) mod deleted_repositories;
 pub(crate) mod epoch;
 pub(crate) mod event_log;
 mod events;

@@ -61,6 +61,21 @@ pub(crate) async fn is_pinned(
     Ok(!on.query(sql, arguments![repository, digest, now]).await?.is_empty())
 }
 
+/// A pin that is in force in a repository, if there is one. Whoever pins changes the repository's row, so that of a pin and what ends them all
+/// the later one begins again.
+pub(crate) async fn any(
+    on: &mut dyn Statements,
+    repository: i64,
+    now: Timestamp,
+) -> Result<Option<KeptBy>> {
+    let sql = "SELECT name, digest FROM pins
+               WHERE repository_id = $1 AND (expires_at IS NULL OR expires_at > $2)
+               ORDER BY name LIMIT 1";
+    let rows = on.query(sql, arguments![repository, now]).await?;
+    let kept = |row: &Row| Ok(KeptBy { pin: row.parsed(0)?, digest: row.digest(1)? });
+    rows.first().map(kept).transpose()
+}
+
 fn pin(row: &Row) -> Result<Pin> {
     Ok(Pin {
         name: row.parsed(0)?,
@@ -194,6 +209,9 @@ impl Put for PinManifest {
         now: Timestamp,
     ) -> Result<()> {
         let (name, by) = (self.name.as_str(), self.by.by.as_str());
+        // Whoever deletes the repository meanwhile asks whether there is a pin.
+        let sql = "UPDATE repositories SET settings_version = settings_version WHERE id = $1";
+        on.execute(sql, arguments![repository]).await?;
         on.execute(
             "INSERT INTO pins (repository_id, name, digest, created_by, created_at, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6)

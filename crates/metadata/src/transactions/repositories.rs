@@ -79,7 +79,7 @@ impl Transaction for List {
         let rows = on
             .query(
                 "SELECT name FROM repositories
-                 WHERE name > $1 AND EXISTS
+                 WHERE name > $1 AND name < '~' AND EXISTS
                      (SELECT 1 FROM repository_manifests WHERE repository_id = repositories.id)
                  ORDER BY name LIMIT $2",
                 arguments![after, self.limit],

@@ -323,7 +323,8 @@ async fn open_upload(
 ) -> Result<Option<LockedUpload>> {
     let rows = on
         .query_locked(
-            "SELECT repository_id, held FROM uploads WHERE id = $1 AND expires_at > $2",
+            "SELECT repository_id, held FROM uploads WHERE id = $1 AND expires_at > $2
+               AND (SELECT r.name FROM repositories r WHERE r.id = uploads.repository_id) < '~'",
             arguments![id.to_bytes().as_slice(), now],
         )
         .await?;

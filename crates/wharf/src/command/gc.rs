@@ -59,9 +59,20 @@ async fn status(flags: &Flags) -> anyhow::Result<()> {
     warn(&loaded);
     let garbage = wiring::metadata::beside_others(&loaded.config).await?.garbage;
     let counts = garbage.count_garbage().await?;
-    let GarbageCounts { deleted_manifests, unneeded_memberships, marked, condemned, deleted } =
-        counts;
+    let GarbageCounts {
+        deleted_repositories,
+        deleted_manifests,
+        unneeded_memberships,
+        marked,
+        condemned,
+        deleted,
+    } = counts;
     let rows = [
+        (
+            "deleted_repositories",
+            deleted_repositories,
+            "deleted repositories that hold something still",
+        ),
         ("deleted_manifests", deleted_manifests, "deleted manifests that can be brought back"),
         (
             "unneeded_memberships",

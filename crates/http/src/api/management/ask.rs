@@ -250,7 +250,7 @@ impl<Q, B> Ask<Q, B> {
         }
         match permitted {
             Err(wharf_core::Error::Denied) => {
-                if let (true, Requirement::Repository(name, _)) =
+                if let (true, Requirement::Repository(name, _) | Requirement::Role(name, _)) =
                     (O::MUTATES, operation.requirement())
                 {
                     let target = format!("repository:{name}");

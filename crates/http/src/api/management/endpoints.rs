@@ -4,9 +4,10 @@ use http::Method;
 
 use super::table::{Endpoint, endpoint};
 use super::{
-    access, audit, counts, grants, history, identities, immutability, invitations, manifests,
-    namespaces, open_api, organizations, pins, readable, repositories, retention, robots,
-    tag_immutability, tags, teams, tokens, trash, trust, usage, users, whoami, writes,
+    access, audit, counts, deleted_repositories, grants, history, identities, immutability,
+    invitations, manifests, namespaces, open_api, organizations, pins, readable, repositories,
+    retention, robots, tag_immutability, tags, teams, tokens, trash, trust, usage, users, whoami,
+    writes,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -81,6 +82,9 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(get.clone(), "/repositories", "list_repositories", "The repositories that who asks may pull from.", repositories::list),
         endpoint(get.clone(), REPOSITORY, "get_repository", "A repository.", repositories::get),
         endpoint(patch.clone(), REPOSITORY, "update_repository", "Says who may pull from a repository without a grant.", repositories::update),
+        endpoint(delete.clone(), REPOSITORY, "delete_repository", "Deletes a repository with all that it holds; for a while it can be brought back.", deleted_repositories::delete),
+        endpoint(get.clone(), "/namespaces/{namespace}/deleted-repositories", "list_deleted_repositories", "The repositories of a namespace that were deleted and can be brought back.", deleted_repositories::list),
+        endpoint(post.clone(), "/deleted-repositories/{repository}/restore", "restore_repository", "Brings a repository back as it was, under its name or another one.", deleted_repositories::restore),
         endpoint(post.clone(), "/repositories/{repository}/rename", "rename_repository", "Gives a repository another name, here or in another namespace.", repositories::rename),
         endpoint(get.clone(), RETENTION, "get_retention", "Which tags of a repository are kept, and how far that policy is.", retention::get),
         endpoint(put.clone(), RETENTION, "set_retention", "Sets the policy of retention, as a draft: it drops nothing until it is previewed and enabled.", retention::set),

@@ -8,6 +8,7 @@ mod answer;
 pub(in crate::api) mod ask;
 mod audit;
 mod counts;
+mod deleted_repositories;
 mod endpoints;
 mod grants;
 mod history;

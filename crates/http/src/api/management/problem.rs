@@ -222,10 +222,10 @@ impl From<Error> for Problem {
             Error::Unfit { field, .. } => Self::unfit(field, detail),
             Error::Unpinnable(NoPin::Past) => Self::unfit("expires_at", detail),
             Error::Unpinnable(NoPin::ToCome) => Self::unfit("as_of", detail),
-            Error::NotRestored(NotRestored::Stands { .. }) => {
+            Error::NotRestored(NotRestored::Stands { .. } | NotRestored::NameTaken(_)) => {
                 Self::new(StatusCode::CONFLICT, "taken", detail)
             }
-            Error::NotRestored(NotRestored::TooMany) => {
+            Error::NotRestored(NotRestored::TooMany | NotRestored::NoNamespace(_)) => {
                 Self::new(StatusCode::CONFLICT, "refused", detail)
             }
             Error::Unpinnable(_) => Self::new(StatusCode::CONFLICT, "refused", detail),

@@ -91,7 +91,8 @@ pub(super) async fn get(ask: Ask) -> Result<Versioned<Repository>, Problem> {
     current(&ask, ask.named("repository")?).await
 }
 
-async fn current<Q, B>(
+/// A repository as it is now, for who may see it.
+pub(super) async fn current<Q, B>(
     ask: &Ask<Q, B>,
     name: RepositoryName,
 ) -> Result<Versioned<Repository>, Problem> {
@@ -118,23 +119,25 @@ pub(super) async fn update(
     Ok(Versioned { known: false, ..current(&ask, repository).await? })
 }
 
+/// The namespace of a repository, where somebody may have it. `field` is the part of the request that names the repository.
+pub(super) fn namespace_of(name: &RepositoryName, field: &str) -> Result<AccountName, Problem> {
+    name.namespace().parse().map_err(|error| {
+        Problem::unfit(field, format!("the namespace of {name} is nobody's: {error}"))
+    })
+}
+
 pub(super) async fn rename(
     ask: Ask<Nothing, Json<NewName>>,
 ) -> Result<Created<Repository>, Problem> {
     let from: RepositoryName = ask.named("repository")?;
     let Json(NewName { to: Text(to) }) = &ask.body;
-    let namespace = |name: &RepositoryName| {
-        name.namespace().parse::<AccountName>().map_err(|error| {
-            Problem::unfit("to", format!("the namespace of {name} is nobody's: {error}"))
-        })
-    };
     let change = RenameRepository { from: from.clone(), to: to.clone() };
     // First what is asked of where it comes from, so that the other questions tell nothing to strangers.
     ask.may_change(&change, Requirement::Role(&from, Role::Admin)).await?;
     ask.may_change(&change, Requirement::Role(to, Role::Admin)).await?;
     // Who administers a part of a namespace takes nothing out of it, nor puts anything into another.
     if from.namespace() != to.namespace() {
-        for namespace in [namespace(&from)?, namespace(to)?] {
+        for namespace in [namespace_of(&from, "to")?, namespace_of(to, "to")?] {
             ask.may_change(&change, Requirement::Namespace(&namespace, Role::Admin)).await?;
         }
     }

@@ -5,6 +5,7 @@ mod accounts;
 mod adopting;
 mod audit;
 mod blobs;
+mod deleted_repositories;
 mod event_log;
 mod history;
 mod immutability;

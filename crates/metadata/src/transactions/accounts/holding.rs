@@ -35,6 +35,13 @@ pub(super) async fn hold_in_use(
     Ok(in_use.then_some(held))
 }
 
+/// Whether a repository may come back to a namespace, which is held until the transaction ends: not to that of a user or of an organization
+/// that was deleted.
+pub(crate) async fn takes_repositories(on: &mut dyn Statements, namespace: &str) -> Result<bool> {
+    let Ok(name) = namespace.parse::<AccountName>() else { return Ok(true) };
+    Ok(hold(on, &name).await?.is_none() || hold_in_use(on, &name).await?.is_some())
+}
+
 /// Takes away all that is in a namespace. The name stays taken, and no push makes anything under it.
 pub(super) async fn clear(on: &mut dyn Statements, namespace: i64) -> Result<()> {
     for sql in [

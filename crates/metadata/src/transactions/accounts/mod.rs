@@ -21,6 +21,8 @@ pub(crate) mod trust;
 pub(crate) mod upkeep;
 pub(crate) mod users;
 
+pub(crate) use holding::takes_repositories;
+
 use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::metadata::{
@@ -216,10 +218,11 @@ async fn one(
     rows.first().map(|row| row.int(0)).transpose()
 }
 
-/// Whether there are repositories of a name's namespace, empty ones too, as there are from before access control was
+/// Whether there are repositories of a name's namespace, empty and deleted ones too, as there are from before access control was
 /// turned on. Whoever gets the name owns them.
 async fn names_repositories(on: &mut dyn Statements, name: &AccountName) -> Result<bool> {
-    let sql = "SELECT id FROM repositories WHERE name = $1 OR (name > $2 AND name < $3) LIMIT 1";
+    let sql = "SELECT 1 FROM repositories WHERE name = $1 OR (name > $2 AND name < $3)
+               UNION ALL SELECT 1 FROM deleted_repositories WHERE namespace = $1 AND state = 'whole' LIMIT 1";
     let (from, to) = below(name);
     let rows = on.query(sql, arguments![name.as_str(), from, to]).await?;
     Ok(!rows.is_empty())

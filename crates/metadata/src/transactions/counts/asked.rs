@@ -104,7 +104,7 @@ macro_rules! top {
             " FROM counts c JOIN repositories r ON r.id = c.repository_id
              WHERE c.kind = $1 AND c.bucket >= $2 AND c.bucket < $3 AND octet_length(c.digest)",
             $rows,
-            " AND ($4 = 0 OR r.visibility = 'public')",
+            " AND r.name < '~' AND ($4 = 0 OR r.visibility = 'public')",
             $within,
             " GROUP BY ",
             $columns,

@@ -107,7 +107,9 @@ impl Transaction for Listed {
         let rows = on
             .query(
                 "SELECT m.digest, m.incarnation, m.state, m.marked_at,
-                        (SELECT r.name FROM repository_blobs b JOIN repositories r ON r.id = b.repository_id
+                        (SELECT coalesce(d.name, r.name) FROM repository_blobs b
+                         JOIN repositories r ON r.id = b.repository_id
+                         LEFT JOIN deleted_repositories d ON d.repository_id = r.id
                          WHERE b.blob_digest = m.digest AND m.incarnation = coalesce(i.incarnation, 0)
                          LIMIT 1),
                         CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r

@@ -6,6 +6,7 @@ pub(crate) mod explaining;
 pub(crate) mod manifests;
 pub(crate) mod marks;
 pub(crate) mod planning;
+pub(crate) mod purging;
 mod signatures;
 pub(crate) mod sweep;
 pub(crate) mod trash;
@@ -18,7 +19,7 @@ use wharf_oci::Digest;
 use crate::engine::{Json, Result, Statements, Transaction};
 
 /// No repository's number: whether anything may be collected at all, is asked by it. Repositories that are read-only are passed over.
-const EVERYWHERE: i64 = 0;
+pub(super) const EVERYWHERE: i64 = 0;
 
 /// A list of rows as one argument: an array of `[number, digest in hexadecimal]`.
 pub(crate) fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
@@ -55,7 +56,8 @@ impl Transaction for Count {
                         (SELECT count(*) FROM repository_blobs WHERE needed = 0),
                         (SELECT count(*) FROM blob_marks WHERE state = 'marked'),
                         (SELECT count(*) FROM blob_marks WHERE state = 'condemned'),
-                        (SELECT count(*) FROM blob_marks WHERE state = 'deleted')",
+                        (SELECT count(*) FROM blob_marks WHERE state = 'deleted'),
+                        (SELECT count(*) FROM deleted_repositories WHERE state <> 'purged')",
                 &[],
             )
             .await?;
@@ -66,6 +68,7 @@ impl Transaction for Count {
             marked: row.size(2)?,
             condemned: row.size(3)?,
             deleted: row.size(4)?,
+            deleted_repositories: row.size(5)?,
         })
     }
 }

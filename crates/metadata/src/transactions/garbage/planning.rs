@@ -49,7 +49,7 @@ impl Transaction for Trashed {
             .query(
                 "SELECT d.repository_id, d.digest, r.name, d.deleted_at
                  FROM deleted_manifests d JOIN repositories r ON r.id = d.repository_id
-                 WHERE (d.repository_id, d.digest) > ($1, $2)
+                 WHERE r.name < '~' AND (d.repository_id, d.digest) > ($1, $2)
                    AND NOT EXISTS (SELECT 1 FROM repository_manifests m
                                    WHERE m.repository_id = d.repository_id AND m.digest = d.digest)
                  ORDER BY d.repository_id, d.digest LIMIT $3",

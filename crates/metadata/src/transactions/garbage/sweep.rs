@@ -91,7 +91,7 @@ impl Transaction for Sweep {
             .query(
                 "SELECT h.repository_id, h.blob_digest, h.touched_at, r.name, h.size, h.charge
                  FROM repository_blobs h JOIN repositories r ON r.id = h.repository_id
-                 WHERE h.needed = 0 AND r.write_mode = 'writable'
+                 WHERE h.needed = 0 AND r.write_mode = 'writable' AND r.name < '~'
                    AND (h.repository_id, h.blob_digest) > ($1, $2)
                  ORDER BY h.repository_id, h.blob_digest LIMIT $3",
                 arguments![

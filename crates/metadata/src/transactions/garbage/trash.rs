@@ -122,7 +122,7 @@ impl Transaction for Empty {
             .query(
                 "SELECT d.repository_id, d.digest, r.name
                  FROM deleted_manifests d JOIN repositories r ON r.id = d.repository_id
-                 WHERE d.deleted_at <= $1 AND r.write_mode = 'writable'
+                 WHERE d.deleted_at <= $1 AND r.write_mode = 'writable' AND r.name < '~'
                  ORDER BY d.deleted_at LIMIT $2",
                 arguments![before, self.limit],
             )
@@ -159,7 +159,7 @@ impl Transaction for Empty {
 
 /// Forgets a deleted manifest, and the bytes where no repository has them any more. Their row is updated first: of two that are the last the
 /// later one begins again. A push of the same bytes locks the row by its reference, and is either seen or finds nothing and stores them anew.
-async fn empty(on: &mut dyn Statements, repository: i64, digest: &Digest) -> Result<()> {
+pub(super) async fn empty(on: &mut dyn Statements, repository: i64, digest: &Digest) -> Result<()> {
     on.execute(
         "DELETE FROM deleted_manifests WHERE repository_id = $1 AND digest = $2",
         arguments![repository, digest],

@@ -144,7 +144,8 @@ async fn orphans(
 ) -> Result<BTreeSet<Found>> {
     let sql = concat!(
         "SELECT h.repository_id, h.digest, r.name
-         FROM repository_manifests h JOIN repositories r ON r.id = h.repository_id AND r.write_mode = 'writable'
+         FROM repository_manifests h JOIN repositories r
+             ON r.id = h.repository_id AND r.write_mode = 'writable' AND r.name < '~'
          WHERE (SELECT true FROM manifests o WHERE o.digest = h.digest AND o.subject IS NOT NULL)
            AND NOT ",
         is_root!("h", "$1"),
@@ -160,7 +161,8 @@ async fn orphans(
 async fn untagged(on: &mut dyn Statements, before: Timestamp, page: &Page) -> Result<Vec<Found>> {
     let sql = concat!(
         "SELECT h.repository_id, h.digest, r.name
-         FROM repository_manifests h JOIN repositories r ON r.id = h.repository_id AND r.write_mode = 'writable'
+         FROM repository_manifests h JOIN repositories r
+             ON r.id = h.repository_id AND r.write_mode = 'writable' AND r.name < '~'
          WHERE NOT ",
         is_root!("h", "$1"),
         " AND (h.repository_id, h.digest) > ($2, $3) AND (h.repository_id, h.digest) <= ($4, $5)"

@@ -99,7 +99,7 @@ impl Transaction for Holders {
             .query(
                 "SELECT r.id, r.name FROM repository_blobs b
                  JOIN repositories r ON r.id = b.repository_id
-                 WHERE b.blob_digest = $1 AND b.repository_id > $2
+                 WHERE b.blob_digest = $1 AND b.repository_id > $2 AND r.name < '~'
                  ORDER BY b.repository_id LIMIT $3",
                 arguments![self.digest, self.after.unwrap_or(i64::MIN), self.limit],
             )

@@ -177,7 +177,7 @@ impl Transaction for List {
                         f.found_at, f.seen_at, f.resolved_at,
                         CASE WHEN m.state = 'quarantined' THEN 1 ELSE 0 END
                  FROM scrub_findings f
-                 LEFT JOIN repositories r ON r.id = f.repository_id
+                 LEFT JOIN repositories r ON r.id = f.repository_id AND r.name < '~'
                  LEFT JOIN blob_marks m ON m.digest = f.digest AND m.incarnation = f.incarnation
                  WHERE f.id > $1 AND (f.resolved_at IS NULL OR $2 = 1) ORDER BY f.id LIMIT $3",
                 arguments![self.after.unwrap_or(i64::MIN), i64::from(self.resolved), self.limit],

@@ -17,16 +17,18 @@ pub(crate) struct Check {
     pub(crate) notes: bool,
 }
 
-/// Blobs and manifests that the manifests behind `($1, $2)`, up to `($3, $4)`, need and their repositories do not hold.
+/// Blobs and manifests that the manifests behind `($1, $2)`, up to `($3, $4)`, need and their repositories do not hold, but for those that are deleted.
 const BROKEN: &str = "SELECT h.repository_id, h.digest, b.blob_digest, 1
-     FROM repository_manifests h JOIN blob_references b ON b.manifest_digest = h.digest
+     FROM repository_manifests h JOIN repositories r ON r.id = h.repository_id AND r.name < '~'
+     JOIN blob_references b ON b.manifest_digest = h.digest
      LEFT JOIN repository_blobs m
          ON m.repository_id = h.repository_id AND m.blob_digest = b.blob_digest
      WHERE (h.repository_id, h.digest) > ($1, $2) AND (h.repository_id, h.digest) <= ($3, $4)
        AND m.blob_digest IS NULL
      UNION ALL
      SELECT h.repository_id, h.digest, e.child, 0
-     FROM repository_manifests h JOIN manifest_references e ON e.parent = h.digest
+     FROM repository_manifests h JOIN repositories r ON r.id = h.repository_id AND r.name < '~'
+     JOIN manifest_references e ON e.parent = h.digest
      LEFT JOIN repository_manifests c
          ON c.repository_id = h.repository_id AND c.digest = e.child
      WHERE (h.repository_id, h.digest) > ($1, $2) AND (h.repository_id, h.digest) <= ($3, $4)

@@ -77,7 +77,7 @@ impl Transaction for ListEnabled {
         let rows = on
             .query(
                 "SELECT r.name FROM repositories r JOIN retention_policies p ON p.repository_id = r.id
-                 WHERE r.name > $1 AND p.state = 'enabled' AND r.write_mode = 'writable'
+                 WHERE r.name > $1 AND r.name < '~' AND p.state = 'enabled' AND r.write_mode = 'writable'
                    AND EXISTS (SELECT 1 FROM site_writes WHERE mode = 'writable')
                  ORDER BY r.name LIMIT $2",
                 arguments![after, self.limit],

@@ -28,7 +28,7 @@ impl Transaction for CountRepositories {
     async fn run(&self, on: &mut dyn Statements) -> Result<Counted> {
         let rows = on
             .query(
-                "SELECT id, name FROM repositories WHERE id > $1 ORDER BY id LIMIT $2",
+                "SELECT id, name FROM repositories WHERE id > $1 AND name < '~' ORDER BY id LIMIT $2",
                 arguments![self.after.unwrap_or(i64::MIN), self.limit],
             )
             .await?;
@@ -133,8 +133,8 @@ impl Transaction for CountNamespaces {
     async fn run(&self, on: &mut dyn Statements) -> Result<Counted> {
         let rows = on
             .query(
-                "SELECT id, namespace FROM usage_scopes WHERE repository_id = 0 AND id > $1
-                 ORDER BY id LIMIT $2",
+                "SELECT id, namespace FROM usage_scopes
+                 WHERE repository_id = 0 AND id > $1 AND namespace < '~' ORDER BY id LIMIT $2",
                 arguments![self.after.unwrap_or(i64::MIN), self.limit],
             )
             .await?;

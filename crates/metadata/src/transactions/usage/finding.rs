@@ -118,7 +118,7 @@ impl Transaction for List {
                     ", r.name FROM (
                          SELECT r.id, r.name FROM repositories r
                          JOIN usage_scopes o ON o.repository_id = r.id
-                         WHERE r.name > $1 AND ($2 IS NULL OR o.namespace = $2)
+                         WHERE r.name > $1 AND r.name < '~' AND ($2 IS NULL OR o.namespace = $2)
                          ORDER BY r.name LIMIT $3) r
                       JOIN usage_scopes s ON s.repository_id = r.id
                       LEFT JOIN usage_shards h ON h.scope = s.id
@@ -149,7 +149,7 @@ impl Transaction for OfAll {
                     "SELECT ",
                     held_columns!(),
                     " FROM usage_scopes s JOIN usage_shards h ON h.scope = s.id
-                      WHERE s.repository_id = 0"
+                      WHERE s.repository_id = 0 AND s.namespace < '~'"
                 ),
                 &[],
             )

@@ -13,7 +13,7 @@ mod tally;
 pub(crate) use blobs::{Charged, State, charged, of_blobs, read};
 pub(crate) use counting::{CountNamespaces, CountRepositories};
 pub(crate) use finding::{Find, List, OfAll};
-pub(crate) use moving::relocate;
+pub(crate) use moving::{forget_blobs, forget_namespace, relocate};
 pub(crate) use scopes::begin;
 pub(crate) use sizes::{Record, Unsized};
 pub(crate) use tally::CountStored;

@@ -6,7 +6,8 @@ mod writes;
 
 use clap::{Args, Subcommand};
 use wharf_client::management::{
-    DeletedManifest, Holder, Manifest, Repository, RepositoryFilter, TagFilter, TagRecord,
+    DeletedManifest, DeletedRepository, Holder, Manifest, Repository, RepositoryFilter, TagFilter,
+    TagRecord,
 };
 use wharf_core::access::Visibility;
 use wharf_core::permissions::AccountName;
@@ -68,8 +69,16 @@ enum RepoCommand {
     Tags { repository: RepositoryName },
     /// List the manifests of a repository
     Manifests { repository: RepositoryName },
-    /// List the manifests that were deleted and can be brought back by `wharf restore`
-    Deleted { repository: RepositoryName },
+    /// List the manifests, or the repositories, that were deleted and can be brought back by `wharf restore`
+    #[command(group(clap::ArgGroup::new("of").required(true)))]
+    Deleted {
+        /// The manifests of this repository
+        #[arg(group = "of")]
+        repository: Option<RepositoryName>,
+        /// The repositories of this user or organization
+        #[arg(long, group = "of")]
+        namespace: Option<AccountName>,
+    },
     /// Say which tags freeze, and look which are frozen
     #[command(subcommand)]
     Policy(RepoPolicy),
@@ -79,6 +88,13 @@ enum RepoCommand {
     Top(counts::Top),
     /// Say which tags of a repository are kept, and see which would go
     Retention(retention::Retention),
+    /// Delete a repository with all that it holds; for a while `wharf restore --repository` brings it back
+    Delete {
+        repository: RepositoryName,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Delete a tag; its manifest stays
     DeleteTag {
         repository: RepositoryName,
@@ -162,7 +178,19 @@ async fn run(session: &Session, command: &RepoCommand) -> anyhow::Result<()> {
             };
             out.list(api.repository_manifests(repository), columns, row).await
         }
-        RepoCommand::Deleted { repository } => {
+        RepoCommand::Deleted { namespace: Some(namespace), .. } => {
+            let columns = ["repository", "number", "by", "at", "until"];
+            let row = |deleted: DeletedRepository| {
+                let DeletedRepository { number, name, deleted_by, deleted_at, restorable_until } =
+                    deleted;
+                [name, number.to_string(), deleted_by, moment(deleted_at), moment(restorable_until)]
+            };
+            out.list(api.deleted_repositories(namespace.as_str()), columns, row).await
+        }
+        RepoCommand::Deleted { repository: None, namespace: None } => {
+            anyhow::bail!("name a repository, or a user or organization by --namespace")
+        }
+        RepoCommand::Deleted { repository: Some(repository), namespace: None } => {
             let columns = ["digest", "by", "at", "until", "tags"];
             let row =
                 |DeletedManifest { digest, deleted_by, deleted_at, restorable_until, tags }| {
@@ -175,6 +203,15 @@ async fn run(session: &Session, command: &RepoCommand) -> anyhow::Result<()> {
         RepoCommand::Counts(counts) => counts.run(session).await,
         RepoCommand::Top(top) => top.run(session).await,
         RepoCommand::Retention(retention) => retention.run(session).await,
+        RepoCommand::Delete { repository, yes } => {
+            let what = format!("delete {repository} with all its manifests and tags");
+            terminal::confirm(&what, *yes).await?;
+            api.delete_repository(repository).await?;
+            tell(&format!(
+                "{repository} is deleted; `wharf restore {repository} --repository` brings it back"
+            ));
+            Ok(())
+        }
         RepoCommand::DeleteTag { repository, tag, yes } => {
             terminal::confirm(&format!("delete the tag {repository}:{tag}"), *yes).await?;
             api.delete_tag(repository, tag).await?;

@@ -1,7 +1,9 @@
 //! `wharf restore`: back with what was deleted.
 
+use anyhow::bail;
 use clap::Args;
-use wharf_client::management::Restored;
+use wharf_client::management::{RepositoryRestoration, Restored};
+use wharf_oci::RepositoryName;
 
 use super::at::At;
 use super::named::Named;
@@ -11,14 +13,26 @@ use super::named::Named;
 pub struct Restore {
     #[command(flatten)]
     at: At,
-    /// A tag, to where it stood; or a manifest, with what it needs and the tags that went with it
-    #[arg(value_name = "REPO:TAG|REPO@DIGEST")]
+    /// A tag, to where it stood; a manifest, with what it needs and the tags that went with it; or, with --repository, a repository as it was
+    #[arg(value_name = "REPO:TAG|REPO@DIGEST|REPO")]
     what: Named,
+    /// The whole repository
+    #[arg(long)]
+    repository: bool,
+    /// Under this name instead of the one that it had
+    #[arg(long = "as", value_name = "REPO", requires = "repository")]
+    to: Option<RepositoryName>,
+    /// Which of several of that name, as `wharf repo deleted --namespace` numbers them; else the one that was deleted last
+    #[arg(long, requires = "repository")]
+    number: Option<i64>,
 }
 
 /// Does it.
 pub fn execute(command: &Restore) -> anyhow::Result<()> {
-    let Restore { at, what } = command;
+    let Restore { at, what, .. } = command;
+    if command.repository {
+        return whole(command);
+    }
     let reference = what.reference()?;
     at.run(async |session| {
         let repository = &what.repository;
@@ -31,5 +45,23 @@ pub fn execute(command: &Restore) -> anyhow::Result<()> {
             (count, tags) => format!(" as {}, with {} that it needs", tags.join(", "), count - 1),
         };
         session.out.done(&answer, &format!("{repository}@{digest} is back{with}"))
+    })
+}
+
+/// Brings a whole repository back.
+fn whole(command: &Restore) -> anyhow::Result<()> {
+    let Restore { at, what, to, number, .. } = command;
+    if what.tag.is_some() || what.digest.is_some() {
+        bail!("{what} names a tag or a manifest; with --repository, write REPO");
+    }
+    at.run(async |session| {
+        let to = to.as_ref().map(RepositoryName::as_str);
+        let how = RepositoryRestoration { to, number: *number };
+        let answer = session.api.restore_repository(&what.repository, how).await?;
+        let text = match to {
+            Some(to) => format!("{} is back as {to}", what.repository),
+            None => format!("{} is back", what.repository),
+        };
+        session.out.done(&answer, &text)
     })
 }

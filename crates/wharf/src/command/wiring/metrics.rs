@@ -233,6 +233,7 @@ impl Watched {
             [
                 ([("what", "manifest")], collected.manifests),
                 ([("what", "deleted_manifest")], collected.forgotten),
+                ([("what", "deleted_repository")], collected.repositories),
                 ([("what", "membership")], collected.memberships),
                 ([("what", "blob")], collected.condemned),
                 ([("what", "object")], collected.deleted),
