@@ -1,0 +1,109 @@
+//! What goes wrong: nodes are killed at any moment, and ways are cut, stalled, slowed down and broken off, before nodes and before
+//! what they stand on.
+
+use std::time::{Duration, Instant};
+
+use crate::pusher::Common;
+use crate::site::Site;
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::random::Random;
+use std::sync::atomic::Ordering;
+
+/// The longest time between two of them.
+const PEACE: Duration = Duration::from_millis(1500);
+
+/// The longest time that a way is faulty.
+const FAULTY: Duration = Duration::from_millis(1200);
+
+/// The longest time that a node is down.
+const DOWN: Duration = Duration::from_millis(500);
+
+/// In so much of a start a node may be killed again.
+const START: Duration = Duration::from_millis(200);
+
+/// How often jobs are hastened.
+const HASTE: Duration = Duration::from_secs(4);
+
+/// How much there was.
+#[derive(Default, Debug)]
+pub struct Made {
+    pub kills: u32,
+    pub faults: u32,
+}
+
+/// Makes trouble until the soak is over, and leaves none.
+pub fn make(site: &mut Site, common: &Common, random: &mut Random) -> Made {
+    let (mut made, mut hastened) = (Made::default(), Instant::now());
+    while Instant::now() < common.until && !common.over.load(Ordering::Relaxed) {
+        random.moment(PEACE);
+        if hastened.elapsed() > HASTE {
+            hastened = Instant::now();
+            site.hasten();
+        }
+        let node = random.below(site.nodes() as u64) as usize;
+        let (kills, breaks) = match random.below(4) {
+            0 | 1 => (true, false),
+            2 => (false, true),
+            _ => (true, true),
+        };
+        if breaks {
+            let fault = some_fault(random);
+            let way = some_way(site, random);
+            println!("{fault:?}");
+            way.fail(fault);
+            random.moment(FAULTY);
+            made.faults += 1;
+        }
+        if kills {
+            site.kill(node);
+            random.moment(DOWN);
+            made.kills += 1;
+        }
+        heal(site);
+        if kills {
+            let stumbling =
+                (random.below(4) == 0).then(|| START.mul_f64(random.below(100) as f64 / 100.0));
+            site.start_again(node, stumbling);
+            // Else what the dead node was at would rest for a minute.
+            site.rows().end_leases();
+        }
+    }
+    made
+}
+
+/// Ends all trouble: every node is killed with all requests under way, and starts again.
+pub fn end(site: &mut Site) {
+    heal(site);
+    for node in 0..site.nodes() {
+        site.kill(node);
+    }
+    for node in 0..site.nodes() {
+        site.start_again(node, None);
+    }
+    site.rows().end_leases();
+    site.recovers();
+}
+
+fn heal(site: &Site) {
+    site.ways().chain(engines(site)).for_each(Proxy::heal);
+}
+
+fn engines(site: &Site) -> impl Iterator<Item = &Proxy> {
+    let engines = site.engines.as_ref().map(|it| [&it.database, &it.objects, &it.redis]);
+    engines.into_iter().flatten()
+}
+
+fn some_way<'a>(site: &'a Site, random: &mut Random) -> &'a Proxy {
+    let all: Vec<&Proxy> = site.ways().chain(engines(site)).collect();
+    random.choose(&all).unwrap()
+}
+
+fn some_fault(random: &mut Random) -> Fault {
+    match random.below(6) {
+        0 | 1 => Fault::Cut,
+        2 => Fault::Stall,
+        3 => Fault::HalfClose,
+        4 => Fault::Truncate(random.below(3000) as usize),
+        _ => Fault::Delay(Duration::from_millis(5 + random.below(40))),
+    }
+}
