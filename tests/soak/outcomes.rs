@@ -7,10 +7,7 @@ use crate::book::{BUILDS_KEPT, Book, Content, Entry, Place, Standing, Tag};
 impl Book {
     /// A push was acknowledged.
     pub fn pushed(&mut self, digest: &str, content: Content, tag: Option<&str>) {
-        let subject_is_there = content.subject.as_ref().is_none_or(|it| self.is_certain(it));
-        let before = self.manifests.get(digest);
-        let was_loose = before.is_some_and(|it| it.standing == Standing::Held && it.is_loose);
-        let is_loose = was_loose || !subject_is_there;
+        let is_loose = self.is_left_behind(digest, &content);
         let entry = Entry { content, standing: Standing::Held, is_loose };
         self.manifests.insert(digest.to_owned(), entry);
         if let Some(tag) = tag {
@@ -77,8 +74,7 @@ impl Book {
 
     /// A manifest was brought back, with those that it needs.
     pub fn restored(&mut self, digest: &str, tags: &[String]) {
-        let subject = self.manifests[digest].content.subject.clone();
-        let is_loose = subject.is_some_and(|subject| !self.is_certain(&subject));
+        let is_loose = self.is_left_behind(digest, &self.manifests[digest].content);
         self.set(digest, Standing::Held);
         self.manifests.get_mut(digest).unwrap().is_loose = is_loose;
         for tag in tags {
@@ -146,6 +142,15 @@ impl Book {
         for (name, tag) in &mut self.tags {
             tag.is_old |= Book::is_build(name) && tag.moved < *last_kept;
         }
+    }
+
+    /// Whether an index that had a manifest in it went, or its subject, so that it may go after them: also where it was pushed or
+    /// brought back since, as that is found out some time after their grace.
+    fn is_left_behind(&self, digest: &str, content: &Content) -> bool {
+        let has_it = |index: &&Entry| index.content.children.iter().any(|child| child == digest);
+        let held = |index: &Entry| index.standing == Standing::Held && !index.is_loose;
+        !self.manifests.values().filter(has_it).all(held)
+            || content.subject.as_ref().is_some_and(|subject| !self.is_certain(subject))
     }
 
     /// What a manifest leaves behind when it goes may go after it.
