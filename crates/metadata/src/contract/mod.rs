@@ -99,6 +99,7 @@ macro_rules! metadata_contract {
             // Garbage.
             a_membership_that_no_manifest_needs_goes_when_the_grace_is_over
             a_membership_that_a_manifest_needs_stays
+            a_membership_that_a_refused_push_names_is_not_needed
             the_memberships_of_a_deleted_manifest_stay_for_the_grace
             a_blob_of_two_manifests_stays_until_both_are_deleted
             what_another_repository_needs_goes_from_one_that_does_not
@@ -429,6 +430,8 @@ macro_rules! metadata_contract {
             what_pushes_hold_is_counted
             a_namespace_holds_each_blob_once
             what_is_deleted_is_free_at_once_and_charged_when_it_is_pushed_again
+            what_is_brought_back_is_charged_again
+            what_a_refused_push_named_is_charged_by_the_next
             an_upload_is_charged_until_it_ends
             a_blob_is_charged_until_a_sweep_takes_it
             a_mount_is_charged_and_refused_where_there_is_no_room

@@ -12,10 +12,14 @@ use super::samples::{blob, commit, image, index, name};
 use super::stand::{Stand, TICK};
 
 /// How long something can be brought back on the stand.
-const GRACE: Duration = Duration::from_secs(24 * 3600);
+pub(super) const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 impl Stand {
-    async fn restore(&self, repository: &str, what: impl Into<Reference>) -> RestoreOutcome {
+    pub(super) async fn restore(
+        &self,
+        repository: &str,
+        what: impl Into<Reference>,
+    ) -> RestoreOutcome {
         let (repository, what) = (name(repository), what.into());
         let restore = Restore { repository, what, grace: GRACE, by: "carol".into() };
         self.trash.restore(restore).await.unwrap()

@@ -5,10 +5,11 @@ use wharf_core::UploadId;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
     BlobSize, Change, CommitOutcome, FinishUpload, Meter, NewUser, OverQuota, Precondition, Quota,
-    RenameRepository, Scope, SetNamespaceQuota, SetRepositoryQuota, StoredCount, Usage,
+    RenameRepository, Restore, Scope, SetNamespaceQuota, SetRepositoryQuota, StoredCount, Usage,
 };
 use wharf_oci::Digest;
 
+use super::restoring::GRACE;
 use super::samples::{blob, commit, image, name};
 use super::stand::Stand;
 
@@ -160,6 +161,37 @@ pub async fn what_is_deleted_is_free_at_once_and_charged_when_it_is_pushed_again
     limit_repository(stand, "team/app", bytes(100 + own)).await;
     assert_eq!(stand.commit(again).await, CommitOutcome::Committed);
     assert_eq!(of(stand, "team/app").await, full);
+    is_counted_right(stand).await;
+}
+
+/// And needs room.
+pub async fn what_is_brought_back_is_charged_again(stand: &Stand) {
+    let (digest, own) = push(stand, "team/app", &[("c", 10), ("l", 90)], &["t"]).await.unwrap();
+    let full = of(stand, "team/app").await;
+    stand.delete("team/app", digest, Precondition::None).await;
+    limit_repository(stand, "team/app", bytes(99 + own)).await;
+    let (repository, what) = (name("team/app"), digest.into());
+    let restore = Restore { repository, what, grace: GRACE, by: "carol".into() };
+    let over = refused(stand.trash.restore(restore).await);
+    assert_eq!((over.meter, over.used, over.needed), (Meter::Bytes, 0, 100 + own));
+    limit_repository(stand, "team/app", bytes(100 + own)).await;
+    stand.restore("team/app", digest).await;
+    assert_eq!(of(stand, "team/app").await, full);
+    assert_eq!(usage(stand, namespace("team")).await, full);
+    is_counted_right(stand).await;
+}
+
+/// Which named it and something that is not there.
+pub async fn what_a_refused_push_named_is_charged_by_the_next(stand: &Stand) {
+    upload(stand, "team/app", blob("c"), 10).await.unwrap();
+    let held = of(stand, "team/app").await;
+    assert_eq!((held.bytes, held.reserved), (0, 10));
+    let early = commit("team/app", &image(&[blob("c"), blob("l")]), &["t"]);
+    assert_eq!(stand.commit(early).await, CommitOutcome::Missing(vec![blob("l")]));
+    assert_eq!(of(stand, "team/app").await, held);
+    let (_, own) = push(stand, "team/app", &[("l", 90), ("c", 10)], &["t"]).await.unwrap();
+    let full = of(stand, "team/app").await;
+    assert_eq!((full.bytes, full.reserved), (100 + own, 0));
     is_counted_right(stand).await;
 }
 

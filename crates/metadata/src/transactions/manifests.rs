@@ -16,6 +16,7 @@ use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
+use crate::transactions::garbage::sweep::is_needed;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
 use crate::transactions::usage::{self, Charge, Charged, Limits, State, charge};
@@ -158,6 +159,9 @@ impl Commit for CommitManifest {
         };
         let missing = self.missing(on, found, now).await?;
         if !missing.is_empty() {
+            if let Some(repository) = found {
+                need_as_before(on, repository, &before).await?;
+            }
             return Ok(CommitOutcome::Missing(missing));
         }
         let repository = repositories::or_create(on, found, &self.repository, now).await?;
@@ -378,6 +382,25 @@ async fn touch_blobs(
         )
         .await?;
     Ok(there(digests, &changed))
+}
+
+/// Has memberships that a refused commit touched be needed and charged as they were `before`, or no sweep would ever find them and
+/// the next push not be charged for them.
+async fn need_as_before(
+    on: &mut dyn Statements,
+    repository: i64,
+    before: &[Charged],
+) -> Result<()> {
+    let rows: Vec<_> = before
+        .iter()
+        .map(|blob| arguments![blob.state.number(), repository, blob.digest].to_vec())
+        .collect();
+    let sql = concat!(
+        "UPDATE repository_blobs SET charge = $1, needed = CASE WHEN ",
+        is_needed!("repository_blobs.repository_id", "repository_blobs.blob_digest"),
+        " THEN 1 ELSE 0 END WHERE repository_id = $2 AND blob_digest = $3"
+    );
+    on.execute_each(sql, &rows).await.map(drop)
 }
 
 /// Touches manifests, and returns those that are there. It stops a manifest from being collected for want of a parent or a referrer while

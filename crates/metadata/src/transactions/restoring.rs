@@ -15,7 +15,7 @@ use wharf_oci::{Digest, Manifest, Reference, Tag};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::manifests::{Commit, is_held};
 use crate::transactions::tag_history::last_change;
-use crate::transactions::{audit, repositories, tags};
+use crate::transactions::{audit, repositories, tags, usage};
 
 #[async_trait]
 impl Transaction for ListDeleted {
@@ -133,7 +133,7 @@ impl Transaction for Restore {
             let Some(commit) = stored(self, on, it, tags_on(it)).await? else {
                 return Ok(RestoreOutcome::Lost(*it));
             };
-            if let Some(refused) = refusal(&commit, on, repository, &lost).await? {
+            if let Some(refused) = refusal(&commit, on, repository).await? {
                 return Ok(RestoreOutcome::Refused(refused));
             }
         }
@@ -207,12 +207,11 @@ async fn stored(
     }))
 }
 
-/// Why that push would be refused, once those of `lost` that it needs are back.
+/// Why that push would be refused, once the manifests that it needs are back. Only looks: the push itself finds what is not charged.
 async fn refusal(
     commit: &CommitManifest,
     on: &mut dyn Statements,
     repository: i64,
-    lost: &[Digest],
 ) -> Result<Option<CommitOutcome>> {
     let now = on.now().await?;
     let standings = match commit.standings(on, Some(repository)).await? {
@@ -222,8 +221,11 @@ async fn refusal(
     if let Err(frozen) = commit.moves(on, Some(repository), standings, now).await? {
         return Ok(Some(CommitOutcome::Frozen(frozen)));
     }
-    let mut missing = commit.missing(on, Some(repository), now).await?;
-    missing.retain(|digest| !lost.contains(digest));
+    let needed = commit.manifest.blobs().filter(|blob| !blob.is_non_distributable());
+    let needed: BTreeSet<Digest> = needed.map(|blob| blob.digest).collect();
+    let held = usage::charged(on, repository, needed.iter()).await?;
+    let is_held = |digest: &Digest| held.iter().any(|blob| blob.digest == *digest);
+    let missing: Vec<_> = needed.into_iter().filter(|digest| !is_held(digest)).collect();
     Ok((!missing.is_empty()).then_some(CommitOutcome::Missing(missing)))
 }
 

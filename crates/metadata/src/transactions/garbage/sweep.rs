@@ -36,7 +36,7 @@ macro_rules! is_needed {
         )
     };
 }
-pub(super) use is_needed;
+pub(crate) use is_needed;
 
 /// `Garbage::sweep_memberships`
 pub(crate) struct Sweep {
