@@ -6,10 +6,10 @@ use crate::support::random::Random;
 use crate::support::registry::digest;
 
 /// How many there are.
-const COUNT: u64 = 48;
+const COUNT: u64 = 64;
 
 /// How many of them images are made of at one time.
-const IN_USE: u64 = 8;
+const IN_USE: u64 = 5;
 
 /// How long these are the same. So a layer is not asked for in many times as long, on average, before it comes again.
 const SPELL: Duration = Duration::from_millis(1500);
@@ -17,7 +17,7 @@ const SPELL: Duration = Duration::from_millis(1500);
 const LARGEST: u64 = 30_000;
 
 /// One of so many layers is as large as this: where the store takes parts, it has some.
-const HUGE_EACH: u64 = 16;
+const HUGE_EACH: u64 = 32;
 const HUGE: usize = 5_500_000;
 
 /// A layer.

@@ -2,7 +2,7 @@
 //! are everybody's.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::http::Method;
 
@@ -25,8 +25,7 @@ pub struct Common {
     pub layers: Layers,
     pub repositories: Vec<String>,
     pub grace: Duration,
-    pub until: Instant,
-    /// Set where the soak has failed.
+    /// Set when it is time to end, or a pusher has failed.
     pub over: AtomicBool,
 }
 
@@ -58,13 +57,12 @@ impl<'a> Pusher<'a> {
         Pusher { common, number, client, random, books, done: Done::default(), count: 0 }
     }
 
-    /// Works until the time is over.
+    /// Works until it is over. Where it fails, all others end, too.
     pub fn work(&mut self) {
-        let over = EndsAll(&self.common.over);
-        while Instant::now() < self.common.until && !self.common.over.load(Ordering::Relaxed) {
+        let _over = EndsAll(&self.common.over);
+        while !self.common.over.load(Ordering::Relaxed) {
             self.step();
         }
-        std::mem::forget(over);
     }
 
     fn step(&mut self) {
@@ -219,7 +217,7 @@ impl<'a> Pusher<'a> {
     }
 }
 
-/// Has all others end, too, where a pusher panics.
+/// Has all end when one does, for whichever reason.
 struct EndsAll<'a>(&'a AtomicBool);
 
 impl Drop for EndsAll<'_> {

@@ -58,9 +58,7 @@ impl Rows {
         Found {
             held: named(self.ask(&in_repository("repository_manifests", "t.digest"))),
             memberships: named(self.ask(&in_repository("repository_blobs", "t.blob_digest"))),
-            manifests: named(
-                self.ask(&format!("SELECT ' ' || {} FROM manifests", self.hex("digest"))),
-            ),
+            manifests: named(self.ask(&format!("SELECT {} FROM manifests", self.hex("digest")))),
             others: others.iter().flat_map(|sql| self.ask(sql)).collect(),
         }
     }
@@ -132,9 +130,9 @@ fn psql(url: &str, sql: &str) -> Command {
 
 /// The digests at the ends, as they are written elsewhere: the first byte here says the algorithm.
 fn named(rows: Vec<String>) -> BTreeSet<String> {
-    let name = |row: String| {
-        let (before, hex) = row.rsplit_once(' ').unwrap();
-        format!("{before} sha256:{}", &hex[2..]).trim_start().to_owned()
+    let name = |row: String| match row.rsplit_once(' ') {
+        Some((repository, hex)) => format!("{repository} sha256:{}", &hex[2..]),
+        None => format!("sha256:{}", &row[2..]),
     };
     rows.into_iter().map(name).collect()
 }

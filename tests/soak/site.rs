@@ -45,7 +45,7 @@ const ON_NODES: (Duration, [(&str, &str); 5]) = (
         ("WHARF_UPLOADS_LIFETIME", "2s"),
         ("WHARF_UPLOADS_MOVE_TIME_LIMIT", "2s"),
         ("WHARF_DATABASE_TIMEOUT", "2s"),
-        ("WHARF_BLOBS_TIMEOUT", "2s"),
+        ("WHARF_BLOBS_TIMEOUT", "10s"),
     ],
 );
 

@@ -1,13 +1,13 @@
 //! What goes wrong: nodes are killed at any moment, and ways are cut, stalled, slowed down and broken off, before nodes and before
 //! what they stand on.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::pusher::Common;
 use crate::site::Site;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::random::Random;
-use std::sync::atomic::Ordering;
 
 /// The longest time between two of them.
 const PEACE: Duration = Duration::from_millis(1500);
@@ -21,6 +21,9 @@ const DOWN: Duration = Duration::from_millis(500);
 /// In so much of a start a node may be killed again.
 const START: Duration = Duration::from_millis(200);
 
+/// How many times as long it goes on at most where nothing was collected.
+const LONGER: u32 = 5;
+
 /// How often jobs are hastened.
 const HASTE: Duration = Duration::from_secs(4);
 
@@ -31,10 +34,15 @@ pub struct Made {
     pub faults: u32,
 }
 
-/// Makes trouble until the soak is over, and leaves none.
-pub fn make(site: &mut Site, common: &Common, random: &mut Random) -> Made {
-    let (mut made, mut hastened) = (Made::default(), Instant::now());
-    while Instant::now() < common.until && !common.over.load(Ordering::Relaxed) {
+/// Makes trouble for so long, and until something was collected meanwhile; then the soak is over.
+pub fn make(site: &mut Site, common: &Common, time: Duration, random: &mut Random) -> Made {
+    let (mut made, began, mut hastened) = (Made::default(), Instant::now(), Instant::now());
+    let is_early = |site: &Site| {
+        let left = time.saturating_sub(began.elapsed());
+        let nothing = || began.elapsed() < time * LONGER && site.rows().deleted_keys() == 0;
+        !left.is_zero() || nothing()
+    };
+    while !common.over.load(Ordering::Relaxed) && is_early(site) {
         random.moment(PEACE);
         if hastened.elapsed() > HASTE {
             hastened = Instant::now();
@@ -46,11 +54,10 @@ pub fn make(site: &mut Site, common: &Common, random: &mut Random) -> Made {
             2 => (false, true),
             _ => (true, true),
         };
-        if breaks {
-            let fault = some_fault(random);
-            let way = some_way(site, random);
-            println!("{fault:?}");
-            way.fail(fault);
+        let way = random.below(ways(site).count() as u64) as usize;
+        let way = breaks.then_some(way);
+        if let Some(way) = way {
+            ways(site).nth(way).unwrap().fail(some_fault(random));
             random.moment(FAULTY);
             made.faults += 1;
         }
@@ -59,7 +66,9 @@ pub fn make(site: &mut Site, common: &Common, random: &mut Random) -> Made {
             random.moment(DOWN);
             made.kills += 1;
         }
-        heal(site);
+        if let Some(way) = way {
+            ways(site).nth(way).unwrap().heal();
+        }
         if kills {
             let stumbling =
                 (random.below(4) == 0).then(|| START.mul_f64(random.below(100) as f64 / 100.0));
@@ -68,12 +77,12 @@ pub fn make(site: &mut Site, common: &Common, random: &mut Random) -> Made {
             site.rows().end_leases();
         }
     }
+    common.over.store(true, Ordering::Relaxed);
     made
 }
 
-/// Ends all trouble: every node is killed with all requests under way, and starts again.
+/// Kills every node with all requests under way, and starts it again: nothing is done any more that was asked before.
 pub fn end(site: &mut Site) {
-    heal(site);
     for node in 0..site.nodes() {
         site.kill(node);
     }
@@ -84,18 +93,10 @@ pub fn end(site: &mut Site) {
     site.recovers();
 }
 
-fn heal(site: &Site) {
-    site.ways().chain(engines(site)).for_each(Proxy::heal);
-}
-
-fn engines(site: &Site) -> impl Iterator<Item = &Proxy> {
+/// Those to nodes, and those from nodes.
+fn ways(site: &Site) -> impl Iterator<Item = &Proxy> {
     let engines = site.engines.as_ref().map(|it| [&it.database, &it.objects, &it.redis]);
-    engines.into_iter().flatten()
-}
-
-fn some_way<'a>(site: &'a Site, random: &mut Random) -> &'a Proxy {
-    let all: Vec<&Proxy> = site.ways().chain(engines(site)).collect();
-    random.choose(&all).unwrap()
+    site.ways().chain(engines.into_iter().flatten())
 }
 
 fn some_fault(random: &mut Random) -> Fault {
