@@ -49,9 +49,9 @@ mod store;
 mod trouble;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use book::Book;
 use client::Client;
@@ -74,9 +74,9 @@ fn nothing_is_lost_and_nothing_is_left_on_three_nodes() {
     soak(Site::of_nodes(3), Duration::from_secs(25));
 }
 
-fn soak(mut site: Site, short: Duration) {
+fn soak(mut site: Site, round: Duration) {
     let minutes = std::env::var("WHARF_SOAK_MINUTES").map(|text| text.parse::<u64>().unwrap());
-    let time = minutes.map_or(short, |minutes| Duration::from_secs(minutes * 60));
+    let time = minutes.map_or(round, |minutes| Duration::from_secs(minutes * 60));
     let seed = Random::seed_from("WHARF_SOAK_SEED");
     println!("WHARF_SOAK_SEED={seed} for {time:?}");
     let mut random = Random::seeded(seed);
@@ -96,31 +96,26 @@ fn soak(mut site: Site, short: Duration) {
         .enumerate()
         .map(|(number, client)| Pusher::new(&common, number, client, Random::seeded(random.next())))
         .collect();
-    let made = thread::scope(|scope| {
-        for pusher in &mut pushers {
-            scope.spawn(|| pusher.work());
-        }
-        trouble::make(&mut site, &common, time, &mut random)
-    });
-    let (collected, again) = (site.rows().deleted_keys(), site.rows().incarnations());
-    println!("{made:?}; {collected} objects were collected and {again} pushed again since");
+    let began = Instant::now();
+    while began.elapsed() < time {
+        common.over.store(false, Ordering::Relaxed);
+        let made = thread::scope(|scope| {
+            for pusher in &mut pushers {
+                scope.spawn(|| pusher.work());
+            }
+            trouble::make(&mut site, &common, round, &mut random)
+        });
+        let (collected, again) = (site.rows().deleted_keys(), site.rows().incarnations());
+        println!("{made:?}; {collected} objects were collected, {again} pushed again since");
+        assert!(collected > 0, "nothing was collected while images were pushed");
+        trouble::end(&mut site);
+        judge_all(&mut judge, &common.layers, &mut pushers);
+    }
     for pusher in &pushers {
         println!("{:?}", pusher.done);
     }
-    trouble::end(&mut site);
 
     let mut books: Vec<Vec<Book>> = pushers.into_iter().map(|pusher| pusher.books).collect();
-    for book in books.iter_mut().flatten() {
-        judgement::settle(&mut judge, book);
-    }
-    for (number, repository) in REPOSITORIES.iter().enumerate() {
-        let mut standing = BTreeSet::new();
-        for books in &mut books {
-            let book = &mut books[number];
-            standing.extend(judgement::judge(&mut judge, &common.layers, book));
-        }
-        judgement::lists(&mut judge, repository, &standing);
-    }
     let mut left = Left::default();
     for book in books.iter_mut().flatten() {
         left.delete_others(&mut judge, &common.layers, book, &mut random);
@@ -132,5 +127,20 @@ fn soak(mut site: Site, short: Duration) {
         leaving::is_whole(&mut judge, &common.layers, &books);
         counting::is_counted(&mut judge, &common.layers, repository, &books);
     }
-    assert!(collected > 0, "nothing was collected while images were pushed");
+}
+
+/// Finds out what was not known, and holds the registry to all that is known.
+fn judge_all(judge: &mut Client, layers: &Layers, pushers: &mut [Pusher<'_>]) {
+    for book in pushers.iter_mut().flat_map(|pusher| &mut pusher.books) {
+        judgement::settle(judge, book);
+    }
+    for (number, repository) in REPOSITORIES.iter().enumerate() {
+        let mut standing = BTreeSet::new();
+        for pusher in &mut *pushers {
+            let book = &mut pusher.books[number];
+            standing.extend(judgement::judge(judge, layers, book));
+            book.forget();
+        }
+        judgement::lists(judge, repository, &standing);
+    }
 }

@@ -1,5 +1,6 @@
 //! What becomes of an account by what was answered, or was not.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::book::{BUILDS_KEPT, Book, Content, Entry, Place, Standing, Tag};
@@ -113,6 +114,19 @@ impl Book {
         };
         self.place(tag, place);
         self.tags.get_mut(tag).unwrap().is_old = Book::is_build(tag);
+    }
+
+    /// Forgets what was deleted, once that was seen; but for what has left something behind, which is not pushed or brought back any more.
+    pub fn forget(&mut self) {
+        let is_gone = |entry: &Entry| matches!(entry.standing, Standing::Gone(_));
+        let there = self.manifests.iter().filter(|it| !is_gone(it.1)).map(|it| it.0.clone());
+        let mut kept: BTreeSet<String> = there.collect();
+        kept.extend(kept.iter().flat_map(|it| self.relatives(it)).collect::<Vec<_>>());
+        self.manifests.retain(|digest, _| kept.contains(digest));
+        for entry in self.manifests.values_mut().filter(|entry| is_gone(entry)) {
+            entry.standing = Standing::Gone(None);
+        }
+        self.tags.retain(|_, tag| !matches!(tag.place, Place::Nowhere { .. }));
     }
 
     pub fn set(&mut self, digest: &str, standing: Standing) {

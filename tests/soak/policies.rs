@@ -31,8 +31,13 @@ pub fn renew(client: &mut Client, repository: &str) -> Result<bool, Lost> {
         return Ok(false);
     }
     let version = set.json()["version"].clone();
-    let seen = ask(Method::POST, "/preview", json!({}))?;
-    assert_eq!(seen.status, 200, "{}", seen.text());
-    let enabled = ask(Method::POST, "/enable", json!({ "version": version }))?;
-    Ok(enabled.status == 200)
+    for (tail, body) in [("/preview", json!({})), ("/enable", json!({ "version": version }))] {
+        let done = ask(Method::POST, tail, body)?;
+        if done.status != 200 {
+            let refused = [409, 412].contains(&done.status);
+            assert!(refused, "{tail}: {} {}", done.status, done.text());
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -15,7 +15,7 @@ use crate::support::random::Random;
 use crate::support::registry::digest;
 
 /// With so many manifests in one repository, a pusher deletes one before it pushes another.
-const MOST_HELD: usize = 4;
+const MOST_HELD: usize = 3;
 
 /// The longest pause: what is not in use is collected meanwhile.
 const PAUSE: Duration = Duration::from_millis(400);
