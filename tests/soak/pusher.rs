@@ -218,7 +218,7 @@ impl<'a> Pusher<'a> {
 }
 
 /// Has all end when one does, for whichever reason.
-struct EndsAll<'a>(&'a AtomicBool);
+pub struct EndsAll<'a>(pub &'a AtomicBool);
 
 impl Drop for EndsAll<'_> {
     fn drop(&mut self) {

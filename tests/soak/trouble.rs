@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::pusher::Common;
+use crate::pusher::{Common, EndsAll};
 use crate::site::Site;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::random::Random;
@@ -36,6 +36,7 @@ pub struct Made {
 
 /// Makes trouble for so long, and until something was collected meanwhile; then the soak is over.
 pub fn make(site: &mut Site, common: &Common, time: Duration, random: &mut Random) -> Made {
+    let _over = EndsAll(&common.over);
     let (mut made, began, mut hastened) = (Made::default(), Instant::now(), Instant::now());
     let is_early = |site: &Site| {
         let left = time.saturating_sub(began.elapsed());
@@ -77,7 +78,6 @@ pub fn make(site: &mut Site, common: &Common, time: Duration, random: &mut Rando
             site.rows().end_leases();
         }
     }
-    common.over.store(true, Ordering::Relaxed);
     made
 }
 
