@@ -115,7 +115,8 @@ fn soak(mut site: Site, round: Duration) {
         println!("{:?}", pusher.done);
     }
 
-    let mut books: Vec<Vec<Book>> = pushers.into_iter().map(|pusher| pusher.books).collect();
+    let mut books: Vec<Vec<Book>> =
+        pushers.iter_mut().map(|pusher| std::mem::take(&mut pusher.books)).collect();
     let mut left = Left::default();
     for book in books.iter_mut().flatten() {
         left.delete_others(&mut judge, &common.layers, book, &mut random);

@@ -4,11 +4,13 @@
 //! off. It is looked up when all trouble is over.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many tags of builds the policy of each repository keeps, the newest.
 pub const BUILDS_KEPT: usize = 3;
+
+/// What is told where a pusher fails at something that has no account of its own.
+const LATELY: Duration = Duration::from_secs(5);
 
 /// What a manifest is, whatever becomes of it.
 #[derive(Clone)]
@@ -66,7 +68,7 @@ pub struct Book {
     pub tags: BTreeMap<String, Tag>,
     pub(super) moves: u64,
     builds: u64,
-    stories: BTreeMap<String, String>,
+    stories: BTreeMap<String, Vec<(Duration, String)>>,
     began: Instant,
 }
 
@@ -87,25 +89,32 @@ impl Book {
     /// Writes down what was asked about a manifest or tag, and what was answered.
     pub fn note(&mut self, name: &str, what: &str) {
         let story = self.stories.entry(name.to_owned()).or_default();
-        let _ = writeln!(story, "  {:8.3} s  {what}", self.began.elapsed().as_secs_f64());
+        story.push((self.began.elapsed(), what.to_owned()));
     }
 
     /// All that was written down about a manifest or tag, and about what it has to do with.
     pub fn story(&self, name: &str) -> String {
-        let mut names = BTreeSet::from([name.to_owned()]);
-        names.extend(self.relatives(name));
-        names.extend(
-            self.tags
-                .iter()
-                .filter(|(_, tag)| tag.place == Place::At(name.to_owned()))
-                .map(|it| it.0.clone()),
-        );
-        let mut told = String::new();
-        for name in names {
-            let story = self.stories.get(&name).map_or("  nothing\n", String::as_str);
-            let _ = write!(told, "{}: {name}\n{story}", self.repository);
-        }
-        told
+        let mut names = self.relatives(name);
+        names.extend(self.tags_at(name));
+        names.insert(name.to_owned());
+        self.tell(|other, _| names.contains(other))
+    }
+
+    /// What was written down lately.
+    pub fn latest(&self) -> String {
+        let since = self.began.elapsed().saturating_sub(LATELY);
+        self.tell(|_, time| time > since)
+    }
+
+    fn tell(&self, is_meant: impl Fn(&str, Duration) -> bool) -> String {
+        let all = self.stories.iter();
+        let all = all.flat_map(|(name, story)| story.iter().map(move |it| (it.0, name, &it.1)));
+        let mut meant: Vec<_> = all.filter(|(time, name, _)| is_meant(name, *time)).collect();
+        meant.sort();
+        let line = |(time, name, what): &(Duration, &String, &String)| {
+            format!("{:9.3} s  {}  {name}  {what}\n", time.as_secs_f64(), self.repository)
+        };
+        meant.iter().map(line).collect()
     }
 
     /// The children of a manifest, its parents, its referrers and its subject.

@@ -217,6 +217,15 @@ impl<'a> Pusher<'a> {
     }
 }
 
+impl Drop for Pusher<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let told = self.books.iter().map(Book::latest).collect::<String>();
+            eprintln!("what pusher {} did last:\n{told}", self.number);
+        }
+    }
+}
+
 /// Has all end when one does, for whichever reason.
 pub struct EndsAll<'a>(pub &'a AtomicBool);
 
