@@ -130,7 +130,14 @@ impl Book {
     }
 
     pub fn set(&mut self, digest: &str, standing: Standing) {
-        self.note(digest, &format!("{standing:?}"));
+        self.note(
+            digest,
+            match standing {
+                Standing::Held => "is there",
+                Standing::Gone(_) => "is gone",
+                Standing::Open => "is open",
+            },
+        );
         self.manifests.get_mut(digest).unwrap().standing = standing;
     }
 

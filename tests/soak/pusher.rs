@@ -219,7 +219,7 @@ impl<'a> Pusher<'a> {
 
 impl Drop for Pusher<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.books.is_empty() {
             let told = self.books.iter().map(Book::latest).collect::<String>();
             eprintln!("what pusher {} did last:\n{told}", self.number);
         }
