@@ -39,6 +39,8 @@ struct Way {
 
 #[derive(Default)]
 struct State {
+    /// What it stands before: `host:port`.
+    before: String,
     fault: Option<Fault>,
     /// How many faults there were: bytes are counted from the beginning of the last.
     count: usize,
@@ -51,13 +53,20 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let way = Arc::new(Way::default());
-        let (before, known) = (before.to_owned(), Arc::clone(&way));
+        let known = Arc::clone(&way);
         thread::spawn(move || {
             for client in listener.incoming() {
-                known.take(client.unwrap(), &before);
+                known.take(client.unwrap());
             }
         });
-        Proxy { address, way }
+        let proxy = Proxy { address, way };
+        proxy.stand_before(before);
+        proxy
+    }
+
+    /// New connections go there from now on.
+    pub fn stand_before(&self, before: &str) {
+        self.way.state.lock().unwrap().before = before.to_owned();
     }
 
     /// `127.0.0.1:PORT`
@@ -101,7 +110,7 @@ impl State {
 
 impl Way {
     /// Takes a new connection.
-    fn take(self: &Arc<Way>, client: TcpStream, before: &str) {
+    fn take(self: &Arc<Way>, client: TcpStream) {
         let mut state = self.state.lock().unwrap();
         match state.fault {
             Some(Fault::Cut) => return,
@@ -114,7 +123,8 @@ impl Way {
             }
             _ => {}
         }
-        let server = TcpStream::connect(before).unwrap();
+        // Where nobody listens the connection breaks.
+        let Ok(server) = TcpStream::connect(&state.before) else { return };
         for socket in [&client, &server] {
             socket.set_nodelay(true).unwrap();
         }

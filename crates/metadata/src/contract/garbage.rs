@@ -70,6 +70,18 @@ pub async fn a_membership_that_a_manifest_needs_stays(stand: &Stand) {
     assert!(stand.held("b", blob("two")).await.is_some());
 }
 
+/// Though it named the blob, and another one that is not there.
+pub async fn a_membership_that_a_refused_push_names_is_not_needed(stand: &Stand) {
+    stand.hold("a", blob("one")).await;
+    stand.push("a", "two", &["t"]).await;
+    let early = commit("a", &image(&[blob("one"), blob("two"), blob("three")]), &[]);
+    assert_eq!(stand.commit(early).await, CommitOutcome::Missing(vec![blob("three")]));
+    stand.clock.advance(GRACE);
+    assert_eq!(stand.sweep().await, 1);
+    assert_eq!(stand.held("a", blob("one")).await, None);
+    assert!(stand.held("a", blob("two")).await.is_some());
+}
+
 /// The grace begins anew when it is deleted, so that it can be brought back whole.
 pub async fn the_memberships_of_a_deleted_manifest_stay_for_the_grace(stand: &Stand) {
     let manifest = stand.push("a", "one", &["t"]).await;

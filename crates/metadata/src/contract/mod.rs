@@ -107,6 +107,7 @@ macro_rules! metadata_contract {
             // Garbage.
             a_membership_that_no_manifest_needs_goes_when_the_grace_is_over
             a_membership_that_a_manifest_needs_stays
+            a_membership_that_a_refused_push_names_is_not_needed
             the_memberships_of_a_deleted_manifest_stay_for_the_grace
             a_blob_of_two_manifests_stays_until_both_are_deleted
             what_another_repository_needs_goes_from_one_that_does_not

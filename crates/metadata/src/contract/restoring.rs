@@ -13,7 +13,7 @@ use super::samples::{blob, commit, image, index, name};
 use super::stand::{Stand, TICK};
 
 /// How long something can be brought back on the stand.
-const GRACE: Duration = Duration::from_secs(24 * 3600);
+pub(super) const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 impl Stand {
     pub(super) async fn restore(
