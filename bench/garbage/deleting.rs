@@ -13,7 +13,7 @@ use wharf_blobs::{FileBlobs, ObjectBlobs};
 use wharf_core::UploadId;
 use wharf_core::blobs::{Blobs, ObjectKey};
 use wharf_core::clock::SystemRandom;
-use wharf_core::metadata::{Garbage, Metadata};
+use wharf_core::metadata::{Garbage, Integrity, Metadata};
 use wharf_oci::{Algorithm, Hasher};
 
 use crate::collector::Collector;
@@ -33,7 +33,7 @@ pub enum Store {
 /// Objects deleted a second, plainly and by a collection, round by round.
 pub type Rates = Vec<(f64, f64)>;
 
-pub async fn measure<D: Metadata + Garbage>(
+pub async fn measure<D: Metadata + Garbage + Integrity>(
     store: &Store,
     database: Arc<D>,
     options: &Options,
@@ -49,7 +49,7 @@ pub async fn measure<D: Metadata + Garbage>(
         let plainly = count as f64 / began.elapsed().as_secs_f64();
         let keys = store.put(&format!("collected {round}"), count).await?;
         for some in keys.chunks(1000) {
-            database.mark_found(some.to_vec()).await?;
+            database.mark_unexplained(some.to_vec()).await?;
         }
         let began = Instant::now();
         let collected = collector.run(&*database).await?;

@@ -8,7 +8,7 @@ mod delays;
 mod deleting;
 mod marking;
 mod options;
-mod timed;
+mod statements;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -154,26 +154,21 @@ fn marks(engines: &Arc<Engines>, options: &Options) -> Result<Vec<Figure>> {
         let database = Arc::new(on_postgres(url).await?);
         marking::fill(&client, options).await?;
         eprintln!("PostgreSQL: marking");
-        let alone = marking::measure(Arc::clone(&database), options).await?;
+        let alone = marking::measure(&client, Arc::clone(&database), options).await?;
         marking::refill(&client, options).await?;
         eprintln!("PostgreSQL: pushes, without and with a collection");
         let quiet = async { Ok(tokio::time::sleep(QUIET).await) };
         let ((), before) = delays::measure(&database, "before", options.pushers, quiet).await?;
-        let collection = marking::measure(Arc::clone(&database), options);
+        let collection = marking::measure(&client, Arc::clone(&database), options);
         let (among, meanwhile) =
             delays::measure(&database, "meanwhile", options.pushers, collection).await?;
         let blobs =
             format!("marking {} blobs, {} references each", options.blobs, options.references);
-        let longest = |step: (&str, Duration)| {
-            (format!("its longest step: {}", step.0), step.1.as_secs_f64())
-        };
-        let (step, took) = longest(alone.longest);
-        let (step_among, took_among) = longest(among.longest);
         anyhow::Ok(vec![
-            Figure::below(&blobs, alone.took.as_secs_f64(), "s", MARKING),
-            Figure::below(step, took, "s", STATEMENT),
-            Figure::plain(format!("{blobs}, among pushes"), among.took.as_secs_f64(), "s"),
-            Figure::below(step_among, took_among, "s", STATEMENT),
+            Figure::below(&blobs, alone.took, "s", MARKING),
+            Figure::below("its longest statement", alone.longest, "s", STATEMENT),
+            Figure::plain(format!("{blobs}, among pushes"), among.took, "s"),
+            Figure::below("the longest statement then", among.longest, "s", STATEMENT),
             Figure::plain("pushes looked at, before", before.pushes as f64, ""),
             Figure::plain("pushes looked at, meanwhile", meanwhile.pushes as f64, ""),
             Figure::plain("a push, median before", before.median, "ms"),

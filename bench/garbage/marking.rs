@@ -1,7 +1,7 @@
 //! How long it takes to mark blobs to which many manifests refer, and to find that these need them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use tokio_postgres::Client;
@@ -10,16 +10,17 @@ use wharf_metadata::{Database, Postgres};
 
 use crate::collector::Collector;
 use crate::options::Options;
-use crate::timed::Timed;
+use crate::statements::watched;
 
 /// How many blobs a manifest refers to.
 const BLOBS_EACH: u64 = 100;
 
 /// What was measured.
 pub struct Marked {
-    pub took: Duration,
-    /// The step that took longest.
-    pub longest: (&'static str, Duration),
+    /// In seconds.
+    pub took: f64,
+    /// How long its longest statement took, in seconds.
+    pub longest: f64,
 }
 
 /// Fills a database: `kept/app` holds all blobs and the manifests that refer to them; `gone/app` holds the same blobs, and its manifests were
@@ -78,13 +79,16 @@ fn digest(kind: &str, number: &str) -> String {
 }
 
 /// A collection: it takes all memberships of `gone/app` away, marks the blobs, and finds that `kept/app` needs each.
-pub async fn measure(database: Arc<Database<Postgres>>, options: &Options) -> Result<Marked> {
+pub async fn measure(
+    client: &Client,
+    database: Arc<Database<Postgres>>,
+    options: &Options,
+) -> Result<Marked> {
     let collector = Collector::new(Arc::clone(&database) as _, Arc::new(MemoryBlobs::default()));
-    let timed = Timed::new(database);
     let began = Instant::now();
-    let collected = collector.run(&timed).await?;
-    let took = began.elapsed();
+    let (collected, longest) = watched(client, collector.run(&*database)).await?;
+    let took = began.elapsed().as_secs_f64();
     ensure!(collected.memberships == options.blobs, "a sweep of {}: {collected:?}", options.blobs);
     ensure!(collected.condemned == 0, "blobs that are needed were condemned: {collected:?}");
-    Ok(Marked { took, longest: timed.longest() })
+    Ok(Marked { took, longest })
 }

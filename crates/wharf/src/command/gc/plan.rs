@@ -165,6 +165,7 @@ async fn print_blob(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use wharf_oci::{Algorithm, Hasher};
 
