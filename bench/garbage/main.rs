@@ -157,7 +157,10 @@ fn marks(engines: &Arc<Engines>, options: &Options) -> Result<Vec<Figure>> {
         let alone = marking::measure(&client, Arc::clone(&database), options).await?;
         marking::refill(&client, options).await?;
         eprintln!("PostgreSQL: pushes, without and with a collection");
-        let quiet = async { Ok(tokio::time::sleep(QUIET).await) };
+        let quiet = async {
+            tokio::time::sleep(QUIET).await;
+            Ok(())
+        };
         let ((), before) = delays::measure(&database, "before", options.pushers, quiet).await?;
         let collection = marking::measure(&client, Arc::clone(&database), options);
         let (among, meanwhile) =

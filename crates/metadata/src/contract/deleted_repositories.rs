@@ -8,7 +8,7 @@ use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     Change, CreateOrganization, DeleteOrganization, DeleteRepository, DeletedRepository,
     EventScope, FinishOutcome, FinishUpload, HoldUpload, KeptBy, ListDeletedRepositories,
-    ManifestRules, Meter, MountBlob, NewUser, Page, PinManifest, PinTarget, Position, Precondition,
+    ManifestRules, Meter, MountBlob, NewUser, Page, PinManifest, PinTarget, Precondition,
     RepositoryDeletion, RepositoryFilter, RepositoryRestoration, RestoreRepository, Scope,
     SetVisibility, SetWrites, UnpinManifest, Viewer,
 };
@@ -16,6 +16,7 @@ use wharf_core::permissions::Sources;
 use wharf_core::writes::{WriteMode, WriteScope};
 use wharf_oci::{Reference, RepositoryName};
 
+use super::event_log::all;
 use super::immutability::{freeze, organization, releases, remove};
 use super::samples::{blob, name};
 use super::stand::{Stand, TICK};
@@ -132,7 +133,7 @@ pub async fn nothing_finds_a_deleted_repository(stand: &Stand) {
     }
     assert_eq!(stand.throw_away_all("team/app").await, RepositoryDeletion::NoRepository);
     // Readers of events still hear what it was called.
-    let events = stand.events.read_events(Position::default(), 100).await.unwrap();
+    let events = all(stand).await;
     let last = events.last().unwrap();
     let app = EventScope::Repository(name("team/app"));
     assert_eq!((last.kind.as_str(), &last.scope), ("repository.deleted", &app));
@@ -181,7 +182,7 @@ pub async fn a_deleted_repository_comes_back_as_it_was(stand: &Stand) {
         "carol repository.restore repository:team/app",
     ];
     assert!(log.ends_with(&told.map(str::to_owned)), "{log:?}");
-    let events = stand.events.read_events(Position::default(), 100).await.unwrap();
+    let events = all(stand).await;
     assert_eq!(events.last().unwrap().kind, "repository.restored");
 }
 
@@ -370,7 +371,7 @@ pub async fn a_deleted_repository_is_purged_when_its_grace_is_over(stand: &Stand
     assert_eq!((judged.condemned, judged.spared), (2, 1));
     is_counted_right(stand).await;
     // Events tell of it still, by its name.
-    let events = stand.events.read_events(Position::default(), 100).await.unwrap();
+    let events = all(stand).await;
     let app = EventScope::Repository(name("team/app"));
     assert!(events.iter().any(|event| event.scope == app));
     assert_eq!(stand.rows("SELECT count(*) FROM repositories", &[]).await, ["2"]);
@@ -392,7 +393,7 @@ pub async fn the_row_of_a_purged_repository_outlasts_its_events(stand: &Stand) {
     stand.rows("DELETE FROM events WHERE repository_id = 1", &[]).await;
     assert_eq!(stand.purge(100).await, (1, 0));
     assert_eq!(stand.rows("SELECT name FROM repositories", &[]).await, ["a/c"]);
-    assert!(stand.events.read_events(Position::default(), 10).await.unwrap().len() > 1);
+    assert!(all(stand).await.len() > 1);
 }
 
 /// It ends with its grace; nobody else gets it by the name, and it does not come back to what is nobody's.

@@ -35,6 +35,12 @@ pub async fn read(stand: &Stand, after: Position, count: usize, limit: usize) ->
     all
 }
 
+/// All events that there are, once they can be read: those of transactions that began before may be waited for.
+pub(super) async fn all(stand: &Stand) -> Vec<LoggedEvent> {
+    let count = stand.rows("SELECT count(*) FROM events", &[]).await;
+    read(stand, Position::default(), count[0].parse().unwrap(), 100).await
+}
+
 /// What each is and what it is about.
 fn told(events: &[LoggedEvent]) -> Vec<String> {
     let tell = |event: &LoggedEvent| {

@@ -329,7 +329,7 @@ impl Stand {
             "SELECT parent, child FROM manifest_references ORDER BY parent, child",
             "SELECT repository_id, blob_digest, needed, size, charge FROM repository_blobs ORDER BY repository_id, blob_digest",
             "SELECT scope, digest, used, held FROM namespace_blobs ORDER BY scope, digest",
-            "SELECT scope, sum(referenced), sum(bytes), sum(total), sum(manifests), sum(tags) FROM usage_shards GROUP BY scope ORDER BY scope",
+            "SELECT scope, CAST(sum(referenced) AS bigint), CAST(sum(bytes) AS bigint), CAST(sum(total) AS bigint), CAST(sum(manifests) AS bigint), CAST(sum(tags) AS bigint) FROM usage_shards GROUP BY scope ORDER BY scope",
             "SELECT id, kind, payload FROM events ORDER BY id",
         ] {
             all.push(sql.to_owned());

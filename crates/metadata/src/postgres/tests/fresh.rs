@@ -119,7 +119,9 @@ impl Fresh {
     }
 
     pub(super) fn settings_at(&self, url: &str) -> PostgresSettings {
-        PostgresSettings::new(within(url, &self.name).parse().unwrap())
+        let settings = PostgresSettings::new(within(url, &self.name).parse().unwrap());
+        // Hundreds who ask at once take their turns, however slow the machine.
+        PostgresSettings { pool_timeout: Duration::from_secs(60), ..settings }
     }
 
     pub(super) async fn engine(&self) -> Postgres {
@@ -128,10 +130,7 @@ impl Fresh {
 
     pub(super) async fn metadata(self, url: String) -> (Database<Postgres>, Arc<HandClock>, Self) {
         let clock = HandClock::new();
-        // Hundreds who ask at once take their turns, however slow the machine.
-        let pool_timeout = Duration::from_secs(60);
-        let settings = PostgresSettings { pool_timeout, ..self.settings_at(&url) };
-        let engine = Postgres::connect_with_clock(settings, clock.clone());
+        let engine = Postgres::connect_with_clock(self.settings_at(&url), clock.clone());
         (Database::on_postgres(engine.await.unwrap()), clock, self)
     }
 
