@@ -33,7 +33,10 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "wharf-oci",
         ],
     ),
-    ("wharf-bench", &["wharf-auth", "wharf-core", "wharf-metadata", "wharf-oci"]),
+    (
+        "wharf-bench",
+        &["wharf-auth", "wharf-blobs", "wharf-cache", "wharf-core", "wharf-metadata", "wharf-oci"],
+    ),
     ("wharf-engines", &[]),
 ];
 
@@ -154,6 +157,12 @@ fn tags_are_written_in_their_one_room() {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         // Where a tag stands among versions follows from its name, and is no change of it.
         let words = words.replace("UPDATE tags SET pre_release = $1, version_order = $2 ", "");
+        // Nor is the end of a deleted repository, whose tags nobody can name any more.
+        let words = if file.ends_with("garbage/purging.rs") {
+            words.replace("DELETE FROM tags WHERE repository_id = $1 AND name IN ", "")
+        } else {
+            words
+        };
         ["INSERT INTO tags ", "UPDATE tags ", "DELETE FROM tags "]
             .iter()
             .any(|write| words.contains(write))

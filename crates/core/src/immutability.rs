@@ -204,6 +204,12 @@ impl Policies {
         Self { repository, records }
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// Each policy that covers a tag, with the moment from which on it freezes it.
     pub fn covering(
         &self,

@@ -166,6 +166,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0025_event_scopes.sqlite.sql"),
         postgres: include_str!("../migrations/0025_event_scopes.postgres.sql"),
     },
+    Migration {
+        version: 26,
+        name: "uploads by repository",
+        sqlite: include_str!("../migrations/0026_uploads_by_repository.sqlite.sql"),
+        postgres: include_str!("../migrations/0026_uploads_by_repository.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -192,10 +192,12 @@ impl Registry {
 
     /// No cache answers with what was taken away.
     async fn taken(&self, taken: &Taken, kind: Kind) -> Result<(), StoreError> {
+        let mut outcome = Ok(());
+        // One that fails keeps no other from being told: no step behind this one names them again.
         for repository in &taken.repositories {
-            self.parts.cache.invalidate(repository, kind).await?;
+            outcome = outcome.and(self.parts.cache.invalidate(repository, kind).await);
         }
-        Ok(())
+        outcome
     }
 }
 

@@ -114,6 +114,9 @@ pub(crate) async fn any_frozen(
 ) -> Result<Option<Frozen>> {
     const PAGE: usize = 1000;
     let policies = in_force(on, repository, name).await?;
+    if policies.is_empty() {
+        return Ok(None);
+    }
     let now = on.now().await?;
     let mut after = String::new();
     loop {

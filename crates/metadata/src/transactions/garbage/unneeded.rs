@@ -105,8 +105,9 @@ impl Ages {
         page: &Page,
         rules: ManifestRules,
     ) -> Result<Self> {
+        // Locked for sharing: what is taken away meanwhile deletes nothing any more once that is acknowledged.
         let rows = on
-            .query(
+            .query_shared(
                 "SELECT repository_id, document FROM retention_policies
                  WHERE state = 'enabled' AND repository_id >= $1 AND repository_id <= $2",
                 arguments![page.repository, page.last.repository],
