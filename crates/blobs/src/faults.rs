@@ -30,7 +30,7 @@ pub enum Method {
     Finish,
     /// [`Blobs::discard`].
     Discard,
-    /// [`Blobs::delete`].
+    /// [`Blobs::delete_all`], for each of its objects.
     Delete,
     /// [`Blobs::check`].
     Check,

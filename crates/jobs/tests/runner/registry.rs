@@ -79,7 +79,7 @@ impl Node {
             let jobs = self.jobs().await;
             let now = self.clock.now();
             let rests = |job: &JobStatus| job.state == JobState::Waiting && job.due.unwrap() > now;
-            if jobs.len() == 11 && jobs.iter().all(rests) {
+            if jobs.len() == 15 && jobs.iter().all(rests) {
                 return jobs;
             }
             assert!(begin.elapsed() < Duration::from_secs(30), "{jobs:?}");

@@ -6,7 +6,10 @@ use clap::Command;
 
 /// What each command is for.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Run a registry", &["serve", "migrate", "admin", "adopt", "jobs", "gc", "config", "version"]),
+    (
+        "Run a registry",
+        &["serve", "migrate", "admin", "adopt", "jobs", "gc", "scrub", "config", "version"],
+    ),
     ("Move images", &["push", "pull", "copy", "ls", "inspect"]),
     ("Log in", &["login", "logout", "whoami", "sign-up"]),
     (
