@@ -1,5 +1,5 @@
 //! The keys that sign and verify, made ready once: to read and check an RSA key takes longer than to sign by it, and to make one ready
-//! takes a third of what verifying takes.
+//! to verify takes a part of what verifying takes.
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
