@@ -7,6 +7,7 @@ mod queue;
 mod recurring;
 mod registry;
 mod scrubbing;
+mod small;
 mod stopping;
 mod work;
 

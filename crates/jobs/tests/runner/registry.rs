@@ -7,15 +7,16 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use wharf_blobs::MemoryBlobs;
-use wharf_cache::MemoryCache;
-use wharf_core::clock::{Clock, SystemRandom, Timestamp};
+use wharf_core::Registry;
+use wharf_core::clock::{Clock, Timestamp};
 use wharf_core::metadata::{JobState, JobStatus, Jobs, Uploads};
 use wharf_core::operation::StartUpload;
-use wharf_core::permissions::{Caller, Everyone, Principal};
-use wharf_core::{Parts, Registry};
+use wharf_core::permissions::{Caller, Principal};
 use wharf_jobs::{Rules, RunCounters, RunEnd, RunnerRules};
 use wharf_metadata::{Database, Sqlite};
 use wharf_oci::Algorithm;
+
+use crate::small::Small;
 
 /// A clock that stands still until it is moved.
 struct HandClock(AtomicI64);
@@ -36,24 +37,8 @@ struct Node {
 
 impl Node {
     fn new() -> Self {
-        let folder = TempDir::new().unwrap();
         let clock = Arc::new(HandClock(AtomicI64::new(1_700_000_000_000_000)));
-        let sqlite = Sqlite::open(&folder.path().join("metadata.db"), clock.clone()).unwrap();
-        let database = Arc::new(Database::on_sqlite(sqlite));
-        let blobs = Arc::new(MemoryBlobs::new());
-        let parts = Parts {
-            metadata: database.clone(),
-            last_known: None,
-            blobs: blobs.clone(),
-            mapped: None,
-            signed: None,
-            direct: None,
-            leftovers: None,
-            cache: Arc::new(MemoryCache::new(1 << 20)),
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
-        };
-        let registry = Arc::new(Registry::new(parts, wharf_core::Rules::default()));
+        let Small { registry, database, blobs, folder } = Small::new(clock.clone());
         Self { registry, database, blobs, clock, _folder: folder }
     }
 

@@ -7,18 +7,18 @@ use bytes::Bytes;
 use futures_util::stream;
 use tempfile::TempDir;
 use wharf_blobs::MemoryBlobs;
-use wharf_cache::MemoryCache;
 use wharf_core::blobs::{Blobs, ObjectKey};
 use wharf_core::clock::{SystemClock, SystemRandom};
 use wharf_core::metadata::{
     FaultKind, FinishOutcome, FinishUpload, Integrity, Memberships, Pass, ReserveBlob,
     ReserveOutcome, StartUpload, Uploads,
 };
-use wharf_core::permissions::Everyone;
 use wharf_core::scrub::{ScrubRules, Scrubbed, Scrubber, TurnEnd};
-use wharf_core::{Parts, Registry, StoreError, UploadId};
+use wharf_core::{StoreError, UploadId};
 use wharf_metadata::{Database, Sqlite};
 use wharf_oci::{Algorithm, Digest, Hasher};
+
+use crate::small::Small;
 
 struct Node {
     scrubber: Scrubber,
@@ -37,24 +37,7 @@ fn digest(bytes: &[u8]) -> Digest {
 
 impl Node {
     fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let file = folder.path().join("metadata.db");
-        let sqlite = Sqlite::open(&file, Arc::new(SystemClock)).unwrap();
-        let database = Arc::new(Database::on_sqlite(sqlite));
-        let blobs = Arc::new(MemoryBlobs::new());
-        let parts = Parts {
-            metadata: database.clone(),
-            last_known: None,
-            blobs: blobs.clone(),
-            mapped: None,
-            signed: None,
-            direct: None,
-            leftovers: None,
-            cache: Arc::new(MemoryCache::new(1 << 20)),
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
-        };
-        let registry = Arc::new(Registry::new(parts, wharf_core::Rules::default()));
+        let Small { registry, database, blobs, folder } = Small::new(Arc::new(SystemClock));
         let (objects, integrity) = (blobs.clone(), database.clone());
         let scrubber = Scrubber { registry, objects, integrity, rules: RULES };
         Self { scrubber, database, blobs, _folder: folder }

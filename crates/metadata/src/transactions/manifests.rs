@@ -376,8 +376,8 @@ fn pair(one: &Digest, other: &Digest) -> Vec<Value> {
     vec![one.into(), other.into()]
 }
 
-/// Touches memberships, in the order of their digests so that two commits never wait for each other. The update is what stops a sweep or removal of one of them: the later of the two finds
-/// a row that was changed since it began, where a row that was only read or locked would let it go on.
+/// Touches memberships, in the order of their digests so that two commits never wait for each other. The update is what stops a
+/// sweep or removal of one of them: the later of the two finds a row that was changed since it began, where a row that was only read or locked would let it go on.
 async fn touch_blobs(
     on: &mut dyn Statements,
     repository: i64,

@@ -18,7 +18,7 @@ use crate::transactions::repositories;
 use crate::transactions::usage::{self, Charge, Charged, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
 
-/// SQL that says whether the membership `b` is one for whoever asks, and not only for what is in the trash.
+/// SQL that says whether the membership `b` is one for whoever asks: not only for what is in the trash, and of no object in quarantine.
 macro_rules! is_served {
     ($b:literal) => {
         concat!(

@@ -9,8 +9,9 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use wharf_core::clock::{Clock, SystemClock, Timestamp};
-use wharf_core::metadata::{GarbageCounts, ManifestRules, NewJob};
+use wharf_core::metadata::{GarbageCounts, ManifestRules};
 
+use super::jobs::hasten_all;
 use super::settings::{SettingFlags, warn};
 use super::wiring;
 use crate::config::Config;
@@ -94,24 +95,11 @@ async fn status(flags: &Flags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the jobs due; some node of the role `jobs` runs them within moments.
 async fn run(flags: &Flags) -> anyhow::Result<()> {
     let loaded = flags.settings.load()?;
     warn(&loaded);
     let queue = wiring::metadata::beside_others(&loaded.config).await?.jobs;
-    for kind in KINDS {
-        let (key, payload) = (String::new(), "{}".to_owned());
-        let job = NewJob { kind: kind.to_owned(), key, payload, delay: Duration::ZERO };
-        let hastened = queue.hasten_job(job).await?;
-        if flags.json {
-            let state = if hastened { "waiting" } else { "running" };
-            writeln!(stdout(), "{}", json!({ "kind": kind, "state": state }))?;
-        } else {
-            let state = if hastened { "is due now" } else { "runs already" };
-            writeln!(stdout(), "the job {kind} {state}; `wharf jobs list` shows how it went")?;
-        }
-    }
-    Ok(())
+    hasten_all(&*queue, KINDS, flags.json, "`wharf jobs list` shows how it went").await
 }
 
 /// By which rules manifests are collected.

@@ -106,15 +106,40 @@ async fn run_now(run: &Run) -> anyhow::Result<()> {
     }
     warn(&loaded);
     let queue = wiring::metadata::beside_others(&loaded.config).await?.jobs;
-    let (key, payload) = (String::new(), "{}".to_owned());
-    let job = NewJob { kind: kind.clone(), key, payload, delay: Duration::ZERO };
-    let state = if queue.hasten_job(job).await? { JobState::Waiting } else { JobState::Running };
+    let state = hasten(&*queue, kind).await?;
     if *json {
         writeln!(stdout(), "{}", json!({ "kind": kind, "state": name(state) }))?;
     } else if state == JobState::Running {
         writeln!(stdout(), "the job of the kind {kind} runs already")?;
     } else {
         writeln!(stdout(), "the job of the kind {kind} is due now")?;
+    }
+    Ok(())
+}
+
+/// Makes a recurring job due, unless it runs. Returns in which of the two states it is.
+async fn hasten(queue: &dyn Queue, kind: &str) -> anyhow::Result<JobState> {
+    let (key, payload) = (String::new(), "{}".to_owned());
+    let job = NewJob { kind: kind.to_owned(), key, payload, delay: Duration::ZERO };
+    let hastened = queue.hasten_job(job).await?;
+    Ok(if hastened { JobState::Waiting } else { JobState::Running })
+}
+
+/// Makes several due and says so of each, and what more of them is shown where: some node of the role `jobs` runs them within moments.
+pub(super) async fn hasten_all(
+    queue: &dyn Queue,
+    kinds: impl IntoIterator<Item = &str>,
+    json: bool,
+    shown: &str,
+) -> anyhow::Result<()> {
+    for kind in kinds {
+        let state = hasten(queue, kind).await?;
+        if json {
+            writeln!(stdout(), "{}", json!({ "kind": kind, "state": name(state) }))?;
+        } else {
+            let is = if state == JobState::Running { "runs already" } else { "is due now" };
+            writeln!(stdout(), "the job {kind} {is}; {shown}")?;
+        }
     }
     Ok(())
 }

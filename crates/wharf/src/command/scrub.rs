@@ -7,10 +7,11 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use wharf_core::actor::Actor;
-use wharf_core::metadata::{NewJob, Pass, PassState, ReleaseOutcome, ScrubFinding};
+use wharf_core::metadata::{Pass, PassState, ReleaseOutcome, ScrubFinding};
 use wharf_jobs::scrub_kind;
 use wharf_oci::Digest;
 
+use super::jobs::hasten_all;
 use super::settings::{SettingFlags, warn};
 use super::wiring;
 use super::wiring::metadata::Stores;
@@ -163,22 +164,10 @@ fn print(finding: &ScrubFinding, as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the jobs due; some node of the role `jobs` runs them within moments.
 async fn run(flags: &Flags) -> anyhow::Result<()> {
     let queue = flags.stores().await?.jobs;
-    for kind in Pass::ALL.map(scrub_kind) {
-        let (key, payload) = (String::new(), "{}".to_owned());
-        let job = NewJob { kind: kind.to_owned(), key, payload, delay: Duration::ZERO };
-        let hastened = queue.hasten_job(job).await?;
-        if flags.json {
-            let state = if hastened { "waiting" } else { "running" };
-            writeln!(stdout(), "{}", json!({ "kind": kind, "state": state }))?;
-        } else {
-            let state = if hastened { "is due now" } else { "runs already" };
-            writeln!(stdout(), "the job {kind} {state}; `wharf scrub status` shows how far it is")?;
-        }
-    }
-    Ok(())
+    let shown = "`wharf scrub status` shows how far it is";
+    hasten_all(&*queue, Pass::ALL.map(scrub_kind), flags.json, shown).await
 }
 
 async fn release(command: &Release) -> anyhow::Result<()> {

@@ -6,7 +6,8 @@ use wharf_core::metadata::{Fate, Keeper, ManifestRules};
 use wharf_oci::{Digest, RepositoryName};
 
 use super::manifests::is_named;
-use super::unneeded::{Ages, Page, unneeded};
+use super::page::Page;
+use super::unneeded::{Ages, unneeded};
 use crate::engine::{Result, Statements, Transaction, Value, arguments};
 use crate::transactions::repositories;
 

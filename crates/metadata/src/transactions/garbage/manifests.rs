@@ -12,9 +12,10 @@ use wharf_core::metadata::{HeldPlace, ManifestRules, Taken};
 use wharf_oci::Digest;
 
 use super::EVERYWHERE;
+use super::page::Page;
 use super::sweep::repository_name;
 use super::trash::Deletion;
-use super::unneeded::{Page, unneeded};
+use super::unneeded::unneeded;
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::writes::{self, Work};
 

@@ -5,6 +5,7 @@ pub(crate) mod blobs;
 pub(crate) mod explaining;
 pub(crate) mod manifests;
 pub(crate) mod marks;
+pub(crate) mod page;
 pub(crate) mod planning;
 pub(crate) mod purging;
 mod signatures;

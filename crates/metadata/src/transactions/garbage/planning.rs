@@ -5,8 +5,9 @@ use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{Freed, Going, GoingManifest, HeldPlace, MOST_NEEDING, ManifestRules};
 use wharf_oci::Digest;
 
+use super::page::Page;
 use super::sweep::{place, repository_name};
-use super::unneeded::{Page, unneeded};
+use super::unneeded::unneeded;
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 
 /// `Garbage::plan_manifests`

@@ -154,7 +154,7 @@ async fn free(on: &mut dyn Statements, swept: &[(i64, Charged, &str)]) -> Result
     Ok(())
 }
 
-pub(super) fn place(row: &Row) -> Result<HeldPlace> {
+pub(crate) fn place(row: &Row) -> Result<HeldPlace> {
     Ok(HeldPlace { repository: row.int(0)?, digest: row.digest(1)? })
 }
 

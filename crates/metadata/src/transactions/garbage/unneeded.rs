@@ -4,67 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{HeldPlace, ManifestRules};
+use wharf_core::metadata::ManifestRules;
 use wharf_core::retention::{Policy, Untagged};
 use wharf_oci::Digest;
 
 use super::manifests::{is_named, is_reached, is_root, is_subject_of_root};
-use super::sweep::place;
+use super::page::Page;
 use crate::engine::{Result, Row, Statements, Value, arguments};
 
-/// A page of a walk: behind the first, up to the last.
-pub(super) struct Page {
-    repository: i64,
-    digest: Vec<u8>,
-    last: HeldPlace,
-    /// Where the walk goes on.
-    pub(super) next: Option<HeldPlace>,
-}
-
-impl Page {
-    /// The page of `limit` manifests behind a place; nothing at the end of the walk.
-    pub(super) async fn read(
-        on: &mut dyn Statements,
-        after: Option<&HeldPlace>,
-        limit: usize,
-    ) -> Result<Option<Self>> {
-        let (repository, digest) = (
-            after.map_or(i64::MIN, |place| place.repository),
-            after.map(|place| place.digest.to_binary()).unwrap_or_default(),
-        );
-        let rows = on
-            .query(
-                "SELECT repository_id, digest FROM repository_manifests
-                 WHERE (repository_id, digest) > ($1, $2)
-                 ORDER BY repository_id, digest LIMIT $3",
-                arguments![repository, digest.as_slice(), limit],
-            )
-            .await?;
-        let Some(last) = rows.last().map(place).transpose()? else { return Ok(None) };
-        let next = (rows.len() == limit).then_some(last);
-        Ok(Some(Self { repository, digest, last, next }))
-    }
-
-    /// The page of one manifest alone: no digest is so near to another one.
-    pub(super) fn of(repository: i64, digest: Digest) -> Self {
-        let mut before = digest.to_binary();
-        before.pop();
-        Self { repository, digest: before, last: HeldPlace { repository, digest }, next: None }
-    }
-
-    fn arguments(&self, before: Timestamp) -> Vec<Value> {
-        arguments![
-            before,
-            self.repository,
-            self.digest.as_slice(),
-            self.last.repository,
-            self.last.digest,
-        ]
-        .to_vec()
-    }
-}
-
 pub(super) type Found = (i64, Digest, String);
+
+fn arguments(before: Timestamp, page: &Page) -> Vec<Value> {
+    std::iter::once(before.into()).chain(page.bounds()).collect()
+}
 
 /// The manifests of a page that nothing needs. Pins that have expired are forgotten first.
 pub(super) async fn unneeded(
@@ -75,7 +27,7 @@ pub(super) async fn unneeded(
 ) -> Result<BTreeSet<Found>> {
     on.execute(
         "DELETE FROM pins WHERE expires_at <= $1 AND repository_id >= $2 AND repository_id <= $3",
-        arguments![now, page.repository, page.last.repository],
+        arguments![now, page.after.0, page.last.repository],
     )
     .await?;
     let mut doomed = orphans(on, now.before(rules.grace), page).await?;
@@ -110,7 +62,7 @@ impl Ages {
             .query_shared(
                 "SELECT repository_id, document FROM retention_policies
                  WHERE state = 'enabled' AND repository_id >= $1 AND repository_id <= $2",
-                arguments![page.repository, page.last.repository],
+                arguments![page.after.0, page.last.repository],
             )
             .await?;
         let mut of_policies = BTreeMap::new();
@@ -154,7 +106,7 @@ async fn orphans(
           AND NOT ",
         is_reached!("h")
     );
-    let rows = on.query(sql, &page.arguments(before)).await?;
+    let rows = on.query(sql, &arguments(before, page)).await?;
     rows.iter().map(found).collect()
 }
 
@@ -168,7 +120,7 @@ async fn untagged(on: &mut dyn Statements, before: Timestamp, page: &Page) -> Re
         is_root!("h", "$1"),
         " AND (h.repository_id, h.digest) > ($2, $3) AND (h.repository_id, h.digest) <= ($4, $5)"
     );
-    let rows = on.query(sql, &page.arguments(before)).await?;
+    let rows = on.query(sql, &arguments(before, page)).await?;
     rows.iter().map(found).collect()
 }
 

@@ -6,8 +6,10 @@ use wharf_core::metadata::{FaultKind, HeldPlace, ReferencesChecked};
 use wharf_oci::{Digest, Manifest};
 
 use super::findings::Fault;
-use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::events::{self, Event};
+use crate::transactions::garbage::page::Page;
+use crate::transactions::garbage::sweep::place;
 
 /// `Integrity::check_references`
 pub(crate) struct Check {
@@ -39,25 +41,10 @@ impl Transaction for Check {
     type Output = ReferencesChecked;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<ReferencesChecked> {
-        let after = self.after.as_ref();
-        let (repository, digest) = (
-            after.map_or(i64::MIN, |place| place.repository),
-            after.map(|place| place.digest.to_binary()).unwrap_or_default(),
-        );
-        let page = on
-            .query(
-                "SELECT repository_id, digest FROM repository_manifests
-                 WHERE (repository_id, digest) > ($1, $2)
-                 ORDER BY repository_id, digest LIMIT $3",
-                arguments![repository, digest.as_slice(), self.limit],
-            )
-            .await?;
-        let Some(last) = page.last().map(place).transpose()? else {
+        let Some(page) = Page::read(on, self.after.as_ref(), self.limit).await? else {
             return Ok(ReferencesChecked::default());
         };
-        let rows = on
-            .query(BROKEN, arguments![repository, digest.as_slice(), last.repository, last.digest])
-            .await?;
+        let rows = on.query(BROKEN, &page.bounds()).await?;
         let now = on.now().await?;
         let mut found = 0;
         for row in &rows {
@@ -86,13 +73,8 @@ impl Transaction for Check {
                 found += 1;
             }
         }
-        let next = (page.len() == self.limit).then_some(last);
-        Ok(ReferencesChecked { manifests: page.len() as u64, found, next })
+        Ok(ReferencesChecked { manifests: page.count as u64, found, next: page.next })
     }
-}
-
-fn place(row: &Row) -> Result<HeldPlace> {
-    Ok(HeldPlace { repository: row.int(0)?, digest: row.digest(1)? })
 }
 
 /// Whether a manifest says that a blob of it may not be distributed, so that no repository need hold it. Only what seems to be broken is

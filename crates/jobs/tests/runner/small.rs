@@ -1,0 +1,42 @@
+//! A registry of nothing more than it needs: SQLite in a folder, and objects in memory.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use wharf_blobs::MemoryBlobs;
+use wharf_cache::MemoryCache;
+use wharf_core::clock::{Clock, SystemRandom};
+use wharf_core::permissions::Everyone;
+use wharf_core::{Parts, Registry, Rules};
+use wharf_metadata::{Database, Sqlite};
+
+pub struct Small {
+    pub registry: Arc<Registry>,
+    pub database: Arc<Database<Sqlite>>,
+    pub blobs: Arc<MemoryBlobs>,
+    /// What goes with it.
+    pub folder: TempDir,
+}
+
+impl Small {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let sqlite = Sqlite::open(&folder.path().join("metadata.db"), clock).unwrap();
+        let database = Arc::new(Database::on_sqlite(sqlite));
+        let blobs = Arc::new(MemoryBlobs::new());
+        let parts = Parts {
+            metadata: database.clone(),
+            last_known: None,
+            blobs: blobs.clone(),
+            mapped: None,
+            signed: None,
+            direct: None,
+            leftovers: None,
+            cache: Arc::new(MemoryCache::new(1 << 20)),
+            permissions: Arc::new(Everyone),
+            random: Arc::new(SystemRandom),
+        };
+        let registry = Arc::new(Registry::new(parts, Rules::default()));
+        Self { registry, database, blobs, folder }
+    }
+}
