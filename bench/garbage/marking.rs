@@ -46,11 +46,18 @@ pub async fn fill(client: &Client, options: &Options) -> Result<()> {
             "INSERT INTO repository_manifests (repository_id, digest, pushed_by, pushed_at)
              SELECT 1000002, {manifest}, 'user:bench', 0 FROM generate_series(0, {manifests} - 1) m"
         ),
+        // Rows in no order are put into a table far faster than into its indexes.
+        "ALTER TABLE blob_references DROP CONSTRAINT blob_references_pkey; DROP INDEX blob_references_needed_by;
+         SET maintenance_work_mem = '1GB'"
+            .to_owned(),
         format!(
             "INSERT INTO blob_references (manifest_digest, blob_digest)
              SELECT {manifest}, {referred}
              FROM generate_series(0, {manifests} - 1) m, generate_series(0, {BLOBS_EACH} - 1) k"
         ),
+        "ALTER TABLE blob_references ADD PRIMARY KEY (manifest_digest, blob_digest);
+         CREATE INDEX blob_references_needed_by ON blob_references (blob_digest, manifest_digest)"
+            .to_owned(),
         format!(
             "INSERT INTO repository_blobs (repository_id, blob_digest, touched_at, needed, size)
              SELECT 1000002, {blob}, 0, 1, 1 FROM generate_series(0, {blobs} - 1) n"

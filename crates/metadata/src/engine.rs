@@ -108,6 +108,16 @@ pub(crate) enum Reads {
     Replica,
 }
 
+/// How its statements find their rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plans {
+    /// As the engine thinks best by what it knows of the tables. The rule.
+    Estimated,
+    /// By indexes and in their order, a row at a time. For a step of a walk: it takes a few rows of tables of millions, which the step
+    /// before has just changed, so that what the engine knows of them is of another time.
+    ByIndex,
+}
+
 /// A whole transaction. It may run more than once, where an engine makes it try again.
 #[async_trait]
 pub(crate) trait Transaction: Send + Sync + 'static {
@@ -119,6 +129,9 @@ pub(crate) trait Transaction: Send + Sync + 'static {
 
     /// Where it may run when it only reads.
     const READS: Reads = Reads::Primary;
+
+    /// How its statements find their rows.
+    const PLANS: Plans = Plans::Estimated;
 
     /// Its statements. An error rolls all of them back.
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output>;

@@ -172,6 +172,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0026_uploads_by_repository.sqlite.sql"),
         postgres: include_str!("../migrations/0026_uploads_by_repository.postgres.sql"),
     },
+    Migration {
+        version: 27,
+        name: "needed by",
+        sqlite: include_str!("../migrations/0027_needed_by.sqlite.sql"),
+        postgres: include_str!("../migrations/0027_needed_by.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -3,7 +3,11 @@
 
 use std::num::NonZeroU32;
 use std::ops::AddAssign;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use futures_util::{Stream, TryStreamExt, stream};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::StoreError;
 use crate::blobs::ObjectKey;
@@ -25,8 +29,11 @@ pub struct GarbageRules {
 /// How long after it was sent a delete may still land: far longer than a store takes a signed request, or a connection lives.
 const LATEST_DELETE: Duration = Duration::from_secs(24 * 3600);
 
-/// How many objects are deleted at once at most. What S3 takes in one request.
+/// How many objects are deleted by one request at most. What S3 takes.
 const DELETES: usize = 1000;
+
+/// How many such requests are under way at once at most.
+const DELETING: usize = 8;
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,36 +165,38 @@ impl Registry {
         }
     }
 
-    /// Deletes the objects of condemned blobs. Only what the store has confirmed is written down; the rest stays condemned.
+    /// Deletes the objects of condemned blobs, several requests at once. Only what the store has confirmed is written down, while others are
+    /// deleted; the rest stays condemned.
     async fn delete_condemned(
         &self,
         garbage: &dyn Garbage,
         rules: &GarbageRules,
         collected: &mut Collected,
     ) -> Result<(), StoreError> {
-        let rate = rules.deletes_per_second.map(NonZeroU32::get);
-        let batch = rate.map_or(DELETES, |rate| DELETES.min(rate as usize));
-        let mut after: Option<ObjectKey> = None;
-        loop {
-            let keys = garbage.condemned_blobs(after, batch).await?;
-            after = keys.last().copied();
-            if after.is_none() {
-                return Ok(());
+        let (done, mut deletions) = mpsc::channel(1);
+        let deleting = async move {
+            let delete = async |keys: Vec<ObjectKey>| {
+                let deletion = self.parts.blobs.delete_all(&keys).await;
+                // Nobody listens any more where confirming failed, which then ends this, too.
+                let _ = done.send((keys.len(), deletion)).await;
+                Ok(())
+            };
+            let condemned = condemned(garbage, rules.deletes_per_second);
+            condemned.try_for_each_concurrent(DELETING, delete).await
+        };
+        let confirming = async {
+            while let Some((sent, deletion)) = deletions.recv().await {
+                let (deleted, failed) = (deletion.gone.len(), sent - deletion.gone.len());
+                garbage.confirm_deleted(deletion.gone).await?;
+                collected.deleted += deleted as u64;
+                collected.failed += failed as u64;
+                if let Some(error) = deletion.fault {
+                    tracing::warn!(failed, %error, "objects of garbage were not deleted; they are tried again");
+                }
             }
-            let began = Instant::now();
-            let deletion = self.parts.blobs.delete_all(&keys).await;
-            let (deleted, failed) = (deletion.gone.len(), keys.len() - deletion.gone.len());
-            garbage.confirm_deleted(deletion.gone).await?;
-            collected.deleted += deleted as u64;
-            collected.failed += failed as u64;
-            if let Some(error) = deletion.fault {
-                tracing::warn!(failed, %error, "objects of garbage were not deleted; they are tried again");
-            }
-            if let Some(rate) = rate {
-                let due = Duration::from_secs_f64(keys.len() as f64 / f64::from(rate));
-                tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
-            }
-        }
+            Ok(())
+        };
+        tokio::try_join!(deleting, confirming).map(drop)
     }
 
     /// No cache answers with what was taken away.
@@ -199,6 +208,24 @@ impl Registry {
         }
         outcome
     }
+}
+
+/// The keys of condemned blobs, a request's worth at a time, and no faster than they may be deleted. Each is read when it is asked for, so that
+/// its delete is sent soon.
+fn condemned(
+    garbage: &dyn Garbage,
+    rate: Option<NonZeroU32>,
+) -> impl Stream<Item = Result<Vec<ObjectKey>, StoreError>> {
+    let rate = rate.map(NonZeroU32::get);
+    let most = rate.map_or(DELETES, |rate| DELETES.min(rate as usize));
+    stream::try_unfold((None, Instant::now()), move |(after, due)| async move {
+        tokio::time::sleep_until(due).await;
+        let began = Instant::now();
+        let keys = garbage.condemned_blobs(after, most).await?;
+        let Some(last) = keys.last().copied() else { return Ok(None) };
+        let pause = rate.map_or(0.0, |rate| keys.len() as f64 / f64::from(rate));
+        Ok(Some((keys, (Some(last), began + Duration::from_secs_f64(pause)))))
+    })
 }
 
 /// How much a step takes on: as much as it gets done in a moment, so that no push waits long for the rows or the writer.
@@ -220,7 +247,7 @@ impl Pace {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let began = Instant::now();
+        let began = std::time::Instant::now();
         let result = step(self.limit).await;
         let took = began.elapsed();
         if took < Self::MOMENT / 2 {

@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::error::SqlState;
 use wharf_core::clock::Clock;
 
-use crate::engine::{Engine, Reads, Result, Sees, Transaction};
+use crate::engine::{Engine, Plans, Reads, Result, Sees, Transaction};
 use crate::migrations::MigrationError;
 pub use connections::{ConnectionCounts, Connections};
 use failure::{Failure, describe};
@@ -51,14 +51,25 @@ pub struct Postgres {
     shards: Shards,
 }
 
+/// Leaves a planner nothing but indexes, where there are any.
+const BY_INDEX: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
+    SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+    SET LOCAL jit = off";
+
 /// What begins a transaction, with its limits.
 struct Begins {
+    estimated: Modes,
+    by_index: Modes,
+    /// The limits alone.
+    limits: Arc<str>,
+}
+
+/// What begins a transaction of each kind.
+struct Modes {
     read: Arc<str>,
     write: Arc<str>,
     /// One that writes and sees each commit.
     write_latest: Arc<str>,
-    /// The limits alone.
-    limits: Arc<str>,
 }
 
 impl Begins {
@@ -73,21 +84,26 @@ impl Begins {
             "SET LOCAL statement_timeout = {statement}; \
              SET LOCAL idle_in_transaction_session_timeout = {idle}"
         );
-        let begin =
-            |mode: &str, more: &str| format!("BEGIN ISOLATION LEVEL {mode}; {limits}{more}").into();
-        Self {
-            read: begin("REPEATABLE READ READ ONLY", ""),
-            write: begin("REPEATABLE READ READ WRITE", &writes),
-            write_latest: begin("READ COMMITTED READ WRITE", &writes),
-            limits: limits.into(),
-        }
+        let begin = |mode: &str, more: &str, plans: &str| -> Arc<str> {
+            format!("BEGIN ISOLATION LEVEL {mode}; {limits}{more}{plans}").into()
+        };
+        let modes = |plans| Modes {
+            read: begin("REPEATABLE READ READ ONLY", "", plans),
+            write: begin("REPEATABLE READ READ WRITE", &writes, plans),
+            write_latest: begin("READ COMMITTED READ WRITE", &writes, plans),
+        };
+        Self { estimated: modes(""), by_index: modes(BY_INDEX), limits: limits.clone().into() }
     }
 
     fn of<T: Transaction>(&self, writes: bool) -> Arc<str> {
+        let modes = match T::PLANS {
+            Plans::Estimated => &self.estimated,
+            Plans::ByIndex => &self.by_index,
+        };
         Arc::clone(match (writes, T::SEES) {
-            (false, _) => &self.read,
-            (true, Sees::OneSnapshot) => &self.write,
-            (true, Sees::EachCommit) => &self.write_latest,
+            (false, _) => &modes.read,
+            (true, Sees::OneSnapshot) => &modes.write,
+            (true, Sees::EachCommit) => &modes.write_latest,
         })
     }
 }

@@ -72,7 +72,7 @@ impl Replica {
                 Some(position) => {
                     Beginning::CaughtUp(Check(position), Arc::clone(&self.begins.limits))
                 }
-                None => Beginning::AtOnce(Arc::clone(&self.begins.read)),
+                None => Beginning::AtOnce(Arc::clone(&self.begins.estimated.read)),
             };
             let mut session = Session::new(client, beginning, self.clock.clone());
             let result = transaction.run(&mut session).await;

@@ -10,7 +10,7 @@ use wharf_core::metadata::{Judged, MarkedBlob};
 
 use super::sweep::repository_name;
 use super::{EVERYWHERE, marks};
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Plans, Result, Statements, Transaction, arguments};
 use crate::transactions::memberships::number;
 use crate::transactions::writes::{self, Work};
 
@@ -24,20 +24,25 @@ pub(crate) struct Condemn {
 impl Transaction for Condemn {
     type Output = Judged;
 
+    const PLANS: Plans = Plans::ByIndex;
+
     /// Memberships and reservations are read and not locked: whoever adds one takes the mark away, and the later of the two begins again.
+    ///
+    /// They are asked for by `LIMIT 1` and not by `EXISTS`, for which PostgreSQL reads all memberships there are into a table of its own,
+    /// for each step.
     async fn run(&self, on: &mut dyn Statements) -> Result<Judged> {
         let now = on.now().await?;
         writes::require(on, EVERYWHERE, Work::Change).await?;
         let rows = on
             .query(
                 "SELECT m.digest, m.incarnation, m.marked_at, coalesce(i.incarnation, 0),
-                        CASE WHEN EXISTS (SELECT 1 FROM repository_blobs b
-                                          WHERE b.blob_digest = m.digest) THEN 1 ELSE 0 END,
-                        CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r
-                                          WHERE r.digest = m.digest) THEN 1 ELSE 0 END,
-                        CASE WHEN EXISTS (SELECT 1 FROM blob_reservations r
-                                          WHERE r.digest = m.digest
-                                            AND r.incarnation = m.incarnation) THEN 1 ELSE 0 END
+                        coalesce((SELECT 1 FROM repository_blobs b
+                                  WHERE b.blob_digest = m.digest LIMIT 1), 0),
+                        coalesce((SELECT 1 FROM blob_reservations r
+                                  WHERE r.digest = m.digest LIMIT 1), 0),
+                        coalesce((SELECT 1 FROM blob_reservations r
+                                  WHERE r.digest = m.digest
+                                    AND r.incarnation = m.incarnation LIMIT 1), 0)
                  FROM blob_marks m LEFT JOIN blob_incarnations i ON i.digest = m.digest
                  WHERE m.state = 'marked' AND m.marked_at <= $1
                  ORDER BY m.marked_at LIMIT $2",
@@ -73,6 +78,8 @@ pub(crate) struct Condemned {
 impl Transaction for Condemned {
     type Output = Vec<ObjectKey>;
 
+    const PLANS: Plans = Plans::ByIndex;
+
     async fn run(&self, on: &mut dyn Statements) -> Result<Vec<ObjectKey>> {
         let digest = self.after.map(|key| key.digest.to_binary()).unwrap_or_default();
         let incarnation = self.after.map_or(-1, |key| i64::from(key.incarnation));
@@ -100,6 +107,8 @@ pub(crate) struct Listed {
 #[async_trait]
 impl Transaction for Listed {
     type Output = Vec<MarkedBlob>;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Vec<MarkedBlob>> {
         let digest = self.after.map(|key| key.digest.to_binary()).unwrap_or_default();
@@ -143,6 +152,8 @@ pub(crate) struct Confirm(pub(crate) Vec<ObjectKey>);
 impl Transaction for Confirm {
     type Output = u64;
 
+    const PLANS: Plans = Plans::ByIndex;
+
     async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
         let now = on.now().await?;
         let marks = marks::marks(on, &self.0).await?;
@@ -163,6 +174,8 @@ pub(crate) struct Forget {
 #[async_trait]
 impl Transaction for Forget {
     type Output = u64;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
         let now = on.now().await?;

@@ -16,7 +16,7 @@ use super::page::Page;
 use super::sweep::repository_name;
 use super::trash::Deletion;
 use super::unneeded::unneeded;
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Plans, Result, Statements, Transaction, arguments};
 use crate::transactions::writes::{self, Work};
 
 /// SQL that says whether the manifest `h` has a tag or a pin, or came behind `before`. Pins that have expired are forgotten first.
@@ -134,6 +134,8 @@ pub(crate) struct Collect {
 #[async_trait]
 impl Transaction for Collect {
     type Output = Taken;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Taken> {
         let now = on.now().await?;

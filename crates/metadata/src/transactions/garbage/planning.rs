@@ -8,7 +8,7 @@ use wharf_oci::Digest;
 use super::page::Page;
 use super::sweep::{place, repository_name};
 use super::unneeded::unneeded;
-use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::engine::{Plans, Result, Row, Statements, Transaction, arguments};
 
 /// `Garbage::plan_manifests`
 pub(crate) struct Plan {
@@ -20,6 +20,8 @@ pub(crate) struct Plan {
 #[async_trait]
 impl Transaction for Plan {
     type Output = Going;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Going> {
         let now = on.now().await?;
@@ -43,6 +45,8 @@ pub(crate) struct Trashed {
 #[async_trait]
 impl Transaction for Trashed {
     type Output = Going;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Going> {
         let after = self.after.as_ref();

@@ -14,7 +14,7 @@ use wharf_oci::Digest;
 use super::sweep::repository_name;
 use super::trash::empty;
 use super::{EVERYWHERE, marks};
-use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::engine::{Plans, Result, Row, Statements, Transaction, arguments};
 use crate::transactions::deleted_repositories::hidden_name;
 use crate::transactions::writes::{self, Work};
 use crate::transactions::{audit, usage};
@@ -60,6 +60,8 @@ pub(crate) struct Purge {
 #[async_trait]
 impl Transaction for Purge {
     type Output = Purged;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Purged> {
         let now = on.now().await?;

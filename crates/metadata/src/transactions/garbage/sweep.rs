@@ -10,7 +10,7 @@ use wharf_core::metadata::{HeldPlace, Taken};
 use wharf_oci::{Digest, RepositoryName};
 
 use super::{EVERYWHERE, marks, pairs};
-use crate::engine::{Dialect, Result, Row, Statements, Transaction, arguments};
+use crate::engine::{Dialect, Plans, Result, Row, Statements, Transaction, arguments};
 use crate::transactions::usage::{self, Charged, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
 
@@ -82,6 +82,8 @@ const fn take(dialect: Dialect) -> &'static str {
 #[async_trait]
 impl Transaction for Sweep {
     type Output = Taken;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Taken> {
         let now = on.now().await?;

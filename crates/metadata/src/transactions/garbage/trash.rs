@@ -11,7 +11,7 @@ use wharf_oci::{Digest, RepositoryName};
 use super::manifests::doomed_by;
 use super::sweep::{is_needed, repository_name};
 use super::{EVERYWHERE, signatures};
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Plans, Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::pins;
@@ -113,6 +113,8 @@ pub(crate) struct Empty {
 #[async_trait]
 impl Transaction for Empty {
     type Output = Taken;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Taken> {
         let now = on.now().await?;

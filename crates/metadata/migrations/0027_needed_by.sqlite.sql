@@ -1,0 +1,1 @@
+-- Only PostgreSQL's indexes change: a table without row numbers has its key in each of its indexes.
