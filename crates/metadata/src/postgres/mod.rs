@@ -53,8 +53,8 @@ pub struct Postgres {
 
 /// Leaves a planner nothing but indexes, where there are any.
 const BY_INDEX: &str = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
-    SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
-    SET LOCAL jit = off";
+    SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off; \
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off";
 
 /// What begins a transaction, with its limits.
 struct Begins {

@@ -8,6 +8,7 @@ mod fresh;
 mod interleaved;
 mod opening;
 mod partitions;
+mod plans;
 mod queue;
 mod replicas;
 mod texts;

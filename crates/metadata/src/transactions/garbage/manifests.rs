@@ -19,6 +19,9 @@ use super::unneeded::unneeded;
 use crate::engine::{Plans, Result, Statements, Transaction, arguments};
 use crate::transactions::writes::{self, Work};
 
+// Each row is asked by itself here, from its own side: `OFFSET 0` keeps PostgreSQL from doing otherwise, which would go through all that a
+// repository or the registry has where it takes that for little.
+
 /// SQL that says whether the manifest `h` has a tag or a pin, or came behind `before`. Pins that have expired are forgotten first.
 macro_rules! is_named {
     ($h:literal, $before:literal) => {
@@ -35,11 +38,11 @@ macro_rules! is_named {
             $h,
             ".repository_id AND t.manifest_digest = ",
             $h,
-            ".digest) OR EXISTS (SELECT 1 FROM pins p WHERE p.repository_id = ",
+            ".digest LIMIT 1 OFFSET 0) OR EXISTS (SELECT 1 FROM pins p WHERE p.repository_id = ",
             $h,
             ".repository_id AND p.digest = ",
             $h,
-            ".digest))"
+            ".digest LIMIT 1 OFFSET 0))"
         )
     };
 }
@@ -48,15 +51,13 @@ macro_rules! is_named {
 macro_rules! is_subject_of_root {
     ($h:literal, $before:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM manifests s
-                     JOIN repository_manifests g ON g.repository_id = ",
+            "EXISTS (SELECT 1 FROM manifests s WHERE s.subject = ",
             $h,
-            ".repository_id AND g.digest = s.digest
-                     WHERE s.subject = ",
+            ".digest AND EXISTS (SELECT 1 FROM repository_manifests g WHERE g.repository_id = ",
             $h,
-            ".digest AND ",
+            ".repository_id AND g.digest = s.digest AND ",
             is_named!("g", $before),
-            ")"
+            " LIMIT 1 OFFSET 0) LIMIT 1 OFFSET 0)"
         )
     };
 }
@@ -72,22 +73,16 @@ macro_rules! is_root {
 macro_rules! is_reached {
     ($h:literal) => {
         concat!(
-            "(EXISTS (SELECT 1 FROM manifest_references e
-                      JOIN repository_manifests p ON p.repository_id = ",
+            "(EXISTS (SELECT 1 FROM manifest_references e WHERE e.child = ",
             $h,
-            ".repository_id
-                          AND p.digest = e.parent
-                      WHERE e.child = ",
+            ".digest AND EXISTS (SELECT 1 FROM repository_manifests p WHERE p.repository_id = ",
             $h,
-            ".digest)
-              OR EXISTS (SELECT 1 FROM manifests s
-                         JOIN repository_manifests p ON p.repository_id = ",
+            ".repository_id AND p.digest = e.parent LIMIT 1 OFFSET 0) LIMIT 1 OFFSET 0)
+              OR EXISTS (SELECT 1 FROM manifests s WHERE s.digest = ",
             $h,
-            ".repository_id
-                             AND p.digest = s.subject
-                         WHERE s.digest = ",
+            ".digest AND EXISTS (SELECT 1 FROM repository_manifests p WHERE p.repository_id = ",
             $h,
-            ".digest))"
+            ".repository_id AND p.digest = s.subject LIMIT 1 OFFSET 0) LIMIT 1 OFFSET 0))"
         )
     };
 }
@@ -106,19 +101,21 @@ pub(super) async fn doomed_by(
     let rows = on
         .query(
             concat!(
-                "SELECT h.digest FROM repository_manifests h WHERE NOT ",
-                is_root!("h", "$1"),
-                " AND h.repository_id = $2 AND h.digest IN
-                     (SELECT child FROM manifest_references WHERE parent = $3
-                      UNION SELECT digest FROM manifests WHERE subject = $3)
-                  AND NOT ",
+                "SELECT c.digest FROM
+                     (SELECT child AS digest FROM manifest_references WHERE parent = $1
+                      UNION SELECT digest FROM manifests WHERE subject = $1) c
+                 WHERE (SELECT 1 FROM repository_manifests h
+                        WHERE h.repository_id = $2 AND h.digest = c.digest AND NOT ",
+                is_root!("h", "$3"),
+                " AND NOT ",
                 is_reached!("h"),
+                " LIMIT 1) = 1",
                 // Deleted, and pushed again since: it is no reason.
                 " AND NOT EXISTS (SELECT 1 FROM repository_manifests
-                                  WHERE repository_id = $2 AND digest = $3)
-                  ORDER BY h.digest LIMIT $4"
+                                  WHERE repository_id = $2 AND digest = $1)
+                  ORDER BY c.digest LIMIT $4"
             ),
-            arguments![before, repository, gone, limit],
+            arguments![gone, repository, before, limit],
         )
         .await?;
     rows.iter().map(|row| row.digest(0)).collect()

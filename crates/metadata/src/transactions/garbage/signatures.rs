@@ -49,22 +49,23 @@ async fn named_after(
     let rows = on
         .query(
             concat!(
-                "SELECT h.digest FROM repository_manifests h
-                 WHERE h.repository_id = $1
-                   AND h.digest IN (SELECT t.manifest_digest FROM tags t
-                                    WHERE t.repository_id = $1 AND t.name IN ($2, $3, $4))
-                   AND h.touched_at <= $5 AND h.pushed_at <= $5
-                   AND NOT EXISTS (SELECT 1 FROM tags t
-                                   WHERE t.repository_id = $1 AND t.manifest_digest = h.digest
-                                     AND t.name NOT IN ($2, $3, $4))
-                   AND NOT ",
+                "SELECT DISTINCT n.manifest_digest FROM tags n
+                 WHERE n.repository_id = $1 AND n.name IN ($2, $3, $4)
+                   AND (SELECT 1 FROM repository_manifests h
+                        WHERE h.repository_id = $1 AND h.digest = n.manifest_digest
+                          AND h.touched_at <= $5 AND h.pushed_at <= $5
+                          AND NOT EXISTS (SELECT 1 FROM tags t
+                                          WHERE t.repository_id = $1 AND t.manifest_digest = h.digest
+                                            AND t.name NOT IN ($2, $3, $4) LIMIT 1 OFFSET 0)
+                          AND NOT ",
                 is_subject_of_root!("h", "$5"),
                 " AND NOT ",
                 is_reached!("h"),
+                " LIMIT 1) = 1",
                 // Deleted, and pushed again since: they are of what is there.
                 " AND NOT EXISTS (SELECT 1 FROM repository_manifests
                                   WHERE repository_id = $1 AND digest = $6)
-                  ORDER BY h.digest"
+                  ORDER BY n.manifest_digest"
             ),
             arguments![
                 repository,

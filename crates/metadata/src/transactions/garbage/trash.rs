@@ -11,12 +11,69 @@ use wharf_oci::{Digest, RepositoryName};
 use super::manifests::doomed_by;
 use super::sweep::{is_needed, repository_name};
 use super::{EVERYWHERE, signatures};
-use crate::engine::{Plans, Result, Statements, Transaction, arguments};
+use crate::engine::{Dialect, Plans, Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::pins;
 use crate::transactions::usage::{self, Change, Charge, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
+
+/// SQL that says whether a blob is one of those of a manifest. PostgreSQL finds these first then, and does not go through all blobs of a
+/// repository where it takes that for small.
+macro_rules! is_of {
+    (sqlite, $manifest:literal) => {
+        concat!("blob_digest IN (SELECT blob_digest FROM blob_references WHERE manifest_digest = ", $manifest, ")")
+    };
+    (postgres, $manifest:literal) => {
+        concat!(
+            "blob_digest = ANY (ARRAY (SELECT blob_digest FROM blob_references WHERE manifest_digest = ",
+            $manifest,
+            "))"
+        )
+    };
+}
+
+/// Statements about the memberships of the blobs of a manifest, in the words of each engine.
+macro_rules! of_both {
+    ($(#[$about:meta])* $name:ident, $head:expr, $manifest:literal, $tail:expr) => {
+        $(#[$about])*
+        const fn $name(dialect: Dialect) -> &'static str {
+            match dialect {
+                Dialect::Sqlite => concat!($head, is_of!(sqlite, $manifest), $tail),
+                Dialect::Postgres => concat!($head, is_of!(postgres, $manifest), $tail),
+            }
+        }
+    };
+}
+
+of_both!(
+    /// Finds out at `$1` which of the blobs of the manifest `$3` something else in the repository `$2` needs.
+    needed_no_more,
+    concat!(
+        "UPDATE repository_blobs SET touched_at = $1, removed = 0, needed = CASE WHEN ",
+        is_needed!("repository_blobs.repository_id", "repository_blobs.blob_digest"),
+        " THEN 1 ELSE 0 END WHERE repository_id = $2 AND "
+    ),
+    "$3",
+    ""
+);
+
+of_both!(
+    /// The memberships of the repository `$1` of the blobs of the manifest `$2`.
+    blobs_of,
+    "SELECT blob_digest, size, charge, needed FROM repository_blobs WHERE repository_id = $1 AND ",
+    "$2",
+    " ORDER BY blob_digest"
+);
+
+of_both!(
+    /// Ends the charges of those that nothing needs.
+    charged_no_more,
+    "UPDATE repository_blobs SET charge = 0
+     WHERE repository_id = $1 AND needed = 0 AND charge > 0 AND ",
+    "$2",
+    ""
+);
 
 /// What takes a manifest from a repository.
 pub(crate) struct Deletion<'a> {
@@ -52,17 +109,7 @@ impl Deletion<'_> {
             arguments![repository, digest],
         )
         .await?;
-        on.execute(
-            concat!(
-                "UPDATE repository_blobs SET touched_at = $1, removed = 0, needed = CASE WHEN ",
-                is_needed!("repository_blobs.repository_id", "repository_blobs.blob_digest"),
-                " THEN 1 ELSE 0 END
-                 WHERE repository_id = $2 AND blob_digest IN
-                     (SELECT blob_digest FROM blob_references WHERE manifest_digest = $3)"
-            ),
-            arguments![now, repository, digest],
-        )
-        .await?;
+        on.execute(needed_no_more(on.dialect()), arguments![now, repository, digest]).await?;
         free(on, repository, digest).await?;
         events::record(on, repository, Event::ManifestDeleted(digest), &by.by, now).await?;
         let target = format!("repository:{name}@{digest}");
@@ -72,15 +119,7 @@ impl Deletion<'_> {
 
 /// Ends the charges of a manifest that is taken: its own, and those of the blobs that nothing needs any more.
 async fn free(on: &mut dyn Statements, repository: i64, manifest: &Digest) -> Result<()> {
-    let rows = on
-        .query(
-            "SELECT blob_digest, size, charge, needed FROM repository_blobs
-             WHERE repository_id = $1 AND blob_digest IN
-                 (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)
-             ORDER BY blob_digest",
-            arguments![repository, manifest],
-        )
-        .await?;
+    let rows = on.query(blobs_of(on.dialect()), arguments![repository, manifest]).await?;
     let (mut named, mut changes) = (0, Vec::new());
     for row in &rows {
         let blob = usage::read(row)?;
@@ -89,13 +128,7 @@ async fn free(on: &mut dyn Statements, repository: i64, manifest: &Digest) -> Re
             changes.extend(blob.becomes(State::Free));
         }
     }
-    on.execute(
-        "UPDATE repository_blobs SET charge = 0
-         WHERE repository_id = $1 AND needed = 0 AND charge > 0 AND blob_digest IN
-             (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)",
-        arguments![repository, manifest],
-    )
-    .await?;
+    on.execute(charged_no_more(on.dialect()), arguments![repository, manifest]).await?;
     let sql = "SELECT size FROM manifests WHERE digest = $1";
     let rows = on.query(sql, arguments![manifest]).await?;
     let own = rows.first().map_or(Ok(0), |row| row.int(0))?;
