@@ -108,8 +108,8 @@ pub use uploads::{
     Upload, Uploads,
 };
 pub use usage::{
-    BlobSize, Bytes, Counted, Drift, Meter, OverQuota, Quota, RegistryUsage, Scope, ScopeUsage,
-    StoredCount, Usage, UsageMetadata,
+    BlobSize, Bytes, Counted, Drift, Meter, NumberedScope, OverQuota, Quota, RegistryUsage, Scope,
+    ScopeKind, ScopeUsage, StoredCount, Usage, UsageMetadata,
 };
 pub use write_modes::{WriteModes, WriteState};
 

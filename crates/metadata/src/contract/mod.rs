@@ -500,6 +500,7 @@ macro_rules! metadata_contract {
             what_was_there_before_is_counted
             a_count_corrects_what_is_wrong_and_tells
             what_is_stored_is_each_blob_once
+            a_count_says_what_is_next
         }
     };
     ($make:path: $($rule:ident)*) => { $(
