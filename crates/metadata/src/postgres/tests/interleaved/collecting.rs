@@ -28,6 +28,14 @@ impl Scene {
         assert_eq!(deleted, DeleteOutcome::Deleted);
     }
 
+    /// The kinds of the events of a tag and of the deletion of a manifest, in the order in which their transactions took place. Each has locked
+    /// what the other changes, so no event of the later one was written before the earlier one was committed.
+    async fn order_of(&self, tag: &str, manifest: Digest) -> Vec<String> {
+        let of = [format!("tag.created {tag}"), format!("manifest.deleted {manifest}")];
+        let events = self.stand.events().await.into_iter().filter(|event| of.contains(event));
+        events.filter_map(|event| event.split(' ').next().map(str::to_owned)).collect()
+    }
+
     /// Whether the repository holds them.
     async fn holds<const N: usize>(&self, manifests: [Digest; N]) -> [bool; N] {
         let mut held = [false; N];
@@ -124,6 +132,55 @@ async fn a_restore_of_an_index_and_the_collection_of_its_child() {
         assert_eq!(scene.holds([parent, child]).await, [true; 2], "{how:?}");
         let again = Engine::write(&*scene.engine, collect()).await.unwrap();
         assert_eq!(again.count, 0, "{how:?}");
+    }
+}
+
+/// A part of a part: whoever is first, nothing is acknowledged as whole that is not.
+#[tokio::test]
+async fn a_push_of_an_index_and_the_deletion_below_its_child() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let part = scene.stand.push("a", "one", &[]).await;
+        let inner = scene.index(&[part], &[]).await;
+        let push = commit("a", &index(&[inner]), &["t"]);
+        let (pushed, deleted) = scene.both(how, push, deletion("a", part)).await;
+        assert_eq!(deleted, DeleteOutcome::Deleted, "{how:?}");
+        let (tag, deletions) = (scene.stand.tag("a", "t").await, scene.order_of("t", part).await);
+        match pushed {
+            CommitOutcome::Committed => {
+                assert_eq!(deletions, ["tag.created", "manifest.deleted"], "{how:?}");
+            }
+            CommitOutcome::Missing(missing) => {
+                assert_eq!((missing, tag), (vec![part], None), "{how:?}");
+            }
+            other => panic!("{how:?}: {other:?}"),
+        }
+    }
+}
+
+/// And no collector takes it, whichever page it is on.
+#[tokio::test]
+async fn a_push_of_an_index_and_the_collection_below_its_child() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let part = scene.stand.push("a", "one", &[]).await;
+        let inner = scene.index(&[part], &[]).await;
+        let push = commit("a", &index(&[inner]), &["t"]);
+        let outer = push.digest;
+        let (first, second) = (part.min(inner), part.max(inner));
+        let one = Collect { limit: 1, ..collect() };
+        let (pushed, taken) = scene.both(how, push, one).await;
+        match pushed {
+            CommitOutcome::Committed => {
+                assert_eq!(taken.count, 0, "{how:?}");
+                assert_eq!(scene.holds([outer, first, second]).await, [true; 3], "{how:?}");
+            }
+            CommitOutcome::Missing(missing) => {
+                assert_eq!((missing, taken.count), (vec![first], 1), "{how:?}");
+                assert_eq!(scene.holds([outer, first, second]).await, [false, false, true]);
+            }
+            other => panic!("{how:?}: {other:?}"),
+        }
     }
 }
 
