@@ -116,6 +116,7 @@ macro_rules! metadata_contract {
             a_sweep_looks_at_the_manifests_themselves
             a_blob_that_is_needed_everywhere_is_looked_at_from_the_repository
             a_sweep_goes_on_where_it_stopped
+            a_sweep_is_an_event_of_each_repository
             a_blob_that_nobody_holds_goes_step_by_step
             a_blob_that_was_deleted_just_now_is_pushed_to_another_key
             a_blob_that_an_upload_has_reserved_is_spared
@@ -276,6 +277,7 @@ macro_rules! metadata_contract {
             a_removed_blob_is_not_held_there_any_more
             a_blob_that_a_manifest_needs_is_not_removed
             a_blob_is_removed_once_no_manifest_needs_it
+            a_blob_that_is_removed_is_an_event
             a_blob_that_a_pusher_is_told_of_stays_for_three_quarters_of_the_grace
             who_is_told_of_a_blob_seldom_writes
             who_is_told_of_a_blob_that_is_read_only_writes_nothing

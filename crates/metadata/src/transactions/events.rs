@@ -27,6 +27,10 @@ pub(crate) enum Event<'a> {
     ManifestPushed(&'a Digest),
     /// The repository does not hold a manifest any more.
     ManifestDeleted(&'a Digest),
+    /// Somebody has deleted a blob from the repository. What is in the trash may need it still, and brings it back.
+    BlobDeleted(&'a Digest),
+    /// So many memberships were taken away, which no manifest needed: blobs that were pushed for nothing, or that deleted manifests left behind.
+    BlobsSwept(usize),
     /// A pin keeps a manifest, until this moment or for ever.
     Pinned { pin: &'a PinName, digest: &'a Digest, until: Option<Timestamp> },
     /// A pin keeps it no more.
@@ -76,6 +80,8 @@ impl Event<'_> {
         match self {
             Self::ManifestPushed(_) => "manifest.pushed",
             Self::ManifestDeleted(_) => "manifest.deleted",
+            Self::BlobDeleted(_) => "blob.deleted",
+            Self::BlobsSwept(_) => "blobs.swept",
             Self::Pinned { .. } => "manifest.pinned",
             Self::Unpinned { .. } => "manifest.unpinned",
             Self::Renamed { .. } => "repository.renamed",
@@ -151,7 +157,10 @@ impl Event<'_> {
             Self::BlobFault { digest, kind, detail } => json!({
                 "digest": digest.to_string(), "fault": kind.name(), "detail": detail, "by": by,
             }),
-            Self::BlobSound(digest) => json!({ "digest": digest.to_string(), "by": by }),
+            Self::BlobDeleted(digest) | Self::BlobSound(digest) => {
+                json!({ "digest": digest.to_string(), "by": by })
+            }
+            Self::BlobsSwept(count) => json!({ "count": count, "by": by }),
             Self::ManifestBroken { digest, missing } => json!({
                 "digest": digest.to_string(), "missing": missing.to_string(), "by": by,
             }),
