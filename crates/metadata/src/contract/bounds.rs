@@ -52,6 +52,9 @@ pub async fn a_manifest_with_as_many_tags_as_may_be_is_deleted_at_once(stand: &S
         other => panic!("{other:?}"),
     }
     assert_eq!(stand.rows(tags, &[]).await, before);
+    let told = "SELECT max(length(detail)) FROM audit_log";
+    let longest: usize = stand.rows(told, &[]).await[0].parse().unwrap();
+    assert!(longest < 1000, "no record names all of them: {longest}");
     let versions = "SELECT DISTINCT version FROM tags";
     assert_eq!(stand.rows(versions, &[]).await, ["3"], "they go on");
 }

@@ -196,7 +196,7 @@ impl Commit for CommitManifest {
         change.make_all(on, moves.values()).await?;
         // What is pushed again changes nothing.
         if held > 0 || !moves.is_empty() {
-            let tags = moves.into_keys().collect::<Vec<_>>().join(",");
+            let tags = audit::tags_of(moves.into_keys());
             let detail = if tags.is_empty() { tags } else { format!("tags={tags}") };
             let target = format!("repository:{}@{}", self.repository, self.digest);
             let namespace = self.repository.namespace();

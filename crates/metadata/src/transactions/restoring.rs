@@ -146,8 +146,8 @@ impl Transaction for Restore {
             push(self, on, repository, it, tags_on(it)).await?;
         }
         let target = format!("repository:{}@{digest}", self.repository);
-        let detail = tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",");
-        let detail = format!("manifests={manifests} tags={detail}");
+        let told = audit::tags_of(tags.iter().map(Tag::as_str));
+        let detail = format!("manifests={manifests} tags={told}");
         let namespace = self.repository.namespace();
         audit::record(on, &self.by, "manifest.restore", target, namespace, detail).await?;
         Ok(RestoreOutcome::Restored { digest, tags, manifests })
