@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use wharf_core::blob_life::Stage;
 use wharf_core::blobs::ObjectKey;
-use wharf_core::metadata::{
-    CommitOutcome, Judged, MarkedBlob, MountBlob, Position, Precondition, Taken,
-};
+use wharf_core::metadata::{CommitOutcome, Judged, MarkedBlob, MountBlob, Precondition, Taken};
 use wharf_core::permissions::Sources;
 use wharf_oci::Digest;
 
+use super::event_log::all;
 use super::samples::{blob, commit, image, name};
 use super::stand::{Stand, TICK};
 
@@ -181,7 +180,7 @@ pub async fn a_sweep_is_an_event_of_each_repository(stand: &Stand) {
     assert_eq!(stand.sweep().await, 0);
     stand.clock.advance(GRACE);
     assert_eq!(stand.sweep().await, 5);
-    let events = stand.events.read_events(Position::default(), 100).await.unwrap();
+    let events = all(stand).await;
     let said: Vec<_> = events
         .iter()
         .map(|event| {

@@ -52,7 +52,8 @@ impl Transaction for ListDeleted {
     }
 }
 
-/// The tags that went with a manifest at that moment, and of which nothing was heard since; `limit` of them at most.
+/// The tags that went with a manifest at that moment, and of which nothing was heard since; `limit` of them at most. Whether that was the last
+/// change is asked row by row, by the key: as a join, PostgreSQL compares each change with each other one where it has no statistics yet.
 async fn tags_of(
     on: &mut dyn Statements,
     repository: i64,
@@ -64,8 +65,8 @@ async fn tags_of(
         .query(
             "SELECT h.name FROM tag_history h
              WHERE h.repository_id = $1 AND h.changed_at = $2 AND h.action = 'delete' AND h.from_digest = $3
-               AND NOT EXISTS (SELECT 1 FROM tag_history l WHERE l.repository_id = h.repository_id
-                                 AND l.name = h.name AND l.version > h.version)
+               AND h.version = (SELECT max(l.version) FROM tag_history l
+                                WHERE l.repository_id = h.repository_id AND l.name = h.name)
              ORDER BY h.name LIMIT $4",
             arguments![repository, deleted_at, digest, limit],
         )
