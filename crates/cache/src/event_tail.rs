@@ -118,6 +118,9 @@ fn forget(cache: &dyn Cache, repository: &RepositoryName, event: &LoggedEvent) {
     if event.kind.starts_with("tag.") || event.kind == "manifest.deleted" {
         cache.forget(repository, Kind::Manifest);
     }
+    if matches!(&*event.kind, "blob.deleted" | "blobs.swept") {
+        cache.forget(repository, Kind::Blob);
+    }
     if matches!(&*event.kind, "repository.deleted" | "repository.restored") {
         cache.forget(repository, Kind::Manifest);
         cache.forget(repository, Kind::Blob);

@@ -5,7 +5,7 @@ use wharf_oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 use crate::UploadId;
 use crate::clock::Timestamp;
 use crate::immutability::Frozen;
-use crate::metadata::{KeptBy, MOST_RESTORED, NoPin, OverQuota, PinName};
+use crate::metadata::{KeptBy, MOST_RESTORED, NoPin, OverQuota, PinName, TooMuch};
 use crate::writes::Closed;
 
 /// The result of what the registry does.
@@ -35,6 +35,15 @@ pub enum StoreError {
     /// This text is for clients too.
     #[error("{0}")]
     OverQuota(Box<OverQuota>),
+    /// It is more than one transaction takes on. An error and no outcome, like [`Self::OverQuota`]; this text is for clients too.
+    #[error("{0}")]
+    TooMuch(Box<TooMuch>),
+}
+
+impl From<TooMuch> for StoreError {
+    fn from(too_much: TooMuch) -> Self {
+        Self::TooMuch(Box::new(too_much))
+    }
 }
 
 /// What was asked for and is not there, or not for who asks.

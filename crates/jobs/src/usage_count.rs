@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    BlobSize, Counted, JobOutcome, RegistryUsage, StoredCount, UsageMetadata,
+    BlobSize, Counted, JobOutcome, RegistryUsage, ScopeKind, StoredCount, UsageMetadata,
 };
 use wharf_core::{Registry, StoreError};
 
@@ -37,6 +37,8 @@ pub struct Figures {
     pub corrected: u64,
     /// By how many bytes, manifests and tags together.
     pub drift: u64,
+    /// How many repositories and namespaces were passed over, since they could not be counted.
+    pub passed_over: u64,
     /// What all held at the end of the last count, if one ended here.
     pub last: Option<RegistryUsage>,
 }
@@ -56,8 +58,7 @@ impl UsageCounters {
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Sizes(Option<ObjectKey>),
-    Repositories(Option<i64>),
-    Namespaces(Option<i64>),
+    Scopes(ScopeKind, Option<i64>),
     Stored(StoredCount),
 }
 
@@ -112,29 +113,51 @@ impl UsageCount {
                 while !sizes.is_empty() && self.usage.record_sizes(sizes.clone()).await? > 0 {}
                 Some(match keys.last() {
                     Some(last) => Stage::Sizes(Some(*last)),
-                    None => Stage::Repositories(None),
+                    None => Stage::Scopes(ScopeKind::Repositories, None),
                 })
             }
-            Stage::Repositories(after) => {
-                let counted = self.usage.count_repositories(after, SCOPES).await?;
-                self.tell(&counted);
-                Some(match counted.next {
-                    Some(next) => Stage::Repositories(Some(next)),
-                    None => Stage::Namespaces(None),
-                })
-            }
-            Stage::Namespaces(after) => {
-                let counted = self.usage.count_namespaces(after, SCOPES).await?;
-                self.tell(&counted);
-                Some(match counted.next {
-                    Some(next) => Stage::Namespaces(Some(next)),
-                    None => Stage::Stored(StoredCount::default()),
+            Stage::Scopes(kind, after) => {
+                Some(match (self.count_scopes(kind, after).await?, kind) {
+                    (Some(next), _) => Stage::Scopes(kind, Some(next)),
+                    (None, ScopeKind::Repositories) => Stage::Scopes(ScopeKind::Namespaces, None),
+                    (None, ScopeKind::Namespaces) => Stage::Stored(StoredCount::default()),
                 })
             }
             Stage::Stored(count) => {
                 self.usage.count_stored(count, STORED).await?.map(Stage::Stored)
             }
         })
+    }
+
+    /// Counts some scopes, and returns where to go on. Where together they take too long, each is counted by itself; one that takes too long
+    /// even so is told of and passed over until the next count, so that it does not stop those behind it.
+    async fn count_scopes(
+        &self,
+        kind: ScopeKind,
+        mut after: Option<i64>,
+    ) -> Result<Option<i64>, StoreError> {
+        if let Ok(counted) = self.usage.count_scopes(kind, after, SCOPES).await {
+            self.tell(&counted);
+            return Ok(counted.next);
+        }
+        for _ in 0..SCOPES {
+            // Where the database itself is away, the count ends here and goes on later.
+            let Some(scope) = self.usage.next_scope(kind, after).await? else { return Ok(None) };
+            match self.usage.count_scopes(kind, after, 1).await {
+                Ok(counted) => self.tell(&counted),
+                Err(fault) => {
+                    let (scope, reason) = (&scope.name, fault.to_string());
+                    tracing::warn!(
+                        scope,
+                        reason,
+                        "the usage was not counted; its counters stay as they are until the next count"
+                    );
+                    self.counters.lock().passed_over += 1;
+                }
+            }
+            after = Some(scope.number);
+        }
+        Ok(after)
     }
 
     fn tell(&self, counted: &Counted) {

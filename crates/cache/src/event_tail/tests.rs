@@ -137,6 +137,28 @@ async fn what_others_changed_is_forgotten_within_moments_and_nothing_else() {
     assert!(tail.behind().unwrap() < INTERVAL * 2);
 }
 
+/// And nothing of manifests.
+#[tokio::test(start_paused = true)]
+async fn where_blobs_went_is_forgotten() {
+    let (log, cache, _tail) = stand().await;
+    let blob = |repository: &str| {
+        Key::Blob(repository.parse().unwrap(), Hasher::digest(Algorithm::Sha256, b"content"))
+    };
+    for repository in ["a/deleted", "a/swept", "a/quiet"] {
+        put(&*cache, repository).await;
+        let Lookup::Miss(ticket) = cache.get(blob(repository)).await else { panic!() };
+        cache.put(ticket, Bytes::from_static(b"value"), Duration::from_secs(3600)).await;
+    }
+    log.add("a/deleted", "blob.deleted");
+    log.add("a/swept", "blobs.swept");
+    sleep(INTERVAL * 2).await;
+    for (repository, stays) in [("a/deleted", false), ("a/swept", false), ("a/quiet", true)] {
+        let kept = matches!(cache.get(blob(repository)).await, Lookup::Hit(_));
+        assert_eq!(kept, stays, "{repository}");
+        assert!(is_kept(&*cache, repository).await, "{repository}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn more_events_than_a_page_are_read_at_once_and_an_idle_log_is_asked_once_a_second() {
     let (log, _, tail) = stand().await;

@@ -228,6 +228,9 @@ impl Target for Recorded<'_> {
             by: Actor::system(),
         };
         let outcome = self.registry.stores().metadata.commit_manifest(commit).await;
+        if let Err(StoreError::TooMuch(too_much)) = &outcome {
+            return Ok(Err(too_much.to_string()));
+        }
         match self.registry.invalidated(repository, Kind::Manifest, outcome).await? {
             CommitOutcome::Committed => {
                 self.has_worked = true;

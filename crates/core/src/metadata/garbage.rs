@@ -193,6 +193,14 @@ pub trait Garbage: Send + Sync + 'static {
     /// condemned to the landing of its delete.
     async fn forget_deleted(&self, latest: Duration, limit: usize) -> Result<u64, StoreError>;
 
+    /// The first `limit` repositories behind `after`, in the order of their names: all that a collection may take something from, also those
+    /// that hold nothing any more.
+    async fn collected_repositories(
+        &self,
+        after: Option<RepositoryName>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, StoreError>;
+
     /// Ends the grace of up to `limit` deleted manifests: what only they needed (children, referrers) is deleted in turn, and the bytes of
     /// a manifest go with the last repository that had it. Nothing is left to do where nothing was taken away.
     async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken, StoreError>;

@@ -22,6 +22,7 @@ mod rollback;
 mod sessions;
 mod tag_history;
 mod tags;
+mod too_much;
 mod trash;
 mod trust;
 mod uploads;
@@ -101,15 +102,18 @@ pub use tag_history::{
     Then,
 };
 pub use tags::{DeleteTag, DroppedBy, Precondition, Tags};
-pub use trash::{DeletedManifest, ListDeleted, MOST_RESTORED, Restore, RestoreOutcome, Trash};
+pub use too_much::{MOST_MOVED, MOST_NEEDED, MOST_TAGS, TooMuch};
+pub use trash::{
+    DeletedManifest, ListDeleted, MOST_RESTORED, MOST_TAGS_LISTED, Restore, RestoreOutcome, Trash,
+};
 pub use trust::{Conditions, MOST_RULES, NewWorkloadToken, NoConditions, TrustRule, TrustRules};
 pub use uploads::{
     FinishOutcome, FinishUpload, HoldUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload,
     Upload, Uploads,
 };
 pub use usage::{
-    BlobSize, Bytes, Counted, Drift, Meter, OverQuota, Quota, RegistryUsage, Scope, ScopeUsage,
-    StoredCount, Usage, UsageMetadata,
+    BlobSize, Bytes, Counted, Drift, Meter, NumberedScope, OverQuota, Quota, RegistryUsage, Scope,
+    ScopeKind, ScopeUsage, StoredCount, Usage, UsageMetadata,
 };
 pub use write_modes::{WriteModes, WriteState};
 

@@ -14,6 +14,9 @@ use crate::metadata::CommitOutcome;
 /// The most manifests that are brought back at once: an index of indexes with all that is in it.
 pub const MOST_RESTORED: usize = 10_000;
 
+/// How many tags are told of each manifest in the trash.
+pub const MOST_TAGS_LISTED: usize = 100;
+
 /// A manifest in the trash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletedManifest {
@@ -23,7 +26,7 @@ pub struct DeletedManifest {
     pub deleted_by: String,
     /// When.
     pub deleted_at: Timestamp,
-    /// The tags that went with it and stand nowhere now.
+    /// The tags that went with it and stand nowhere now, in the order of their names: the first [`MOST_TAGS_LISTED`] of them.
     pub tags: Vec<Tag>,
 }
 

@@ -209,6 +209,24 @@ pub struct Counted {
     pub next: Option<i64>,
 }
 
+/// What a count walks over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeKind {
+    /// Repositories, by their rows.
+    Repositories,
+    /// Namespaces, by what their repositories hold.
+    Namespaces,
+}
+
+/// A scope on the way of a count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberedScope {
+    /// Its place on that way.
+    pub number: i64,
+    /// The name of the namespace or repository.
+    pub name: String,
+}
+
 /// A scope whose usage was not what its rows say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
@@ -260,19 +278,24 @@ pub trait UsageMetadata: Send + Sync + 'static {
     /// Records sizes, and charges the blobs to whoever needs them, whatever the quotas say. Returns how many memberships that were.
     async fn record_sizes(&self, sizes: Vec<BlobSize>) -> Result<u64, StoreError>;
 
-    /// Counts up to `limit` repositories behind `after` by their rows, and corrects what was counted wrongly.
-    async fn count_repositories(
+    /// Counts up to `limit` scopes behind `after`, and corrects what was counted wrongly. Rows and counters are read in one snapshot, so all of it
+    /// is one transaction, which a scope of very many rows can be too large for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] also where one of them takes longer than a transaction may: [`Self::next_scope`] says which is next.
+    async fn count_scopes(
         &self,
+        kind: ScopeKind,
         after: Option<i64>,
         limit: usize,
     ) -> Result<Counted, StoreError>;
 
-    /// The same of namespaces, by what their repositories hold.
-    async fn count_namespaces(
+    /// The first scope behind `after`, which a count looks at next.
+    async fn next_scope(
         &self,
+        kind: ScopeKind,
         after: Option<i64>,
-        limit: usize,
-    ) -> Result<Counted, StoreError>;
+    ) -> Result<Option<NumberedScope>, StoreError>;
 
     /// Goes on with a count of all that is stored, by up to `limit` blobs or manifests. At the end it is recorded, and nothing returned.
     async fn count_stored(

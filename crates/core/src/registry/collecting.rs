@@ -98,9 +98,9 @@ impl Registry {
     ) -> Result<(), StoreError> {
         let mut pace = Pace::new();
         loop {
-            let taken = pace.step(|limit| garbage.empty_trash(rules.manifests(), limit)).await?;
+            let taken = pace.step(|limit| garbage.empty_trash(rules.manifests(), limit)).await;
+            let taken = self.taken(garbage, taken, Kind::Manifest).await?;
             collected.forgotten += taken.count;
-            self.taken(&taken, Kind::Manifest).await?;
             if taken == Taken::default() {
                 break;
             }
@@ -117,9 +117,8 @@ impl Registry {
         let (mut pace, mut after) = (Pace::new(), None);
         loop {
             let step = |limit| garbage.sweep_memberships(after, rules.grace, limit);
-            let taken = pace.step(step).await?;
+            let taken = self.taken(garbage, pace.step(step).await, Kind::Blob).await?;
             collected.memberships += taken.count;
-            self.taken(&taken, Kind::Blob).await?;
             after = taken.next;
             if after.is_none() {
                 break;
@@ -152,12 +151,11 @@ impl Registry {
         let mut after = None;
         loop {
             let step = |limit| garbage.collect_manifests(after, rules.manifests(), limit);
-            let taken = match pace.step(step).await {
+            let taken = match self.taken(garbage, pace.step(step).await, Kind::Manifest).await {
                 Err(StoreError::Closed(_)) => return Ok(collected),
                 taken => taken?,
             };
             collected.manifests += taken.count;
-            self.taken(&taken, Kind::Manifest).await?;
             after = taken.next;
             if after.is_none() {
                 return Ok(collected);
@@ -199,14 +197,21 @@ impl Registry {
         tokio::try_join!(deleting, confirming).map(drop)
     }
 
-    /// No cache answers with what was taken away.
-    async fn taken(&self, taken: &Taken, kind: Kind) -> Result<(), StoreError> {
-        let mut outcome = Ok(());
-        // One that fails keeps no other from being told: no step behind this one names them again.
-        for repository in &taken.repositories {
-            outcome = outcome.and(self.parts.cache.invalidate(repository, kind).await);
+    /// What a step took away, once no cache answers with it. Where the reply to a commit was lost, that may be something of any repository.
+    async fn taken(
+        &self,
+        garbage: &dyn Garbage,
+        taken: Result<Taken, StoreError>,
+        kind: Kind,
+    ) -> Result<Taken, StoreError> {
+        match taken {
+            Ok(taken) => self.forget_of(&taken.repositories, kind).await.map(|()| taken),
+            Err(fault @ StoreError::Uncertain(_)) => {
+                self.forget_all(garbage, kind).await;
+                Err(fault)
+            }
+            Err(fault) => Err(fault),
         }
-        outcome
     }
 }
 

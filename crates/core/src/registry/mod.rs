@@ -8,6 +8,7 @@ mod completing;
 mod deleted_repositories;
 mod direct;
 mod flights;
+mod forgetting;
 mod history;
 mod holding;
 mod in_flight;

@@ -27,7 +27,7 @@ pub enum MetadataFault {
 
 /// SQLite whose calls fail as a test's script says.
 pub struct FaultyMetadata {
-    inner: Database<Sqlite>,
+    pub(crate) inner: Database<Sqlite>,
     calls: Mutex<HashMap<&'static str, u64>>,
     faults: Mutex<HashMap<(&'static str, u64), MetadataFault>>,
 }
@@ -57,7 +57,7 @@ impl FaultyMetadata {
         calls.iter().map(|(method, count)| (*method, *count)).collect()
     }
 
-    async fn call<T>(
+    pub(crate) async fn call<T>(
         &self,
         method: &'static str,
         work: impl Future<Output = Result<T>> + Send,

@@ -3,6 +3,7 @@
 
 mod caching;
 mod chunks;
+mod collecting;
 mod deleting;
 mod direct;
 mod direct_ends;

@@ -181,7 +181,11 @@ impl<B: Blobs> Stand<B> {
     pub async fn tag(&self, repository: &str, text: &str, tags: &[&str]) -> Digest {
         let blob = Bytes::from(text.to_owned());
         self.push(repository, &blob).await.unwrap();
-        let payload = image(digest(&blob));
+        self.put(repository, image(digest(&blob)), tags).await
+    }
+
+    /// Pushes a manifest, under tags.
+    pub async fn put(&self, repository: &str, payload: Bytes, tags: &[&str]) -> Digest {
         let operation = PutManifest {
             repository: name(repository),
             reference: Reference::Digest(digest(&payload)),

@@ -266,5 +266,8 @@ fn store_failure(fault: &StoreError) -> Failure {
             Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, over.to_string())
                 .detailed(quota_detail(over))
         }
+        StoreError::TooMuch(too_much) => {
+            Failure::new(StatusCode::CONFLICT, ErrorCode::Denied, too_much.to_string())
+        }
     }
 }

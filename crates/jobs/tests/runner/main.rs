@@ -9,6 +9,7 @@ mod registry;
 mod scrubbing;
 mod small;
 mod stopping;
+mod usage;
 mod work;
 
 use std::sync::Arc;

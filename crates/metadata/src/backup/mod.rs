@@ -89,8 +89,10 @@ pub struct Contents {
 /// What lacks a blob that is not in the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Affected {
-    /// The repository.
+    /// The repository: what it was called, where it was deleted.
     pub repository: String,
+    /// Whether it was deleted: it can be brought back until its grace is over.
+    pub is_deleted: bool,
     /// The tag; none for a manifest without one.
     pub tag: Option<String>,
     /// The manifest, be it the one that names the blob or an index above it.
@@ -122,9 +124,11 @@ const AFFECTED: &str = "WITH RECURSIVE needing (blob, manifest) AS (
         UNION
         SELECT n.blob, p.parent FROM needing n JOIN manifest_references p ON p.child = n.manifest
     )
-    SELECT r.name AS repository, t.name AS tag, n.manifest AS manifest, n.blob AS blob
+    SELECT coalesce(d.name, r.name) AS repository, t.name AS tag, n.manifest AS manifest, n.blob AS blob,
+           CASE WHEN d.name IS NULL THEN 0 ELSE 1 END AS deleted
     FROM needing n JOIN repository_manifests h ON h.digest = n.manifest
     JOIN repositories r ON r.id = h.repository_id
+    LEFT JOIN deleted_repositories d ON d.repository_id = r.id
     LEFT JOIN tags t ON t.repository_id = h.repository_id AND t.manifest_digest = n.manifest";
 
 fn contents(row: impl Fn(usize) -> Option<i64>, wal: Option<String>) -> Option<Contents> {

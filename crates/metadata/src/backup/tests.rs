@@ -121,6 +121,7 @@ fn what_lacks_a_blob_is_told_up_to_the_index_above_it() {
     drop(scene.copy());
     let affected = |repository: &str, tag: Option<&str>, manifest: &str| Affected {
         repository: repository.into(),
+        is_deleted: false,
         tag: tag.map(str::to_owned),
         manifest: digest(manifest),
         blob: digest("two"),
@@ -139,6 +140,20 @@ fn what_lacks_a_blob_is_told_up_to_the_index_above_it() {
         .query_row("SELECT count(*) FROM repository_blobs", [], |row| row.get(0))
         .unwrap();
     assert_eq!(left, 2, "the memberships of the other blob");
+}
+
+/// By the name that it had, under which it can be brought back.
+#[test]
+fn a_deleted_repository_that_lacks_a_blob_is_told_by_its_name() {
+    let delete = "UPDATE repositories SET name = '~deleted/1' WHERE id = 1;
+        INSERT INTO deleted_repositories
+            (repository_id, name, namespace, visibility, deleted_by, deleted_at)
+            VALUES (1, 'a', 'a', 'private', 'ada', 1);";
+    let scene = Scene::with(&(images() + delete));
+    drop(scene.copy());
+    let affected = scene.restore(&[digest("two")], false);
+    let told: Vec<_> = affected.iter().map(|it| (&*it.repository, it.is_deleted)).collect();
+    assert_eq!(told, [("a", true), ("b", false), ("b", false)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Rules of committing a manifest: its bytes, all that it needs, and nothing when something is missing.
 
-use wharf_core::metadata::CommitOutcome;
+use wharf_core::metadata::{CommitOutcome, Precondition};
 use wharf_oci::{MediaType, Reference};
 
 use super::samples::{blob, commit, image, index, name, with_layer};
@@ -57,6 +57,37 @@ pub async fn every_missing_child_is_named_and_nothing_is_changed(stand: &Stand) 
     let whole = commit("a", &index(&[held]), &["latest"]);
     assert_eq!(stand.commit(whole.clone()).await, CommitOutcome::Committed);
     assert_eq!(stand.tag("a", "latest").await, Some(whole.digest));
+}
+
+/// A part of an index may have been deleted since: what needs the index is refused by that part's name, however far down it is.
+pub async fn an_index_is_whole_all_the_way_down(stand: &Stand) {
+    let parts = [stand.push("a", "one", &[]).await, stand.push("a", "two", &[]).await];
+    let inner = stand.put("a", &index(&parts), &[]).await;
+    let middle = stand.put("a", &index(&[inner]), &[]).await;
+    stand.delete("a", parts[1], Precondition::None).await;
+    let before = stand.everything().await;
+    for needed in [vec![inner], vec![middle], vec![middle, parts[0]]] {
+        let outer = commit("a", &index(&needed), &["latest"]);
+        // The innermost is a push of the same again, and no more whole for that.
+        assert_eq!(stand.commit(outer).await, CommitOutcome::Missing(vec![parts[1]]));
+    }
+    assert_eq!(stand.everything().await, before);
+    stand.push("a", "two", &[]).await;
+    let outer = commit("a", &index(&[middle]), &["latest"]);
+    assert_eq!(stand.commit(outer).await, CommitOutcome::Committed);
+}
+
+/// What they need is theirs to know.
+pub async fn what_is_below_a_manifest_of_others_is_not_told(stand: &Stand) {
+    let part = stand.push("b", "one", &[]).await;
+    let inner = stand.put("b", &index(&[part]), &[]).await;
+    let outer = commit("a", &index(&[inner]), &["latest"]);
+    for _ in 0..2 {
+        let missing = CommitOutcome::Missing(vec![inner]);
+        assert_eq!(stand.commit(outer.clone()).await, missing);
+        // Also once there is such a repository.
+        stand.push("a", "two", &[]).await;
+    }
 }
 
 /// Also when the same manifest is stored already, for another repository.

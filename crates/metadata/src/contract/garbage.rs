@@ -8,6 +8,7 @@ use wharf_core::metadata::{CommitOutcome, Judged, MarkedBlob, MountBlob, Precond
 use wharf_core::permissions::Sources;
 use wharf_oci::Digest;
 
+use super::event_log::all;
 use super::samples::{blob, commit, image, name};
 use super::stand::{Stand, TICK};
 
@@ -169,6 +170,27 @@ pub async fn a_sweep_goes_on_where_it_stopped(stand: &Stand) {
     }
     assert_eq!(counts, [2, 2, 1]);
     assert!(stand.rows("SELECT blob_digest FROM repository_blobs", &[]).await.is_empty());
+}
+
+/// With how many it took away; a step that takes nothing is none.
+pub async fn a_sweep_is_an_event_of_each_repository(stand: &Stand) {
+    for number in 0..5 {
+        stand.hold(["a", "a", "b"][number % 3], blob(&number.to_string())).await;
+    }
+    assert_eq!(stand.sweep().await, 0);
+    stand.clock.advance(GRACE);
+    assert_eq!(stand.sweep().await, 5);
+    let events = all(stand).await;
+    let said: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let payload: serde_json::Value = serde_json::from_str(&event.payload).unwrap();
+            format!("{} {} {} {}", event.scope, event.kind, payload["count"], payload["by"])
+        })
+        .collect();
+    let expected =
+        ["repository:a blobs.swept 4 \"system\"", "repository:b blobs.swept 1 \"system\""];
+    assert_eq!(said, expected);
 }
 
 /// Condemned when nothing holds it, deleted when the store says so, and its key used again only much later.

@@ -178,13 +178,20 @@ pub async fn a_repository_with_frozen_tags_keeps_its_name(stand: &Stand) {
     assert_eq!(stand.change(rename("team/web", "team/app")).await, Change::Done);
 }
 
-/// Whose name is left, and nothing else.
+/// Whose name is left, and nothing else; readers of events hear of each.
 pub async fn policies_go_with_their_organization(stand: &Stand) {
     organization(stand).await;
     freeze(stand, "team", releases(HOUR)).await;
     let deletion = DeleteOrganization { name: "team".parse().unwrap() };
     assert_eq!(stand.change(deletion).await, Change::Done);
     assert_eq!(stand.rows("SELECT name FROM immutability_policies", &[]).await, [""; 0]);
+    let events = "SELECT namespace, kind, payload FROM events ORDER BY id DESC LIMIT 1";
+    let [event] = &stand.rows(events, &[]).await[..] else { panic!("there is none") };
+    let (said, payload) = event.split_once('{').unwrap();
+    assert_eq!(said, "team immutability.deleted ");
+    for part in ["\"policy\":", "\"releases\"", "\"user:ada\""] {
+        assert!(payload.contains(part), "{payload}");
+    }
     let new = NewImmutabilityPolicy { of: scope("team"), policy: releases(HOUR) };
     assert_eq!(stand.change(new).await, Change::NotFound);
 }

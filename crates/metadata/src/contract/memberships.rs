@@ -185,6 +185,26 @@ pub async fn a_blob_is_removed_once_no_manifest_needs_it(stand: &Stand) {
     assert_eq!(remove(stand, "b", blob("one")).await, RemoveOutcome::Needed(digest));
 }
 
+/// Whether it is gone, or kept for what is in the trash; what is refused, or was not there, is none.
+pub async fn a_blob_that_is_removed_is_an_event(stand: &Stand) {
+    let digest = stand.push("a", "one", &[]).await;
+    stand.hold("a", blob("alone")).await;
+    let before = stand.events().await.len();
+    assert_eq!(remove(stand, "a", blob("one")).await, RemoveOutcome::Needed(digest));
+    assert_eq!(remove(stand, "a", blob("unknown")).await, RemoveOutcome::NotHeld);
+    assert_eq!(stand.events().await.len(), before);
+    stand.delete("a", digest, Precondition::None).await;
+    for text in ["one", "alone"] {
+        assert_eq!(remove(stand, "a", blob(text)).await, RemoveOutcome::Removed);
+    }
+    let expected = [
+        format!("manifest.deleted {digest}"),
+        format!("blob.deleted {}", blob("one")),
+        format!("blob.deleted {}", blob("alone")),
+    ];
+    assert_eq!(stand.events().await[before..], expected);
+}
+
 /// What they were told of is theirs to push for that long, however old it is.
 pub async fn a_blob_that_a_pusher_is_told_of_stays_for_three_quarters_of_the_grace(stand: &Stand) {
     let digest = blob("one");

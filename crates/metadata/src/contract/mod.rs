@@ -4,6 +4,7 @@
 mod accounts;
 pub(crate) mod adopting;
 mod audit;
+mod bounds;
 mod collecting;
 mod committing;
 pub(crate) mod counts;
@@ -50,6 +51,7 @@ mod writes;
 pub use accounts::*;
 pub use adopting::*;
 pub use audit::*;
+pub use bounds::*;
 pub use collecting::*;
 pub use committing::*;
 pub use counts::*;
@@ -114,6 +116,7 @@ macro_rules! metadata_contract {
             a_sweep_looks_at_the_manifests_themselves
             a_blob_that_is_needed_everywhere_is_looked_at_from_the_repository
             a_sweep_goes_on_where_it_stopped
+            a_sweep_is_an_event_of_each_repository
             a_blob_that_nobody_holds_goes_step_by_step
             a_blob_that_was_deleted_just_now_is_pushed_to_another_key
             a_blob_that_an_upload_has_reserved_is_spared
@@ -165,6 +168,7 @@ macro_rules! metadata_contract {
             a_manifest_comes_back_with_a_blob_that_was_deleted_by_hand
             a_blob_that_was_deleted_by_hand_is_pushed_again_or_goes
             an_index_comes_back_whole_or_not_at_all
+            an_index_comes_back_with_what_is_gone_below_a_part_that_is_there
             what_comes_back_is_in_the_audit_log
             // Deleted repositories.
             nothing_finds_a_deleted_repository
@@ -273,6 +277,7 @@ macro_rules! metadata_contract {
             a_removed_blob_is_not_held_there_any_more
             a_blob_that_a_manifest_needs_is_not_removed
             a_blob_is_removed_once_no_manifest_needs_it
+            a_blob_that_is_removed_is_an_event
             a_blob_that_a_pusher_is_told_of_stays_for_three_quarters_of_the_grace
             who_is_told_of_a_blob_seldom_writes
             who_is_told_of_a_blob_that_is_read_only_writes_nothing
@@ -309,6 +314,8 @@ macro_rules! metadata_contract {
             a_manifest_is_found_only_in_its_repository
             every_missing_blob_is_named_and_nothing_is_changed
             every_missing_child_is_named_and_nothing_is_changed
+            an_index_is_whole_all_the_way_down
+            what_is_below_a_manifest_of_others_is_not_told
             content_that_another_repository_holds_is_missing
             non_distributable_layers_are_not_needed
             a_commit_touches_each_membership_that_it_needs
@@ -500,6 +507,12 @@ macro_rules! metadata_contract {
             what_was_there_before_is_counted
             a_count_corrects_what_is_wrong_and_tells
             what_is_stored_is_each_blob_once
+            a_count_says_what_is_next
+            // Bounds.
+            a_manifest_with_as_many_tags_as_may_be_is_deleted_at_once
+            a_manifest_with_more_tags_is_deleted_after_some_of_them
+            an_index_that_needs_too_many_manifests_is_refused
+            a_repository_with_too_many_blobs_stays_in_its_namespace
         }
     };
     ($make:path: $($rule:ident)*) => { $(

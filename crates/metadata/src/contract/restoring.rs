@@ -232,6 +232,24 @@ pub async fn an_index_comes_back_whole_or_not_at_all(stand: &Stand) {
     }
 }
 
+/// Where that was deleted by itself, it comes back, too; and where it is lost, so is the whole.
+pub async fn an_index_comes_back_with_what_is_gone_below_a_part_that_is_there(stand: &Stand) {
+    let part = stand.push("a", "one", &[]).await;
+    let inner = stand.put("a", &index(&[part]), &[]).await;
+    let outer = stand.put("a", &index(&[inner]), &["t"]).await;
+    for manifest in [outer, part] {
+        stand.throw_away("a", manifest).await;
+    }
+    assert!(stand.has("a", inner).await && !stand.has("a", part).await);
+    assert_eq!(stand.restore("a", outer).await, restored(outer, &["t"], 2));
+    assert!(stand.has("a", part).await);
+    for manifest in [outer, part] {
+        stand.throw_away("a", manifest).await;
+    }
+    stand.rows("DELETE FROM deleted_manifests WHERE digest = $1", &[part]).await;
+    assert_eq!(stand.restore("a", outer).await, RestoreOutcome::Lost(part));
+}
+
 /// Who brought what back is written down.
 pub async fn what_comes_back_is_in_the_audit_log(stand: &Stand) {
     let manifest = stand.push("a", "one", &["t"]).await;

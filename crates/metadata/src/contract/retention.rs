@@ -64,6 +64,18 @@ pub(crate) async fn in_force(stand: &Stand) {
     assert_eq!(enable(stand, 1).await, Change::Done);
 }
 
+/// After which time untagged manifests of `a` go by [`untagged`].
+pub(crate) const UNTAGGED: Duration = Duration::from_secs(24 * 3600);
+
+/// A policy of `a` that says what becomes of untagged manifests, previewed: kept, or gone after [`UNTAGGED`].
+pub(crate) async fn untagged(stand: &Stand, kept: bool) {
+    let untagged = if kept { r#""keep""# } else { r#"{"after":"1d"}"# };
+    let policy = Policy::parse(&format!(r#"{{"rules":[],"untagged":{untagged}}}"#)).unwrap();
+    let set = SetRetention { repository: name("a"), policy, expected: None };
+    assert_eq!(stand.change(set).await, Change::Done);
+    assert_eq!(preview(stand, 1).await, Change::Done);
+}
+
 /// What drops the tag as it stands now.
 pub(crate) async fn drop_of(stand: &Stand, tag: &str) -> DropTag {
     let TagFacts { tag, digest, version, .. } = facts(stand, tag).await;

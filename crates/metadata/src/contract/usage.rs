@@ -6,9 +6,9 @@ use wharf_core::StoreError;
 use wharf_core::UploadId;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    BlobSize, Change, CommitOutcome, FinishOutcome, FinishUpload, HoldUpload, Meter, NewUser,
-    OverQuota, Precondition, Quota, RenameRepository, Restore, Scope, SetNamespaceQuota,
-    SetRepositoryQuota, StoredCount, Usage,
+    BlobSize, Change, CommitOutcome, Counted, FinishOutcome, FinishUpload, HoldUpload, Meter,
+    NewUser, OverQuota, Precondition, Quota, RenameRepository, Restore, Scope, ScopeKind,
+    SetNamespaceQuota, SetRepositoryQuota, StoredCount, Usage,
 };
 use wharf_oci::{Digest, Reference};
 
@@ -94,12 +94,15 @@ pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Over
     }
 }
 
+/// A count of all scopes of a kind.
+async fn counted(stand: &Stand, kind: ScopeKind) -> Counted {
+    stand.usage.count_scopes(kind, None, 100).await.unwrap()
+}
+
 /// All rows together say what the counters say.
 pub(crate) async fn is_counted_right(stand: &Stand) {
-    for counted in [
-        stand.usage.count_repositories(None, 100).await.unwrap(),
-        stand.usage.count_namespaces(None, 100).await.unwrap(),
-    ] {
+    for kind in [ScopeKind::Repositories, ScopeKind::Namespaces] {
+        let counted = counted(stand, kind).await;
         assert!(counted.drifts.is_empty(), "{counted:?}");
         assert!(counted.scopes > 0);
         assert_eq!(counted.next, None);
@@ -321,11 +324,12 @@ pub async fn what_was_there_before_is_counted(stand: &Stand) {
         stand.usage.find_usage(scope).await.unwrap().unwrap()
     };
     assert!(!found().await.is_complete);
-    let counted = stand.usage.count_repositories(None, 1).await.unwrap();
-    assert!(counted.drifts.is_empty(), "what was there before is no fault");
-    assert!(counted.next.is_some());
-    stand.usage.count_repositories(counted.next, 1).await.unwrap();
-    stand.usage.count_namespaces(None, 10).await.unwrap();
+    let repositories = ScopeKind::Repositories;
+    let first = stand.usage.count_scopes(repositories, None, 1).await.unwrap();
+    assert!(first.drifts.is_empty(), "what was there before is no fault");
+    assert!(first.next.is_some());
+    stand.usage.count_scopes(repositories, first.next, 1).await.unwrap();
+    counted(stand, ScopeKind::Namespaces).await;
     assert!(found().await.is_complete);
     // What no manifest needs is not charged when it is as old as that.
     let (mut app, mut team) = before;
@@ -341,15 +345,35 @@ pub async fn a_count_corrects_what_is_wrong_and_tells(stand: &Stand) {
     let before = (of(stand, "team/app").await, usage(stand, namespace("team")).await);
     stand.rows("UPDATE usage_shards SET bytes = bytes + 5, tags = tags + 1", &[]).await;
     stand.rows("UPDATE namespace_blobs SET used = used + 1", &[]).await;
-    let counted = stand.usage.count_repositories(None, 10).await.unwrap();
-    let [drift] = &counted.drifts[..] else { panic!("{counted:?}") };
+    let repositories = counted(stand, ScopeKind::Repositories).await;
+    let [drift] = &repositories.drifts[..] else { panic!("{repositories:?}") };
     assert_eq!((drift.scope.as_str(), drift.rows), ("team/app", 1));
     assert!(drift.bytes >= 5);
-    let counted = stand.usage.count_namespaces(None, 10).await.unwrap();
-    let [drift] = &counted.drifts[..] else { panic!("{counted:?}") };
+    let namespaces = counted(stand, ScopeKind::Namespaces).await;
+    let [drift] = &namespaces.drifts[..] else { panic!("{namespaces:?}") };
     assert_eq!(drift.scope, "team");
     assert_eq!((of(stand, "team/app").await, usage(stand, namespace("team")).await), before);
     is_counted_right(stand).await;
+}
+
+/// So that one which cannot be counted is passed over: each is named, in the order in which they are counted.
+pub async fn a_count_says_what_is_next(stand: &Stand) {
+    for repository in ["team/b", "team/a", "other/app"] {
+        push(stand, repository, &[("a", 100)], &[]).await.unwrap();
+    }
+    for (kind, names) in [
+        (ScopeKind::Repositories, &["team/b", "team/a", "other/app"][..]),
+        (ScopeKind::Namespaces, &["team", "other"][..]),
+    ] {
+        let (mut found, mut after) = (Vec::new(), None);
+        while let Some(next) = stand.usage.next_scope(kind, after).await.unwrap() {
+            let counted = stand.usage.count_scopes(kind, after, 1).await.unwrap();
+            assert_eq!((counted.scopes, counted.next), (1, Some(next.number)));
+            found.push(next.name);
+            after = Some(next.number);
+        }
+        assert_eq!(found, names);
+    }
 }
 
 /// In all of the registry, whatever a slice of the count holds.

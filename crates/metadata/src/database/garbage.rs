@@ -16,7 +16,7 @@ use wharf_oci::{Digest, RepositoryName};
 use crate::Database;
 use crate::engine::Engine;
 use crate::transactions::garbage::{
-    Count, blobs, explaining, manifests, planning, purging, sweep, trash,
+    self, Count, blobs, explaining, manifests, planning, purging, sweep, trash,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -50,6 +50,14 @@ impl<E: Engine> Garbage for Database<E> {
 
     async fn forget_deleted(&self, latest: Duration, limit: usize) -> Result<u64> {
         self.engine.write(blobs::Forget { latest, limit }).await
+    }
+
+    async fn collected_repositories(
+        &self,
+        after: Option<RepositoryName>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>> {
+        self.engine.read(garbage::Repositories { after, limit }).await
     }
 
     async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken> {

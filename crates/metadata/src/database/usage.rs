@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use wharf_core::StoreError;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    BlobSize, Counted, RegistryUsage, Scope, ScopeUsage, StoredCount, UsageMetadata,
+    BlobSize, Counted, NumberedScope, RegistryUsage, Scope, ScopeKind, ScopeUsage, StoredCount,
+    UsageMetadata,
 };
 use wharf_core::permissions::AccountName;
 use wharf_oci::{Digest, RepositoryName};
@@ -42,12 +43,28 @@ impl<E: Engine> UsageMetadata for Database<E> {
         self.engine.write(usage::Record(sizes)).await
     }
 
-    async fn count_repositories(&self, after: Option<i64>, limit: usize) -> Result<Counted> {
-        self.engine.write(usage::CountRepositories { after, limit }).await
+    async fn count_scopes(
+        &self,
+        kind: ScopeKind,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Counted> {
+        match kind {
+            ScopeKind::Repositories => {
+                self.engine.write(usage::CountRepositories { after, limit }).await
+            }
+            ScopeKind::Namespaces => {
+                self.engine.write(usage::CountNamespaces { after, limit }).await
+            }
+        }
     }
 
-    async fn count_namespaces(&self, after: Option<i64>, limit: usize) -> Result<Counted> {
-        self.engine.write(usage::CountNamespaces { after, limit }).await
+    async fn next_scope(
+        &self,
+        kind: ScopeKind,
+        after: Option<i64>,
+    ) -> Result<Option<NumberedScope>> {
+        self.engine.read(usage::NextScope { kind, after }).await
     }
 
     async fn count_stored(&self, count: StoredCount, limit: usize) -> Result<Option<StoredCount>> {

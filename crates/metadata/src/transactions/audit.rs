@@ -34,6 +34,14 @@ pub(crate) async fn record(
     write(on, &entry).await
 }
 
+/// Tags as a record tells of them: the first of them, and how many more there are. Their histories and events tell of all.
+pub(crate) fn tags_of<'a>(tags: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const TOLD: usize = 100;
+    let more = tags.len().saturating_sub(TOLD);
+    let told = tags.take(TOLD).collect::<Vec<_>>().join(",");
+    if more > 0 { format!("{told} and {more} more") } else { told }
+}
+
 /// Writes something down.
 pub(crate) async fn write(on: &mut dyn Statements, entry: &AuditEntry) -> Result<()> {
     let now = on.now().await?;

@@ -48,7 +48,7 @@ impl Transaction for DeleteRepository {
         }
         end_uploads(on, repository, now).await?;
         let hidden = hidden_name(repository);
-        usage::relocate(on, repository, &hidden).await?;
+        usage::relocate(on, repository, name, &hidden).await?;
         on.execute(
             "INSERT INTO deleted_repositories
                  (repository_id, name, namespace, visibility, deleted_by, deleted_at)
@@ -143,7 +143,7 @@ impl Transaction for RestoreRepository {
             arguments![to.as_str(), visibility, repository],
         )
         .await?;
-        usage::relocate(on, repository, to.namespace()).await?;
+        usage::relocate(on, repository, to, to.namespace()).await?;
         usage::forget_namespace(on, &hidden_name(repository)).await?;
         let sql = "DELETE FROM deleted_repositories WHERE repository_id = $1";
         on.execute(sql, arguments![repository]).await?;

@@ -8,7 +8,7 @@ use wharf_core::permissions::AccountName;
 use wharf_core::writes::{WriteMode, WriteReason};
 use wharf_oci::{Digest, RepositoryName, Tag};
 
-use crate::engine::{Json, Result, Statements, arguments};
+use crate::engine::{Json, Result, Statements, Value, arguments};
 
 /// What an event is about.
 #[derive(Clone, Copy)]
@@ -27,6 +27,10 @@ pub(crate) enum Event<'a> {
     ManifestPushed(&'a Digest),
     /// The repository does not hold a manifest any more.
     ManifestDeleted(&'a Digest),
+    /// Somebody has deleted a blob from the repository. What is in the trash may need it still, and brings it back.
+    BlobDeleted(&'a Digest),
+    /// So many memberships were taken away, which no manifest needed: blobs that were pushed for nothing, or that deleted manifests left behind.
+    BlobsSwept(usize),
     /// A pin keeps a manifest, until this moment or for ever.
     Pinned { pin: &'a PinName, digest: &'a Digest, until: Option<Timestamp> },
     /// A pin keeps it no more.
@@ -76,6 +80,8 @@ impl Event<'_> {
         match self {
             Self::ManifestPushed(_) => "manifest.pushed",
             Self::ManifestDeleted(_) => "manifest.deleted",
+            Self::BlobDeleted(_) => "blob.deleted",
+            Self::BlobsSwept(_) => "blobs.swept",
             Self::Pinned { .. } => "manifest.pinned",
             Self::Unpinned { .. } => "manifest.unpinned",
             Self::Renamed { .. } => "repository.renamed",
@@ -151,7 +157,10 @@ impl Event<'_> {
             Self::BlobFault { digest, kind, detail } => json!({
                 "digest": digest.to_string(), "fault": kind.name(), "detail": detail, "by": by,
             }),
-            Self::BlobSound(digest) => json!({ "digest": digest.to_string(), "by": by }),
+            Self::BlobDeleted(digest) | Self::BlobSound(digest) => {
+                json!({ "digest": digest.to_string(), "by": by })
+            }
+            Self::BlobsSwept(count) => json!({ "count": count, "by": by }),
             Self::ManifestBroken { digest, missing } => json!({
                 "digest": digest.to_string(), "missing": missing.to_string(), "by": by,
             }),
@@ -171,6 +180,19 @@ pub(crate) async fn record(
     record_of(on, Of::Repository(repository), event, by, now).await
 }
 
+/// Writes events of a repository, in their order.
+pub(crate) async fn record_all<'a>(
+    on: &mut dyn Statements,
+    repository: i64,
+    events: impl Iterator<Item = Event<'a>> + Send,
+    by: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let rows: Vec<_> =
+        events.map(|event| row(Of::Repository(repository), &event, by, now)).collect();
+    on.execute_each(INSERT, &rows).await.map(drop)
+}
+
 /// Writes an event.
 pub(crate) async fn record_of(
     on: &mut dyn Statements,
@@ -179,16 +201,18 @@ pub(crate) async fn record_of(
     by: &str,
     now: Timestamp,
 ) -> Result<()> {
+    on.execute(INSERT, &row(of, &event, by, now)).await.map(drop)
+}
+
+const INSERT: &str = "INSERT INTO events (repository_id, namespace, kind, payload, created_at)
+     VALUES ($1, $2, $3, $4, $5)";
+
+/// The arguments of [`INSERT`].
+fn row(of: Of<'_>, event: &Event<'_>, by: &str, now: Timestamp) -> Vec<Value> {
     let (repository, namespace) = match of {
         Of::Registry => (None, None),
         Of::Namespace(name) => (None, Some(name.as_str())),
         Of::Repository(id) => (Some(id), None),
     };
-    on.execute(
-        "INSERT INTO events (repository_id, namespace, kind, payload, created_at)
-         VALUES ($1, $2, $3, $4, $5)",
-        arguments![repository, namespace, event.kind(), Json(event.payload(by)), now],
-    )
-    .await
-    .map(drop)
+    arguments![repository, namespace, event.kind(), Json(event.payload(by)), now].to_vec()
 }

@@ -1,11 +1,55 @@
-//! A manifest that a repository is to go on holding, with the manifests that it needs.
+//! A manifest that a repository is to go on holding, with the manifests that it needs: its children, the children of those, and so on.
+//!
+//! Of an index that is held, parts may be gone: a client may delete each manifest by its digest, and a collector takes what nothing needs page by
+//! page, the parts of an index before or after the index. So whoever adds what needs it looks all the way down, and writes the row of each
+//! manifest, so that of this and of what takes one away the later begins again.
 
 use std::collections::BTreeSet;
 
+use wharf_core::metadata::{MOST_NEEDED, TooMuch};
 use wharf_oci::Digest;
 
-use crate::engine::{Result, Statements, arguments};
+use crate::engine::{Dialect, Result, Row, Statements, arguments};
+use crate::transactions::garbage::list_of;
 use crate::transactions::manifests::touch_manifests;
+
+/// Manifests of a repository, and all that are below them.
+#[derive(Default)]
+pub(crate) struct Below {
+    /// Those that the repository holds.
+    pub(crate) held: BTreeSet<Digest>,
+    /// Those that it does not hold. What is below these is not looked at: other repositories may know it.
+    pub(crate) missing: Vec<Digest>,
+}
+
+/// Finds what is below the manifests `roots`, themselves among them: level by level, with two queries for each. `of` is what needs them all.
+///
+/// # Errors
+/// [`TooMuch::Needed`] where they are more than [`MOST_NEEDED`]. Of what is held that cannot be, unless an older version took it in: whatever
+/// was committed had to pass here.
+pub(crate) async fn below(
+    on: &mut dyn Statements,
+    repository: i64,
+    roots: BTreeSet<Digest>,
+    of: &Digest,
+) -> Result<Below> {
+    let mut below = Below::default();
+    let (mut seen, mut level) = (roots.clone(), roots);
+    while !level.is_empty() {
+        if seen.len() > MOST_NEEDED {
+            return Err(TooMuch::Needed(*of).into());
+        }
+        let asked = list_of(level.iter());
+        let rows = on.query(held_of(on.dialect()), arguments![repository, asked]).await?;
+        let held = digests(&rows)?;
+        below.missing.extend(level.difference(&held));
+        let children = arguments![list_of(held.iter()), MOST_NEEDED + 1];
+        let rows = on.query(children_of(on.dialect()), children).await?;
+        level = digests(&rows)?.into_iter().filter(|child| seen.insert(*child)).collect();
+        below.held.extend(held);
+    }
+    Ok(below)
+}
 
 /// Touches a manifest and every manifest below it, so that none of them is deleted while what
 /// keeps it from being collected is committed. Returns one that the repository does not hold, if there is any. The blobs
@@ -16,24 +60,43 @@ pub(crate) async fn hold(
     digest: &Digest,
 ) -> Result<Option<Digest>> {
     let now = on.now().await?;
-    let mut seen = BTreeSet::from([*digest]);
-    let mut level = seen.clone();
-    while !level.is_empty() {
-        let there = touch_manifests(on, repository, &level, now).await?;
-        if let Some(missing) = level.difference(&there).next() {
-            return Ok(Some(*missing));
-        }
-        let mut below = BTreeSet::new();
-        for parent in &level {
-            let sql = "SELECT child FROM manifest_references WHERE parent = $1";
-            for row in on.query(sql, arguments![parent]).await? {
-                let child = row.digest(0)?;
-                if seen.insert(child) {
-                    below.insert(child);
-                }
-            }
-        }
-        level = below;
+    let Below { held, missing } = below(on, repository, BTreeSet::from([*digest]), digest).await?;
+    if missing.is_empty() {
+        touch_manifests(on, repository, &held, now).await?;
     }
-    Ok(None)
+    Ok(missing.first().copied())
+}
+
+fn digests(rows: &[Row]) -> Result<BTreeSet<Digest>> {
+    rows.iter().map(|row| row.digest(0)).collect()
+}
+
+/// Which of the manifests `$2` the repository `$1` holds.
+const fn held_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT digest FROM repository_manifests
+             WHERE repository_id = $1 AND digest IN (SELECT unhex(value) FROM json_each($2))"
+        }
+        Dialect::Postgres => {
+            "SELECT digest FROM repository_manifests
+             WHERE repository_id = $1 AND digest = ANY (ARRAY
+                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))"
+        }
+    }
+}
+
+/// The children of the manifests `$1`, up to `$2` of them.
+const fn children_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT DISTINCT child FROM manifest_references
+             WHERE parent IN (SELECT unhex(value) FROM json_each($1)) LIMIT $2"
+        }
+        Dialect::Postgres => {
+            "SELECT DISTINCT child FROM manifest_references
+             WHERE parent = ANY (ARRAY
+                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($1) e (value))) LIMIT $2"
+        }
+    }
 }

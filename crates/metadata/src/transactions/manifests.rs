@@ -15,10 +15,10 @@ use wharf_core::metadata::{
 };
 use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
-use crate::engine::{Dialect, Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
+use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
-use crate::transactions::garbage::list_of;
+use crate::transactions::holding::{Below, below};
 use crate::transactions::memberships::is_served;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
@@ -118,16 +118,20 @@ pub(crate) trait Commit {
         repository: Option<i64>,
     ) -> Result<Vec<Charged>>;
 
-    /// What the manifest needs and the repository does not hold, whose blobs are `held`. It is only looked at: who is refused changes nothing.
-    async fn missing(
-        &self,
-        on: &mut dyn Statements,
-        repository: Option<i64>,
-        held: &[Charged],
-    ) -> Result<Vec<Digest>>;
+    /// The manifests that the manifest needs, at any depth.
+    async fn below(&self, on: &mut dyn Statements, repository: Option<i64>) -> Result<Below>;
+
+    /// What the manifest needs and the repository does not hold, whose blobs are `held`.
+    fn missing(&self, held: &[Charged], below: &Below) -> Vec<Digest>;
 
     /// Updates each row that the manifest needs, so that a sweep of it cannot come between: the later of the two begins again.
-    async fn touch(&self, on: &mut dyn Statements, repository: i64, now: Timestamp) -> Result<()>;
+    async fn touch(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        below: Below,
+        now: Timestamp,
+    ) -> Result<()>;
 
     /// Stores what follows from the bytes, unless it is stored.
     async fn store(&self, on: &mut dyn Statements, now: Timestamp) -> Result<()>;
@@ -163,12 +167,14 @@ impl Commit for CommitManifest {
             Err(frozen) => return Ok(CommitOutcome::Frozen(frozen)),
         };
         let before = self.held_blobs(on, found).await?;
-        let missing = self.missing(on, found, &before).await?;
+        // All of it is only looked at until it is known to be there: who is refused changes nothing.
+        let below = self.below(on, found).await?;
+        let missing = self.missing(&before, &below);
         if !missing.is_empty() {
             return Ok(CommitOutcome::Missing(missing));
         }
         let repository = repositories::or_create(on, found, &self.repository, now).await?;
-        self.touch(on, repository, now).await?;
+        self.touch(on, repository, below, now).await?;
         self.store(on, now).await?;
         let charged = self.charge_blobs(on, repository, &before).await?;
         let held = on
@@ -187,12 +193,10 @@ impl Commit for CommitManifest {
             touch_manifests(on, repository, &BTreeSet::from([self.digest]), now).await?;
         }
         let change = Change { repository, by: &self.by.by, now, reason };
-        for allowed in moves.values() {
-            change.make(on, allowed).await?;
-        }
+        change.make_all(on, moves.values()).await?;
         // What is pushed again changes nothing.
         if held > 0 || !moves.is_empty() {
-            let tags = moves.into_keys().collect::<Vec<_>>().join(",");
+            let tags = audit::tags_of(moves.into_keys());
             let detail = if tags.is_empty() { tags } else { format!("tags={tags}") };
             let target = format!("repository:{}@{}", self.repository, self.digest);
             let namespace = self.repository.namespace();
@@ -217,17 +221,10 @@ impl Commit for CommitManifest {
             };
             return Ok(refused(None, current.then_some(self.digest)).map_or(Ok(Vec::new()), Err));
         }
-        // In one order, so that two commits of the same tags never wait for each other.
-        let in_order: BTreeSet<&str> = self.tags.iter().map(Tag::as_str).collect();
-        let mut found = BTreeMap::new();
-        for name in in_order {
-            let tag = self.tags.iter().find(|tag| tag.as_str() == name);
-            if let (Some(repository), Some(tag)) = (repository, tag)
-                && let Some(standing) = tags::standing(on, repository, tag).await?
-            {
-                found.insert(name, standing);
-            }
-        }
+        let found = match repository {
+            Some(repository) => tags::standings(on, repository, &self.tags).await?,
+            None => BTreeMap::new(),
+        };
         let mut standings = Vec::with_capacity(self.tags.len());
         for tag in &self.tags {
             let standing = found.get(tag.as_str()).cloned();
@@ -269,32 +266,35 @@ impl Commit for CommitManifest {
         usage::charged(on, repository, blobs.iter()).await
     }
 
-    async fn missing(
-        &self,
-        on: &mut dyn Statements,
-        repository: Option<i64>,
-        held: &[Charged],
-    ) -> Result<Vec<Digest>> {
-        let mut known: BTreeSet<_> = held.iter().map(|blob| blob.digest).collect();
-        if let (Some(repository), [_, ..]) = (repository, self.manifest.children()) {
-            let children = list_of(self.manifest.children().iter().map(|child| &child.digest));
-            let sql = held_of(on.dialect());
-            for row in on.query(sql, arguments![repository, children]).await? {
-                known.insert(row.digest(0)?);
-            }
+    async fn below(&self, on: &mut dyn Statements, repository: Option<i64>) -> Result<Below> {
+        let children = self.manifest.children().iter().map(|child| child.digest).collect();
+        match repository {
+            Some(repository) => below(on, repository, children, &self.digest).await,
+            None => Ok(Below::default()),
         }
-        let blobs = self.manifest.blobs().filter(|blob| !blob.is_non_distributable());
-        let needed = blobs.chain(self.manifest.children()).map(|descriptor| descriptor.digest);
-        // Each is named once, in the order of the manifest.
-        Ok(needed.filter(|digest| known.insert(*digest)).collect())
     }
 
-    async fn touch(&self, on: &mut dyn Statements, repository: i64, now: Timestamp) -> Result<()> {
+    fn missing(&self, held: &[Charged], below: &Below) -> Vec<Digest> {
+        let mut known: BTreeSet<_> = held.iter().map(|blob| blob.digest).collect();
+        known.extend(&below.held);
+        let blobs = self.manifest.blobs().filter(|blob| !blob.is_non_distributable());
+        let needed = blobs.chain(self.manifest.children()).map(|descriptor| descriptor.digest);
+        // Each is named once, in the order of the manifest, and behind them what is missing further down.
+        let all = needed.chain(below.missing.iter().copied());
+        all.filter(|digest| known.insert(*digest)).collect()
+    }
+
+    async fn touch(
+        &self,
+        on: &mut dyn Statements,
+        repository: i64,
+        below: Below,
+        now: Timestamp,
+    ) -> Result<()> {
         let blobs = self.manifest.blobs().map(|blob| blob.digest).collect();
         touch_blobs(on, repository, &blobs, now).await?;
-        let children = self.manifest.children().iter().map(|child| child.digest);
-        let subject = self.manifest.subject.as_ref().map(|subject| subject.digest);
-        let manifests = children.chain(subject).collect();
+        let mut manifests = below.held;
+        manifests.extend(self.manifest.subject.as_ref().map(|subject| subject.digest));
         touch_manifests(on, repository, &manifests, now).await.map(drop)
     }
 
@@ -430,21 +430,6 @@ pub(crate) async fn touch(
 
 fn there(digests: &BTreeSet<Digest>, changed: &[u64]) -> BTreeSet<Digest> {
     digests.iter().zip(changed).filter(|(_, rows)| **rows > 0).map(|(digest, _)| *digest).collect()
-}
-
-/// Which of the manifests `$2` the repository `$1` holds.
-const fn held_of(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => {
-            "SELECT digest FROM repository_manifests
-             WHERE repository_id = $1 AND digest IN (SELECT unhex(value) FROM json_each($2))"
-        }
-        Dialect::Postgres => {
-            "SELECT digest FROM repository_manifests
-             WHERE repository_id = $1 AND digest = ANY (ARRAY
-                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))"
-        }
-    }
 }
 
 /// Whether the repository holds a manifest.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use wharf_core::StoreError;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    CommitManifest, CommitOutcome, DeletedManifest, ListDeleted, MOST_RESTORED, Precondition,
-    Reason, Restore, RestoreOutcome,
+    CommitManifest, CommitOutcome, DeletedManifest, ListDeleted, MOST_NEEDED, MOST_RESTORED,
+    MOST_TAGS, MOST_TAGS_LISTED, Precondition, Reason, Restore, RestoreOutcome, TooMuch,
 };
 use wharf_oci::{Digest, Manifest, Reference, Tag};
 
@@ -40,7 +40,7 @@ impl Transaction for ListDeleted {
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             let (digest, deleted_at) = (row.digest(0)?, Timestamp(row.int(2)?));
-            let tags = tags_of(on, repository, &digest, deleted_at).await?;
+            let tags = tags_of(on, repository, &digest, deleted_at, MOST_TAGS_LISTED).await?;
             found.push(DeletedManifest {
                 digest,
                 deleted_by: row.text(1)?.to_owned(),
@@ -52,21 +52,23 @@ impl Transaction for ListDeleted {
     }
 }
 
-/// The tags that went with a manifest at that moment, and of which nothing was heard since.
+/// The tags that went with a manifest at that moment, and of which nothing was heard since; `limit` of them at most. Whether that was the last
+/// change is asked row by row, by the key: as a join, PostgreSQL compares each change with each other one where it has no statistics yet.
 async fn tags_of(
     on: &mut dyn Statements,
     repository: i64,
     digest: &Digest,
     deleted_at: Timestamp,
+    limit: usize,
 ) -> Result<Vec<Tag>> {
     let rows = on
         .query(
             "SELECT h.name FROM tag_history h
              WHERE h.repository_id = $1 AND h.changed_at = $2 AND h.action = 'delete' AND h.from_digest = $3
-               AND NOT EXISTS (SELECT 1 FROM tag_history l WHERE l.repository_id = h.repository_id
-                                 AND l.name = h.name AND l.version > h.version)
-             ORDER BY h.name",
-            arguments![repository, deleted_at, digest],
+               AND h.version = (SELECT max(l.version) FROM tag_history l
+                                WHERE l.repository_id = h.repository_id AND l.name = h.name)
+             ORDER BY h.name LIMIT $4",
+            arguments![repository, deleted_at, digest, limit],
         )
         .await?;
     rows.iter().map(|row| row.parsed(0)).collect()
@@ -103,10 +105,14 @@ impl Transaction for Restore {
                 if is_held(on, repository, digest).await? {
                     return Ok(RestoreOutcome::NotDeleted);
                 }
-                match deleted_at(on, repository, digest, before).await? {
-                    Some(at) => (*digest, tags_of(on, repository, digest, at).await?),
-                    None => return Ok(RestoreOutcome::NotDeleted),
+                let Some(at) = deleted_at(on, repository, digest, before).await? else {
+                    return Ok(RestoreOutcome::NotDeleted);
+                };
+                let tags = tags_of(on, repository, digest, at, MOST_TAGS + 1).await?;
+                if tags.len() > MOST_TAGS {
+                    return Err(TooMuch::TagsBack(*digest).into());
                 }
+                (*digest, tags)
             }
             Reference::Tag(tag) => {
                 if let Some(standing) = tags::standing(on, repository, tag).await? {
@@ -141,39 +147,46 @@ impl Transaction for Restore {
             push(self, on, repository, it, tags_on(it)).await?;
         }
         let target = format!("repository:{}@{digest}", self.repository);
-        let detail = tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",");
-        let detail = format!("manifests={manifests} tags={detail}");
+        let told = audit::tags_of(tags.iter().map(Tag::as_str));
+        let detail = format!("manifests={manifests} tags={told}");
         let namespace = self.repository.namespace();
         audit::record(on, &self.by, "manifest.restore", target, namespace, detail).await?;
         Ok(RestoreOutcome::Restored { digest, tags, manifests })
     }
 }
 
-/// The manifests that must come back for this one to be whole, those first that others need; itself the last, where it is not held.
+/// The manifests that must come back for this one to be whole, those first that others need; itself the last, where it is not held. What is
+/// held is looked at, too: a part of it may be gone.
 async fn lost(
     on: &mut dyn Statements,
     repository: i64,
-    digest: Digest,
+    root: Digest,
     before: Timestamp,
 ) -> Result<std::result::Result<Vec<Digest>, RestoreOutcome>> {
-    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    let (mut found, mut seen, mut count) = (Vec::new(), BTreeSet::new(), 0);
     // Each is looked at twice: on the way down, and, behind what it needs, on the way up.
-    let mut waiting = vec![(digest, false)];
+    let mut waiting = vec![(root, false)];
     while let Some((digest, is_ready)) = waiting.pop() {
         if is_ready {
             found.push(digest);
             continue;
         }
-        if !seen.insert(digest) || is_held(on, repository, &digest).await? {
+        if !seen.insert(digest) {
             continue;
         }
-        if deleted_at(on, repository, &digest, before).await?.is_none() {
-            return Ok(Err(RestoreOutcome::Lost(digest)));
+        if seen.len() > MOST_NEEDED {
+            return Err(TooMuch::Needed(root).into());
         }
-        if seen.len() > MOST_RESTORED {
-            return Ok(Err(RestoreOutcome::TooMany));
+        if !is_held(on, repository, &digest).await? {
+            if deleted_at(on, repository, &digest, before).await?.is_none() {
+                return Ok(Err(RestoreOutcome::Lost(digest)));
+            }
+            count += 1;
+            if count > MOST_RESTORED {
+                return Ok(Err(RestoreOutcome::TooMany));
+            }
+            waiting.push((digest, true));
         }
-        waiting.push((digest, true));
         let sql = "SELECT child FROM manifest_references WHERE parent = $1 ORDER BY child";
         for row in on.query(sql, arguments![digest]).await? {
             waiting.push((row.digest(0)?, false));
@@ -223,7 +236,8 @@ async fn refusal(
         return Ok(Some(CommitOutcome::Frozen(frozen)));
     }
     let held = commit.held_blobs(on, Some(repository)).await?;
-    let mut missing = commit.missing(on, Some(repository), &held).await?;
+    let below = commit.below(on, Some(repository)).await?;
+    let mut missing = commit.missing(&held, &below);
     let kept = hidden(on, repository, &commit.digest).await?;
     missing.retain(|digest| !lost.contains(digest) && !kept.contains(digest));
     Ok((!missing.is_empty()).then_some(CommitOutcome::Missing(missing)))

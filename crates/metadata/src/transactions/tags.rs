@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use wharf_core::metadata::{DeleteOutcome, DeleteTag, Reason};
 use wharf_oci::{RepositoryName, Tag};
 
-pub(crate) use self::changing::{Allowed, Change, Guard, Standing, standing};
+pub(crate) use self::changing::{
+    Allowed, Change, Guard, Standing, standing, standing_at, standings,
+};
 use crate::engine::{Reads, Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
 use crate::transactions::repositories;

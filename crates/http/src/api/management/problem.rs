@@ -201,6 +201,9 @@ impl From<StoreError> for Problem {
             StoreError::OverQuota(over) => {
                 Self::new(StatusCode::CONFLICT, "over-quota", over.to_string())
             }
+            StoreError::TooMuch(too_much) => {
+                Self::new(StatusCode::CONFLICT, "refused", too_much.to_string())
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct DeletedManifest {
     deleted_at: Text<Timestamp>,
     /// Until when it can be brought back.
     restorable_until: Text<Timestamp>,
-    /// The tags that went with it and stand nowhere now: they come back with it.
+    /// The tags that went with it and stand nowhere now, by name, the first 100: all of them come back with it.
     tags: Vec<Text<Tag>>,
 }
 

@@ -32,7 +32,7 @@ impl Missing<'_> {
 }
 
 fn affected(
-    repository: String,
+    (repository, is_deleted): (String, bool),
     tag: Option<String>,
     manifest: &[u8],
     blob: &[u8],
@@ -41,7 +41,7 @@ fn affected(
         let wrong = || BackupError::Corrupt(format!("{bytes:?} is no digest"));
         Digest::from_binary(bytes).ok_or_else(wrong)
     };
-    Ok(Affected { repository, tag, manifest: digest(manifest)?, blob: digest(blob)? })
+    Ok(Affected { repository, is_deleted, tag, manifest: digest(manifest)?, blob: digest(blob)? })
 }
 
 fn require_schema(found: i64) -> Result<(), BackupError> {

@@ -109,7 +109,8 @@ fn set_right_by(to: &mut impl Write, missing: Missing<'_>) -> std::io::Result<()
         writeln!(to, "\\\\x{}", hex(&digest.to_binary()))?;
     }
     writeln!(to, "\\.\n\\o")?;
-    let columns = "repository, coalesce(tag, ''), encode(manifest, 'hex'), encode(blob, 'hex')";
+    let columns =
+        "repository, coalesce(tag, ''), encode(manifest, 'hex'), encode(blob, 'hex'), deleted";
     writeln!(to, "SELECT {columns} FROM ({AFFECTED}) affected;\n\\o /dev/null")?;
     writeln!(to, "{FORGET_MISSING};\n{};", if missing.allows() { "COMMIT" } else { "ROLLBACK" })
 }
@@ -120,7 +121,7 @@ fn hex(bytes: &[u8]) -> String {
 
 fn read(row: &str) -> Result<Affected, BackupError> {
     let columns: Vec<&str> = row.split('\t').collect();
-    let [repository, tag, manifest, blob] = columns[..] else {
+    let [repository, tag, manifest, blob, deleted] = columns[..] else {
         return Err(BackupError::Corrupt(format!("psql said {row:?}")));
     };
     let bytes = |text: &str| -> Vec<u8> {
@@ -129,7 +130,8 @@ fn read(row: &str) -> Result<Affected, BackupError> {
         pairs.map_while(byte).collect()
     };
     let tag = (!tag.is_empty()).then(|| tag.to_owned());
-    affected(repository.to_owned(), tag, &bytes(manifest), &bytes(blob))
+    let repository = (repository.to_owned(), deleted == "1");
+    affected(repository, tag, &bytes(manifest), &bytes(blob))
 }
 
 /// Sets a database right that is there, since it was put back by other means, unless blobs are missing that must not
@@ -162,7 +164,8 @@ pub async fn recovered_on_postgres(
         let (repository, tag) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
         let manifest: Vec<u8> = row.try_get(2).map_err(failed)?;
         let blob: Vec<u8> = row.try_get(3).map_err(failed)?;
-        affected(repository, tag, &manifest, &blob)
+        let is_deleted: i32 = row.try_get(4).map_err(failed)?;
+        affected((repository, is_deleted == 1), tag, &manifest, &blob)
     };
     rows.iter().map(read).collect()
 }

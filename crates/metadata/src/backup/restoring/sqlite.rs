@@ -75,8 +75,8 @@ pub fn recovered_on_sqlite(
     set_right(file, missing)
 }
 
-/// What lacks a blob, as it is read: repository, tag, manifest, blob.
-type Found = (String, Option<String>, Vec<u8>, Vec<u8>);
+/// What lacks a blob, as it is read: repository, tag, manifest, blob, and whether the repository was deleted.
+type Found = (String, Option<String>, Vec<u8>, Vec<u8>, bool);
 
 /// Sets a copy right where it lies, unless blobs are missing that must not be, and tells what lacks them.
 fn set_right(file: &Path, missing: Missing<'_>) -> Result<BTreeSet<Affected>, BackupError> {
@@ -98,8 +98,9 @@ fn set_right(file: &Path, missing: Missing<'_>) -> Result<BTreeSet<Affected>, Ba
             transaction.execute(sql, [digest.to_binary()])?;
         }
         let mut statement = transaction.prepare(AFFECTED)?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
         let affected = rows.collect::<Result<_, _>>()?;
         transaction.execute(FORGET_MISSING, [])?;
         Ok(affected)
@@ -108,8 +109,8 @@ fn set_right(file: &Path, missing: Missing<'_>) -> Result<BTreeSet<Affected>, Ba
     if missing.allows() {
         transaction.commit().map_err(failed(file))?;
     }
-    let affected = rows
-        .into_iter()
-        .map(|(repository, tag, manifest, blob)| affected(repository, tag, &manifest, &blob));
+    let affected = rows.into_iter().map(|(repository, tag, manifest, blob, is_deleted)| {
+        affected((repository, is_deleted), tag, &manifest, &blob)
+    });
     affected.collect()
 }

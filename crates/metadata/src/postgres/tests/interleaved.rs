@@ -5,6 +5,7 @@ mod accounts;
 mod adopting;
 mod audit;
 mod blobs;
+mod collecting;
 mod deleted_repositories;
 mod event_log;
 mod history;
@@ -124,20 +125,28 @@ impl Scene {
     ) -> (Result<A::Output>, Result<B::Output>) {
         let (begin, end) = (At::Begin, At::End);
         match how {
-            How::FirstBegins => self.overlap(begin, first, second).await,
-            How::FirstHolds => self.overlap(end, first, second).await,
-            How::SecondBegins => swap(self.overlap(begin, second, first).await),
-            How::SecondHolds => swap(self.overlap(end, second, first).await),
+            How::FirstBegins => self.overlap(begin, first, second).await.0,
+            How::FirstHolds => self.overlap(end, first, second).await.0,
+            How::SecondBegins => swap(self.overlap(begin, second, first).await.0),
+            How::SecondHolds => swap(self.overlap(end, second, first).await.0),
         }
     }
 
-    /// Runs `inside` while `around` has stopped.
+    /// Whether `waiter` ends no sooner than `holder`, which has done all its work and only has to commit.
+    pub(super) async fn waits<A: Transaction, B: Transaction>(&self, waiter: A, holder: B) -> bool {
+        let ((held, waited), is_early) = self.overlap(At::End, holder, waiter).await;
+        held.unwrap();
+        waited.unwrap();
+        !is_early
+    }
+
+    /// Runs `inside` while `around` has stopped. Says also whether `inside` ended before `around` went on.
     async fn overlap<A: Transaction, B: Transaction>(
         &self,
         at: At,
         around: A,
         inside: B,
-    ) -> (Result<A::Output>, Result<B::Output>) {
+    ) -> ((Result<A::Output>, Result<B::Output>), bool) {
         let (reached, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let first = AtomicBool::new(true);
         let (seen, gone) = (reached.clone(), go.clone());
@@ -155,12 +164,12 @@ impl Scene {
                 .map(|done| done.unwrap()),
         };
         gone.add_permits(1);
-        let around = around.await.unwrap();
+        let (around, is_early) = (around.await.unwrap(), early.is_some());
         let inside = match early {
             Some(output) => output,
             None => inside.await.unwrap(),
         };
-        (around, inside)
+        ((around, inside), is_early)
     }
 
     /// Runs `around`, and `meanwhile` after its snapshot was taken.

@@ -1,8 +1,11 @@
 //! A namespace that is held while what is in it changes, and who is left to administer it.
 
+use wharf_core::actor::Actor;
+use wharf_core::immutability::PolicyName;
 use wharf_core::permissions::AccountName;
 
 use crate::engine::{Result, Statements, arguments};
+use crate::transactions::events::{self, Event, Of};
 
 /// A namespace that is held.
 pub(super) struct Held {
@@ -42,8 +45,21 @@ pub(crate) async fn takes_repositories(on: &mut dyn Statements, namespace: &str)
     Ok(hold(on, &name).await?.is_none() || hold_in_use(on, &name).await?.is_some())
 }
 
-/// Takes away all that is in a namespace. The name stays taken, and no push makes anything under it.
-pub(super) async fn clear(on: &mut dyn Statements, namespace: i64) -> Result<()> {
+/// Takes away all that is in a namespace. The name stays taken, and no push makes anything under it. Who changes its policies holds its row, as
+/// the caller does.
+pub(super) async fn clear(
+    on: &mut dyn Statements,
+    namespace: i64,
+    name: &AccountName,
+    by: &Actor,
+) -> Result<()> {
+    let now = on.now().await?;
+    let sql = "SELECT name FROM immutability_policies WHERE namespace_id = $1 ORDER BY name";
+    for row in on.query(sql, arguments![namespace]).await? {
+        let policy: PolicyName = row.parsed(0)?;
+        let event = Event::PolicyRemoved(&policy);
+        events::record_of(on, Of::Namespace(name), event, &by.by, now).await?;
+    }
     for sql in [
         "UPDATE namespaces SET create_on_push = 0, immutability_policies = 0, version = version + 1
          WHERE id = $1",

@@ -60,14 +60,14 @@ async fn may_adopt(on: &mut dyn Statements, by: &Actor) -> Result<bool> {
 
 #[async_trait]
 impl Apply for DeleteOrganization {
-    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
         let sql = "SELECT id FROM namespaces WHERE name = $1 AND kind = 'organization'";
         let rows = on.query_locked(sql, arguments![self.name.as_str()]).await?;
         let Some(row) = rows.first() else { return Ok(Change::NotFound) };
         if has_repositories(on, &self.name).await? {
             return Ok(Change::Refused(Refusal::NotEmpty));
         }
-        clear(on, row.int(0)?).await?;
+        clear(on, row.int(0)?, &self.name, by).await?;
         Ok(Change::Done)
     }
 }

@@ -48,7 +48,7 @@ impl Apply for RenameRepository {
         if any_frozen(on, repository, &self.from).await?.is_some() {
             return Ok(Change::Refused(Refusal::ImmutableTags));
         }
-        usage::relocate(on, repository, self.to.namespace()).await?;
+        usage::relocate(on, repository, &self.from, self.to.namespace()).await?;
         // Two that take one name at once meet at it: the later one begins again and finds it taken.
         let sql = "UPDATE repositories SET name = $1, settings_version = settings_version + 1
                    WHERE id = $2";

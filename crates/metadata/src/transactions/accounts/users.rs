@@ -149,7 +149,7 @@ impl Apply for SetPassword {
 
 #[async_trait]
 impl Apply for DeleteUser {
-    async fn apply(&self, on: &mut dyn Statements, _: &Actor) -> Result<Change> {
+    async fn apply(&self, on: &mut dyn Statements, by: &Actor) -> Result<Change> {
         let Some(user) = standing(on, &self.name).await? else { return Ok(Change::NotFound) };
         if user.governs && !others_govern(on, user.id).await? {
             return Ok(Change::Refused(Refusal::LastAdministrator));
@@ -161,7 +161,7 @@ impl Apply for DeleteUser {
             return Ok(Change::Refused(Refusal::LastOwner));
         }
         // The namespace stays, so that nobody else is taken for them, and nothing in it does.
-        clear(on, user.namespace).await?;
+        clear(on, user.namespace, &self.name, by).await?;
         for sql in [
             "DELETE FROM user_tokens WHERE user_id = $1",
             "DELETE FROM team_members WHERE user_id = $1",

@@ -15,9 +15,9 @@ mod unneeded;
 
 use async_trait::async_trait;
 use wharf_core::metadata::GarbageCounts;
-use wharf_oci::Digest;
+use wharf_oci::{Digest, RepositoryName};
 
-use crate::engine::{Json, Result, Statements, Transaction};
+use crate::engine::{Json, Result, Statements, Transaction, arguments};
 
 /// No repository's number: whether anything may be collected at all, is asked by it. Repositories that are read-only are passed over.
 pub(super) const EVERYWHERE: i64 = 0;
@@ -41,6 +41,25 @@ fn hexadecimal(digest: &Digest) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// `Garbage::collected_repositories`
+pub(crate) struct Repositories {
+    pub(crate) after: Option<RepositoryName>,
+    pub(crate) limit: usize,
+}
+
+#[async_trait]
+impl Transaction for Repositories {
+    type Output = Vec<RepositoryName>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let after = self.after.as_ref().map(RepositoryName::as_str).unwrap_or_default();
+        let sql =
+            "SELECT name FROM repositories WHERE name > $1 AND name < '~' ORDER BY name LIMIT $2";
+        let rows = on.query(sql, arguments![after, self.limit]).await?;
+        rows.iter().map(|row| row.parsed(0)).collect()
+    }
 }
 
 /// `Garbage::count_garbage`

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use wharf_core::actor::Actor;
 use wharf_core::blob_life::{self, Membership};
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{HeldPlace, Taken};
@@ -11,6 +12,7 @@ use wharf_oci::{Digest, RepositoryName};
 
 use super::{EVERYWHERE, marks, pairs};
 use crate::engine::{Dialect, Plans, Result, Row, Statements, Transaction, arguments};
+use crate::transactions::events::{self, Event};
 use crate::transactions::usage::{self, Charged, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
 
@@ -129,6 +131,7 @@ impl Transaction for Sweep {
         if !swept.is_empty() {
             let list = pairs(swept.iter().map(|(repository, blob, _)| (*repository, blob.digest)));
             free(on, &swept).await?;
+            tell(on, &swept, now).await?;
             let sql = take(on.dialect());
             on.execute(sql, arguments![list]).await?;
             let blobs: BTreeSet<Digest> = swept.iter().map(|(_, blob, _)| blob.digest).collect();
@@ -152,6 +155,20 @@ async fn free(on: &mut dyn Statements, swept: &[(i64, Charged, &str)]) -> Result
             of_one.iter().filter_map(|(_, blob, _)| blob.becomes(State::Free)).collect();
         let charged = usage::of_blobs(on, *repository, &changes).await?;
         charge(on, *repository, charged, Limits::None).await?;
+    }
+    Ok(())
+}
+
+/// One event for each repository: with thousands of blobs in a step, one for each blob would tell nothing more that anybody acts on.
+async fn tell(
+    on: &mut dyn Statements,
+    swept: &[(i64, Charged, &str)],
+    now: Timestamp,
+) -> Result<()> {
+    let by = Actor::system().by;
+    for of_one in swept.chunk_by(|one, other| one.0 == other.0) {
+        let Some((repository, ..)) = of_one.first() else { continue };
+        events::record(on, *repository, Event::BlobsSwept(of_one.len()), &by, now).await?;
     }
     Ok(())
 }

@@ -57,16 +57,20 @@ impl Ages {
         page: &Page,
         rules: ManifestRules,
     ) -> Result<Self> {
-        // Locked for sharing: what is taken away meanwhile deletes nothing any more once that is acknowledged.
+        // Locked for sharing, also what is not in force yet: once it is acknowledged that a policy was taken away or enabled, nothing is
+        // deleted that it would not have go.
         let rows = on
             .query_shared(
-                "SELECT repository_id, document FROM retention_policies
-                 WHERE state = 'enabled' AND repository_id >= $1 AND repository_id <= $2",
+                "SELECT repository_id, document, state FROM retention_policies
+                 WHERE repository_id >= $1 AND repository_id <= $2",
                 arguments![page.after.0, page.last.repository],
             )
             .await?;
         let mut of_policies = BTreeMap::new();
         for row in &rows {
+            if row.text(2)? != "enabled" {
+                continue;
+            }
             let after = match Policy::parse(row.text(1)?).map(|policy| policy.untagged()) {
                 Ok(Untagged::After(age)) => Some(age.get()),
                 Ok(Untagged::Keep) | Err(_) => None,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::Frozen;
-use wharf_core::metadata::{DeleteManifest, DeleteOutcome, Reason};
+use wharf_core::metadata::{DeleteManifest, DeleteOutcome, MOST_TAGS, Reason, TooMuch};
 use wharf_oci::Tag;
 
 use super::held;
@@ -59,9 +59,7 @@ impl Delete for DeleteManifest {
         };
         let reason = Reason::ManifestDeleted;
         let change = Change { repository, by: &self.by.by, now, reason };
-        for allowed in &gone {
-            change.make(on, allowed).await?;
-        }
+        change.make_all(on, gone.iter()).await?;
         let (name, by) = (&self.repository, &self.by);
         Deletion { repository, name, by, now }.take(on, &self.digest, why).await?;
         Ok(DeleteOutcome::Deleted)
@@ -75,28 +73,39 @@ impl Delete for DeleteManifest {
     ) -> Result<std::result::Result<Vec<Allowed>, Box<Frozen>>> {
         let mut guard = Guard::new(Some(repository), &self.repository, now);
         let mut gone = Vec::new();
-        let tagged = on.query(TAGS_THAT_NEED, arguments![self.digest, repository]).await?;
-        for row in &tagged {
-            let tag: Tag = row.parsed(0)?;
-            let Some(standing) = tags::standing(on, repository, &tag).await? else { continue };
-            if standing.digest != self.digest {
-                if let Some(frozen) = guard.frozen(on, &tag, &standing).await? {
-                    return Ok(Err(frozen));
-                }
-                continue;
-            }
+        let at_it = tags::standing_at(on, repository, &self.digest, MOST_TAGS + 1).await?;
+        if at_it.len() > MOST_TAGS {
+            return Err(TooMuch::TagsAt(self.digest).into());
+        }
+        for (tag, standing) in at_it {
             match guard.allow(on, &tag, Some(standing), None).await? {
                 Ok(allowed) => gone.extend(allowed),
                 Err(frozen) => return Ok(Err(frozen)),
+            }
+        }
+        let above = arguments![self.digest, repository, MOST_TAGS + 1];
+        let above = on.query(TAGS_ABOVE, above).await?;
+        if above.is_empty() || guard.is_free(on).await? {
+            return Ok(Ok(gone));
+        }
+        if above.len() > MOST_TAGS {
+            return Err(TooMuch::TagsAbove(self.digest).into());
+        }
+        for row in &above {
+            let tag: Tag = row.parsed(0)?;
+            if let Some(standing) = tags::standing(on, repository, &tag).await?
+                && let Some(frozen) = guard.frozen(on, &tag, &standing).await?
+            {
+                return Ok(Err(frozen));
             }
         }
         Ok(Ok(gone))
     }
 }
 
-/// The tags of the repository $2 at the manifest $1 and at indexes there that it is in, at any depth. A push that puts it into
+/// The tags of the repository $2 at indexes there that the manifest $1 is in, at any depth, up to $3 of them. A push that puts it into
 /// another index writes its row, as by `touch_manifests`: so none is missed.
-const TAGS_THAT_NEED: &str = "WITH RECURSIVE needing (digest) AS (
+const TAGS_ABOVE: &str = "WITH RECURSIVE needing (digest) AS (
          VALUES ($1)
          UNION
          SELECT h.digest FROM needing n
@@ -104,4 +113,5 @@ const TAGS_THAT_NEED: &str = "WITH RECURSIVE needing (digest) AS (
          JOIN repository_manifests h ON h.digest = m.parent AND h.repository_id = $2
      )
      SELECT t.name FROM needing n
-     JOIN tags t ON t.repository_id = $2 AND t.manifest_digest = n.digest ORDER BY t.name";
+     JOIN tags t ON t.repository_id = $2 AND t.manifest_digest = n.digest
+     WHERE n.digest <> $1 ORDER BY t.name LIMIT $3";

@@ -8,6 +8,7 @@ use wharf_oci::Digest;
 use super::{is_served, let_go};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
+use crate::transactions::events::{self, Event};
 use crate::transactions::usage::{self, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
 
@@ -50,10 +51,11 @@ impl Transaction for RemoveBlob {
         let changes: Vec<_> = held.becomes(State::Free).into_iter().collect();
         let charged = usage::of_blobs(on, repository, &changes).await?;
         charge(on, repository, charged, Limits::None).await?;
+        let now = on.now().await?;
         if removal == Removal::Gone {
-            let now = on.now().await?;
             let_go(on, digest, now).await?;
         }
+        events::record(on, repository, Event::BlobDeleted(digest), &self.by.by, now).await?;
         let target = format!("repository:{}@{}", self.repository, self.digest);
         let namespace = self.repository.namespace();
         audit::record(on, &self.by, "blob.delete", target, namespace, String::new()).await?;

@@ -1,11 +1,13 @@
 //! The one place where tags are written. A change is asked for and then made: only what the policies allow can be made at all.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::{Frozen, Policies, Stands};
 use wharf_core::metadata::Reason;
 use wharf_oci::{Digest, RepositoryName, Tag, TagOrder};
 
-use crate::engine::{Result, Row, Statements, arguments};
+use crate::engine::{Dialect, Json, Result, Row, Statements, Value, arguments};
 use crate::transactions::events::{self, Event};
 use crate::transactions::immutability;
 use crate::transactions::usage::{self, Charge, Limits, charge};
@@ -27,18 +29,55 @@ pub(crate) async fn standing(
     repository: i64,
     tag: &Tag,
 ) -> Result<Option<Standing>> {
-    let rows = on
-        .query_locked(
-            "SELECT manifest_digest, version, coalesce(created_at, updated_at) FROM tags
-             WHERE repository_id = $1 AND name = $2",
-            arguments![repository, tag.as_str()],
-        )
-        .await?;
-    let standing = |row: &Row| {
-        let (digest, version) = (row.digest(0)?, row.int(1)?);
-        Ok(Standing { digest, version, created_at: Timestamp(row.int(2)?) })
+    let sql = "SELECT manifest_digest, version, coalesce(created_at, updated_at) FROM tags
+               WHERE repository_id = $1 AND name = $2";
+    let rows = on.query_locked(sql, arguments![repository, tag.as_str()]).await?;
+    rows.first().map(|row| read(row, 0)).transpose()
+}
+
+/// The same of several, by their names: of those that are there. In one order, so that two commits of the same tags never wait for each other.
+pub(crate) async fn standings(
+    on: &mut dyn Statements,
+    repository: i64,
+    tags: &[Tag],
+) -> Result<BTreeMap<String, Standing>> {
+    let sql = match on.dialect() {
+        Dialect::Sqlite => {
+            "SELECT name, manifest_digest, version, coalesce(created_at, updated_at) FROM tags
+             WHERE repository_id = $1 AND name IN (SELECT value FROM json_each($2)) ORDER BY name"
+        }
+        Dialect::Postgres => {
+            "SELECT name, manifest_digest, version, coalesce(created_at, updated_at) FROM tags
+             WHERE repository_id = $1
+               AND name = ANY (ARRAY (SELECT jsonb_array_elements_text($2))) ORDER BY name"
+        }
     };
-    rows.first().map(standing).transpose()
+    let rows = on.query_locked(sql, arguments![repository, list(tags.iter())]).await?;
+    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), read(row, 1)?))).collect()
+}
+
+/// The same of those at a manifest, `limit` of them at most.
+pub(crate) async fn standing_at(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+    limit: usize,
+) -> Result<Vec<(Tag, Standing)>> {
+    let sql = "SELECT name, manifest_digest, version, coalesce(created_at, updated_at) FROM tags
+               WHERE repository_id = $1 AND manifest_digest = $2 ORDER BY name LIMIT $3";
+    let rows = on.query_locked(sql, arguments![repository, digest, limit]).await?;
+    rows.iter().map(|row| Ok((row.parsed(0)?, read(row, 1)?))).collect()
+}
+
+/// Three columns from this one on.
+fn read(row: &Row, column: usize) -> Result<Standing> {
+    let created_at = Timestamp(row.int(column + 2)?);
+    Ok(Standing { digest: row.digest(column)?, version: row.int(column + 1)?, created_at })
+}
+
+/// Tags as one argument: an array of their names.
+fn list<'a>(tags: impl Iterator<Item = &'a Tag>) -> Json {
+    Json(serde_json::Value::from_iter(tags.map(Tag::as_str)).to_string())
 }
 
 /// A change of a tag that may be made. Only a [`Guard`] gives one.
@@ -92,6 +131,11 @@ impl<'a> Guard<'a> {
         Ok(Ok(Some(Allowed { tag: tag.clone(), from, to })))
     }
 
+    /// Whether no policy holds for any tag here.
+    pub(crate) async fn is_free(&mut self, on: &mut dyn Statements) -> Result<bool> {
+        Ok(self.policies(on).await?.is_empty())
+    }
+
     /// What keeps a tag that there is, whatever is done with it.
     pub(crate) async fn frozen(
         &mut self,
@@ -124,132 +168,165 @@ pub(crate) struct Change<'a> {
 impl Change<'_> {
     /// Makes a change, with its history and event.
     pub(crate) async fn make(&self, on: &mut dyn Statements, allowed: &Allowed) -> Result<()> {
-        let Allowed { tag, from, to } = allowed;
-        let version = self.next_version(on, tag, from.as_ref()).await?;
-        match to {
-            Some(to) => self.put(on, tag, to, version).await?,
-            None => self.delete(on, tag).await?,
-        }
-        let from = from.as_ref().map(|from| &from.digest);
-        if let Some(from) = from {
-            self.touch(on, from).await?;
-        }
-        match (from, to) {
-            (None, Some(_)) => self.count(on, 1, Limits::All).await?,
-            (Some(_), None) => self.count(on, -1, Limits::None).await?,
-            _ => {}
-        }
-        self.remember(on, tag, version, from, to.as_ref()).await
+        self.make_all(on, std::iter::once(allowed)).await
     }
 
-    /// A tag that is moved stays as old as it is.
-    async fn put(
+    /// Makes changes of different tags, with their histories and events: in as many trips as for one of them.
+    pub(crate) async fn make_all<'a>(
         &self,
         on: &mut dyn Statements,
-        tag: &Tag,
-        to: &Digest,
-        version: i64,
+        changes: impl Iterator<Item = &'a Allowed> + Send,
     ) -> Result<()> {
+        let made = self.versions(on, changes.collect()).await?;
+        on.execute_each(PUT, &rows(&made, |made| self.put(made))).await?;
+        on.execute_each(DELETE, &rows(&made, |made| self.delete(made))).await?;
+        self.touch(on, &made).await?;
+        let count = |is: fn(&Allowed) -> bool| made.iter().filter(|made| is(made.allowed)).count();
+        self.count(on, count(|it| it.from.is_none()), count(|it| it.to.is_none())).await?;
+        on.execute_each(REMEMBER, &rows(&made, |made| Some(self.remember(made)))).await?;
+        let events = made.iter().map(|made| Event::TagChanged {
+            tag: &made.allowed.tag,
+            version: made.version,
+            from: made.from(),
+            to: made.allowed.to.as_ref(),
+            reason: &self.reason,
+        });
+        events::record_all(on, self.repository, events, self.by, self.now).await
+    }
+
+    /// Changes with the versions that they give. These go on where a deleted tag is made again.
+    async fn versions<'a>(
+        &self,
+        on: &mut dyn Statements,
+        changes: Vec<&'a Allowed>,
+    ) -> Result<Vec<Made<'a>>> {
+        let new = changes.iter().filter(|allowed| allowed.from.is_none());
+        let mut last = BTreeMap::new();
+        if let new @ [_, ..] = &*new.map(|allowed| &allowed.tag).collect::<Vec<_>>() {
+            let of = arguments![self.repository, list(new.iter().copied())];
+            for row in on.query(last_versions(on.dialect()), of).await? {
+                last.insert(row.text(0)?.to_owned(), row.int(1)?);
+            }
+        }
+        let versioned = |allowed: &'a Allowed| {
+            let before = match &allowed.from {
+                Some(from) => from.version,
+                None => last.get(allowed.tag.as_str()).copied().unwrap_or_default(),
+            };
+            Made { allowed, version: before + 1 }
+        };
+        Ok(changes.into_iter().map(versioned).collect())
+    }
+
+    fn put(&self, made: &Made<'_>) -> Option<Vec<Value>> {
+        let Allowed { tag, to, .. } = made.allowed;
+        let to = to.as_ref()?;
         let TagOrder { is_pre_release, key } = TagOrder::of(tag);
-        on.execute(
-            "INSERT INTO tags
-                 (repository_id, name, manifest_digest, version, updated_by, updated_at, created_at,
-                  pre_release, version_order)
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)
-             ON CONFLICT (repository_id, name) DO UPDATE SET
-                 manifest_digest = excluded.manifest_digest, version = excluded.version,
-                 updated_by = excluded.updated_by, updated_at = excluded.updated_at,
-                 created_at = coalesce(tags.created_at, tags.updated_at),
-                 pre_release = excluded.pre_release, version_order = excluded.version_order",
-            arguments![
-                self.repository,
-                tag.as_str(),
-                to,
-                version,
-                self.by,
-                self.now,
-                i64::from(is_pre_release),
-                key.as_slice(),
-            ],
-        )
-        .await
-        .map(drop)
+        let row = arguments![
+            self.repository,
+            tag.as_str(),
+            to,
+            made.version,
+            self.by,
+            self.now,
+            i64::from(is_pre_release),
+            key.as_slice(),
+        ];
+        Some(row.to_vec())
     }
 
-    async fn delete(&self, on: &mut dyn Statements, tag: &Tag) -> Result<()> {
-        let sql = "DELETE FROM tags WHERE repository_id = $1 AND name = $2";
-        on.execute(sql, arguments![self.repository, tag.as_str()]).await.map(drop)
+    fn delete(&self, made: &Made<'_>) -> Option<Vec<Value>> {
+        let Allowed { tag, to, .. } = made.allowed;
+        to.is_none().then(|| arguments![self.repository, tag.as_str()].to_vec())
     }
 
-    /// The repository has so many more tags.
-    async fn count(&self, on: &mut dyn Statements, tags: i64, limits: Limits) -> Result<()> {
-        let more = Charge::of(usage::Change { tags, ..usage::Change::default() });
-        charge(on, self.repository, more, limits).await
+    /// The repository has so many more tags, and so many fewer.
+    async fn count(&self, on: &mut dyn Statements, made: usize, deleted: usize) -> Result<()> {
+        let size = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        for (tags, limits) in [(size(made), Limits::All), (-size(deleted), Limits::None)] {
+            let more = Charge::of(usage::Change { tags, ..usage::Change::default() });
+            charge(on, self.repository, more, limits).await?;
+        }
+        Ok(())
     }
 
     /// A manifest that a tag leaves is not collected for as long as the tag can be brought back.
-    async fn touch(&self, on: &mut dyn Statements, digest: &Digest) -> Result<()> {
-        on.execute(
-            "UPDATE repository_manifests SET touched_at = $1 WHERE repository_id = $2 AND digest = $3",
-            arguments![self.now, self.repository, digest],
-        )
-        .await
-        .map(drop)
+    async fn touch(&self, on: &mut dyn Statements, made: &[Made<'_>]) -> Result<()> {
+        let left: BTreeSet<_> = made.iter().filter_map(Made::from).collect();
+        let left =
+            left.into_iter().map(|from| arguments![self.now, self.repository, from].to_vec());
+        let sql = "UPDATE repository_manifests SET touched_at = $1 WHERE repository_id = $2 AND digest = $3";
+        on.execute_each(sql, &left.collect::<Vec<_>>()).await.map(drop)
     }
 
-    /// Versions go on where a deleted tag is made again.
-    async fn next_version(
-        &self,
-        on: &mut dyn Statements,
-        tag: &Tag,
-        from: Option<&Standing>,
-    ) -> Result<i64> {
-        if let Some(from) = from {
-            return Ok(from.version + 1);
-        }
-        let rows = on
-            .query(
-                "SELECT coalesce(max(version), 0) + 1 FROM tag_history
-                 WHERE repository_id = $1 AND name = $2",
-                arguments![self.repository, tag.as_str()],
-            )
-            .await?;
-        rows.first().map_or(Ok(1), |row| row.int(0))
-    }
-
-    async fn remember(
-        &self,
-        on: &mut dyn Statements,
-        tag: &Tag,
-        version: i64,
-        from: Option<&Digest>,
-        to: Option<&Digest>,
-    ) -> Result<()> {
+    fn remember(&self, made: &Made<'_>) -> Vec<Value> {
+        let (from, to) = (made.from(), made.allowed.to.as_ref());
         let action = match (from, to) {
             (None, _) => "create",
             (Some(_), Some(_)) => "move",
             (Some(_), None) => "delete",
         };
-        on.execute(
-            "INSERT INTO tag_history
-                 (repository_id, name, version, action, from_digest, to_digest, changed_by, changed_at,
-                 reason, detail)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            arguments![
-                self.repository,
-                tag.as_str(),
-                version,
-                action,
-                from,
-                to,
-                self.by,
-                self.now,
-                self.reason.kind(),
-                self.reason.detail(),
-            ],
-        )
-        .await?;
-        let event = Event::TagChanged { tag, version, from, to, reason: &self.reason };
-        events::record(on, self.repository, event, self.by, self.now).await
+        arguments![
+            self.repository,
+            made.allowed.tag.as_str(),
+            made.version,
+            action,
+            from,
+            to,
+            self.by,
+            self.now,
+            self.reason.kind(),
+            self.reason.detail(),
+        ]
+        .to_vec()
+    }
+}
+
+/// A change with the version that it gives its tag.
+struct Made<'a> {
+    allowed: &'a Allowed,
+    version: i64,
+}
+
+impl Made<'_> {
+    fn from(&self) -> Option<&Digest> {
+        self.allowed.from.as_ref().map(|from| &from.digest)
+    }
+}
+
+fn rows(made: &[Made<'_>], row: impl Fn(&Made<'_>) -> Option<Vec<Value>>) -> Vec<Vec<Value>> {
+    made.iter().filter_map(row).collect()
+}
+
+/// A tag that is moved stays as old as it is.
+const PUT: &str = "INSERT INTO tags
+         (repository_id, name, manifest_digest, version, updated_by, updated_at, created_at,
+          pre_release, version_order)
+     VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)
+     ON CONFLICT (repository_id, name) DO UPDATE SET
+         manifest_digest = excluded.manifest_digest, version = excluded.version,
+         updated_by = excluded.updated_by, updated_at = excluded.updated_at,
+         created_at = coalesce(tags.created_at, tags.updated_at),
+         pre_release = excluded.pre_release, version_order = excluded.version_order";
+
+const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND name = $2";
+
+const REMEMBER: &str = "INSERT INTO tag_history
+         (repository_id, name, version, action, from_digest, to_digest, changed_by, changed_at,
+         reason, detail)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+/// The last versions of the tags `$2` of the repository `$1`, of those that ever were.
+const fn last_versions(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT name, max(version) FROM tag_history
+             WHERE repository_id = $1 AND name IN (SELECT value FROM json_each($2)) GROUP BY name"
+        }
+        Dialect::Postgres => {
+            "SELECT name, max(version) FROM tag_history
+             WHERE repository_id = $1
+               AND name = ANY (ARRAY (SELECT jsonb_array_elements_text($2))) GROUP BY name"
+        }
     }
 }

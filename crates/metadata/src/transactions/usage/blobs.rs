@@ -108,11 +108,7 @@ pub(crate) async fn of_blobs(
 }
 
 /// Counts in which state the repositories of a namespace have blobs. Returns what the namespace holds more by that.
-pub(super) async fn share(
-    on: &mut dyn Statements,
-    scope: i64,
-    changes: &[&BlobChange],
-) -> Result<Change> {
+async fn share(on: &mut dyn Statements, scope: i64, changes: &[&BlobChange]) -> Result<Change> {
     let known = sharing(on, scope, changes).await?;
     let mut counts: BTreeMap<Digest, (i64, Sharing)> = BTreeMap::new();
     for change in changes {

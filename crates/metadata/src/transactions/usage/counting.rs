@@ -4,7 +4,7 @@
 //! change, and whoever charges meanwhile loses nothing.
 
 use async_trait::async_trait;
-use wharf_core::metadata::{Counted, Drift};
+use wharf_core::metadata::{Counted, Drift, NumberedScope, ScopeKind};
 
 use super::blobs::{self, Sharing, SharingWrites, State, of_blobs};
 use super::moving::held;
@@ -15,7 +15,39 @@ use crate::engine::{Result, Row, Statements, Transaction, arguments};
 /// How many memberships of a repository, and counts of a namespace, one transaction corrects.
 const MOST_CORRECTED: i64 = 1000;
 
-/// `UsageMetadata::count_repositories`
+/// Scopes of a kind behind the number `$1`, `$2` at most, in the order of a count: their numbers and names.
+const fn scopes_behind(kind: ScopeKind) -> &'static str {
+    match kind {
+        ScopeKind::Repositories => {
+            "SELECT id, name FROM repositories WHERE id > $1 AND name < '~' ORDER BY id LIMIT $2"
+        }
+        ScopeKind::Namespaces => {
+            "SELECT id, namespace FROM usage_scopes
+             WHERE repository_id = 0 AND id > $1 AND namespace < '~' ORDER BY id LIMIT $2"
+        }
+    }
+}
+
+/// `UsageMetadata::next_scope`
+pub(crate) struct NextScope {
+    pub(crate) kind: ScopeKind,
+    pub(crate) after: Option<i64>,
+}
+
+#[async_trait]
+impl Transaction for NextScope {
+    type Output = Option<NumberedScope>;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
+        let after = self.after.unwrap_or(i64::MIN);
+        let rows = on.query(scopes_behind(self.kind), arguments![after, 1_i64]).await?;
+        let scope =
+            |row: &Row| Ok(NumberedScope { number: row.int(0)?, name: row.text(1)?.into() });
+        rows.first().map(scope).transpose()
+    }
+}
+
+/// `UsageMetadata::count_scopes`, of repositories: by their rows.
 pub(crate) struct CountRepositories {
     pub(crate) after: Option<i64>,
     pub(crate) limit: usize,
@@ -26,12 +58,9 @@ impl Transaction for CountRepositories {
     type Output = Counted;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Counted> {
-        let rows = on
-            .query(
-                "SELECT id, name FROM repositories WHERE id > $1 AND name < '~' ORDER BY id LIMIT $2",
-                arguments![self.after.unwrap_or(i64::MIN), self.limit],
-            )
-            .await?;
+        let after = self.after.unwrap_or(i64::MIN);
+        let sql = scopes_behind(ScopeKind::Repositories);
+        let rows = on.query(sql, arguments![after, self.limit]).await?;
         let mut counted = Counted { scopes: rows.len() as u64, ..Counted::default() };
         for row in &rows {
             let repository = row.int(0)?;
@@ -120,7 +149,7 @@ async fn of_repository(on: &mut dyn Statements, repository: i64) -> Result<Chang
     })
 }
 
-/// `UsageMetadata::count_namespaces`
+/// The same of namespaces: by what their repositories hold.
 pub(crate) struct CountNamespaces {
     pub(crate) after: Option<i64>,
     pub(crate) limit: usize,
@@ -131,13 +160,9 @@ impl Transaction for CountNamespaces {
     type Output = Counted;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Counted> {
-        let rows = on
-            .query(
-                "SELECT id, namespace FROM usage_scopes
-                 WHERE repository_id = 0 AND id > $1 AND namespace < '~' ORDER BY id LIMIT $2",
-                arguments![self.after.unwrap_or(i64::MIN), self.limit],
-            )
-            .await?;
+        let after = self.after.unwrap_or(i64::MIN);
+        let sql = scopes_behind(ScopeKind::Namespaces);
+        let rows = on.query(sql, arguments![after, self.limit]).await?;
         let mut counted = Counted { scopes: rows.len() as u64, ..Counted::default() };
         for row in &rows {
             let Some(scope) = scopes::find_namespace(on, row.text(1)?).await? else { continue };

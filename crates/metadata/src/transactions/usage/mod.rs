@@ -11,7 +11,7 @@ mod sizes;
 mod tally;
 
 pub(crate) use blobs::{Charged, State, charged, of_blobs, read};
-pub(crate) use counting::{CountNamespaces, CountRepositories};
+pub(crate) use counting::{CountNamespaces, CountRepositories, NextScope};
 pub(crate) use finding::{Find, List, OfAll};
 pub(crate) use moving::{forget_blobs, forget_namespace, relocate};
 pub(crate) use scopes::begin;

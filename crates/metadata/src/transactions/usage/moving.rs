@@ -1,15 +1,24 @@
 //! A repository that goes to another namespace: with all that it holds.
 
-use super::blobs::{self, BlobChange, Charged, State};
+use wharf_core::metadata::{MOST_MOVED, TooMuch};
+use wharf_oci::RepositoryName;
+
 use super::scopes::{self, Which};
 use super::{Change, Charge, Limits, charge};
 use crate::engine::{Result, Statements, arguments};
 
-/// Charges what a repository holds to another namespace instead of the one that it is charged to.
+/// Charges what a repository holds to another namespace instead of the one that it is charged to. What the namespaces have of its blobs is
+/// changed by a few statements over all of them: each blob by itself would be too much for a large repository.
 ///
 /// # Errors
-/// [`StoreError::OverQuota`](wharf_core::StoreError::OverQuota) where the other namespace has no room for it.
-pub(crate) async fn relocate(on: &mut dyn Statements, repository: i64, to: &str) -> Result<()> {
+/// [`StoreError::OverQuota`](wharf_core::StoreError::OverQuota) where the other namespace has no room for it; [`TooMuch::Blobs`] where it holds
+/// more than [`MOST_MOVED`]. One that was deleted, and so moved, holds no more than it did then.
+pub(crate) async fn relocate(
+    on: &mut dyn Statements,
+    repository: i64,
+    name: &RepositoryName,
+    to: &str,
+) -> Result<()> {
     let from = scopes::find_or_make(on, repository, Which::Namespace).await?;
     let own = scopes::find_or_make(on, repository, Which::Repository).await?;
     let to_scope = scopes::find_or_make_namespace(on, to).await?;
@@ -21,19 +30,12 @@ pub(crate) async fn relocate(on: &mut dyn Statements, repository: i64, to: &str)
     if from.id == to_scope.id {
         return Ok(());
     }
-    let held = held(on, own.id).await?;
-    let rows = on
-        .query(
-            "SELECT blob_digest, size, charge FROM repository_blobs
-             WHERE repository_id = $1 AND charge > 0 AND size IS NOT NULL ORDER BY blob_digest",
-            arguments![repository],
-        )
-        .await?;
-    let blobs = rows.iter().map(blobs::read).collect::<Result<Vec<_>>>()?;
-    let leaving: Vec<_> = blobs.iter().filter_map(|blob| blob.becomes(State::Free)).collect();
-    let entering: Vec<_> = blobs.iter().filter_map(entering).collect();
-    let unshared = held + -of_all(&blobs);
-    let freed = blobs::share(on, from.id, &leaving.iter().collect::<Vec<_>>()).await?;
+    let (blobs, of_blobs) = charged(on, repository).await?;
+    if blobs > MOST_MOVED {
+        return Err(TooMuch::Blobs { name: name.clone(), blobs }.into());
+    }
+    let unshared = held(on, own.id).await? + -of_blobs;
+    let freed = share_all(on, repository, from.id, Direction::Leaves).await?;
     let freed = Charge { namespace: freed + -unshared, ..Charge::default() };
     charge(on, repository, freed, Limits::None).await?;
     on.execute(
@@ -41,9 +43,93 @@ pub(crate) async fn relocate(on: &mut dyn Statements, repository: i64, to: &str)
         arguments![to, to_scope.id, own.id],
     )
     .await?;
-    let more = blobs::share(on, to_scope.id, &entering.iter().collect::<Vec<_>>()).await?;
+    let more = share_all(on, repository, to_scope.id, Direction::Enters).await?;
     let more = Charge { namespace: more + unshared, ..Charge::default() };
     charge(on, repository, more, Limits::All).await
+}
+
+/// How many blobs a repository is charged with, and what they come to by themselves.
+async fn charged(on: &mut dyn Statements, repository: i64) -> Result<(u64, Change)> {
+    let rows = on
+        .query(
+            "SELECT count(*),
+                    CAST(coalesce(sum(CASE WHEN charge = 2 THEN size END), 0) AS bigint),
+                    CAST(coalesce(sum(CASE WHEN charge = 1 THEN size END), 0) AS bigint)
+             FROM repository_blobs WHERE repository_id = $1 AND charge > 0 AND size IS NOT NULL",
+            arguments![repository],
+        )
+        .await?;
+    let Some(row) = rows.first() else { return Ok((0, Change::default())) };
+    let of_blobs = Change { bytes: row.int(1)?, reserved: row.int(2)?, ..Change::default() };
+    Ok((row.size(0)?, of_blobs))
+}
+
+/// Whether a repository leaves a namespace or enters it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Leaves,
+    Enters,
+}
+
+/// What the namespace `$2` holds more when one repository more (`$1` = 1), or less (-1), has the blobs that the repository `$3` is charged with:
+/// bytes that manifests need, and others.
+const SHARE: &str = "
+    SELECT CAST(coalesce(sum(size * (used_after - used_before)), 0) AS bigint),
+           CAST(coalesce(sum(size * (held_after - held_before)), 0) AS bigint)
+    FROM (SELECT size,
+                 CASE WHEN used > 0 THEN 1 ELSE 0 END AS used_before,
+                 CASE WHEN used > 0 THEN 0 WHEN held > 0 THEN 1 ELSE 0 END AS held_before,
+                 CASE WHEN used + by_used > 0 THEN 1 ELSE 0 END AS used_after,
+                 CASE WHEN used + by_used > 0 THEN 0 WHEN held + by_held > 0 THEN 1 ELSE 0 END AS held_after
+          FROM (SELECT h.size, coalesce(n.used, 0) AS used, coalesce(n.held, 0) AS held,
+                       CASE WHEN h.charge = 2 THEN $1 ELSE 0 END AS by_used,
+                       CASE WHEN h.charge = 1 THEN $1 ELSE 0 END AS by_held
+                FROM repository_blobs h
+                LEFT JOIN namespace_blobs n ON n.scope = $2 AND n.digest = h.blob_digest
+                WHERE h.repository_id = $3 AND h.charge > 0 AND h.size IS NOT NULL) counts) changes";
+
+/// Changes the counts that there are, by as much. One that was lost (by hand, or by a fault) stops nothing: a count of the rows corrects it.
+const CHANGE: &str = "
+    UPDATE namespace_blobs SET
+        used = CASE WHEN h.charge <> 2 THEN used WHEN used + $1 < 0 THEN 0 ELSE used + $1 END,
+        held = CASE WHEN h.charge <> 1 THEN held WHEN held + $1 < 0 THEN 0 ELSE held + $1 END
+    FROM repository_blobs h
+    WHERE namespace_blobs.scope = $2 AND namespace_blobs.digest = h.blob_digest
+      AND h.repository_id = $3 AND h.charge > 0 AND h.size IS NOT NULL";
+
+/// Takes away those that count nothing any more.
+const FORGET: &str = "
+    DELETE FROM namespace_blobs WHERE scope = $1 AND used = 0 AND held = 0 AND digest IN
+        (SELECT blob_digest FROM repository_blobs WHERE repository_id = $2)";
+
+/// Makes those that are not there.
+const BEGIN: &str = "
+    INSERT INTO namespace_blobs (scope, digest, size, used, held)
+    SELECT $1, h.blob_digest, h.size, CASE WHEN h.charge = 2 THEN 1 ELSE 0 END,
+           CASE WHEN h.charge = 1 THEN 1 ELSE 0 END
+    FROM repository_blobs h
+    WHERE h.repository_id = $2 AND h.charge > 0 AND h.size IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM namespace_blobs n WHERE n.scope = $1 AND n.digest = h.blob_digest)";
+
+/// Counts in which state a namespace has the blobs of a repository that leaves or enters. Returns what the namespace holds more by that. Of two
+/// transactions that change a count at once, or make one, the later begins again, as by `blobs::share`.
+async fn share_all(
+    on: &mut dyn Statements,
+    repository: i64,
+    scope: i64,
+    direction: Direction,
+) -> Result<Change> {
+    let by: i64 = if direction == Direction::Enters { 1 } else { -1 };
+    let of = arguments![by, scope, repository];
+    let rows = on.query(SHARE, of).await?;
+    let mut sum = Change::default();
+    if let Some(row) = rows.first() {
+        (sum.bytes, sum.reserved) = (row.int(0)?, row.int(1)?);
+    }
+    on.execute(CHANGE, of).await?;
+    let rest = if direction == Direction::Enters { BEGIN } else { FORGET };
+    on.execute(rest, arguments![scope, repository]).await?;
+    Ok(sum)
 }
 
 /// Forgets a namespace in which there are no repositories, or none but one that holds nothing any more.
@@ -72,18 +158,6 @@ pub(crate) async fn forget_blobs(
         arguments![namespace, limit],
     )
     .await
-}
-
-fn entering(blob: &Charged) -> Option<BlobChange> {
-    blob.becomes(blob.state).map(|change| BlobChange { from: State::Free, ..change })
-}
-
-/// What the blobs of a repository come to by themselves.
-fn of_all(blobs: &[Charged]) -> Change {
-    let sum = |state: State| {
-        blobs.iter().filter(|blob| blob.state == state).filter_map(|blob| blob.size).sum()
-    };
-    Change { bytes: sum(State::Used), reserved: sum(State::Held), ..Change::default() }
 }
 
 /// What a scope holds by its counters.

@@ -173,6 +173,9 @@ impl Watched {
         to.counter("usage_corrected", help, figures.corrected)?;
         let help = "By how many bytes, manifests and tags together";
         to.counter("usage_drift", help, figures.drift)?;
+        let help =
+            "Repositories and namespaces that a count passed over, since it could not be done";
+        to.counter("usage_passed_over", help, figures.passed_over)?;
         let Some(all) = figures.last else { return Ok(()) };
         to.gauges(
             "usage_bytes",

@@ -34,12 +34,12 @@ const fn sweep() -> Sweep {
 }
 
 /// A collector that empties the trash, however young what is in it.
-const fn empty() -> Empty {
+pub(super) const fn empty() -> Empty {
     Empty { rules: ManifestRules { grace: Duration::ZERO, untagged_after: None }, limit: 100 }
 }
 
 /// A collector of manifests that no tag needs, however young.
-const fn collect() -> Collect {
+pub(super) const fn collect() -> Collect {
     let rules = ManifestRules { grace: Duration::ZERO, untagged_after: Some(Duration::ZERO) };
     Collect { after: None, rules, limit: 100 }
 }
@@ -91,7 +91,7 @@ async fn a_push_and_a_sweep() {
     }
 }
 
-fn restoration(digest: Digest) -> Restore {
+pub(super) fn restoration(digest: Digest) -> Restore {
     let (repository, grace) = (name("a"), LIFETIME);
     Restore { repository, what: digest.into(), grace, by: "carol".into() }
 }

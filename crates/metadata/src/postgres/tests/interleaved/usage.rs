@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use wharf_core::StoreError;
 use wharf_core::metadata::{
-    Change, ChangeRequest, CommitManifest, CommitOutcome, DeleteManifest, MountBlob, Precondition,
-    Quota, RemoveBlob, SetNamespaceQuota,
+    Change, ChangeRequest, CommitManifest, CommitOutcome, DeleteManifest, DeleteRepository,
+    MountBlob, Precondition, Quota, RemoveBlob, RepositoryDeletion, RepositoryRestoration,
+    RestoreRepository, SetNamespaceQuota,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::Digest;
@@ -120,6 +121,56 @@ async fn a_blob_that_is_added_and_removed() {
         let removal =
             RemoveBlob { repository: name("team/a"), digest: blob("base"), by: "bob".into() };
         assert!(scene.both(how, mount, removal).await.0, "{how:?}");
+        is_counted_right(&scene.stand).await;
+    }
+}
+
+/// Its namespace has its blobs no more, but for the one that another repository takes at the time.
+#[tokio::test]
+async fn a_repository_that_is_deleted_and_another_that_takes_a_blob_of_it() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        push(&scene.stand, "other/app", &[("base", 1000)], &[]).await.unwrap();
+        push(&scene.stand, "team/b", &[("base", 1000), ("own", 10)], &[]).await.unwrap();
+        scene.stand.start("team/a").await;
+        let mount = MountBlob {
+            repository: name("team/a"),
+            digest: blob("base"),
+            from: Some(name("other/app")),
+            sources: Sources::Any,
+        };
+        let deletion = DeleteRepository { repository: name("team/b"), by: "bob".into() };
+        let (mounted, deleted) = scene.both(how, mount, deletion).await;
+        assert!(mounted, "{how:?}");
+        assert_eq!(deleted, RepositoryDeletion::Deleted, "{how:?}");
+        let held = usage(&scene.stand, namespace("team")).await;
+        assert_eq!((held.bytes, held.reserved, held.manifests), (0, 1000, 0), "{how:?}");
+        is_counted_right(&scene.stand).await;
+    }
+}
+
+/// And the other way round: it comes back while the other lets go of the blob that both have.
+#[tokio::test]
+async fn a_repository_that_comes_back_and_another_that_lets_go_of_a_blob_of_it() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let (there, _) = push(&scene.stand, "team/a", &[("base", 1000)], &[]).await.unwrap();
+        let blobs = [("base", 1000), ("own", 10)];
+        let (_, own) = push(&scene.stand, "team/b", &blobs, &[]).await.unwrap();
+        let gone = DeleteRepository { repository: name("team/b"), by: "bob".into() };
+        let gone = scene.stand.metadata.delete_repository(gone).await.unwrap();
+        assert_eq!(gone, RepositoryDeletion::Deleted);
+        let back = RestoreRepository {
+            repository: name("team/b"),
+            number: None,
+            to: None,
+            grace: Duration::from_secs(3600),
+            by: "bob".into(),
+        };
+        let (back, _) = scene.both(how, back, deletion("team/a", there)).await;
+        assert_eq!(back, RepositoryRestoration::Restored, "{how:?}");
+        let held = usage(&scene.stand, namespace("team")).await;
+        assert_eq!((held.bytes, held.manifests), (1010 + own, 1), "{how:?}");
         is_counted_right(&scene.stand).await;
     }
 }

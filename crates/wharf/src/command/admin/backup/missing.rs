@@ -35,12 +35,8 @@ impl Accepting {
         for wrong in &tally.told {
             writeln!(stderr(), "{wrong}")?;
         }
-        for Affected { repository, tag, manifest, blob } in affected {
-            let name = match tag {
-                Some(tag) => format!("{repository}:{tag}"),
-                None => format!("{repository}@{manifest}"),
-            };
-            writeln!(stderr(), "{name} lacks {blob}")?;
+        for one in affected {
+            writeln!(stderr(), "{}", line(one))?;
         }
         let count = tally.missing.len();
         if count > 0 && !self.accept_missing {
@@ -50,5 +46,40 @@ impl Accepting {
             );
         }
         Ok(())
+    }
+}
+
+fn line(affected: &Affected) -> String {
+    let Affected { repository, is_deleted, tag, manifest, blob } = affected;
+    let name = match tag {
+        Some(tag) => format!("{repository}:{tag}"),
+        None => format!("{repository}@{manifest}"),
+    };
+    let deleted = if *is_deleted { " (deleted)" } else { "" };
+    format!("{name}{deleted} lacks {blob}")
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_oci::{Algorithm, Hasher};
+
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_lacks_a_blob_and_whether_it_is_there_still() {
+        let digest = |text: &str| Hasher::digest(Algorithm::Sha256, text.as_bytes());
+        let mut affected = Affected {
+            repository: "team/app".into(),
+            is_deleted: false,
+            tag: Some("v1".into()),
+            manifest: digest("manifest"),
+            blob: digest("blob"),
+        };
+        assert_eq!(line(&affected), format!("team/app:v1 lacks {}", digest("blob")));
+        affected.is_deleted = true;
+        affected.tag = None;
+        let expected =
+            format!("team/app@{} (deleted) lacks {}", digest("manifest"), digest("blob"));
+        assert_eq!(line(&affected), expected);
     }
 }

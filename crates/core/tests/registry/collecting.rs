@@ -1,0 +1,178 @@
+//! Collections whose commits are not heard of: what they may have taken away is served by no cache.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::json;
+use wharf_core::blobs::ObjectKey;
+use wharf_core::metadata::{
+    Fate, Garbage, GarbageCounts, Going, HeldPlace, Judged, ManifestRules, MarkedBlob, Purged,
+    Taken,
+};
+use wharf_core::{GarbageRules, StoreError};
+use wharf_oci::{Digest, RepositoryName};
+
+use crate::faulty_metadata::{FaultyMetadata, MetadataFault};
+use crate::stand::{Stand, content, digest};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Everything that nothing needs goes at once.
+const AT_ONCE: GarbageRules = GarbageRules {
+    grace: Duration::ZERO,
+    untagged_after: Some(Duration::ZERO),
+    deletes_per_second: None,
+};
+
+#[async_trait]
+impl Garbage for FaultyMetadata {
+    async fn sweep_memberships(
+        &self,
+        after: Option<HeldPlace>,
+        grace: Duration,
+        limit: usize,
+    ) -> Result<Taken> {
+        let work = self.inner.sweep_memberships(after, grace, limit);
+        self.call("sweep_memberships", work).await
+    }
+
+    async fn condemn_blobs(&self, grace: Duration, limit: usize) -> Result<Judged> {
+        self.call("condemn_blobs", self.inner.condemn_blobs(grace, limit)).await
+    }
+
+    async fn condemned_blobs(
+        &self,
+        after: Option<ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>> {
+        self.call("condemned_blobs", self.inner.condemned_blobs(after, limit)).await
+    }
+
+    async fn confirm_deleted(&self, keys: Vec<ObjectKey>) -> Result<u64> {
+        self.call("confirm_deleted", self.inner.confirm_deleted(keys)).await
+    }
+
+    async fn forget_deleted(&self, latest: Duration, limit: usize) -> Result<u64> {
+        self.call("forget_deleted", self.inner.forget_deleted(latest, limit)).await
+    }
+
+    async fn collected_repositories(
+        &self,
+        after: Option<RepositoryName>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>> {
+        let work = self.inner.collected_repositories(after, limit);
+        self.call("collected_repositories", work).await
+    }
+
+    async fn empty_trash(&self, rules: ManifestRules, limit: usize) -> Result<Taken> {
+        self.call("empty_trash", self.inner.empty_trash(rules, limit)).await
+    }
+
+    async fn purge_repositories(&self, grace: Duration, limit: usize) -> Result<Purged> {
+        self.call("purge_repositories", self.inner.purge_repositories(grace, limit)).await
+    }
+
+    async fn collect_manifests(
+        &self,
+        after: Option<HeldPlace>,
+        rules: ManifestRules,
+        limit: usize,
+    ) -> Result<Taken> {
+        let work = self.inner.collect_manifests(after, rules, limit);
+        self.call("collect_manifests", work).await
+    }
+
+    async fn plan_manifests(
+        &self,
+        after: Option<HeldPlace>,
+        rules: ManifestRules,
+        limit: usize,
+    ) -> Result<Going> {
+        self.call("plan_manifests", self.inner.plan_manifests(after, rules, limit)).await
+    }
+
+    async fn list_trash(&self, after: Option<HeldPlace>, limit: usize) -> Result<Going> {
+        self.call("list_trash", self.inner.list_trash(after, limit)).await
+    }
+
+    async fn explain_manifest(
+        &self,
+        repository: RepositoryName,
+        digest: Digest,
+        rules: ManifestRules,
+    ) -> Result<Fate> {
+        let work = self.inner.explain_manifest(repository, digest, rules);
+        self.call("explain_manifest", work).await
+    }
+
+    async fn list_marked(&self, after: Option<ObjectKey>, limit: usize) -> Result<Vec<MarkedBlob>> {
+        self.call("list_marked", self.inner.list_marked(after, limit)).await
+    }
+
+    async fn count_garbage(&self) -> Result<GarbageCounts> {
+        self.call("count_garbage", self.inner.count_garbage()).await
+    }
+}
+
+/// An index of this manifest.
+fn index(child: Digest) -> Bytes {
+    let image = "application/vnd.oci.image.manifest.v1+json";
+    let child = json!({ "mediaType": image, "digest": child, "size": 1 });
+    let index = "application/vnd.oci.image.index.v1+json";
+    json!({ "schemaVersion": 2, "mediaType": index, "manifests": [child] }).to_string().into()
+}
+
+/// The repository holds no manifest after that: no list of those that clients see has it.
+#[tokio::test]
+async fn what_a_lost_collection_took_is_served_by_no_cache() {
+    let stand = Stand::new();
+    let manifest = stand.tag("a", "one", &[]).await.to_string();
+    stand.manifest("a", &manifest).await.expect("it is in the cache now");
+    stand.metadata.script("collect_manifests", 1, MetadataFault::LoseReply);
+    let lost = stand.registry.collect_manifests(&*stand.metadata, &AT_ONCE).await;
+    assert!(matches!(lost, Err(StoreError::Uncertain(_))), "{lost:?}");
+    assert!(stand.manifest("a", &manifest).await.is_none());
+}
+
+/// What a deleted index leaves behind.
+#[tokio::test]
+async fn what_a_lost_emptying_of_the_trash_took_is_served_by_no_cache() {
+    let stand = Stand::new();
+    let child = stand.tag("a", "one", &[]).await;
+    let parent = stand.put("a", index(child), &[]).await;
+    stand.delete_manifest("a", &parent.to_string()).await.unwrap();
+    stand.manifest("a", &child.to_string()).await.expect("it is in the cache now");
+    stand.metadata.script("empty_trash", 1, MetadataFault::LoseReply);
+    let lost = stand.registry.collect_garbage(&*stand.metadata, &AT_ONCE).await;
+    assert!(matches!(lost, Err(StoreError::Uncertain(_))), "{lost:?}");
+    assert!(stand.manifest("a", &child.to_string()).await.is_none());
+}
+
+#[tokio::test]
+async fn what_a_lost_sweep_took_is_served_by_no_cache() {
+    let stand = Stand::new();
+    let bytes = content(100, 1);
+    stand.push("a", &bytes).await.unwrap();
+    stand.pull("a", digest(&bytes)).await.expect("its place is in the cache now");
+    stand.metadata.script("sweep_memberships", 1, MetadataFault::LoseReply);
+    let lost = stand.registry.collect_garbage(&*stand.metadata, &AT_ONCE).await;
+    assert!(matches!(lost, Err(StoreError::Uncertain(_))), "{lost:?}");
+    assert!(stand.pull("a", digest(&bytes)).await.is_none());
+}
+
+/// As it is, as a rule, when a reply is lost: the list of repositories is asked for again.
+#[tokio::test(start_paused = true)]
+async fn caches_are_told_once_the_database_is_back() {
+    let stand = Stand::new();
+    let manifest = stand.tag("a", "one", &[]).await.to_string();
+    stand.manifest("a", &manifest).await.expect("it is in the cache now");
+    stand.metadata.script("collect_manifests", 1, MetadataFault::LoseReply);
+    for call in 1..=3 {
+        stand.metadata.script("collected_repositories", call, MetadataFault::Fail);
+    }
+    let lost = stand.registry.collect_manifests(&*stand.metadata, &AT_ONCE).await;
+    assert!(matches!(lost, Err(StoreError::Uncertain(_))), "{lost:?}");
+    assert!(stand.manifest("a", &manifest).await.is_none());
+}
