@@ -172,6 +172,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0026_uploads_by_repository.sqlite.sql"),
         postgres: include_str!("../migrations/0026_uploads_by_repository.postgres.sql"),
     },
+    Migration {
+        version: 27,
+        name: "repairs",
+        sqlite: include_str!("../migrations/0027_repairs.sqlite.sql"),
+        postgres: include_str!("../migrations/0027_repairs.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

@@ -8,13 +8,16 @@ use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName};
 
 use super::{Hashing, HeldPlace};
-use crate::StoreError;
 use crate::actor::Actor;
-use crate::blobs::ObjectKey;
+use crate::blobs::{ObjectKey, Staged};
 use crate::clock::Timestamp;
+use crate::{StoreError, UploadId};
 
 /// The most repositories to whose events one fault of a blob is written. The finding itself is one, whatever their number.
 pub const MOST_TOLD: usize = 100;
+
+/// The most objects of one digest in which a second copy is looked for.
+pub const MOST_COPIES: usize = 16;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -150,6 +153,8 @@ pub struct ScrubFinding {
     pub seen_at: Timestamp,
     /// When it was found to be gone; it is open without it.
     pub resolved_at: Option<Timestamp>,
+    /// Where it was repaired from another copy: which one, in words.
+    pub repaired_from: Option<String>,
     /// Whether the object is in quarantine: kept, and served to nobody.
     pub is_quarantined: bool,
 }
@@ -223,6 +228,32 @@ pub struct ReferencesChecked {
     pub next: Option<HeldPlace>,
 }
 
+/// Begins to copy the content of a quarantined object to another key.
+#[derive(Clone, Debug)]
+pub struct StartRepair {
+    /// The upload as which it is staged: one of the system, that expires like any other.
+    pub id: UploadId,
+    /// The quarantined object.
+    pub damaged: ObjectKey,
+    /// What the store began with.
+    pub staged: Staged,
+    /// How long it may go without progress.
+    pub lifetime: Duration,
+}
+
+/// Ends a repair whose copy is in place.
+#[derive(Clone, Debug)]
+pub struct FinishRepair {
+    /// The upload as which it was staged.
+    pub id: UploadId,
+    /// The quarantined object.
+    pub damaged: ObjectKey,
+    /// Where the copy is: what was reserved for the upload.
+    pub key: ObjectKey,
+    /// What it was copied from, in words.
+    pub source: String,
+}
+
 /// What became of a wish to release a blob from quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseOutcome {
@@ -269,6 +300,24 @@ pub trait Integrity: Send + Sync + 'static {
     /// An object was read whole and is what its digest says: findings about it are resolved, and it is in use again if it was in quarantine,
     /// which is returned. Caches are the caller's.
     async fn note_sound(&self, key: ObjectKey) -> Result<bool, StoreError>;
+
+    /// Other keys of the object's digest under which a row says that an object may lie, the highest incarnation first; [`MOST_COPIES`] at most.
+    async fn other_objects(&self, of: ObjectKey) -> Result<Vec<ObjectKey>, StoreError>;
+
+    /// Begins a repair: an upload, in one of the repositories that hold the blob. `false` where the object is not the current one of its
+    /// blob any more, is not quarantined, or no repository holds the blob.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] where nothing may be written anywhere.
+    async fn start_repair(&self, start: StartRepair) -> Result<bool, StoreError>;
+
+    /// Makes the copy the current object of its blob, for all who hold it, with events and an entry of the audit log; what was found of the
+    /// damaged one is resolved, and says by what. `false` where the blob was pushed again, was found to be sound, or the upload or its
+    /// reservation has expired: then nothing is repaired. The damaged object stays in quarantine. Caches are the caller's.
+    ///
+    /// # Errors
+    /// As of [`start_repair`](Self::start_repair).
+    async fn finish_repair(&self, finish: FinishRepair) -> Result<bool, StoreError>;
 
     /// Up to `limit` repositories that hold a blob, behind `after`, with the numbers of their rows.
     async fn holders(

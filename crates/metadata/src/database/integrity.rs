@@ -6,14 +6,16 @@ use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    CheckedBlob, Damage, FaultKind, HeldPlace, Integrity, Pass, PassState, ReferencesChecked,
-    ReleaseOutcome, ScrubFinding,
+    CheckedBlob, Damage, FaultKind, FinishRepair, HeldPlace, Integrity, Pass, PassState,
+    ReferencesChecked, ReleaseOutcome, ScrubFinding, StartRepair,
 };
 use wharf_oci::{Digest, RepositoryName};
 
 use super::{Database, Result};
 use crate::engine::Engine;
-use crate::transactions::integrity::{blobs, findings, objects, passes, quarantine, references};
+use crate::transactions::integrity::{
+    blobs, findings, objects, passes, quarantine, references, repair,
+};
 
 #[async_trait]
 impl<E: Engine> Integrity for Database<E> {
@@ -53,6 +55,18 @@ impl<E: Engine> Integrity for Database<E> {
 
     async fn note_sound(&self, key: ObjectKey) -> Result<bool> {
         self.engine.write(quarantine::Sound(key)).await
+    }
+
+    async fn other_objects(&self, of: ObjectKey) -> Result<Vec<ObjectKey>> {
+        self.engine.read(repair::Others(of)).await
+    }
+
+    async fn start_repair(&self, start: StartRepair) -> Result<bool> {
+        self.engine.write(start).await
+    }
+
+    async fn finish_repair(&self, finish: FinishRepair) -> Result<bool> {
+        self.engine.write(finish).await
     }
 
     async fn holders(

@@ -67,6 +67,8 @@ pub(crate) enum Event<'a> {
     BlobFault { digest: &'a Digest, kind: FaultKind, detail: &'a str },
     /// The object of a blob that was quarantined is sound, and is served again.
     BlobSound(&'a Digest),
+    /// A blob whose object was quarantined was repaired from another copy, and is served again.
+    BlobRepaired { digest: &'a Digest, from: &'a str },
     /// A manifest needs what the repository does not hold.
     ManifestBroken { digest: &'a Digest, missing: &'a Digest },
 }
@@ -99,6 +101,7 @@ impl Event<'_> {
             Self::RetentionRemoved(_) => "retention.removed",
             Self::BlobFault { .. } => "blob.damaged",
             Self::BlobSound(_) => "blob.sound",
+            Self::BlobRepaired { .. } => "blob.repaired",
             Self::ManifestBroken { .. } => "manifest.broken",
         }
     }
@@ -152,6 +155,9 @@ impl Event<'_> {
                 "digest": digest.to_string(), "fault": kind.name(), "detail": detail, "by": by,
             }),
             Self::BlobSound(digest) => json!({ "digest": digest.to_string(), "by": by }),
+            Self::BlobRepaired { digest, from } => {
+                json!({ "digest": digest.to_string(), "from": from, "by": by })
+            }
             Self::ManifestBroken { digest, missing } => json!({
                 "digest": digest.to_string(), "missing": missing.to_string(), "by": by,
             }),

@@ -56,7 +56,7 @@ impl Fault<'_> {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
              ON CONFLICT (kind, digest, incarnation, repository_id, needed_by) DO UPDATE SET
                  detail = excluded.detail, found_at = excluded.found_at,
-                 seen_at = excluded.seen_at, resolved_at = NULL",
+                 seen_at = excluded.seen_at, resolved_at = NULL, repaired_from = NULL",
             arguments![
                 self.kind.name(),
                 digest,
@@ -107,6 +107,23 @@ pub(super) async fn resolve(
     )
     .await
     .map(drop)
+}
+
+/// Resolves what was found of a damaged object, since its blob was repaired from another copy.
+pub(super) async fn repaired(
+    on: &mut dyn Statements,
+    damaged: &ObjectKey,
+    from: &str,
+    now: Timestamp,
+) -> Result<()> {
+    on.execute(
+        "UPDATE scrub_findings SET repaired_from = $1
+         WHERE digest = $2 AND incarnation = $3 AND resolved_at IS NULL
+           AND kind IN ('missing', 'wrong_size', 'wrong_digest', 'unreadable')",
+        arguments![from, damaged.digest, i64::from(damaged.incarnation)],
+    )
+    .await?;
+    resolve(on, damaged, now).await
 }
 
 /// `Integrity::resolve_findings`
@@ -175,7 +192,7 @@ impl Transaction for List {
             .query(
                 "SELECT f.id, f.kind, f.digest, f.incarnation, r.name, f.needed_by, f.detail,
                         f.found_at, f.seen_at, f.resolved_at,
-                        CASE WHEN m.state = 'quarantined' THEN 1 ELSE 0 END
+                        CASE WHEN m.state = 'quarantined' THEN 1 ELSE 0 END, f.repaired_from
                  FROM scrub_findings f
                  LEFT JOIN repositories r ON r.id = f.repository_id AND r.name < '~'
                  LEFT JOIN blob_marks m ON m.digest = f.digest AND m.incarnation = f.incarnation
@@ -204,6 +221,7 @@ fn finding(row: &Row) -> Result<ScrubFinding> {
         seen_at: Timestamp(row.int(8)?),
         resolved_at: row.optional_int(9)?.map(Timestamp),
         is_quarantined: row.int(10)? == 1,
+        repaired_from: row.optional_text(11)?,
     })
 }
 

@@ -7,3 +7,4 @@ pub(crate) mod objects;
 pub(crate) mod passes;
 pub(crate) mod quarantine;
 pub(crate) mod references;
+pub(crate) mod repair;

@@ -23,7 +23,8 @@ async fn is_member(on: &mut dyn Statements, digest: &Digest) -> Result<bool> {
     Ok(!on.query(sql, arguments![digest]).await?.is_empty())
 }
 
-async fn record(
+/// Tells the audit log what became of an object.
+pub(super) async fn record(
     on: &mut dyn Statements,
     by: Actor,
     action: &str,
