@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::metadata::{FaultKind, JobOutcome, Pass};
+use wharf_core::metadata::{FaultKind, JobOutcome, Jobs, NewJob, Pass};
 use wharf_core::scrub::{Scrubbed, Scrubber, TurnEnd};
 
 use crate::Handler;
@@ -68,13 +68,15 @@ pub struct Scrub {
     scrubber: Scrubber,
     pass: Pass,
     interval: Duration,
+    queue: Arc<dyn Jobs>,
     counters: Arc<ScrubCounters>,
 }
 
 impl Scrub {
-    /// The jobs of all passes.
+    /// The jobs of all passes, of this queue.
     pub fn all(
         scrubber: &Scrubber,
+        queue: &Arc<dyn Jobs>,
         settings: &ScrubSettings,
         counters: &Arc<ScrubCounters>,
     ) -> [Self; Pass::ALL.len()] {
@@ -85,8 +87,19 @@ impl Scrub {
                 Pass::Contents => settings.contents_interval,
                 _ => settings.interval,
             },
+            queue: Arc::clone(queue),
             counters: Arc::clone(counters),
         })
+    }
+
+    /// Has copies looked for of what was just taken out of use. Where that fails they are looked for in time.
+    async fn hasten_repairs(&self) {
+        let kind = scrub_kind(Pass::Quarantined).to_owned();
+        let (key, payload) = (String::new(), "{}".to_owned());
+        let job = NewJob { kind, key, payload, delay: Duration::ZERO };
+        if let Err(error) = self.queue.hasten_job(job).await {
+            tracing::warn!(%error, "copies of what is quarantined are not looked for at once");
+        }
     }
 }
 
@@ -101,9 +114,12 @@ impl Handler for Scrub {
         let ended = self.scrubber.turn(self.pass, &mut done).await;
         let open = self.scrubber.integrity.count_findings().await;
         let (pass, faults, unknown) = (self.pass.name(), done.faults(), done.unknown);
-        if faults + unknown + done.restored + done.resolved > 0 {
-            let Scrubbed { restored, resolved, .. } = done;
-            tracing::info!(pass, faults, unknown, restored, resolved, "scrubbed");
+        if faults + unknown + done.restored + done.repaired_blobs + done.resolved > 0 {
+            let Scrubbed { restored, repaired_blobs, resolved, .. } = done;
+            tracing::info!(pass, faults, unknown, restored, repaired_blobs, resolved, "scrubbed");
+        }
+        if self.pass != Pass::Quarantined && done.has_quarantined() {
+            self.hasten_repairs().await;
         }
         {
             let mut figures = self.counters.lock();

@@ -103,6 +103,7 @@ async fn a_registry_cleans_up_after_itself() {
                 collected: Arc::default(),
                 objects: node.blobs.clone(),
                 integrity: node.database.clone(),
+                copies: Vec::new(),
                 scrubbed: Arc::default(),
             };
             let mut stopping = stopping.clone();

@@ -262,6 +262,7 @@ impl Transaction for FinishUpload {
             }
             return Ok(FinishOutcome::Lost);
         };
+        marks::write(on, finish.before, now).await?;
         marks::write(on, finish.write, now).await?;
         if finish.is_new {
             make_current(on, &self.key).await?;
@@ -304,7 +305,11 @@ impl LockedUpload {
 
     /// Removes it with its reservations, whose objects may be in place without anybody who holds them. Returns what its repository is to be
     /// charged with, since it holds nothing any more: there is no other way to remove one, and so none goes without that.
-    pub(super) async fn end(self, on: &mut dyn Statements, now: Timestamp) -> Result<(i64, Charge)> {
+    pub(super) async fn end(
+        self,
+        on: &mut dyn Statements,
+        now: Timestamp,
+    ) -> Result<(i64, Charge)> {
         let id = self.id.to_bytes();
         let sql = "SELECT digest FROM blob_reservations WHERE upload_id = $1 ORDER BY digest";
         for row in &on.query(sql, arguments![id.as_slice()]).await? {

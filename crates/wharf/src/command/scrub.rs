@@ -147,12 +147,15 @@ fn print(finding: &ScrubFinding, as_json: bool) -> anyhow::Result<()> {
             "detail": detail, "quarantined": finding.is_quarantined,
             "found_micros": finding.found_at.0, "seen_micros": finding.seen_at.0,
             "resolved_micros": finding.resolved_at.map(|at| at.0),
+            "repaired_from": finding.repaired_from,
         });
         return Ok(writeln!(stdout(), "{line}")?);
     }
     let place = needed_by.as_ref().map(|(repository, _)| format!(" in {repository}"));
     let quarantined = if finding.is_quarantined { ", quarantined" } else { "" };
-    let resolved = finding.resolved_at.map(|at| format!(", resolved {at}"));
+    let repaired = finding.repaired_from.as_ref();
+    let repaired = repaired.map_or(String::new(), |from| format!(" by a copy from {from}"));
+    let resolved = finding.resolved_at.map(|at| format!(", resolved {at}{repaired}"));
     writeln!(
         stdout(),
         "{}  {digest}{}: {kind}, {detail} (found {}{quarantined}{})",

@@ -97,6 +97,7 @@ impl Transaction for FinishRepair {
             }
             return Ok(false);
         };
+        marks::write(on, finish.before, now).await?;
         marks::write(on, finish.write, now).await?;
         make_current(on, key).await?;
         let (repository, let_go) = upload.end(on, now).await?;

@@ -1,4 +1,4 @@
-//! Blobs in quarantine: pushed by several at once, found to be sound, condemned.
+//! Blobs in quarantine: pushed and repaired by several at once, found to be sound, let go of, condemned.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use wharf_oci::Digest;
 use super::{ALL, Scene};
 use crate::contract::samples::blob;
 use crate::transactions::garbage::blobs::Condemn;
+use crate::transactions::garbage::sweep::Sweep;
 use crate::transactions::integrity::quarantine::{Quarantine, Sound};
 
 impl Scene {
@@ -74,5 +75,54 @@ async fn a_quarantine_and_a_condemnation() {
         let (quarantined, judged) = scene.both(how, quarantine, condemn).await;
         assert!(quarantined && judged.condemned == 0, "{how:?}: {judged:?}");
         assert_eq!(scene.stand.marks(key.digest).await, ["0 quarantined"], "{how:?}");
+    }
+}
+
+/// As two pushes are.
+#[tokio::test]
+async fn two_repairs_of_a_blob_that_end_at_once() {
+    for how in ALL {
+        let (scene, key) = Scene::with_quarantined().await;
+        let (one, two) = (scene.stand.repairing(key).await, scene.stand.repairing(key).await);
+        let keys = [one.key, two.key];
+        let (first, second) = scene.both(how, one, two).await;
+        assert!(first != second, "{how:?}: {first}, {second}");
+        let current = if first { keys[0] } else { keys[1] };
+        assert_eq!(scene.stand.held("a", key.digest).await, Some(current), "{how:?}");
+    }
+}
+
+/// A pusher who is told that it was taken holds what can be served.
+#[tokio::test]
+async fn a_repair_and_a_push_that_end_at_once() {
+    for how in ALL {
+        let (scene, key) = Scene::with_quarantined().await;
+        let (repair, push) =
+            (scene.stand.repairing(key).await, scene.placed("b", key.digest).await);
+        let keys = [repair.key, push.key];
+        let (repaired, ended) = scene.both(how, repair, push).await;
+        let pushed = ended == FinishOutcome::Finished;
+        assert!(repaired != pushed, "{how:?}: {repaired}, {pushed}");
+        let current = if repaired { keys[0] } else { keys[1] };
+        assert_eq!(scene.stand.held("a", key.digest).await, Some(current), "{how:?}");
+        let held = scene.stand.held("b", key.digest).await;
+        assert_eq!(held, pushed.then_some(current), "{how:?}");
+    }
+}
+
+/// Whichever comes first, what nobody holds goes in the end.
+#[tokio::test]
+async fn a_repair_and_the_last_who_lets_go() {
+    for how in ALL {
+        let (scene, key) = Scene::with_quarantined().await;
+        let repair = scene.stand.repairing(key).await;
+        let placed = repair.key;
+        let sweep = Sweep { after: None, grace: Duration::ZERO, limit: 10 };
+        scene.stand.clock.advance(Duration::from_secs(1));
+        let (repaired, taken) = scene.both(how, repair, sweep).await;
+        assert!(repaired && taken.count == 1, "{how:?}: {repaired}, {taken:?}");
+        let condemned = scene.stand.garbage.condemn_blobs(Duration::ZERO, 10).await.unwrap();
+        assert_eq!(condemned.condemned, 1, "{how:?}");
+        assert_eq!(scene.stand.garbage.condemned_blobs(None, 10).await.unwrap(), [placed]);
     }
 }
