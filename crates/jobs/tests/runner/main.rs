@@ -6,6 +6,7 @@ mod holding;
 mod queue;
 mod recurring;
 mod registry;
+mod repairing;
 mod scrubbing;
 mod small;
 mod stopping;
