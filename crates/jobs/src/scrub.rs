@@ -17,7 +17,7 @@ pub struct ScrubSettings {
     pub bytes_per_second: u64,
     /// How long it rests when all objects, or all references, were looked at.
     pub interval: Duration,
-    /// How long it rests when the contents of all blobs were.
+    /// How long it rests when the contents of all blobs, or of all manifests, were.
     pub contents_interval: Duration,
 }
 
@@ -35,6 +35,7 @@ pub const fn scrub_kind(pass: Pass) -> &'static str {
         Pass::Objects => "scrub.objects",
         Pass::Quarantined => "scrub.quarantined",
         Pass::References => "scrub.references",
+        Pass::Manifests => "scrub.manifests",
         Pass::Contents => "scrub.contents",
     }
 }
@@ -84,7 +85,7 @@ impl Scrub {
             scrubber: scrubber.clone(),
             pass,
             interval: match pass {
-                Pass::Contents => settings.contents_interval,
+                Pass::Manifests | Pass::Contents => settings.contents_interval,
                 _ => settings.interval,
             },
             queue: Arc::clone(queue),
@@ -114,9 +115,10 @@ impl Handler for Scrub {
         let ended = self.scrubber.turn(self.pass, &mut done).await;
         let open = self.scrubber.integrity.count_findings().await;
         let (pass, faults, unknown) = (self.pass.name(), done.faults(), done.unknown);
-        if faults + unknown + done.restored + done.repaired_blobs + done.resolved > 0 {
-            let Scrubbed { restored, repaired_blobs, resolved, .. } = done;
-            tracing::info!(pass, faults, unknown, restored, repaired_blobs, resolved, "scrubbed");
+        let repaired = done.repaired_blobs + done.repaired_manifests;
+        if faults + unknown + done.restored + repaired + done.resolved > 0 {
+            let Scrubbed { restored, resolved, .. } = done;
+            tracing::info!(pass, faults, unknown, restored, repaired, resolved, "scrubbed");
         }
         if self.pass != Pass::Quarantined && done.has_quarantined() {
             self.hasten_repairs().await;

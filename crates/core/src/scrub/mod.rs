@@ -2,10 +2,11 @@
 //!
 //! Nothing is deleted here. An object without a row is marked, and goes the way of all that nobody holds; a damaged one is quarantined and kept,
 //! until a push of the same blob takes the next key, or a copy that lies elsewhere (`copies.rs`, `repair.rs`). Each pass (`objects.rs`,
-//! `contents.rs`, `references.rs`) goes on from where it was recorded, on any node, and whatever it does may be done twice.
+//! `contents.rs`, `references.rs`, `manifests.rs`) goes on from where it was recorded, on any node, and whatever it does may be done twice.
 
 mod contents;
 mod copies;
+mod manifests;
 mod objects;
 mod references;
 mod repair;
@@ -49,6 +50,8 @@ pub struct Scrubbed {
     pub restored: u64,
     /// How many blobs were repaired from another copy.
     pub repaired_blobs: u64,
+    /// How many manifests were.
+    pub repaired_manifests: u64,
     /// How many findings are resolved.
     pub resolved: u64,
 }
@@ -73,6 +76,7 @@ impl AddAssign for Scrubbed {
         self.unknown += other.unknown;
         self.restored += other.restored;
         self.repaired_blobs += other.repaired_blobs;
+        self.repaired_manifests += other.repaired_manifests;
         self.resolved += other.resolved;
         for (kind, count) in other.found {
             *self.found.entry(kind).or_default() += count;
@@ -115,6 +119,7 @@ impl Scrubber {
             Pass::Objects => way.objects().await?,
             Pass::Quarantined | Pass::Contents => way.contents().await?,
             Pass::References => way.references().await?,
+            Pass::Manifests => way.manifests().await?,
         };
         way.end(end).await?;
         Ok(end)

@@ -16,13 +16,13 @@ use wharf_core::scrub::{AdoptedCopies, CopySource, FoundCopy, OtherObjects, Scru
 use crate::scrubbing::{Node, digest};
 
 /// Copies that somebody has; the bytes of each come in pieces, and break off where one is a fault.
-struct Shelf {
+pub struct Shelf {
     copies: Vec<Vec<Result<Bytes, StoreError>>>,
     asked: AtomicU32,
 }
 
 impl Shelf {
-    fn of(copies: &[&[u8]]) -> Arc<Self> {
+    pub fn of(copies: &[&[u8]]) -> Arc<Self> {
         let whole = |bytes: &&[u8]| vec![Ok(Bytes::copy_from_slice(bytes))];
         Arc::new(Self { copies: copies.iter().map(whole).collect(), asked: AtomicU32::new(0) })
     }
@@ -54,7 +54,7 @@ impl CopySource for Away {
 }
 
 impl Node {
-    fn with_copies(copies: Vec<Arc<dyn CopySource>>) -> Self {
+    pub fn with_copies(copies: Vec<Arc<dyn CopySource>>) -> Self {
         let mut node = Self::new();
         node.scrubber.copies = copies;
         node
@@ -81,7 +81,7 @@ impl Node {
     }
 
     /// From what the findings say that they were repaired.
-    async fn repaired_from(&self) -> Vec<(FaultKind, Option<String>)> {
+    pub async fn repaired_from(&self) -> Vec<(FaultKind, Option<String>)> {
         let findings = self.database.list_scrub_findings(true, None, 100).await.unwrap();
         findings.into_iter().map(|finding| (finding.kind, finding.repaired_from)).collect()
     }

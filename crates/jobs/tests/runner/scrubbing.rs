@@ -24,7 +24,7 @@ pub struct Node {
     pub scrubber: Scrubber,
     pub database: Arc<Database<Sqlite>>,
     pub blobs: Arc<MemoryBlobs>,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// As fast as it goes; what is in the store is old at once.
@@ -41,7 +41,7 @@ impl Node {
         let (objects, integrity) = (blobs.clone(), database.clone());
         let copies = Vec::new();
         let scrubber = Scrubber { registry, objects, integrity, copies, rules: RULES };
-        Self { scrubber, database, blobs, _folder: folder }
+        Self { scrubber, database, blobs, folder }
     }
 
     /// Puts an object into the store, whatever its key says.

@@ -37,6 +37,7 @@ mod retention_facts;
 pub(crate) mod rollback;
 pub(crate) mod samples;
 mod scrubbing;
+mod scrubbing_manifests;
 mod sessions;
 mod signatures;
 pub(crate) mod stand;
@@ -82,6 +83,7 @@ pub use retention::*;
 pub use retention_facts::*;
 pub use rollback::*;
 pub use scrubbing::*;
+pub use scrubbing_manifests::*;
 pub use sessions::*;
 pub use signatures::*;
 pub use stand::{HandClock, Inspect, Stand};
@@ -145,6 +147,11 @@ macro_rules! metadata_contract {
             repairs_expire
             nothing_is_repaired_while_all_is_read_only
             other_objects_of_a_blob_are_those_that_rows_know_of
+            a_damaged_manifest_is_found_and_repaired
+            a_push_gives_a_damaged_manifest_its_bytes_back
+            what_was_found_of_a_manifest_is_resolved
+            a_damaged_manifest_is_not_restored
+            stored_manifests_are_read_in_pages
             the_bytes_of_a_manifest_go_when_the_trash_is_emptied
             what_only_a_deleted_manifest_needed_goes_after_it
             what_a_deleted_manifest_leaves_behind_goes_a_few_at_a_time

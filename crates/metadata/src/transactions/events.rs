@@ -71,6 +71,10 @@ pub(crate) enum Event<'a> {
     BlobRepaired { digest: &'a Digest, from: &'a str },
     /// A manifest needs what the repository does not hold.
     ManifestBroken { digest: &'a Digest, missing: &'a Digest },
+    /// The bytes that are stored of a manifest are not its own.
+    ManifestDamaged { digest: &'a Digest, detail: &'a str },
+    /// They are its own again.
+    ManifestRepaired { digest: &'a Digest, from: &'a str },
 }
 
 impl Event<'_> {
@@ -103,6 +107,8 @@ impl Event<'_> {
             Self::BlobSound(_) => "blob.sound",
             Self::BlobRepaired { .. } => "blob.repaired",
             Self::ManifestBroken { .. } => "manifest.broken",
+            Self::ManifestDamaged { .. } => "manifest.damaged",
+            Self::ManifestRepaired { .. } => "manifest.repaired",
         }
     }
 
@@ -155,7 +161,10 @@ impl Event<'_> {
                 "digest": digest.to_string(), "fault": kind.name(), "detail": detail, "by": by,
             }),
             Self::BlobSound(digest) => json!({ "digest": digest.to_string(), "by": by }),
-            Self::BlobRepaired { digest, from } => {
+            Self::ManifestDamaged { digest, detail } => {
+                json!({ "digest": digest.to_string(), "detail": detail, "by": by })
+            }
+            Self::BlobRepaired { digest, from } | Self::ManifestRepaired { digest, from } => {
                 json!({ "digest": digest.to_string(), "from": from, "by": by })
             }
             Self::ManifestBroken { digest, missing } => json!({

@@ -126,12 +126,29 @@ pub(super) async fn repaired(
     resolve(on, damaged, now).await
 }
 
+/// Resolves what was found of a manifest's bytes; by which copy, where it was repaired.
+pub(super) async fn resolve_manifest(
+    on: &mut dyn Statements,
+    digest: &Digest,
+    repaired_from: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    on.execute(
+        "UPDATE scrub_findings SET resolved_at = $1, repaired_from = $2
+         WHERE digest = $3 AND kind = 'damaged_manifest' AND resolved_at IS NULL",
+        arguments![now, repaired_from, digest],
+    )
+    .await
+    .map(drop)
+}
+
 /// `Integrity::resolve_findings`
 pub(crate) struct Resolve;
 
 /// Faults of objects that are not those of a blob that anybody holds; unexplained objects that are gone, or explained; references that are
-/// whole, or whose manifest is gone. Of the last two kinds what is there still is found again by the next pass.
-const RESOLVED: [&str; 3] = [
+/// whole, or whose manifest is gone; damaged manifests that are forgotten. Of the two before the last what is there still is found again by the next
+/// pass.
+const RESOLVED: [&str; 4] = [
     "UPDATE scrub_findings SET resolved_at = $1
      WHERE resolved_at IS NULL AND kind IN ('missing', 'wrong_size', 'wrong_digest', 'unreadable')
        AND (incarnation <> coalesce((SELECT i.incarnation FROM blob_incarnations i
@@ -155,6 +172,9 @@ const RESOLVED: [&str; 3] = [
             OR EXISTS (SELECT 1 FROM repository_manifests h
                        WHERE h.repository_id = scrub_findings.repository_id
                          AND h.digest = scrub_findings.digest))",
+    "UPDATE scrub_findings SET resolved_at = $1
+     WHERE resolved_at IS NULL AND kind = 'damaged_manifest'
+       AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = scrub_findings.digest)",
 ];
 
 #[async_trait]
@@ -192,7 +212,11 @@ impl Transaction for List {
             .query(
                 "SELECT f.id, f.kind, f.digest, f.incarnation, r.name, f.needed_by, f.detail,
                         f.found_at, f.seen_at, f.resolved_at,
-                        CASE WHEN m.state = 'quarantined' THEN 1 ELSE 0 END, f.repaired_from
+                        CASE WHEN m.state = 'quarantined' AND f.kind <> 'damaged_manifest'
+                               OR f.kind = 'damaged_manifest' AND EXISTS
+                                  (SELECT 1 FROM damaged_manifests d WHERE d.digest = f.digest)
+                             THEN 1 ELSE 0 END,
+                        f.repaired_from
                  FROM scrub_findings f
                  LEFT JOIN repositories r ON r.id = f.repository_id AND r.name < '~'
                  LEFT JOIN blob_marks m ON m.digest = f.digest AND m.incarnation = f.incarnation

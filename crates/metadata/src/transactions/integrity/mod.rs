@@ -3,6 +3,7 @@
 
 pub(crate) mod blobs;
 pub(crate) mod findings;
+pub(crate) mod manifests;
 pub(crate) mod objects;
 pub(crate) mod passes;
 pub(crate) mod quarantine;

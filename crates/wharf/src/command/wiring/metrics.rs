@@ -213,7 +213,10 @@ impl Watched {
         to.counters(
             "scrub_repaired",
             "What scrubs here have repaired from another copy",
-            [([("what", "blob")], all.repaired_blobs)],
+            [
+                ([("what", "blob")], all.repaired_blobs),
+                ([("what", "manifest")], all.repaired_manifests),
+            ],
         )?;
         to.counter("scrub_resolved", "Findings whose fault was gone", all.resolved)?;
         let Some(open) = figures.open else { return Ok(()) };

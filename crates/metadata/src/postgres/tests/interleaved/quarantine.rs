@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use wharf_core::blobs::ObjectKey;
-use wharf_core::metadata::{Damage, FinishOutcome, FinishUpload};
+use wharf_core::metadata::{CommitOutcome, Damage, FinishOutcome, FinishUpload, RepairManifest};
 use wharf_oci::Digest;
 
 use super::{ALL, Scene};
-use crate::contract::samples::blob;
+use crate::contract::samples::{blob, commit, image};
 use crate::transactions::garbage::blobs::Condemn;
 use crate::transactions::garbage::sweep::Sweep;
 use crate::transactions::integrity::quarantine::{Quarantine, Sound};
@@ -124,5 +124,31 @@ async fn a_repair_and_the_last_who_lets_go() {
         let condemned = scene.stand.garbage.condemn_blobs(Duration::ZERO, 10).await.unwrap();
         assert_eq!(condemned.condemned, 1, "{how:?}");
         assert_eq!(scene.stand.garbage.condemned_blobs(None, 10).await.unwrap(), [placed]);
+    }
+}
+
+/// What was there is kept once.
+#[tokio::test]
+async fn two_repairs_of_a_manifest_and_a_push_of_it() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let digest = scene.stand.push("a", "one", &["t"]).await;
+        let push = commit("a", &image(&[blob("one")]), &["u"]);
+        let repair = |source: &str| RepairManifest {
+            digest,
+            payload: push.payload.clone(),
+            source: source.into(),
+        };
+        let kept = "SELECT count(*) FROM damaged_manifests";
+        scene.stand.damage(digest).await;
+        let (one, two) = scene.both(how, repair("one"), repair("two")).await;
+        assert!(one != two, "{how:?}: {one}, {two}");
+        assert_eq!(scene.stand.rows(kept, &[]).await, ["1"], "{how:?}");
+        scene.stand.damage(digest).await;
+        let (_, pushed) = scene.both(how, repair("three"), push.clone()).await;
+        assert_eq!(pushed, CommitOutcome::Committed, "{how:?}");
+        assert_eq!(scene.stand.rows(kept, &[]).await, ["2"], "{how:?}");
+        let stored = scene.stand.integrity.stored_manifests(None, 10, u64::MAX).await.unwrap();
+        assert_eq!(stored[0].damage(), None, "{how:?}");
     }
 }
