@@ -2,6 +2,8 @@
 //! nothing else is touched, and pushes go on.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "scrub/repair.rs"]
+mod repair;
 mod support;
 
 use std::collections::BTreeSet;

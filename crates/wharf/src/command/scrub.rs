@@ -28,7 +28,7 @@ pub enum Scrub {
     Findings(Findings),
     /// Have all passes run now. What is under way goes on.
     Run(Flags),
-    /// Let go of a damaged object that was kept as evidence, once the blob was pushed again or nothing holds it. It is deleted.
+    /// Let go of what was kept as evidence of a damaged blob or manifest, once that was pushed again or repaired, or nothing holds it. It is deleted.
     Release(Release),
 }
 
@@ -57,7 +57,7 @@ pub struct Findings {
 pub struct Release {
     #[command(flatten)]
     flags: Flags,
-    /// The blob, as `wharf scrub findings` shows it
+    /// The blob or manifest, as `wharf scrub findings` shows it
     digest: Digest,
 }
 
@@ -189,7 +189,7 @@ async fn release(command: &Release) -> anyhow::Result<()> {
     if flags.json {
         writeln!(stdout(), "{}", json!({ "digest": digest.to_string(), "released": released }))?;
     } else {
-        writeln!(stdout(), "{digest} is released: its damaged object will be deleted")?;
+        writeln!(stdout(), "{digest} is released: what was kept of it as evidence is deleted")?;
     }
     Ok(())
 }
