@@ -2,6 +2,8 @@
 //! nothing else is touched, and pushes go on.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "scrub/repair.rs"]
+mod repair;
 mod support;
 
 use std::collections::BTreeSet;
@@ -297,7 +299,7 @@ fn scrubs_are_looked_at_and_begun_by_hand() {
     let status = || -> Value {
         serde_json::from_str(&run(&mut stand.scrub(&["status", "--json"]))).unwrap()
     };
-    let passes = ["contents", "objects", "quarantined", "references"];
+    let passes = ["contents", "manifests", "objects", "quarantined", "references"];
     let ended = |pass: &str| !status()["passes"][pass]["ended_micros"].is_null();
     wait_until("the first scrubs have ended", WITHIN, || passes.iter().all(|pass| ended(pass)));
     assert_eq!(status()["passes"]["contents"]["bytes"], 0);
@@ -305,7 +307,7 @@ fn scrubs_are_looked_at_and_begun_by_hand() {
     push(&stand.server.registry(), "app", &[&blob]);
     wait_until("the contents are hashed", WITHIN, || {
         let begun = run(&mut stand.scrub(&["run", "--json"]));
-        assert_eq!(begun.lines().count(), 4);
+        assert_eq!(begun.lines().count(), 5);
         status()["passes"]["contents"]["bytes"] == 1234
     });
     wait_until("references are looked at", WITHIN, || {

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Beside that way, an incarnation whose object is not what its digest says is *quarantined*: nobody is given it any more, a push of the blob
-//! goes to the next key, and its object is kept as evidence until an operator releases it.
+//! goes to the next key, and its object is kept as evidence until an operator releases it. A repair is such a push, by which nobody comes to
+//! hold the blob.
 
 use std::time::Duration;
 
@@ -118,12 +119,15 @@ pub struct Finish {
     pub is_new: bool,
     /// What is to be done to its mark.
     pub write: Option<MarkWrite>,
+    /// What is to be done to the mark of the key whose place it takes.
+    pub before: Option<MarkWrite>,
 }
 
 /// Ends an upload whose object was put at `placed`, which has this mark and which it has `reserved` still: as [`hold`], and `None` where the
 /// reservation is lost or another key is the current one by now.
 ///
-/// Where that one is quarantined, the upload's takes its place.
+/// Where that one is quarantined, the upload's takes its place. The mark of the quarantined one is written as it is: where its object is found to
+/// be sound meanwhile, and its key may be reserved again, this begins again, or nobody would let go of that.
 pub fn finish(
     current: &Current,
     placed: &ObjectKey,
@@ -135,10 +139,28 @@ pub fn finish(
         return None;
     }
     if current.key == *placed {
-        return hold(current).map(|write| Finish { is_new: false, write });
+        return hold(current).map(|write| Finish { is_new: false, write, before: None });
     }
-    (is(current.mark, Stage::Quarantined) && is(mark, Stage::Marked))
-        .then_some(Finish { is_new: true, write: Some(MarkWrite::Clear(*placed)) })
+    (is(current.mark, Stage::Quarantined) && is(mark, Stage::Marked)).then_some(Finish {
+        is_new: true,
+        write: Some(MarkWrite::Clear(*placed)),
+        before: Some(MarkWrite::Set(current.key, Stage::Quarantined)),
+    })
+}
+
+/// Ends a repair, whose copy of a quarantined object was put at `placed`: as [`finish`], where the quarantined one is the current one still.
+///
+/// Nobody comes to hold the blob by that, and whoever let go of it meanwhile has written the mark of the quarantined key. So the new one is
+/// marked as of now: where it is held it is spared when the grace is over.
+pub fn repair(
+    current: &Current,
+    placed: &ObjectKey,
+    mark: Option<Mark>,
+    reserved: bool,
+) -> Option<Finish> {
+    let finish = finish(current, placed, mark, reserved)?;
+    let write = Some(MarkWrite::Set(*placed, Stage::Marked));
+    finish.is_new.then_some(Finish { write, ..finish })
 }
 
 /// Somebody stops holding a blob: a membership went, or an upload that had reserved a key for it. Whoever else holds it is not asked: two

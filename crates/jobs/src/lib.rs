@@ -36,7 +36,7 @@ use wharf_core::metadata::{
     Retention, UsageMetadata, WriteModes,
 };
 use wharf_core::retention::Sweeper;
-use wharf_core::scrub::{ScrubRules, Scrubber};
+use wharf_core::scrub::{CopySource, ScrubRules, Scrubber};
 
 pub use account_upkeep::AccountUpkeep;
 pub use adoption::{Adoption, adoption_job};
@@ -92,6 +92,8 @@ pub struct Parts {
     pub objects: Arc<dyn StoredObjects>,
     /// What is known of whether store and database agree.
     pub integrity: Arc<dyn Integrity>,
+    /// Where what scrubs find damaged may have a second copy.
+    pub copies: Vec<Arc<dyn CopySource>>,
     /// What scrubs found.
     pub scrubbed: Arc<ScrubCounters>,
     /// Where runs are counted.
@@ -186,13 +188,14 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
             registry: Arc::clone(&parts.registry),
             objects: parts.objects,
             integrity: parts.integrity,
+            copies: parts.copies,
             rules: ScrubRules {
                 bytes_per_second: settings.bytes_per_second,
                 grace: rules.garbage.rules.grace,
                 turn: SCRUB_TURN.min(rules.runner.run_limit / 2),
             },
         };
-        Scrub::all(&scrubber, &settings, &parts.scrubbed)
+        Scrub::all(&scrubber, &parts.jobs, &settings, &parts.scrubbed)
     });
     let schedule =
         RetentionSchedule::new(parts.retention, Arc::clone(&parts.jobs), rules.retention.interval);

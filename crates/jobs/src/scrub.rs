@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::metadata::{FaultKind, JobOutcome, Pass};
+use wharf_core::metadata::{FaultKind, JobOutcome, Jobs, NewJob, Pass};
 use wharf_core::scrub::{Scrubbed, Scrubber, TurnEnd};
 
 use crate::Handler;
@@ -17,7 +17,7 @@ pub struct ScrubSettings {
     pub bytes_per_second: u64,
     /// How long it rests when all objects, or all references, were looked at.
     pub interval: Duration,
-    /// How long it rests when the contents of all blobs were.
+    /// How long it rests when the contents of all blobs, or of all manifests, were.
     pub contents_interval: Duration,
 }
 
@@ -35,6 +35,7 @@ pub const fn scrub_kind(pass: Pass) -> &'static str {
         Pass::Objects => "scrub.objects",
         Pass::Quarantined => "scrub.quarantined",
         Pass::References => "scrub.references",
+        Pass::Manifests => "scrub.manifests",
         Pass::Contents => "scrub.contents",
     }
 }
@@ -68,13 +69,15 @@ pub struct Scrub {
     scrubber: Scrubber,
     pass: Pass,
     interval: Duration,
+    queue: Arc<dyn Jobs>,
     counters: Arc<ScrubCounters>,
 }
 
 impl Scrub {
-    /// The jobs of all passes.
+    /// The jobs of all passes, of this queue.
     pub fn all(
         scrubber: &Scrubber,
+        queue: &Arc<dyn Jobs>,
         settings: &ScrubSettings,
         counters: &Arc<ScrubCounters>,
     ) -> [Self; Pass::ALL.len()] {
@@ -82,11 +85,22 @@ impl Scrub {
             scrubber: scrubber.clone(),
             pass,
             interval: match pass {
-                Pass::Contents => settings.contents_interval,
+                Pass::Manifests | Pass::Contents => settings.contents_interval,
                 _ => settings.interval,
             },
+            queue: Arc::clone(queue),
             counters: Arc::clone(counters),
         })
+    }
+
+    /// Has copies looked for of what was just taken out of use. Where that fails they are looked for in time.
+    async fn hasten_repairs(&self) {
+        let kind = scrub_kind(Pass::Quarantined).to_owned();
+        let (key, payload) = (String::new(), "{}".to_owned());
+        let job = NewJob { kind, key, payload, delay: Duration::ZERO };
+        if let Err(error) = self.queue.hasten_job(job).await {
+            tracing::warn!(%error, "copies of what is quarantined are not looked for at once");
+        }
     }
 }
 
@@ -101,9 +115,13 @@ impl Handler for Scrub {
         let ended = self.scrubber.turn(self.pass, &mut done).await;
         let open = self.scrubber.integrity.count_findings().await;
         let (pass, faults, unknown) = (self.pass.name(), done.faults(), done.unknown);
-        if faults + unknown + done.restored + done.resolved > 0 {
+        let repaired = done.repaired_blobs + done.repaired_manifests;
+        if faults + unknown + done.restored + repaired + done.resolved > 0 {
             let Scrubbed { restored, resolved, .. } = done;
-            tracing::info!(pass, faults, unknown, restored, resolved, "scrubbed");
+            tracing::info!(pass, faults, unknown, restored, repaired, resolved, "scrubbed");
+        }
+        if self.pass != Pass::Quarantined && done.has_quarantined() {
+            self.hasten_repairs().await;
         }
         {
             let mut figures = self.counters.lock();

@@ -178,6 +178,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0027_needed_by.sqlite.sql"),
         postgres: include_str!("../migrations/0027_needed_by.postgres.sql"),
     },
+    Migration {
+        version: 28,
+        name: "repairs",
+        sqlite: include_str!("../migrations/0028_repairs.sqlite.sql"),
+        postgres: include_str!("../migrations/0028_repairs.postgres.sql"),
+    },
 ];
 
 /// The version of a database after all of [`MIGRATIONS`].

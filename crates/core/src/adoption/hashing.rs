@@ -25,7 +25,7 @@ impl Pace {
     }
 
     /// Waits as long as these bytes take. What was not used of the time before is gone.
-    async fn take(&mut self, bytes: u64) {
+    pub(crate) async fn take(&mut self, bytes: u64) {
         let time = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
         self.next = self.next.max(Instant::now()) + time;
         sleep_until(self.next).await;

@@ -76,8 +76,9 @@ pub use identities::{
 };
 pub use immutability::{ImmutabilityPolicies, MOST_POLICIES, TagImmutability};
 pub use integrity::{
-    CheckedBlob, Damage, FaultKind, Integrity, MOST_TOLD, NoFaultKind, Pass, PassPlace, PassState,
-    ReferencesChecked, ReleaseOutcome, ScrubFinding,
+    CheckedBlob, CheckedManifest, Damage, FaultKind, FinishRepair, Integrity, MOST_COPIES,
+    MOST_TOLD, NoFaultKind, NotedManifest, Pass, PassPlace, PassState, ReferencesChecked,
+    ReleaseOutcome, RepairManifest, ScrubFinding, StartRepair,
 };
 pub use jobs::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use last_known::LastKnown;

@@ -1,5 +1,6 @@
 //! Manifests: pull and delete, and the list of referrers. Pushing is in `push.rs`.
 
+use bytes::Bytes;
 use wharf_oci::{Digest, Hasher, MediaType, Reference, RepositoryName, Tag};
 
 use crate::cache::{Key, Kind, Lookup, Ticket};
@@ -26,7 +27,7 @@ const REFERRERS_PAGE_BYTES: usize = 2 << 20;
 #[derive(Clone, Debug)]
 pub struct PushManifest {
     /// Its bytes.
-    pub payload: bytes::Bytes,
+    pub payload: Bytes,
     /// The request's `Content-Type`, where there is one.
     pub content_type: Option<String>,
     /// Where the tags must stand.
@@ -94,7 +95,7 @@ impl Registry {
                 let ask = self.or_last_known(away, |copy| {
                     copy.last_manifest(repository.clone(), reference.clone())
                 });
-                return Ok(ask.await?);
+                return Ok(sound(ask.await?)?);
             }
             found => found?,
         };
@@ -131,14 +132,19 @@ impl Registry {
     async fn find_manifest(&self, operation: &PullManifest) -> ManifestRead {
         let PullManifest { repository, reference } = operation.clone();
         let found = self.parts.metadata.find_manifest(repository, reference).await?;
-        if let Some(StoredManifest { digest, payload, .. }) = &found {
-            let is = Hasher::digest(digest.algorithm(), payload);
-            if is != *digest {
-                let text = format!("the manifest {digest} was read as one of digest {is}");
-                return Err(StoreError::Corrupt(text));
-            }
-        }
-        Ok(found)
+        found.map(sound).transpose()
+    }
+
+    /// The bytes of a manifest that the cache has, and that are what its digest says.
+    pub(crate) async fn cached_payload(
+        &self,
+        repository: &RepositoryName,
+        digest: Digest,
+    ) -> Option<Bytes> {
+        let key = Key::Manifest(repository.clone(), Reference::Digest(digest));
+        let Lookup::Hit(record) = self.parts.cache.get(key).await else { return None };
+        let manifest = decode_manifest(record).filter(|manifest| manifest.digest == digest)?;
+        sound(manifest).ok().map(|manifest| manifest.payload)
     }
 
     /// Deletes a tag, or a manifest with all tags on it.
@@ -220,6 +226,17 @@ impl Registry {
         items.truncate(kept);
         Ok(Listing { more: found > items.len(), items })
     }
+}
+
+/// The manifest, where its bytes are what its digest says.
+fn sound(manifest: StoredManifest) -> Result<StoredManifest, StoreError> {
+    let digest = manifest.digest;
+    let is = Hasher::digest(digest.algorithm(), &manifest.payload);
+    if is != digest {
+        let text = format!("the manifest {digest} was read as one of digest {is}");
+        return Err(StoreError::Corrupt(text));
+    }
+    Ok(manifest)
 }
 
 fn missing_manifest(repository: &RepositoryName, reference: &Reference) -> Error {

@@ -1,4 +1,4 @@
-//! The bytes of blobs, read and hashed no faster than asked: of all that are in use, or of those in quarantine.
+//! The bytes of blobs, read and hashed no faster than asked: of all that are in use, or of those in quarantine, of which copies are looked for first.
 
 use super::TurnEnd;
 use super::way::Way;
@@ -49,7 +49,12 @@ impl Way<'_> {
     /// Reads a blob and says what it is. `false` when the turn was over before.
     async fn examine(&mut self, blob: &CheckedBlob, pace: &mut Pace) -> Result<bool, StoreError> {
         let left = self.state.place.hashing.as_ref();
-        self.state.place.is_doubted &= left.is_some_and(|left| left.digest == blob.key.digest);
+        let is_begun = left.is_some_and(|left| left.digest == blob.key.digest);
+        self.state.place.is_doubted &= is_begun;
+        if blob.is_quarantined && !is_begun && self.repair(blob).await? {
+            self.looked_at(1);
+            return Ok(true);
+        }
         let bytes = match self.read(blob, pace).await {
             Ok(bytes) => bytes,
             Err(Fault::Bad(reason)) => Bytes::Unreadable(reason),

@@ -1,12 +1,15 @@
 //! The scrub: goes through store and database for ever, a turn at a time, finds where they disagree, and takes out of use what is damaged.
 //!
 //! Nothing is deleted here. An object without a row is marked, and goes the way of all that nobody holds; a damaged one is quarantined and kept,
-//! until a push of the same blob takes the next key. Each pass (`objects.rs`, `contents.rs`, `references.rs`) goes on from where it was recorded,
-//! on any node, and whatever it does may be done twice.
+//! until a push of the same blob takes the next key, or a copy that lies elsewhere (`copies.rs`, `repair.rs`). Each pass (`objects.rs`,
+//! `contents.rs`, `references.rs`, `manifests.rs`) goes on from where it was recorded, on any node, and whatever it does may be done twice.
 
 mod contents;
+mod copies;
+mod manifests;
 mod objects;
 mod references;
+mod repair;
 mod way;
 
 use std::collections::BTreeMap;
@@ -18,6 +21,7 @@ use crate::StoreError;
 use crate::blobs::StoredObjects;
 use crate::metadata::{FaultKind, Integrity, Pass};
 use crate::registry::Registry;
+pub use copies::{AdoptedCopies, CopySource, FoundCopy, OtherObjects};
 use way::Way;
 
 /// How it is done.
@@ -44,6 +48,10 @@ pub struct Scrubbed {
     pub found: BTreeMap<FaultKind, u64>,
     /// How many objects came out of quarantine, since they are sound.
     pub restored: u64,
+    /// How many blobs were repaired from another copy.
+    pub repaired_blobs: u64,
+    /// How many manifests were.
+    pub repaired_manifests: u64,
     /// How many findings are resolved.
     pub resolved: u64,
 }
@@ -53,6 +61,12 @@ impl Scrubbed {
     pub fn faults(&self) -> u64 {
         self.found.values().sum()
     }
+
+    /// Whether it took objects out of use: then copies of them are to be looked for.
+    pub fn has_quarantined(&self) -> bool {
+        let kinds = [FaultKind::Missing, FaultKind::WrongSize, FaultKind::WrongDigest];
+        kinds.iter().any(|kind| self.found.contains_key(kind))
+    }
 }
 
 impl AddAssign for Scrubbed {
@@ -61,6 +75,8 @@ impl AddAssign for Scrubbed {
         self.bytes += other.bytes;
         self.unknown += other.unknown;
         self.restored += other.restored;
+        self.repaired_blobs += other.repaired_blobs;
+        self.repaired_manifests += other.repaired_manifests;
         self.resolved += other.resolved;
         for (kind, count) in other.found {
             *self.found.entry(kind).or_default() += count;
@@ -86,6 +102,8 @@ pub struct Scrubber {
     pub objects: Arc<dyn StoredObjects>,
     /// What is asked and written down.
     pub integrity: Arc<dyn Integrity>,
+    /// Where damaged objects may have a second copy, in the order in which they are asked.
+    pub copies: Vec<Arc<dyn CopySource>>,
     /// How.
     pub rules: ScrubRules,
 }
@@ -101,6 +119,7 @@ impl Scrubber {
             Pass::Objects => way.objects().await?,
             Pass::Quarantined | Pass::Contents => way.contents().await?,
             Pass::References => way.references().await?,
+            Pass::Manifests => way.manifests().await?,
         };
         way.end(end).await?;
         Ok(end)

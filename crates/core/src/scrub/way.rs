@@ -94,7 +94,7 @@ impl<'a> Way<'a> {
         if self.integrity().quarantine(key, damage).await? {
             tracing::error!(
                 object = %key, %damage,
-                "the object of a blob is damaged: it is quarantined, and served again when the blob is pushed again"
+                "the object of a blob is damaged: it is quarantined, and the blob is served again when a copy of it is found, or it is pushed again"
             );
             self.found(damage.kind(), 1);
             self.forget_cached(key.digest).await?;
@@ -113,7 +113,7 @@ impl<'a> Way<'a> {
     }
 
     /// No cache answers with what was before.
-    async fn forget_cached(&self, digest: Digest) -> Result<(), StoreError> {
+    pub(super) async fn forget_cached(&self, digest: Digest) -> Result<(), StoreError> {
         let cache = &self.scrubber.registry.stores().cache;
         let mut after = None;
         loop {

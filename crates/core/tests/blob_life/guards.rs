@@ -64,6 +64,10 @@ pub enum Guard {
     ListingFinds,
     /// A quarantined key is the current one until a push of the blob ends.
     QuarantinedStaysCurrent,
+    /// Who takes the place of a quarantined key writes its mark again.
+    QuarantinedIsWrittenAgain,
+    /// What was copied by a repair is marked, since nobody comes to hold it by that.
+    RepairedIsMarked,
     /// A condemnation looks at whether an upload has reserved the very key.
     JudgeSeesThePlaced,
     /// What is quarantined is released where no repository holds it.

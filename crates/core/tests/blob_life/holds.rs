@@ -124,6 +124,21 @@ fn a_quarantine_and_a_release() {
 }
 
 #[test]
+fn a_repair_and_a_push() {
+    holds("a repair and a push", scenarios::repair_and_push());
+}
+
+#[test]
+fn two_pushes_and_a_lift() {
+    holds("two pushes and a lift", scenarios::pushes_and_lift());
+}
+
+#[test]
+fn two_repairs_and_a_lift() {
+    holds("two repairs and a lift", scenarios::repairs_and_lift());
+}
+
+#[test]
 fn a_mount_of_a_quarantined_blob() {
     holds("a mount of a quarantined blob", scenarios::mount_of_a_quarantined_blob());
 }

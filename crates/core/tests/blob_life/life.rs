@@ -84,10 +84,15 @@ impl Life {
         };
         let (writes, then) = match (self.roles[who], state.scripts[who].phase) {
             (_, Phase::Done | Phase::Reserved(_) | Phase::Moving) => return None,
-            (Role::Push { upload, .. }, Phase::Start) => match snapshot.reserve(upload) {
-                Some((key, writes)) => (writes, Phase::Reserved(key)),
-                None => done(None),
-            },
+            (Role::Repair { upload }, Phase::Placed(key)) => {
+                done(Some(snapshot.repair(upload, key)))
+            }
+            (Role::Push { upload, .. } | Role::Repair { upload }, Phase::Start) => {
+                match snapshot.reserve(upload) {
+                    Some((key, writes)) => (writes, Phase::Reserved(key)),
+                    None => done(None),
+                }
+            }
             (Role::Push { upload, repository, .. }, Phase::Placed(key)) => {
                 let (writes, finished) = snapshot.finish(upload, repository, key);
                 (writes, if finished { Phase::Held } else { Phase::Done })
@@ -112,6 +117,7 @@ impl Life {
             }
             (Role::Remove { repository }, _) => done(snapshot.remove(repository)),
             (Role::Cancel { upload }, _) => done(snapshot.cancel(upload)),
+            (Role::Repair { .. }, _) => done(None),
             (Role::Quarantine, _) => done(snapshot.quarantine()),
             (Role::Lift, _) => done(snapshot.lift()),
             (Role::Release, _) => done(snapshot.release()),

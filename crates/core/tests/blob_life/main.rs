@@ -7,7 +7,7 @@
 //!   of its rows meanwhile it begins again, but for an upsert of a row that is gone (PostgreSQL's `REPEATABLE READ`). SQLite, where
 //!   one transaction comes after the other, is a part of that. Rows that are read and not written stop nobody.
 //! - `transactions`: each one of `crates/metadata/src/transactions` that bears on a blob: its facts, the question, the writes.
-//! - `state`, `life`: processes that push, mount, look, commit, delete, restore, remove and cancel; collectors; the object store. A process dies
+//! - `state`, `life`: processes that push, repair, mount, look, commit, delete, restore, remove and cancel; collectors; the object store. A process dies
 //!   between any two steps, a reply is lost, a move or a delete lands at once, later, after its sender died, or never.
 //! - Time has no clock. A row remembers what was under way when it was written (transactions, moves; for a deleted key: deletes), and is as old as
 //!   the grace as soon as nothing is left of that. So the model goes by no more than: the grace is longer than a transaction, and a deleted
@@ -59,6 +59,8 @@
 //! | a quarantined key stays current | `place`, `finish` | `a_quarantined_key_is_the_current_one_until_a_push_ends` |
 //! | … is not held | `hold` | `what_is_quarantined_is_not_held` |
 //! | … and the next one is no garbage meanwhile | `judge`, `garbage/blobs.rs` | `a_condemnation_looks_at_who_reserved_the_very_key` |
+//! | … and its mark written by who takes its place | `finish`, `repair` | `who_takes_the_place_of_a_quarantined_key_writes_its_mark` |
+//! | … what a repair has copied is marked | `repair` | `what_a_repair_has_copied_is_marked` |
 //! | … is released when nobody holds it | `release` | `a_release_looks_at_memberships` |
 //! | … and no upload has reserved it | `release` | `a_release_looks_at_reservations` |
 //! | … and when the grace is over | `release` | `a_release_waits_for_the_grace` |

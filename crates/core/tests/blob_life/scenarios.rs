@@ -186,6 +186,25 @@ pub fn quarantine_and_lift() -> Life {
     start.roles(&[Role::Push { upload: 0, repository: 0, manifest: 1 }, mount, Role::Lift])
 }
 
+/// A blob that a repository holds is in quarantine, and is repaired, pushed, and removed by who holds it.
+pub fn repair_and_push() -> Life {
+    let start = quiet().held(1, &[]).let_go(Stage::Quarantined).uploads(2);
+    let repair = Role::Repair { upload: 1 };
+    start.roles(&[PUSH, repair, Role::Remove { repository: 1 }])
+}
+
+/// Two push a blob that is in quarantine, while it is found to be sound.
+pub fn pushes_and_lift() -> Life {
+    let start = quiet().held(1, &[1]).let_go(Stage::Quarantined).uploads(2);
+    start.roles(&[PUSH, Role::Push { upload: 1, repository: 0, manifest: 0 }, Role::Lift])
+}
+
+/// Two repair a blob that is in quarantine, while it is found to be sound.
+pub fn repairs_and_lift() -> Life {
+    let start = quiet().held(1, &[0]).let_go(Stage::Quarantined).uploads(2);
+    start.roles(&[Role::Repair { upload: 0 }, Role::Repair { upload: 1 }, Role::Lift])
+}
+
 /// A blob is quarantined while one pushes it and another removes it, and released.
 pub fn quarantine_and_release() -> Life {
     let start = quiet().held(1, &[]).uploads(1);

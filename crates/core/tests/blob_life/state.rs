@@ -25,6 +25,8 @@ pub enum Role {
     Quarantine,
     /// Finds that the object of the first key is sound.
     Lift,
+    /// Copies what the object of the current key should be to another key.
+    Repair { upload: usize },
     /// Releases the object of the first key.
     Release,
 }

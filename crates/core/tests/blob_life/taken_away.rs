@@ -195,3 +195,16 @@ fn a_condemnation_looks_at_who_reserved_the_very_key() {
 fn a_release_looks_at_reservations() {
     fails(a::quarantine_and_release(), Guard::ReleaseSeesReservations, MEMBER_IS_STORED);
 }
+
+#[test]
+fn what_a_repair_has_copied_is_marked() {
+    fails(a::repair_and_push(), Guard::RepairedIsMarked, NOTHING_IS_LEFT);
+}
+
+/// An upload that reserved the key of what is sound again is not the last that could let go of it.
+#[test]
+fn who_takes_the_place_of_a_quarantined_key_writes_its_mark() {
+    for life in [a::repairs_and_lift(), a::pushes_and_lift()] {
+        fails(life, Guard::QuarantinedIsWrittenAgain, NOTHING_IS_LEFT);
+    }
+}

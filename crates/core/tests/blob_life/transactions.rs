@@ -150,7 +150,31 @@ impl Snapshot<'_> {
             writes.push(Write::Incarnation(number(&placed)));
         }
         writes.extend(self.holding(finish.write));
+        writes.extend(self.before(finish.before));
         (writes, true)
+    }
+
+    /// `FinishRepair`
+    pub fn repair(&self, upload: usize, placed: u8) -> Vec<Write> {
+        let open = self.rows.uploads[upload].filter(|row| !row.expired);
+        let reserved = open.is_some_and(|row| row.reserved == Some(placed));
+        let current = self.current();
+        let Some(finish) = blob_life::repair(&current, &key(placed), self.mark(placed), reserved)
+        else {
+            let ends = [Write::Unreserve(upload)].into_iter().chain(self.let_go());
+            return ends.filter(|_| reserved).collect();
+        };
+        let mark = match finish.write {
+            Some(_) if !self.has(Guard::RepairedIsMarked) => Some(Write::Mark(placed, None)),
+            write => write.map(written),
+        };
+        let writes = [Write::EndUpload(upload), Write::Incarnation(placed)];
+        writes.into_iter().chain(mark).chain(self.before(finish.before)).collect()
+    }
+
+    /// The mark of the quarantined key whose place another one takes.
+    fn before(&self, write: Option<MarkWrite>) -> Option<Write> {
+        write.filter(|_| self.has(Guard::QuarantinedIsWrittenAgain)).map(written)
     }
 
     /// `uploads::Cancel`

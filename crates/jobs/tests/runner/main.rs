@@ -1,11 +1,13 @@
 //! The runner, on a queue in memory whose clock is that of the tests: hours pass in no time.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod damaged_manifests;
 mod failing;
 mod holding;
 mod queue;
 mod recurring;
 mod registry;
+mod repairing;
 mod scrubbing;
 mod small;
 mod stopping;

@@ -64,7 +64,7 @@ impl Node {
             let jobs = self.jobs().await;
             let now = self.clock.now();
             let rests = |job: &JobStatus| job.state == JobState::Waiting && job.due.unwrap() > now;
-            if jobs.len() == 15 && jobs.iter().all(rests) {
+            if jobs.len() == 16 && jobs.iter().all(rests) {
                 return jobs;
             }
             assert!(begin.elapsed() < Duration::from_secs(30), "{jobs:?}");
@@ -103,6 +103,7 @@ async fn a_registry_cleans_up_after_itself() {
                 collected: Arc::default(),
                 objects: node.blobs.clone(),
                 integrity: node.database.clone(),
+                copies: Vec::new(),
                 scrubbed: Arc::default(),
             };
             let mut stopping = stopping.clone();
@@ -124,6 +125,7 @@ async fn a_registry_cleans_up_after_itself() {
             "garbage.manifests",
             "retention.schedule",
             "scrub.contents",
+            "scrub.manifests",
             "scrub.objects",
             "scrub.quarantined",
             "scrub.references",
@@ -137,7 +139,7 @@ async fn a_registry_cleans_up_after_itself() {
     let mut known = wharf_jobs::kinds(&rules);
     known.sort_unstable();
     assert_eq!(kinds, known);
-    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 14);
+    assert_eq!(wharf_jobs::kinds(&Rules::default()).len(), 15);
     assert_eq!(wharf_jobs::kinds(&Rules { scrub: None, ..Rules::default() }).len(), 10);
     let runs = counters.all();
     assert!(kinds.iter().all(|kind| {

@@ -20,31 +20,32 @@ use wharf_oci::{Algorithm, Digest, Hasher};
 
 use crate::small::Small;
 
-struct Node {
-    scrubber: Scrubber,
-    database: Arc<Database<Sqlite>>,
-    blobs: Arc<MemoryBlobs>,
-    _folder: TempDir,
+pub struct Node {
+    pub scrubber: Scrubber,
+    pub database: Arc<Database<Sqlite>>,
+    pub blobs: Arc<MemoryBlobs>,
+    pub folder: TempDir,
 }
 
 /// As fast as it goes; what is in the store is old at once.
 const RULES: ScrubRules =
     ScrubRules { bytes_per_second: 1 << 40, grace: Duration::ZERO, turn: Duration::from_secs(60) };
 
-fn digest(bytes: &[u8]) -> Digest {
+pub fn digest(bytes: &[u8]) -> Digest {
     Hasher::digest(Algorithm::Sha256, bytes)
 }
 
 impl Node {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let Small { registry, database, blobs, folder } = Small::new(Arc::new(SystemClock));
         let (objects, integrity) = (blobs.clone(), database.clone());
-        let scrubber = Scrubber { registry, objects, integrity, rules: RULES };
-        Self { scrubber, database, blobs, _folder: folder }
+        let copies = Vec::new();
+        let scrubber = Scrubber { registry, objects, integrity, copies, rules: RULES };
+        Self { scrubber, database, blobs, folder }
     }
 
     /// Puts an object into the store, whatever its key says.
-    async fn put(&self, key: &ObjectKey, bytes: &[u8]) {
+    pub async fn put(&self, key: &ObjectKey, bytes: &[u8]) {
         let upload = UploadId::random(&SystemRandom);
         let start = self.blobs.stage(&upload).await.unwrap();
         let chunks = Box::pin(stream::iter([Bytes::copy_from_slice(bytes)]));
@@ -53,7 +54,7 @@ impl Node {
     }
 
     /// Has a repository hold the blob, whose object has the bytes of `stored`; or none.
-    async fn hold(&self, bytes: &[u8], stored: Option<&[u8]>) -> ObjectKey {
+    pub async fn hold(&self, bytes: &[u8], stored: Option<&[u8]>) -> ObjectKey {
         let id = UploadId::random(&SystemRandom);
         let start = StartUpload {
             id,
@@ -79,7 +80,7 @@ impl Node {
     }
 
     /// A whole pass in turns. Returns what they did, and how many there were.
-    async fn scrub(&self, pass: Pass) -> (Scrubbed, u32) {
+    pub async fn scrub(&self, pass: Pass) -> (Scrubbed, u32) {
         let (mut done, mut turns) = (Scrubbed::default(), 1);
         while self.scrubber.turn(pass, &mut done).await.unwrap() == TurnEnd::Part {
             turns += 1;
@@ -88,7 +89,7 @@ impl Node {
         (done, turns)
     }
 
-    async fn open(&self) -> Vec<(FaultKind, Digest)> {
+    pub async fn open(&self) -> Vec<(FaultKind, Digest)> {
         let findings = self.database.list_scrub_findings(false, None, 100).await.unwrap();
         findings.iter().map(|finding| (finding.kind, finding.digest)).collect()
     }

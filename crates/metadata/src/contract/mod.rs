@@ -29,6 +29,7 @@ mod quotas;
 mod races;
 mod referrers;
 mod removing;
+pub(crate) mod repairing;
 mod repositories;
 mod reserving;
 mod restoring;
@@ -37,6 +38,7 @@ mod retention_facts;
 pub(crate) mod rollback;
 pub(crate) mod samples;
 mod scrubbing;
+mod scrubbing_manifests;
 mod sessions;
 mod signatures;
 pub(crate) mod stand;
@@ -75,6 +77,7 @@ pub use quotas::*;
 pub use races::*;
 pub use referrers::*;
 pub use removing::*;
+pub use repairing::*;
 pub use repositories::*;
 pub use reserving::*;
 pub use restoring::*;
@@ -82,6 +85,7 @@ pub use retention::*;
 pub use retention_facts::*;
 pub use rollback::*;
 pub use scrubbing::*;
+pub use scrubbing_manifests::*;
 pub use sessions::*;
 pub use signatures::*;
 pub use stand::{HandClock, Inspect, Stand};
@@ -138,6 +142,19 @@ macro_rules! metadata_contract {
             faults_are_told_in_the_events_and_the_audit_log
             broken_references_are_found_and_told_from_those_elsewhere
             a_pass_goes_on_where_it_was_recorded
+            // Repairs.
+            a_repair_gives_the_blob_back_to_all_who_hold_it
+            a_blob_that_nobody_holds_any_more_is_repaired_for_nobody
+            what_needs_no_repair_gets_none
+            a_repair_that_comes_too_late_changes_nothing
+            repairs_expire
+            nothing_is_repaired_while_all_is_read_only
+            other_objects_of_a_blob_are_those_that_rows_know_of
+            a_damaged_manifest_is_found_and_repaired
+            a_push_gives_a_damaged_manifest_its_bytes_back
+            what_was_found_of_a_manifest_is_resolved
+            a_damaged_manifest_is_not_restored
+            stored_manifests_are_read_in_pages
             the_bytes_of_a_manifest_go_when_the_trash_is_emptied
             what_only_a_deleted_manifest_needed_goes_after_it
             what_a_deleted_manifest_leaves_behind_goes_a_few_at_a_time

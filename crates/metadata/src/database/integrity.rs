@@ -6,14 +6,17 @@ use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    CheckedBlob, Damage, FaultKind, HeldPlace, Integrity, Pass, PassState, ReferencesChecked,
-    ReleaseOutcome, ScrubFinding,
+    CheckedBlob, CheckedManifest, Damage, FaultKind, FinishRepair, HeldPlace, Integrity,
+    NotedManifest, Pass, PassState, ReferencesChecked, ReleaseOutcome, RepairManifest,
+    ScrubFinding, StartRepair,
 };
 use wharf_oci::{Digest, RepositoryName};
 
 use super::{Database, Result};
 use crate::engine::Engine;
-use crate::transactions::integrity::{blobs, findings, objects, passes, quarantine, references};
+use crate::transactions::integrity::{
+    blobs, findings, manifests, objects, passes, quarantine, references, repair,
+};
 
 #[async_trait]
 impl<E: Engine> Integrity for Database<E> {
@@ -53,6 +56,43 @@ impl<E: Engine> Integrity for Database<E> {
 
     async fn note_sound(&self, key: ObjectKey) -> Result<bool> {
         self.engine.write(quarantine::Sound(key)).await
+    }
+
+    async fn other_objects(&self, of: ObjectKey) -> Result<Vec<ObjectKey>> {
+        self.engine.read(repair::Others(of)).await
+    }
+
+    async fn start_repair(&self, start: StartRepair) -> Result<bool> {
+        self.engine.write(start).await
+    }
+
+    async fn finish_repair(&self, finish: FinishRepair) -> Result<bool> {
+        self.engine.write(finish).await
+    }
+
+    async fn stored_manifests(
+        &self,
+        after: Option<Digest>,
+        limit: usize,
+        max_bytes: u64,
+    ) -> Result<Vec<CheckedManifest>> {
+        self.engine.read(manifests::Stored { after, limit, max_bytes }).await
+    }
+
+    async fn note_damaged_manifest(&self, digest: Digest) -> Result<NotedManifest> {
+        self.engine.write(manifests::Damaged(digest)).await
+    }
+
+    async fn note_sound_manifest(&self, digest: Digest) -> Result<()> {
+        self.engine.write(manifests::Sound(digest)).await
+    }
+
+    async fn manifest_holders(&self, digest: Digest, limit: usize) -> Result<Vec<RepositoryName>> {
+        self.engine.read(manifests::Holders { digest, limit }).await
+    }
+
+    async fn repair_manifest(&self, repair: RepairManifest) -> Result<bool> {
+        self.engine.write(repair).await
     }
 
     async fn holders(

@@ -71,8 +71,14 @@ pub(crate) enum Event<'a> {
     BlobFault { digest: &'a Digest, kind: FaultKind, detail: &'a str },
     /// The object of a blob that was quarantined is sound, and is served again.
     BlobSound(&'a Digest),
+    /// A blob whose object was quarantined was repaired from another copy, and is served again.
+    BlobRepaired { digest: &'a Digest, from: &'a str },
     /// A manifest needs what the repository does not hold.
     ManifestBroken { digest: &'a Digest, missing: &'a Digest },
+    /// The bytes that are stored of a manifest are not its own.
+    ManifestDamaged { digest: &'a Digest, detail: &'a str },
+    /// They are its own again.
+    ManifestRepaired { digest: &'a Digest, from: &'a str },
 }
 
 impl Event<'_> {
@@ -105,7 +111,10 @@ impl Event<'_> {
             Self::RetentionRemoved(_) => "retention.removed",
             Self::BlobFault { .. } => "blob.damaged",
             Self::BlobSound(_) => "blob.sound",
+            Self::BlobRepaired { .. } => "blob.repaired",
             Self::ManifestBroken { .. } => "manifest.broken",
+            Self::ManifestDamaged { .. } => "manifest.damaged",
+            Self::ManifestRepaired { .. } => "manifest.repaired",
         }
     }
 
@@ -161,6 +170,12 @@ impl Event<'_> {
                 json!({ "digest": digest.to_string(), "by": by })
             }
             Self::BlobsSwept(count) => json!({ "count": count, "by": by }),
+            Self::ManifestDamaged { digest, detail } => {
+                json!({ "digest": digest.to_string(), "detail": detail, "by": by })
+            }
+            Self::BlobRepaired { digest, from } | Self::ManifestRepaired { digest, from } => {
+                json!({ "digest": digest.to_string(), "from": from, "by": by })
+            }
             Self::ManifestBroken { digest, missing } => json!({
                 "digest": digest.to_string(), "missing": missing.to_string(), "by": by,
             }),

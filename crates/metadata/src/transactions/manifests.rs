@@ -18,7 +18,9 @@ use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
+use crate::transactions::garbage::list_of;
 use crate::transactions::holding::{Below, below};
+use crate::transactions::integrity::manifests::mend;
 use crate::transactions::memberships::is_served;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
@@ -320,7 +322,8 @@ impl Commit for CommitManifest {
             )
             .await?;
         if stored == 0 {
-            return Ok(());
+            // What is stored may be damaged: who pushes the same again is not told that it was taken for nothing.
+            return mend(on, &self.digest, &self.payload, "a push", now).await.map(drop);
         }
         let blobs: Vec<_> = manifest.blobs().map(|blob| pair(&self.digest, &blob.digest)).collect();
         on.execute_each(

@@ -10,7 +10,7 @@ use wharf_core::metadata::{
     CommitManifest, CommitOutcome, DeletedManifest, ListDeleted, MOST_NEEDED, MOST_RESTORED,
     MOST_TAGS, MOST_TAGS_LISTED, Precondition, Reason, Restore, RestoreOutcome, TooMuch,
 };
-use wharf_oci::{Digest, Manifest, Reference, Tag};
+use wharf_oci::{Digest, Hasher, Manifest, Reference, Tag};
 
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::manifests::{Commit, is_held};
@@ -206,6 +206,11 @@ async fn stored(
         on.query("SELECT payload FROM manifests WHERE digest = $1", arguments![digest]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let payload = Bytes::copy_from_slice(row.bytes(0)?);
+    let is = Hasher::digest(digest.algorithm(), &payload);
+    if is != *digest {
+        let text = format!("the manifest {digest} is stored damaged, as the bytes of {is}");
+        return Err(StoreError::Corrupt(text));
+    }
     let manifest = Manifest::parse(&payload, None).map_err(|error| {
         StoreError::Corrupt(format!("the manifest {digest} is stored and cannot be read: {error}"))
     })?;

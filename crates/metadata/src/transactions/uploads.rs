@@ -214,7 +214,7 @@ impl Transaction for ReserveBlob {
 }
 
 /// Records the key of a blob that memberships are of. Of two that record one of the same blob the later one begins again.
-async fn make_current(on: &mut dyn Statements, key: &ObjectKey) -> Result<()> {
+pub(super) async fn make_current(on: &mut dyn Statements, key: &ObjectKey) -> Result<()> {
     on.execute(
         "INSERT INTO blob_incarnations (digest, incarnation) VALUES ($1, $2)
          ON CONFLICT (digest) DO UPDATE SET incarnation = excluded.incarnation",
@@ -222,6 +222,23 @@ async fn make_current(on: &mut dyn Statements, key: &ObjectKey) -> Result<()> {
     )
     .await
     .map(drop)
+}
+
+/// Takes away what an upload had reserved, and tells whether it had that still.
+pub(super) async fn take_reservation(
+    on: &mut dyn Statements,
+    id: UploadId,
+    key: &ObjectKey,
+    now: Timestamp,
+) -> Result<bool> {
+    let taken = on
+        .execute(
+            "DELETE FROM blob_reservations
+             WHERE digest = $1 AND upload_id = $2 AND incarnation = $3 AND deadline > $4",
+            arguments![key.digest, id.to_bytes().as_slice(), i64::from(key.incarnation), now],
+        )
+        .await?;
+    Ok(taken > 0)
 }
 
 #[async_trait]
@@ -235,27 +252,17 @@ impl Transaction for FinishUpload {
         };
         writes::finishes(on, upload.repository, &self.id.to_bytes(), now).await?;
         let digest = &self.key.digest;
-        let reserved = on
-            .execute(
-                "DELETE FROM blob_reservations
-                 WHERE digest = $1 AND upload_id = $2 AND incarnation = $3 AND deadline > $4",
-                arguments![
-                    digest,
-                    self.id.to_bytes().as_slice(),
-                    i64::from(self.key.incarnation),
-                    now,
-                ],
-            )
-            .await?;
+        let reserved = take_reservation(on, self.id, &self.key, now).await?;
         let current = marks::current(on, digest).await?;
         let mark = marks::of_placed(on, &current, &self.key).await?;
-        let Some(finish) = blob_life::finish(&current, &self.key, mark, reserved > 0) else {
+        let Some(finish) = blob_life::finish(&current, &self.key, mark, reserved) else {
             // The upload is still there, and is charged until it ends; what it had reserved is not, and nobody else would let go of it.
-            if reserved > 0 {
+            if reserved {
                 marks::write(on, blob_life::let_go(&current), now).await?;
             }
             return Ok(FinishOutcome::Lost);
         };
+        marks::write(on, finish.before, now).await?;
         marks::write(on, finish.write, now).await?;
         if finish.is_new {
             make_current(on, &self.key).await?;
@@ -270,7 +277,7 @@ impl Transaction for FinishUpload {
 }
 
 /// An upload, in a transaction that has locked its row.
-struct LockedUpload {
+pub(super) struct LockedUpload {
     id: UploadId,
     repository: i64,
     /// With how many it is charged.
@@ -298,7 +305,11 @@ impl LockedUpload {
 
     /// Removes it with its reservations, whose objects may be in place without anybody who holds them. Returns what its repository is to be
     /// charged with, since it holds nothing any more: there is no other way to remove one, and so none goes without that.
-    async fn end(self, on: &mut dyn Statements, now: Timestamp) -> Result<(i64, Charge)> {
+    pub(super) async fn end(
+        self,
+        on: &mut dyn Statements,
+        now: Timestamp,
+    ) -> Result<(i64, Charge)> {
         let id = self.id.to_bytes();
         let sql = "SELECT digest FROM blob_reservations WHERE upload_id = $1 ORDER BY digest";
         for row in &on.query(sql, arguments![id.as_slice()]).await? {
@@ -316,7 +327,7 @@ impl LockedUpload {
 
 /// An upload that has not expired. The row is locked, which stops a reservation for an upload that is finished or cancelled meanwhile: nobody would ever take that
 /// reservation away.
-async fn open_upload(
+pub(super) async fn open_upload(
     on: &mut dyn Statements,
     id: UploadId,
     now: i64,

@@ -28,7 +28,7 @@ pub enum Scrub {
     Findings(Findings),
     /// Have all passes run now. What is under way goes on.
     Run(Flags),
-    /// Let go of a damaged object that was kept as evidence, once the blob was pushed again or nothing holds it. It is deleted.
+    /// Let go of what was kept as evidence of a damaged blob or manifest, once that was pushed again or repaired, or nothing holds it. It is deleted.
     Release(Release),
 }
 
@@ -57,7 +57,7 @@ pub struct Findings {
 pub struct Release {
     #[command(flatten)]
     flags: Flags,
-    /// The blob, as `wharf scrub findings` shows it
+    /// The blob or manifest, as `wharf scrub findings` shows it
     digest: Digest,
 }
 
@@ -147,12 +147,15 @@ fn print(finding: &ScrubFinding, as_json: bool) -> anyhow::Result<()> {
             "detail": detail, "quarantined": finding.is_quarantined,
             "found_micros": finding.found_at.0, "seen_micros": finding.seen_at.0,
             "resolved_micros": finding.resolved_at.map(|at| at.0),
+            "repaired_from": finding.repaired_from,
         });
         return Ok(writeln!(stdout(), "{line}")?);
     }
     let place = needed_by.as_ref().map(|(repository, _)| format!(" in {repository}"));
     let quarantined = if finding.is_quarantined { ", quarantined" } else { "" };
-    let resolved = finding.resolved_at.map(|at| format!(", resolved {at}"));
+    let repaired = finding.repaired_from.as_ref();
+    let repaired = repaired.map_or(String::new(), |from| format!(" by a copy from {from}"));
+    let resolved = finding.resolved_at.map(|at| format!(", resolved {at}{repaired}"));
     writeln!(
         stdout(),
         "{}  {digest}{}: {kind}, {detail} (found {}{quarantined}{})",
@@ -186,7 +189,7 @@ async fn release(command: &Release) -> anyhow::Result<()> {
     if flags.json {
         writeln!(stdout(), "{}", json!({ "digest": digest.to_string(), "released": released }))?;
     } else {
-        writeln!(stdout(), "{digest} is released: its damaged object will be deleted")?;
+        writeln!(stdout(), "{digest} is released: what was kept of it as evidence is deleted")?;
     }
     Ok(())
 }

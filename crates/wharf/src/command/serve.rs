@@ -194,6 +194,7 @@ async fn background_work(
             usage: node.usage,
             objects: node.objects,
             integrity: node.integrity,
+            copies: node.copies,
             scrubbed: watched.scrubbed,
             usage_counters: watched.usage,
             counters: watched.runs,

@@ -28,6 +28,7 @@ use wharf_core::metadata::{
     Jobs, KeepEvents, Retention, TrustRules, UsageMetadata, WriteModes,
 };
 use wharf_core::retention::PullsKnown;
+use wharf_core::scrub::CopySource;
 use wharf_core::tally::{Tally, TallyRules};
 use wharf_core::{GarbageRules, Parts, Registry, Rules};
 use wharf_http::api;
@@ -60,6 +61,8 @@ pub struct Node {
     /// What a scrub looks at, and where it writes down what it finds.
     pub objects: Arc<dyn StoredObjects>,
     pub integrity: Arc<dyn Integrity>,
+    /// Where what is damaged may have a second copy.
+    pub copies: Vec<Arc<dyn CopySource>>,
     /// Who keeps count of what is limited.
     pub limiter: Arc<dyn Limiter>,
     /// What is counted here and not written yet.
@@ -73,6 +76,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let stores = metadata::open(config).await?;
     let store = blobs::open(config).await?;
     let cache = cache::open(config, stores.epochs, Arc::clone(&stores.events)).await?;
+    let copies = store.copies(&stores.integrity);
     let parts = Parts {
         metadata: stores.metadata,
         last_known: stores.last_known,
@@ -132,6 +136,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         usage,
         objects,
         integrity,
+        copies,
         limiter,
         tally,
         watched,

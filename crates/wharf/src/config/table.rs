@@ -361,10 +361,10 @@ settings! {
         enabled: bool = "true" => "true or false";
         /// How long to rest when all objects and all references were looked at.
         interval: Period<100, { 365 * DAY }> = "1d" => "a time from 100ms to 365d, such as 1d";
-        /// How long to rest when the contents of all blobs were read and hashed.
+        /// How long to rest when the contents of all blobs, or of all manifests, were read and hashed.
         contents_interval: Period<100, { 10 * YEAR }> = "30d"
             => "a time from 100ms to 3650d, such as 30d";
-        /// How many bytes of contents are read a second, at most.
+        /// How many bytes of contents are read a second, at most; a copy by which a blob is repaired may be read faster.
         rate: Bytes<KIB, TIB> = "10MiB" => "a size from 1KiB to 1TiB, such as 10MiB";
     }
 

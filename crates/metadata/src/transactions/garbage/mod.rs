@@ -20,7 +20,7 @@ use wharf_oci::{Digest, RepositoryName};
 use crate::engine::{Json, Result, Statements, Transaction, arguments};
 
 /// No repository's number: whether anything may be collected at all, is asked by it. Repositories that are read-only are passed over.
-pub(super) const EVERYWHERE: i64 = 0;
+pub(crate) const EVERYWHERE: i64 = 0;
 
 /// A list of rows as one argument: an array of `[number, digest in hexadecimal]`.
 pub(crate) fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {

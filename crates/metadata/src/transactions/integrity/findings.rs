@@ -56,7 +56,7 @@ impl Fault<'_> {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
              ON CONFLICT (kind, digest, incarnation, repository_id, needed_by) DO UPDATE SET
                  detail = excluded.detail, found_at = excluded.found_at,
-                 seen_at = excluded.seen_at, resolved_at = NULL",
+                 seen_at = excluded.seen_at, resolved_at = NULL, repaired_from = NULL",
             arguments![
                 self.kind.name(),
                 digest,
@@ -109,12 +109,46 @@ pub(super) async fn resolve(
     .map(drop)
 }
 
+/// Resolves what was found of a damaged object, since its blob was repaired from another copy.
+pub(super) async fn repaired(
+    on: &mut dyn Statements,
+    damaged: &ObjectKey,
+    from: &str,
+    now: Timestamp,
+) -> Result<()> {
+    on.execute(
+        "UPDATE scrub_findings SET repaired_from = $1
+         WHERE digest = $2 AND incarnation = $3 AND resolved_at IS NULL
+           AND kind IN ('missing', 'wrong_size', 'wrong_digest', 'unreadable')",
+        arguments![from, damaged.digest, i64::from(damaged.incarnation)],
+    )
+    .await?;
+    resolve(on, damaged, now).await
+}
+
+/// Resolves what was found of a manifest's bytes; by which copy, where it was repaired.
+pub(super) async fn resolve_manifest(
+    on: &mut dyn Statements,
+    digest: &Digest,
+    repaired_from: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    on.execute(
+        "UPDATE scrub_findings SET resolved_at = $1, repaired_from = $2
+         WHERE digest = $3 AND kind = 'damaged_manifest' AND resolved_at IS NULL",
+        arguments![now, repaired_from, digest],
+    )
+    .await
+    .map(drop)
+}
+
 /// `Integrity::resolve_findings`
 pub(crate) struct Resolve;
 
 /// Faults of objects that are not those of a blob that anybody holds; unexplained objects that are gone, or explained; references that are
-/// whole, or whose manifest is gone. Of the last two kinds what is there still is found again by the next pass.
-const RESOLVED: [&str; 3] = [
+/// whole, or whose manifest is gone; damaged manifests that are forgotten. Of the two before the last what is there still is found again by the next
+/// pass.
+const RESOLVED: [&str; 4] = [
     "UPDATE scrub_findings SET resolved_at = $1
      WHERE resolved_at IS NULL AND kind IN ('missing', 'wrong_size', 'wrong_digest', 'unreadable')
        AND (incarnation <> coalesce((SELECT i.incarnation FROM blob_incarnations i
@@ -138,6 +172,9 @@ const RESOLVED: [&str; 3] = [
             OR EXISTS (SELECT 1 FROM repository_manifests h
                        WHERE h.repository_id = scrub_findings.repository_id
                          AND h.digest = scrub_findings.digest))",
+    "UPDATE scrub_findings SET resolved_at = $1
+     WHERE resolved_at IS NULL AND kind = 'damaged_manifest'
+       AND NOT EXISTS (SELECT 1 FROM manifests m WHERE m.digest = scrub_findings.digest)",
 ];
 
 #[async_trait]
@@ -175,7 +212,11 @@ impl Transaction for List {
             .query(
                 "SELECT f.id, f.kind, f.digest, f.incarnation, r.name, f.needed_by, f.detail,
                         f.found_at, f.seen_at, f.resolved_at,
-                        CASE WHEN m.state = 'quarantined' THEN 1 ELSE 0 END
+                        CASE WHEN m.state = 'quarantined' AND f.kind <> 'damaged_manifest'
+                               OR f.kind = 'damaged_manifest' AND EXISTS
+                                  (SELECT 1 FROM damaged_manifests d WHERE d.digest = f.digest)
+                             THEN 1 ELSE 0 END,
+                        f.repaired_from
                  FROM scrub_findings f
                  LEFT JOIN repositories r ON r.id = f.repository_id AND r.name < '~'
                  LEFT JOIN blob_marks m ON m.digest = f.digest AND m.incarnation = f.incarnation
@@ -204,6 +245,7 @@ fn finding(row: &Row) -> Result<ScrubFinding> {
         seen_at: Timestamp(row.int(8)?),
         resolved_at: row.optional_int(9)?.map(Timestamp),
         is_quarantined: row.int(10)? == 1,
+        repaired_from: row.optional_text(11)?,
     })
 }
 

@@ -3,7 +3,9 @@
 
 pub(crate) mod blobs;
 pub(crate) mod findings;
+pub(crate) mod manifests;
 pub(crate) mod objects;
 pub(crate) mod passes;
 pub(crate) mod quarantine;
 pub(crate) mod references;
+pub(crate) mod repair;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::blob_life::{self, Holders, Stage};
 use wharf_core::blobs::ObjectKey;
+use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{AuditEntry, AuditOutcome, Damage, FaultKind, ReleaseOutcome};
 use wharf_oci::Digest;
 
@@ -23,7 +24,8 @@ async fn is_member(on: &mut dyn Statements, digest: &Digest) -> Result<bool> {
     Ok(!on.query(sql, arguments![digest]).await?.is_empty())
 }
 
-async fn record(
+/// Tells the audit log what became of an object.
+pub(super) async fn record(
     on: &mut dyn Statements,
     by: Actor,
     action: &str,
@@ -31,13 +33,25 @@ async fn record(
     detail: &str,
 ) -> Result<()> {
     let ObjectKey { digest, incarnation } = key;
+    let detail = format!("incarnation={incarnation}; {detail}");
+    tell(on, by, action, format!("blob:{digest}"), detail).await
+}
+
+/// Tells the audit log what a scrub, or an operator after one, has done.
+pub(super) async fn tell(
+    on: &mut dyn Statements,
+    by: Actor,
+    action: &str,
+    target: String,
+    detail: String,
+) -> Result<()> {
     let entry = AuditEntry {
         by,
         action: action.to_owned(),
-        target: format!("blob:{digest}"),
+        target,
         namespace: None,
         outcome: AuditOutcome::Done,
-        detail: format!("incarnation={incarnation}; {detail}"),
+        detail,
     };
     audit::write(on, &entry).await
 }
@@ -139,6 +153,32 @@ pub(crate) struct Release {
     pub(crate) grace: Duration,
 }
 
+/// What became of the damaged bytes of a manifest.
+struct OfManifest {
+    released: u64,
+    kept: u64,
+}
+
+impl Release {
+    /// Forgets what a manifest was repaired from before this moment.
+    async fn of_manifest(&self, on: &mut dyn Statements, before: Timestamp) -> Result<OfManifest> {
+        let released = on
+            .execute(
+                "DELETE FROM damaged_manifests WHERE digest = $1 AND replaced_at <= $2",
+                arguments![self.digest, before],
+            )
+            .await?;
+        if released > 0 {
+            let target = format!("manifest:{}", self.digest);
+            tell(on, self.by.clone(), "manifest.release", target, String::new()).await?;
+        }
+        let sql = "SELECT count(*) FROM damaged_manifests WHERE digest = $1";
+        let rows = on.query(sql, arguments![self.digest]).await?;
+        let kept = rows.first().map_or(Ok(0), |row| row.size(0))?;
+        Ok(OfManifest { released, kept })
+    }
+}
+
 #[async_trait]
 impl Transaction for Release {
     type Output = ReleaseOutcome;
@@ -173,8 +213,10 @@ impl Transaction for Release {
                 released += 1;
             }
         }
+        let of_manifest = self.of_manifest(on, now.before(self.grace)).await?;
+        released += of_manifest.released;
         Ok(match released {
-            0 if keys.is_empty() => ReleaseOutcome::NotQuarantined,
+            0 if keys.is_empty() && of_manifest.kept == 0 => ReleaseOutcome::NotQuarantined,
             0 if member && keys.contains(&current.key) => ReleaseOutcome::StillNeeded,
             0 => ReleaseOutcome::TooYoung,
             released => ReleaseOutcome::Released(released),

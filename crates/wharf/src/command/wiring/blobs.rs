@@ -8,7 +8,9 @@ use wharf_blobs::{AdoptedBlobs, AdoptedUrls, FileBlobs, Limits, ObjectBlobs, Sto
 use wharf_core::blobs::{Blobs, Leftovers, MappedReads, StoredObjects};
 use wharf_core::delivery::SignedUrls;
 use wharf_core::direct::DirectStore;
+use wharf_core::metadata::Integrity;
 use wharf_core::old_store::OldStore;
+use wharf_core::scrub::{AdoptedCopies, CopySource, OtherObjects};
 
 use super::adoption::{self, Old};
 use crate::config::{BlobsUrl, Config};
@@ -25,6 +27,17 @@ pub struct Store {
     pub objects: Arc<dyn StoredObjects>,
     /// The other registry's store behind it.
     pub old: Option<Arc<dyn OldStore>>,
+}
+
+impl Store {
+    /// Where an object that is damaged may have a second copy.
+    pub fn copies(&self, integrity: &Arc<dyn Integrity>) -> Vec<Arc<dyn CopySource>> {
+        let (blobs, integrity) = (Arc::clone(&self.blobs), Arc::clone(integrity));
+        let mut copies: Vec<Arc<dyn CopySource>> =
+            vec![Arc::new(OtherObjects { blobs, integrity })];
+        copies.extend(self.old.clone().map(|old| Arc::new(AdoptedCopies(old)) as _));
+        copies
+    }
 }
 
 /// Opens the store, and tries it: what is wrong with a bucket is told at the start.

@@ -213,6 +213,14 @@ impl Watched {
         )?;
         to.counter("scrub_unknown", "Things among the objects that are none", all.unknown)?;
         to.counter("scrub_restored", "Objects that left quarantine", all.restored)?;
+        to.counters(
+            "scrub_repaired",
+            "What scrubs here have repaired from another copy",
+            [
+                ([("what", "blob")], all.repaired_blobs),
+                ([("what", "manifest")], all.repaired_manifests),
+            ],
+        )?;
         to.counter("scrub_resolved", "Findings whose fault was gone", all.resolved)?;
         let Some(open) = figures.open else { return Ok(()) };
         to.gauges(

@@ -1,14 +1,15 @@
-//! Blobs in quarantine: pushed by several at once, found to be sound, condemned.
+//! Blobs in quarantine: pushed and repaired by several at once, found to be sound, let go of, condemned.
 
 use std::time::Duration;
 
 use wharf_core::blobs::ObjectKey;
-use wharf_core::metadata::{Damage, FinishOutcome, FinishUpload};
+use wharf_core::metadata::{CommitOutcome, Damage, FinishOutcome, FinishUpload, RepairManifest};
 use wharf_oci::Digest;
 
 use super::{ALL, Scene};
-use crate::contract::samples::blob;
+use crate::contract::samples::{blob, commit, image};
 use crate::transactions::garbage::blobs::Condemn;
+use crate::transactions::garbage::sweep::Sweep;
 use crate::transactions::integrity::quarantine::{Quarantine, Sound};
 
 impl Scene {
@@ -74,5 +75,80 @@ async fn a_quarantine_and_a_condemnation() {
         let (quarantined, judged) = scene.both(how, quarantine, condemn).await;
         assert!(quarantined && judged.condemned == 0, "{how:?}: {judged:?}");
         assert_eq!(scene.stand.marks(key.digest).await, ["0 quarantined"], "{how:?}");
+    }
+}
+
+/// As two pushes are.
+#[tokio::test]
+async fn two_repairs_of_a_blob_that_end_at_once() {
+    for how in ALL {
+        let (scene, key) = Scene::with_quarantined().await;
+        let (one, two) = (scene.stand.repairing(key).await, scene.stand.repairing(key).await);
+        let keys = [one.key, two.key];
+        let (first, second) = scene.both(how, one, two).await;
+        assert!(first != second, "{how:?}: {first}, {second}");
+        let current = if first { keys[0] } else { keys[1] };
+        assert_eq!(scene.stand.held("a", key.digest).await, Some(current), "{how:?}");
+    }
+}
+
+/// A pusher who is told that it was taken holds what can be served.
+#[tokio::test]
+async fn a_repair_and_a_push_that_end_at_once() {
+    for how in ALL {
+        let (scene, key) = Scene::with_quarantined().await;
+        let (repair, push) =
+            (scene.stand.repairing(key).await, scene.placed("b", key.digest).await);
+        let keys = [repair.key, push.key];
+        let (repaired, ended) = scene.both(how, repair, push).await;
+        let pushed = ended == FinishOutcome::Finished;
+        assert!(repaired != pushed, "{how:?}: {repaired}, {pushed}");
+        let current = if repaired { keys[0] } else { keys[1] };
+        assert_eq!(scene.stand.held("a", key.digest).await, Some(current), "{how:?}");
+        let held = scene.stand.held("b", key.digest).await;
+        assert_eq!(held, pushed.then_some(current), "{how:?}");
+    }
+}
+
+/// Whichever comes first, what nobody holds goes in the end.
+#[tokio::test]
+async fn a_repair_and_the_last_who_lets_go() {
+    for how in ALL {
+        let (scene, key) = Scene::with_quarantined().await;
+        let repair = scene.stand.repairing(key).await;
+        let placed = repair.key;
+        let sweep = Sweep { after: None, grace: Duration::ZERO, limit: 10 };
+        scene.stand.clock.advance(Duration::from_secs(1));
+        let (repaired, taken) = scene.both(how, repair, sweep).await;
+        assert!(repaired && taken.count == 1, "{how:?}: {repaired}, {taken:?}");
+        let condemned = scene.stand.garbage.condemn_blobs(Duration::ZERO, 10).await.unwrap();
+        assert_eq!(condemned.condemned, 1, "{how:?}");
+        assert_eq!(scene.stand.garbage.condemned_blobs(None, 10).await.unwrap(), [placed]);
+    }
+}
+
+/// What was there is kept once.
+#[tokio::test]
+async fn two_repairs_of_a_manifest_and_a_push_of_it() {
+    for how in ALL {
+        let scene = Scene::new().await;
+        let digest = scene.stand.push("a", "one", &["t"]).await;
+        let push = commit("a", &image(&[blob("one")]), &["u"]);
+        let repair = |source: &str| RepairManifest {
+            digest,
+            payload: push.payload.clone(),
+            source: source.into(),
+        };
+        let kept = "SELECT count(*) FROM damaged_manifests";
+        scene.stand.damage(digest).await;
+        let (one, two) = scene.both(how, repair("one"), repair("two")).await;
+        assert!(one != two, "{how:?}: {one}, {two}");
+        assert_eq!(scene.stand.rows(kept, &[]).await, ["1"], "{how:?}");
+        scene.stand.damage(digest).await;
+        let (_, pushed) = scene.both(how, repair("three"), push.clone()).await;
+        assert_eq!(pushed, CommitOutcome::Committed, "{how:?}");
+        assert_eq!(scene.stand.rows(kept, &[]).await, ["2"], "{how:?}");
+        let stored = scene.stand.integrity.stored_manifests(None, 10, u64::MAX).await.unwrap();
+        assert_eq!(stored[0].damage(), None, "{how:?}");
     }
 }
