@@ -22,7 +22,7 @@ const LONGEST_LOCK: Duration = Duration::from_secs(60);
 pub(super) type Found = Vec<(i64, Vec<u8>)>;
 
 /// What a step is, so that a database made by another text of it is noticed.
-fn checksum(migration: &Migration) -> Vec<u8> {
+pub(super) fn checksum(migration: &Migration) -> Vec<u8> {
     Hasher::digest(Algorithm::Sha256, migration.postgres.as_bytes()).to_binary()
 }
 

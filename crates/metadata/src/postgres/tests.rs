@@ -11,6 +11,7 @@ mod partitions;
 mod queue;
 mod replicas;
 mod texts;
+mod upgrading;
 mod writers;
 
 use async_trait::async_trait;
