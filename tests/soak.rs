@@ -1,6 +1,7 @@
 //! The soak: several push, mount, delete and bring back over one pool of layers, policies drop tags and the collector runs all the
 //! time with a grace of seconds, while nodes are killed and connections are cut. In the end everything that should be there is
-//! pulled, and nothing else is there: zero lost, zero left.
+//! pulled, and nothing else is there: zero lost, zero left. And that is what each repository and their namespace is charged, exactly,
+//! and always was.
 //!
 //! `WHARF_SOAK_MINUTES` has each of them go on for so long; `WHARF_SOAK_SEED` chooses again what a run that failed had chosen.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -25,6 +26,8 @@ mod judgement;
 mod layers;
 #[path = "soak/leaving.rs"]
 mod leaving;
+#[path = "soak/limits.rs"]
+mod limits;
 #[path = "soak/manifests.rs"]
 mod manifests;
 #[path = "soak/outcomes.rs"]
@@ -90,6 +93,7 @@ fn soak(mut site: Site, round: Duration) {
     let mut client =
         || Client::new(site.ways(), &login, &common.repositories, Random::seeded(random.next()));
     let mut judge = client();
+    limits::of_the_namespace(&mut judge, &mut Random::seeded(seed));
     let clients: Vec<Client> = (0..PUSHERS).map(|_| client()).collect();
     let mut pushers: Vec<Pusher<'_>> = clients
         .into_iter()
@@ -110,6 +114,7 @@ fn soak(mut site: Site, round: Duration) {
         assert!(collected > 0, "nothing was collected while images were pushed");
         trouble::end(&mut site);
         judge_all(&mut judge, &common.layers, &mut pushers);
+        counting::was_never_wrong(&site);
     }
     for pusher in &pushers {
         println!("{:?}", pusher.done);
@@ -123,11 +128,10 @@ fn soak(mut site: Site, round: Duration) {
     }
     let all: Vec<&Book> = books.iter().flatten().collect();
     left.wait_for(&site, &all);
-    for (number, repository) in REPOSITORIES.iter().enumerate() {
-        let books: Vec<&Book> = books.iter().map(|books| &books[number]).collect();
-        leaving::is_whole(&mut judge, &common.layers, &books);
-        counting::is_counted(&mut judge, &common.layers, repository, &books);
-    }
+    leaving::is_whole(&mut judge, &common.layers, &all);
+    let of_repository = |number: usize| books.iter().map(|books| &books[number]).collect();
+    let repositories: Vec<Vec<&Book>> = (0..REPOSITORIES.len()).map(of_repository).collect();
+    counting::is_counted(&mut judge, &common.layers, &site, &repositories);
 }
 
 /// Finds out what was not known, and holds the registry to all that is known.

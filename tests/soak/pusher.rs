@@ -84,6 +84,10 @@ impl<'a> Pusher<'a> {
             91..93 => self.leave_upload(book),
             93..95 => self.clear(book),
             95 => drop(crate::policies::renew(&mut self.client, &self.common.repositories[book])),
+            96 => {
+                let repository = &self.common.repositories[book];
+                crate::limits::of_a_repository(&mut self.client, repository, &mut self.random);
+            }
             _ => self.random.moment(PAUSE),
         }
     }

@@ -54,6 +54,7 @@ impl Rows {
             of("blob_reservations", "digest"),
             // Keys that were deleted are remembered for a day.
             of("blob_marks", "digest") + " WHERE state <> 'deleted'",
+            of("namespace_blobs", "digest") + " WHERE used = 0",
         ];
         Found {
             held: named(self.ask(&in_repository("repository_manifests", "t.digest"))),
@@ -72,6 +73,26 @@ impl Rows {
     /// How many blobs were pushed again after that, to another key.
     pub fn incarnations(&self) -> usize {
         self.ask(&format!("SELECT {} FROM blob_incarnations", self.hex("digest"))).len()
+    }
+
+    /// Limits of which the parts are not the whole, or of which a part is smaller than what is used of it.
+    pub fn wrong_parts(&self) -> Vec<String> {
+        let meters = [
+            ("bytes", "max_bytes"),
+            ("total", "max_bytes"),
+            ("manifests", "max_manifests"),
+            ("tags", "max_tags"),
+        ];
+        let wrong = |(used, limit): (&str, &str)| {
+            self.ask(&format!(
+                "SELECT s.namespace || ' ' || s.repository_id || ': {used}, {limit} ' || s.{limit}
+                 FROM usage_scopes s JOIN usage_shards h ON h.scope = s.id WHERE s.{limit} IS NOT NULL
+                 GROUP BY s.id, s.namespace, s.repository_id, s.{limit}
+                 HAVING sum(h.{used}_allowed) <> s.{limit}
+                     OR max(CASE WHEN h.{used} > h.{used}_allowed THEN 1 ELSE 0 END) = 1"
+            ))
+        };
+        meters.into_iter().flat_map(wrong).collect()
     }
 
     /// Has the leases of all jobs run out, also of those that somebody is at work on: as when a node was so slow.

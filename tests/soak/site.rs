@@ -204,18 +204,29 @@ impl Site {
 
     /// Has jobs run that would rest for longer than a soak lasts; and garbage be collected, though it always is.
     pub fn hasten(&self) {
-        for words in [
-            ["gc", "run"].as_slice(),
-            &["jobs", "run", "uploads.expire"],
-            &["jobs", "run", "staging.collect"],
-            &["jobs", "run", "retention.schedule"],
-        ] {
-            let mut command = Command::new(program());
-            command.args(words).arg("--data").arg(self.data(0)).envs(self.direct());
-            if let Err(said) = attempt(&mut command) {
-                println!("{said}");
-            }
+        self.command(&["gc", "run"]);
+        for job in ["uploads.expire", "staging.collect", "retention.schedule", "usage.count"] {
+            self.has_run(job);
         }
+    }
+
+    /// Has a job run before its time.
+    pub fn has_run(&self, job: &str) {
+        self.command(&["jobs", "run", job]);
+    }
+
+    fn command(&self, words: &[&str]) {
+        let mut command = Command::new(program());
+        command.args(words).arg("--data").arg(self.data(0)).envs(self.direct());
+        if let Err(said) = attempt(&mut command) {
+            println!("{said}");
+        }
+    }
+
+    /// What all nodes have written so far, also those that were killed.
+    pub fn logs(&self) -> String {
+        let nodes = self.nodes.iter().filter_map(|node| node.server.as_ref());
+        nodes.map(Server::whole_log).collect()
     }
 }
 

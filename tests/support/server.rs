@@ -143,6 +143,12 @@ impl Server {
         self.process.log()
     }
 
+    /// The same, with what those wrote that served over the same data before.
+    pub fn whole_log(&self) -> String {
+        let log = fs::read(log_beside(&self.process.data)).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// SIGKILL: no handler runs, nothing is flushed.
     pub fn kill(self) {
         self.process.kill();

@@ -9,6 +9,8 @@ mod migrations;
 mod postgres;
 mod sqlite;
 mod transactions;
+#[cfg(test)]
+mod upgrading;
 
 pub use database::Database;
 pub use migrations::MigrationError;

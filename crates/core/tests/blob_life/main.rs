@@ -17,10 +17,12 @@
 //!   condemned nor deleted; what is quarantined is kept, and given to nobody; what can be brought back is a member, and so is what a
 //!   pusher was told of; and at rest, nothing is left that nobody needs. `ends` shows that every run
 //!   comes to rest, by finding no circle among the states.
-//! - `scenarios`: who meets whom. `holds` runs them all; `WHARF_MODEL=full` with more collectors and more deaths:
+//! - `scenarios`: who meets whom. `holds` runs them all; `WHARF_MODEL=full` with two collectors in each, and with one more process
+//!   that dies where moves are prompt. It ends when there is no state left that was not looked at, and no state is passed over for being
+//!   like another. Unoptimised it is many times as slow:
 //!
 //! ```text
-//! WHARF_MODEL=full cargo test -p wharf-core --test blob_life holds -- --nocapture
+//! WHARF_MODEL=full cargo test --config profile.dev.package.wharf-core.opt-level=3 -p wharf-core --test blob_life holds -- --nocapture
 //! ```
 //!
 //! # Guards

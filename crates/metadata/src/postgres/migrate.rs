@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 use wharf_oci::{Algorithm, Hasher};
@@ -15,14 +15,24 @@ use crate::migrations::{MIGRATIONS, Migration, MigrationError, newest};
 /// The advisory lock of migrations: the letters of "wharf" and a number.
 const LOCK: i64 = 0x77_68_61_72_66_01;
 
-/// How long a migration waits for another node's, or for a table that is in use.
-const LONGEST_LOCK: Duration = Duration::from_secs(60);
+/// How long a migration waits for another node's.
+const LONGEST_TURN: Duration = Duration::from_secs(60);
+
+/// How long a step waits for a table that is in use. Whoever wants that table meanwhile waits behind the step; and where a writer
+/// and the step wait for each other, it is the step that gives way: PostgreSQL looks for such a pair after a second.
+const LONGEST_LOCK: Duration = Duration::from_millis(500);
+
+/// How long a step that did not get its tables stays away from them, so that those go on who waited behind it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a step is tried again before the migration fails.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the database says of its schema: each version with its checksum.
 pub(super) type Found = Vec<(i64, Vec<u8>)>;
 
 /// What a step is, so that a database made by another text of it is noticed.
-fn checksum(migration: &Migration) -> Vec<u8> {
+pub(super) fn checksum(migration: &Migration) -> Vec<u8> {
     Hasher::digest(Algorithm::Sha256, migration.postgres.as_bytes()).to_binary()
 }
 
@@ -60,11 +70,19 @@ pub(super) fn require_newest(found: &Found) -> Result<(), MigrationError> {
 /// Applies what the database lacks. Returns the versions that were applied.
 pub(super) async fn migrate(settings: &PostgresSettings) -> Result<Vec<i64>, PostgresError> {
     let (client, driver) = connect(settings).await?;
-    let mut applied = Vec::new();
+    let (mut applied, mut began) = (Vec::new(), Instant::now());
     let result = loop {
         match step(&client).await {
-            Ok(Some(version)) => applied.push(version),
-            Ok(None) => break Ok(applied),
+            Ok(Step::Applied(version)) => {
+                applied.push(version);
+                began = Instant::now();
+            }
+            Ok(Step::None) => break Ok(applied),
+            Ok(Step::Hindered(error)) if began.elapsed() > PATIENCE => break Err(error.into()),
+            Ok(Step::Hindered(error)) => {
+                tracing::info!(%error, "others use the tables of a migration; it is tried again");
+                sleep(PAUSE).await;
+            }
             Err(error) => break Err(error),
         }
     };
@@ -74,8 +92,24 @@ pub(super) async fn migrate(settings: &PostgresSettings) -> Result<Vec<i64>, Pos
     result
 }
 
-/// Applies the next step in a transaction of its own, alone among all nodes. `None` if there was none.
-async fn step(client: &Client) -> Result<Option<i64>, PostgresError> {
+/// What became of a step.
+enum Step {
+    /// It was applied.
+    Applied(i64),
+    /// There was none.
+    None,
+    /// Others used the tables that it changes; nothing was changed, and it may be tried again.
+    Hindered(MigrationError),
+}
+
+/// Whether a step failed of others who use the same tables: for too long, or each waited for the other.
+fn is_hindered(error: &Error) -> bool {
+    let code = error.code();
+    code == Some(&SqlState::LOCK_NOT_AVAILABLE) || code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
+}
+
+/// Applies the next step in a transaction of its own, alone among all nodes.
+async fn step(client: &Client) -> Result<Step, PostgresError> {
     let failed = |version, name| {
         move |error: Error| MigrationError::Failed { version, name, reason: explained(&error) }
     };
@@ -90,15 +124,17 @@ async fn step(client: &Client) -> Result<Option<i64>, PostgresError> {
              checksum    bytea  NOT NULL,
              applied_at  bigint NOT NULL
          )",
-        LONGEST_LOCK.as_millis()
+        LONGEST_TURN.as_millis()
     );
     client.batch_execute(&begin).await.map_err(start)?;
     let found = found(client).await.map_err(start)?;
     let Some(next) = missing(&found)?.first() else {
         client.batch_execute("COMMIT").await.map_err(start)?;
-        return Ok(None);
+        return Ok(Step::None);
     };
     let apply = async {
+        let longest = format!("SET LOCAL lock_timeout = {}", LONGEST_LOCK.as_millis());
+        client.batch_execute(&longest).await?;
         client.batch_execute(next.postgres).await?;
         client
             .execute_typed(
@@ -113,8 +149,15 @@ async fn step(client: &Client) -> Result<Option<i64>, PostgresError> {
             .await?;
         client.batch_execute("COMMIT").await
     };
-    apply.await.map_err(failed(next.version, next.name))?;
-    Ok(Some(next.version))
+    let failed = failed(next.version, next.name);
+    match apply.await {
+        Ok(()) => Ok(Step::Applied(next.version)),
+        Err(error) if is_hindered(&error) => {
+            client.batch_execute("ROLLBACK").await.map_err(start)?;
+            Ok(Step::Hindered(failed(error)))
+        }
+        Err(error) => Err(failed(error).into()),
+    }
 }
 
 /// What a step failed of, with what a person can do about missing rights.

@@ -12,6 +12,7 @@ mod plans;
 mod queue;
 mod replicas;
 mod texts;
+mod upgrading;
 mod writers;
 
 use async_trait::async_trait;

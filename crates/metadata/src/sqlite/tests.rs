@@ -5,6 +5,7 @@ mod background;
 mod groups;
 mod opening;
 mod planning;
+mod upgrading;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use wharf_oci::Digest;
 use super::Sqlite;
 use crate::Database;
 use crate::contract::{HandClock, Inspect};
+use crate::migrations::MIGRATIONS;
 
 /// A database's file in a folder that is removed at the end.
 struct File(TempDir);
@@ -25,6 +27,21 @@ struct File(TempDir);
 impl File {
     fn new() -> Self {
         Self(TempDir::new().unwrap())
+    }
+
+    /// As this version of the schema left it.
+    fn of_version(version: i64) -> Self {
+        let file = Self::new();
+        let connection = file.connect();
+        let made = "CREATE TABLE schema_migrations (
+             version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT";
+        connection.execute_batch(made).unwrap();
+        for step in MIGRATIONS.iter().take_while(|step| step.version <= version) {
+            connection.execute_batch(step.sqlite).unwrap();
+            let applied = "INSERT INTO schema_migrations VALUES (?1, ?2, 0)";
+            connection.execute(applied, (step.version, step.name)).unwrap();
+        }
+        file
     }
 
     fn path(&self) -> PathBuf {

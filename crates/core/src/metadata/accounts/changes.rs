@@ -1,6 +1,9 @@
 //! Changes of accounts, as values that say what the audit log is told of them.
 
-use std::borrow::Cow;
+mod declaring;
+mod subject;
+mod told;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -16,158 +19,9 @@ use crate::operation::{Operation, Requirement};
 use crate::permissions::{AccountName, RobotName};
 use crate::retention::{self, Age};
 use crate::writes::{WriteMode, WriteReason, WriteScope};
-
-/// Who a grant is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// A user.
-    User(AccountName),
-    /// A team of the namespace.
-    Team(AccountName),
-    /// A robot of the namespace.
-    Robot(AccountName),
-}
-
-/// `user:ada`, `team:devs`, `robot:ci`
-impl std::fmt::Display for Subject {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::User(name) => write!(formatter, "user:{name}"),
-            Self::Team(name) => write!(formatter, "team:{name}"),
-            Self::Robot(name) => write!(formatter, "robot:{name}"),
-        }
-    }
-}
-
-/// A text that names nobody to grant to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} must be user:NAME, team:NAME or robot:NAME")]
-pub struct NoSubject(String);
-
-impl std::str::FromStr for Subject {
-    type Err = NoSubject;
-
-    fn from_str(text: &str) -> Result<Self, NoSubject> {
-        let wrong = || NoSubject(text.chars().take(100).collect());
-        let (kind, name) = text.split_once(':').ok_or_else(wrong)?;
-        let name = name.parse().map_err(|_| wrong())?;
-        match kind {
-            "user" => Ok(Self::User(name)),
-            "team" => Ok(Self::Team(name)),
-            "robot" => Ok(Self::Robot(name)),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-/// What a user's token is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenKind {
-    /// It stands in for the password.
-    Personal,
-    /// It gets new access tokens.
-    Refresh,
-}
-
-/// What the audit log and the authorization point are told of a change.
-struct About {
-    /// What is done: `grant.put`.
-    action: &'static str,
-    /// With what: `robot:team+ci`.
-    target: String,
-    /// In which namespace: in none what is about an account itself, as others may administer a user's namespace, too.
-    namespace: Option<String>,
-    /// What else matters, as words `name=value`; no secret. A value of other characters than most is in quotes, as in JSON.
-    detail: String,
-}
-
-/// Declares changes: a struct each, an operation each, and the sum of them.
-macro_rules! changes {
-    ($($(#[$doc:meta])* $name:ident, $operation:literal, $action:literal, |$it:ident| $target:expr,
-        $namespace:expr, $detail:expr, requires $requirement:expr;
-        { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Debug)]
-            pub struct $name {
-                $($(#[$field_doc])* pub $field: $type,)*
-            }
-
-            impl Operation for $name {
-                const NAME: &'static str = $operation;
-                const MUTATES: bool = true;
-
-                fn requirement(&self) -> Requirement<'_> {
-                    let $it = self;
-                    let _ = $it;
-                    $requirement
-                }
-            }
-
-            impl From<$name> for AccountChange {
-                fn from(change: $name) -> Self {
-                    Self::$name(change)
-                }
-            }
-        )*
-
-        /// A change of accounts, grants, or of who may read.
-        #[derive(Clone, Debug)]
-        #[allow(missing_docs, reason = "each is the change of its name")]
-        pub enum AccountChange {
-            $($name($name),)*
-        }
-
-        impl AccountChange {
-            fn about(&self) -> About {
-                match self {
-                    $(Self::$name($it) => About {
-                        action: $action,
-                        target: $target,
-                        namespace: $namespace,
-                        detail: $detail,
-                    },)*
-                }
-            }
-        }
-    };
-}
-
-/// A value as a word: in quotes, as in JSON, where it has characters by which it could be taken for several, or for none.
-fn word(value: &str) -> Cow<'_, str> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@,*+=%-".contains(&byte);
-    if !value.is_empty() && value.bytes().all(is_plain) {
-        return Cow::Borrowed(value);
-    }
-    Cow::Owned(serde_json::Value::from(value).to_string())
-}
-
-/// Words for the audit log.
-macro_rules! words {
-    ($($name:literal = $value:expr),* $(,)?) => {{
-        let mut text = String::new();
-        $(if let Some(value) = $value {
-            let space = if text.is_empty() { "" } else { " " };
-            let _ = write!(text, "{space}{}={}", $name, word(&value.to_string()));
-        })*
-        text
-    }};
-}
-
-/// What an invitation is called by, as people read it.
-fn hexadecimal(id: &TokenId) -> String {
-    format!("{:016x}", u64::from_be_bytes(*id))
-}
-
-fn role_and_pattern(most: &Narrowing) -> String {
-    words!("role" = Some(most.role.name()), "on" = most.pattern.as_ref())
-}
-
-fn policy_words(policy: &Policy) -> String {
-    let Policy { name, tags, mutable_for } = policy;
-    let seconds = Some(mutable_for.seconds());
-    words!("policy" = Some(name), "tags" = Some(tags), "mutable_seconds" = seconds)
-}
+use declaring::changes;
+pub use subject::{Subject, TokenKind};
+use told::{About, hexadecimal, policy_words, quota_words, role_and_pattern, word, words};
 
 /// What changes of policies need: to administer what they hold in.
 fn administration(of: &PolicyScope) -> Requirement<'_> {
@@ -175,16 +29,6 @@ fn administration(of: &PolicyScope) -> Requirement<'_> {
         PolicyScope::Namespace(name) => Requirement::Namespace(name, Role::Admin),
         PolicyScope::Repository(name) => Requirement::Role(name, Role::Admin),
     }
-}
-
-fn quota_words(quota: &Quota) -> String {
-    let or_none =
-        |limit: Option<u64>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
-    words!(
-        "bytes" = Some(or_none(quota.bytes)),
-        "manifests" = Some(or_none(quota.manifests)),
-        "tags" = Some(or_none(quota.tags)),
-    )
 }
 
 changes! {
@@ -631,38 +475,6 @@ changes! {
         password_hash: String,
         /// The hash of the invitation's secret.
         invitation: Option<[u8; 32]>,
-    }
-}
-
-impl AccountChange {
-    /// What is done: `grant.put`.
-    #[must_use]
-    pub fn action(&self) -> &'static str {
-        self.about().action
-    }
-
-    /// With what: `robot:team+ci`.
-    #[must_use]
-    pub fn target(&self) -> String {
-        self.about().target
-    }
-
-    /// In which namespace, if it is not about an account itself.
-    #[must_use]
-    pub fn namespace(&self) -> Option<String> {
-        self.about().namespace
-    }
-
-    /// What else matters, as words `name=value`; no secret is among them.
-    #[must_use]
-    pub fn detail(&self) -> String {
-        self.about().detail
-    }
-
-    /// The same, with what was there before.
-    #[must_use]
-    pub fn detail_after(&self, before: &str) -> String {
-        format!("{} {}", self.detail(), words!("was" = Some(before)))
     }
 }
 

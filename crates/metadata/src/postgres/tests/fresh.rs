@@ -14,6 +14,8 @@ use wharf_oci::Digest;
 
 use crate::contract::{HandClock, Inspect};
 use crate::engine::Value;
+use crate::migrations::MIGRATIONS;
+use crate::postgres::migrate::checksum;
 use crate::postgres::values;
 use crate::{Database, Postgres, PostgresSettings};
 
@@ -82,6 +84,21 @@ impl Fresh {
         let admin = connect(&wharf_engines::postgres()).await;
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
         Self { name, shared: false }
+    }
+
+    /// A database as this version of the schema left it.
+    pub(super) async fn of_version(version: i64) -> Self {
+        let fresh = Self::empty().await;
+        let client = fresh.client().await;
+        let made = "CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, name text NOT NULL,
+             checksum bytea NOT NULL, applied_at bigint NOT NULL)";
+        client.batch_execute(made).await.unwrap();
+        for step in MIGRATIONS.iter().take_while(|step| step.version <= version) {
+            client.batch_execute(step.postgres).await.unwrap();
+            let applied = "INSERT INTO schema_migrations VALUES ($1, $2, $3, 0)";
+            client.execute(applied, &[&step.version, &step.name, &checksum(step)]).await.unwrap();
+        }
+        fresh
     }
 
     /// A database with every migration, for a test that leaves its schema and settings alone.

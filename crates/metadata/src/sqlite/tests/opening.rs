@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::{Engine, Result, Statements, Transaction};
-use crate::migrations::{MIGRATIONS, Migration, newest};
+use crate::migrations::{MIGRATIONS, newest};
 use crate::sqlite::OpenError;
 use crate::{Database, MigrationError};
 use wharf_core::StoreError;
@@ -68,17 +68,8 @@ async fn a_reopened_file_keeps_what_it_holds_and_is_not_migrated_again() {
 /// A data folder as the first version left it.
 #[tokio::test]
 async fn a_file_of_the_first_version_is_brought_up_to_date_with_what_it_holds() {
-    let file = File::new();
-    let first = MIGRATIONS[0].sqlite;
-    file.connect()
-        .execute_batch(&format!(
-            "CREATE TABLE schema_migrations (
-                 version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL
-             ) STRICT;
-             {first}
-             INSERT INTO schema_migrations VALUES (1, 'core', 0); {INSERT};"
-        ))
-        .unwrap();
+    let file = File::of_version(1);
+    file.connect().execute_batch(INSERT).unwrap();
     let database = Database::on_sqlite(file.open());
     let first = database.epoch().await.unwrap().number;
     database.advance_epoch(first).await.unwrap();
@@ -91,18 +82,10 @@ async fn a_file_of_the_first_version_is_brought_up_to_date_with_what_it_holds() 
 /// Readers stand at numbers: none is given twice, also where all events were forgotten by then.
 #[tokio::test]
 async fn events_keep_their_numbers_when_their_table_is_made_anew() {
-    let scopes = |migration: &Migration| migration.name == "event scopes";
+    let scopes = MIGRATIONS.iter().find(|step| step.name == "event scopes").unwrap();
     for (forgotten, expected) in [(1, vec!["2 a", "3 a", "4 -"]), (3, vec!["4 -"])] {
-        let file = File::new();
+        let file = File::of_version(scopes.version - 1);
         let connection = file.connect();
-        let made = "CREATE TABLE schema_migrations (
-             version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT";
-        connection.execute_batch(made).unwrap();
-        for step in MIGRATIONS.iter().take_while(|step| !scopes(step)) {
-            connection.execute_batch(step.sqlite).unwrap();
-            let applied = "INSERT INTO schema_migrations VALUES (?1, ?2, 0)";
-            connection.execute(applied, (step.version, step.name)).unwrap();
-        }
         let event = "INSERT INTO events (repository_id, kind, payload, created_at)
              SELECT id, 'tag.moved', '{}', 0 FROM repositories;";
         let events = event.repeat(3);
