@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
     Damage, DeleteOutcome, Position, Precondition, RemoveBlob, RemoveOutcome, RepositoryDeletion,
-    RepositoryRestoration, SetWrites,
+    RepositoryRestoration, ScopeKind, SetWrites,
 };
 use wharf_core::writes::{WriteMode, WriteScope};
 use wharf_oci::Digest;
@@ -222,8 +222,8 @@ pub(crate) async fn works(stand: &Stand, version: i64, count: u32) {
     assert_eq!(stand.rows(row, &[kept]).await, ["1"]);
 
     // Once all is counted, what changes is counted right.
-    stand.usage.count_repositories(None, 100).await.unwrap();
-    stand.usage.count_namespaces(None, 100).await.unwrap();
+    stand.usage.count_scopes(ScopeKind::Repositories, None, 100).await.unwrap();
+    stand.usage.count_scopes(ScopeKind::Namespaces, None, 100).await.unwrap();
     is_counted_right(stand).await;
     let deleted = stand.delete("team/r1", digest('m', 20), Precondition::None).await;
     assert_eq!(deleted, DeleteOutcome::Deleted);

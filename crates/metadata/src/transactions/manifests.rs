@@ -18,7 +18,6 @@ use wharf_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 use crate::engine::{Json, Reads, Result, Row, Statements, Transaction, Value, arguments};
 use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
-use crate::transactions::garbage::list_of;
 use crate::transactions::holding::{Below, below};
 use crate::transactions::integrity::manifests::mend;
 use crate::transactions::memberships::is_served;

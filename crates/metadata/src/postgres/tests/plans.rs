@@ -1,4 +1,4 @@
-//! A step of a collection reads about as much as it takes, however old what the planner knows of the tables is.
+//! A step of a collection or a scrub reads about as much as it takes, however old what the planner knows of the tables is.
 
 use std::time::Duration;
 
@@ -11,6 +11,9 @@ use crate::transactions::garbage::blobs::Condemn;
 use crate::transactions::garbage::manifests::Collect;
 use crate::transactions::garbage::sweep::Sweep;
 use crate::transactions::garbage::trash::Empty;
+use crate::transactions::integrity::blobs::Held;
+use crate::transactions::integrity::objects::Unexplained;
+use crate::transactions::integrity::references::Check;
 
 /// How many there are of each kind.
 const ROWS: u64 = 5000;
@@ -74,6 +77,21 @@ async fn a_step_reads_what_it_takes() {
     let rules = ManifestRules { grace, untagged_after: Some(Duration::ZERO) };
     let few = 40 * LIMIT as u64;
     assert!(few < ROWS);
+
+    let page = engine.write(Counted(Held { after: None, up_to: None, limit }));
+    let (held, read) = page.await.unwrap();
+    assert_eq!(held.len(), LIMIT);
+    assert!(read < few, "a page of {LIMIT} blobs read {read} rows");
+
+    let keys = held.iter().map(|blob| blob.key).collect();
+    let (found, read) = engine.write(Counted(Unexplained { keys, marks: true })).await.unwrap();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(read < few, "explaining {LIMIT} objects read {read} rows");
+
+    let check = Check { after: None, limit, notes: false };
+    let (checked, read) = engine.write(Counted(check)).await.unwrap();
+    assert!(checked.next.is_some());
+    assert!(read < few, "checking {LIMIT} manifests read {read} rows");
 
     let (taken, read) = engine.write(Counted(Empty { rules, limit })).await.unwrap();
     assert_eq!(taken.count, LIMIT as u64);

@@ -5,7 +5,7 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::CheckedBlob;
 use wharf_oci::{Digest, RepositoryName};
 
-use crate::engine::{Result, Row, Statements, Transaction, arguments};
+use crate::engine::{Plans, Result, Row, Statements, Transaction, arguments};
 use crate::transactions::memberships::number;
 
 /// `Integrity::held_blobs`
@@ -19,6 +19,8 @@ pub(crate) struct Held {
 impl Transaction for Held {
     type Output = Vec<CheckedBlob>;
 
+    const PLANS: Plans = Plans::ByIndex;
+
     async fn run(&self, on: &mut dyn Statements) -> Result<Vec<CheckedBlob>> {
         let after = self.after.map(|digest| digest.to_binary()).unwrap_or_default();
         // Behind every digest, by its first byte.
@@ -27,8 +29,8 @@ impl Transaction for Held {
             .query(
                 "SELECT b.digest, coalesce(i.incarnation, 0), b.size, m.state,
                         CASE WHEN EXISTS (SELECT 1 FROM scrub_findings f
-                                          WHERE f.digest = b.digest AND f.resolved_at IS NULL)
-                             THEN 1 ELSE 0 END
+                                          WHERE f.digest = b.digest AND f.resolved_at IS NULL
+                                          LIMIT 1 OFFSET 0) THEN 1 ELSE 0 END
                  FROM (SELECT blob_digest AS digest, max(size) AS size FROM repository_blobs
                        WHERE blob_digest > $1 AND blob_digest <= $2
                        GROUP BY blob_digest ORDER BY blob_digest LIMIT $3) b

@@ -8,7 +8,7 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::FaultKind;
 
 use super::findings::Fault;
-use crate::engine::{Dialect, Result, Statements, Transaction, arguments};
+use crate::engine::{Dialect, Plans, Result, Statements, Transaction, arguments};
 use crate::transactions::garbage::{marks, pairs};
 use crate::transactions::memberships::number;
 
@@ -20,14 +20,15 @@ pub(crate) struct Unexplained {
 }
 
 /// SQL that says whether a row explains the key `k`: that it is the current one of a blob that a repository holds or an upload has reserved, or
-/// was reserved itself. A mark is another explanation, and is asked for apart.
+/// was reserved itself. A mark is another explanation, and is asked for apart. `OFFSET 0` keeps PostgreSQL from reading all that is held for it.
 macro_rules! is_explained {
     () => {
-        "(EXISTS (SELECT 1 FROM blob_reservations v WHERE v.digest = k.digest AND v.incarnation = k.incarnation)
+        "(EXISTS (SELECT 1 FROM blob_reservations v WHERE v.digest = k.digest AND v.incarnation = k.incarnation
+                 LIMIT 1 OFFSET 0)
           OR (k.incarnation = coalesce((SELECT i.incarnation FROM blob_incarnations i
                                         WHERE i.digest = k.digest), 0)
-              AND (EXISTS (SELECT 1 FROM repository_blobs b WHERE b.blob_digest = k.digest)
-                   OR EXISTS (SELECT 1 FROM blob_reservations v WHERE v.digest = k.digest))))"
+              AND (EXISTS (SELECT 1 FROM repository_blobs b WHERE b.blob_digest = k.digest LIMIT 1 OFFSET 0)
+                   OR EXISTS (SELECT 1 FROM blob_reservations v WHERE v.digest = k.digest LIMIT 1 OFFSET 0))))"
     };
 }
 
@@ -53,6 +54,8 @@ const fn explained(dialect: Dialect) -> &'static str {
 #[async_trait]
 impl Transaction for Unexplained {
     type Output = Vec<ObjectKey>;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     /// Whoever comes to hold the blob meanwhile takes the mark away, or is seen when the grace is over.
     async fn run(&self, on: &mut dyn Statements) -> Result<Vec<ObjectKey>> {

@@ -6,7 +6,7 @@ use wharf_core::metadata::{FaultKind, HeldPlace, ReferencesChecked};
 use wharf_oci::{Digest, Manifest};
 
 use super::findings::Fault;
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Plans, Result, Statements, Transaction, arguments};
 use crate::transactions::events::{self, Event};
 use crate::transactions::garbage::page::Page;
 use crate::transactions::garbage::sweep::place;
@@ -39,6 +39,8 @@ const BROKEN: &str = "SELECT h.repository_id, h.digest, b.blob_digest, 1
 #[async_trait]
 impl Transaction for Check {
     type Output = ReferencesChecked;
+
+    const PLANS: Plans = Plans::ByIndex;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<ReferencesChecked> {
         let Some(page) = Page::read(on, self.after.as_ref(), self.limit).await? else {
