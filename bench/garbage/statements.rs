@@ -11,7 +11,8 @@ const EVERY: Duration = Duration::from_millis(10);
 const LONGEST: &str = "
     SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0)::float8
     FROM pg_stat_activity
-    WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()";
+    WHERE datname = current_database() AND state = 'active'
+      AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
 
 /// What comes of `work`, and how long the longest statement was seen to take meanwhile, in seconds.
 pub async fn watched<T>(

@@ -242,7 +242,7 @@ impl Pace {
     const LEAST: usize = 100;
     const MOST: usize = 5000;
     /// How long a step may take, about.
-    const MOMENT: Duration = Duration::from_millis(25);
+    const MOMENT: Duration = Duration::from_millis(40);
 
     const fn new() -> Self {
         Self { limit: Self::LEAST }

@@ -24,23 +24,42 @@ pub(crate) const EVERYWHERE: i64 = 0;
 
 /// A list of rows as one argument: an array of `[number, digest in hexadecimal]`.
 pub(crate) fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
-    let rows = rows.map(|(number, digest)| serde_json::json!([number, hexadecimal(&digest)]));
-    Json(serde_json::Value::Array(rows.collect()).to_string())
+    array(rows, |text, (number, digest)| {
+        text.push('[');
+        text.push_str(&number.to_string());
+        text.push(',');
+        quote(text, &digest);
+        text.push(']');
+    })
 }
 
 /// Digests as one argument: an array of texts in hexadecimal.
 pub(crate) fn list_of<'a>(digests: impl Iterator<Item = &'a Digest>) -> Json {
-    Json(serde_json::Value::from(digests.map(hexadecimal).collect::<Vec<_>>()).to_string())
+    array(digests, |text, digest| quote(text, digest))
 }
 
-/// The binary form of a digest in hexadecimal, as a database reads it.
-fn hexadecimal(digest: &Digest) -> String {
-    use std::fmt::Write;
+/// An array of JSON. It is written by hand, since a collection of millions makes several of each.
+fn array<T>(items: impl Iterator<Item = T>, write: impl Fn(&mut String, T)) -> Json {
+    let mut text = String::from("[");
+    for item in items {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        write(&mut text, item);
+    }
+    text.push(']');
+    Json(text)
+}
 
-    digest.to_binary().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+/// The binary form of a digest as a text in hexadecimal, as a database reads it.
+fn quote(text: &mut String, digest: &Digest) {
+    text.push('"');
+    for byte in digest.to_binary() {
+        for half in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(half), 16));
+        }
+    }
+    text.push('"');
 }
 
 /// `Garbage::collected_repositories`

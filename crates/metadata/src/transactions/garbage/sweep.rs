@@ -22,9 +22,9 @@ use crate::transactions::writes::{self, Work};
 macro_rules! is_needed {
     ($repository:literal, $blob:literal) => {
         concat!(
-            "CASE WHEN (SELECT count(*) FROM (SELECT 1 FROM blob_references WHERE blob_digest = ",
+            "CASE WHEN (SELECT 1 FROM blob_references WHERE blob_digest = ",
             $blob,
-            " LIMIT 500) few) < 500
+            " LIMIT 1 OFFSET 500) IS NULL
              THEN EXISTS (SELECT 1 FROM blob_references b WHERE b.blob_digest = ",
             $blob,
             " AND EXISTS (SELECT 1 FROM repository_manifests m WHERE m.repository_id = ",
