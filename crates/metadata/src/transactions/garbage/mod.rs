@@ -35,7 +35,7 @@ pub(crate) fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
 
 /// Digests as one argument: an array of texts in hexadecimal.
 pub(crate) fn list_of<'a>(digests: impl Iterator<Item = &'a Digest>) -> Json {
-    array(digests, |text, digest| quote(text, digest))
+    array(digests, quote)
 }
 
 /// An array of JSON. It is written by hand, since a collection of millions makes several of each.
