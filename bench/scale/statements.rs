@@ -138,7 +138,7 @@ fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
         Value::Text(None),
     ];
     let touched = vec![now.into(), repository.into(), blobs[0].into()];
-    let next_version = vec![repository.into(), tag()];
+    let last_versions = vec![repository.into(), Value::Json("[\"planned\"]".to_owned())];
     let entered = vec![repository_name(place.repository).into()];
     Ok(vec![
         statement(WRITES, "LEFT JOIN repositories r ON r.name = $1", entered)?,
@@ -152,7 +152,7 @@ fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
         )?,
         statement(MANIFESTS, "INSERT INTO repository_manifests", held)?,
         event("manifest.pushed")?,
-        statement(CHANGES, "SELECT coalesce(max(version), 0)", next_version)?,
+        statement(CHANGES, "FROM jsonb_array_elements_text($2) n (name)", last_versions)?,
         statement(CHANGES, "INSERT INTO tags", tagged)?,
         statement(CHANGES, "INSERT INTO tag_history", remembered)?,
         event("tag.created")?,

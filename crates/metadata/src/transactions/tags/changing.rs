@@ -205,7 +205,7 @@ impl Change<'_> {
         if let new @ [_, ..] = &*new.map(|allowed| &allowed.tag).collect::<Vec<_>>() {
             let of = arguments![self.repository, list(new.iter().copied())];
             for row in on.query(last_versions(on.dialect()), of).await? {
-                last.insert(row.text(0)?.to_owned(), row.int(1)?);
+                last.insert(row.text(0)?.to_owned(), row.optional_int(1)?.unwrap_or_default());
             }
         }
         let versioned = |allowed: &'a Allowed| {
@@ -316,17 +316,18 @@ const REMEMBER: &str = "INSERT INTO tag_history
          reason, detail)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
-/// The last versions of the tags `$2` of the repository `$1`, of those that ever were.
+/// The last versions of the tags `$2` of the repository `$1`: nothing of one that never was. Each is read from the end of its history.
 const fn last_versions(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => {
-            "SELECT name, max(version) FROM tag_history
-             WHERE repository_id = $1 AND name IN (SELECT value FROM json_each($2)) GROUP BY name"
+            "SELECT n.value, (SELECT max(h.version) FROM tag_history h
+                              WHERE h.repository_id = $1 AND h.name = n.value)
+             FROM json_each($2) n"
         }
         Dialect::Postgres => {
-            "SELECT name, max(version) FROM tag_history
-             WHERE repository_id = $1
-               AND name = ANY (ARRAY (SELECT jsonb_array_elements_text($2))) GROUP BY name"
+            "SELECT n.name, (SELECT max(h.version) FROM tag_history h
+                             WHERE h.repository_id = $1 AND h.name = n.name)
+             FROM jsonb_array_elements_text($2) n (name)"
         }
     }
 }
