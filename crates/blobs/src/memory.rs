@@ -28,6 +28,7 @@ pub struct MemoryBlobs {
 struct State {
     objects: HashMap<ObjectKey, (SystemTime, Bytes)>,
     staged: HashMap<UploadId, BytesMut>,
+    drops_told: bool,
 }
 
 impl MemoryBlobs {
@@ -40,6 +41,11 @@ impl MemoryBlobs {
     pub fn counts(&self) -> (usize, usize) {
         let state = self.state();
         (state.objects.len(), state.staged.len())
+    }
+
+    /// From now on it drops only what it is told of, as a store of objects does: what was staged behind that stays.
+    pub fn drop_what_is_told(&self) {
+        self.state().drops_told = true;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -127,8 +133,12 @@ impl Blobs for MemoryBlobs {
         Ok(())
     }
 
-    async fn discard(&self, upload: &UploadId, _staged: &Staged) -> Result<(), StageError> {
-        self.state().staged.remove(upload);
+    async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {
+        let mut state = self.state();
+        let length = state.staged.get(upload).map_or(0, BytesMut::len) as u64;
+        if !state.drops_told || length <= staged.offset {
+            state.staged.remove(upload);
+        }
         Ok(())
     }
 

@@ -91,7 +91,7 @@ impl Way<'_> {
         let registry = &self.scrubber.registry;
         let stores = registry.stores();
         let id = UploadId::random(&*stores.random);
-        let staged = stores.blobs.stage(&id).await?;
+        let mut staged = stores.blobs.stage(&id).await?;
         let start = StartRepair {
             id,
             damaged: *damaged,
@@ -99,7 +99,7 @@ impl Way<'_> {
             lifetime: registry.rules().upload_lifetime,
         };
         let copied = match self.integrity().start_repair(start).await {
-            Ok(true) => self.copy_as(id, &staged, damaged, copy).await,
+            Ok(true) => self.copy_as(id, &mut staged, damaged, copy).await,
             Ok(false) => Err(Failure::NotNow("it needs no repair any more")),
             Err(fault) => Err(fault.into()),
         };
@@ -109,16 +109,16 @@ impl Way<'_> {
         copied
     }
 
-    /// The same as an upload that has begun.
+    /// The same as an upload that has begun. What is staged is kept up to date, so that all of it is dropped where this fails.
     async fn copy_as(
         &mut self,
         id: UploadId,
-        staged: &Staged,
+        staged: &mut Staged,
         damaged: &ObjectKey,
         copy: FoundCopy,
     ) -> Result<ObjectKey, Failure> {
         let source = copy.place.clone();
-        let staged = self.stage_copy(id, staged, damaged, copy).await?;
+        self.stage_copy(id, staged, damaged, copy).await?;
         let stores = self.scrubber.registry.stores();
         let time_limit = self.scrubber.registry.rules().move_time_limit;
         let reservation = ReserveBlob { id, digest: damaged.digest, time_limit };
@@ -133,7 +133,7 @@ impl Way<'_> {
             // It was never hashed here, and would stay. Its key is taken now, and the next repair gets another one.
             return Err(Failure::NotNow("an object that no row explains lies at the next key"));
         }
-        self.blobs().finish(&id, &staged, &key).await?;
+        self.blobs().finish(&id, staged, &key).await?;
         let finish = FinishRepair { id, damaged: *damaged, key, source };
         match self.integrity().finish_repair(finish).await? {
             true => Ok(key),
@@ -145,10 +145,10 @@ impl Way<'_> {
     async fn stage_copy(
         &mut self,
         id: UploadId,
-        staged: &Staged,
+        staged: &mut Staged,
         damaged: &ObjectKey,
         copy: FoundCopy,
-    ) -> Result<Staged, Failure> {
+    ) -> Result<(), Failure> {
         let size = copy.size;
         let content = copy.content.await.map_err(|error| Failure::NoCopy(error.to_string()))?;
         if content.size != size || content.range != (0..size) {
@@ -160,7 +160,7 @@ impl Way<'_> {
             let pieces = Box::pin(intake.pieces());
             self.blobs().append(&id, staged, pieces).await
         };
-        let staged = appended?;
+        *staged = appended?;
         let (hasher, fault) = intake.finish().await.map_err(|error| match error {
             Error::Store(fault) => Failure::Store(fault),
             other => Failure::NoCopy(other.to_string()),
@@ -169,7 +169,7 @@ impl Way<'_> {
         self.done.bytes += staged.offset;
         let found = hasher.finish();
         match fault {
-            _ if found == damaged.digest && staged.offset == size => Ok(staged),
+            _ if found == damaged.digest && staged.offset == size => Ok(()),
             None => Err(Failure::NoCopy(format!("its bytes are {found}"))),
             Some(_) => {
                 let reason = format!("it ended after {} of {size} bytes", staged.offset);

@@ -125,6 +125,7 @@ async fn what_is_no_copy_is_not_taken_for_one() {
     };
     let wrong = Shelf::of(&[b"wrong bytes", b"another size altogether", b""]);
     let node = Node::with_copies(vec![wrong, Arc::new(broken)]);
+    node.blobs.drop_what_is_told();
     let damaged = node.hold(b"right bytes", Some(b"rigth bytes")).await;
     for _ in 0..2 {
         assert_eq!(node.scrubbed().await.repaired_blobs, 0);
