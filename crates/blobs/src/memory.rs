@@ -18,7 +18,7 @@ use wharf_oci::{ByteRange, Digest};
 /// How long the pieces of its streams are.
 const PIECE: usize = 64 << 10;
 
-/// A store in memory: nothing of it lasts, nothing of it fails. It holds whole objects, so it is for tests.
+/// A store in memory: nothing of it lasts, and nothing fails but as it is told. It holds whole objects, so it is for tests.
 #[derive(Default)]
 pub struct MemoryBlobs {
     state: Mutex<State>,
@@ -29,6 +29,7 @@ struct State {
     objects: HashMap<ObjectKey, (SystemTime, Bytes)>,
     staged: HashMap<UploadId, BytesMut>,
     drops_told: bool,
+    full: bool,
 }
 
 impl MemoryBlobs {
@@ -46,6 +47,11 @@ impl MemoryBlobs {
     /// From now on it drops only what it is told of, as a store of objects does: what was staged behind that stays.
     pub fn drop_what_is_told(&self) {
         self.state().drops_told = true;
+    }
+
+    /// From now on it has no room for more, or has again.
+    pub fn fill(&self, full: bool) {
+        self.state().full = full;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -93,6 +99,9 @@ impl Blobs for MemoryBlobs {
         mut chunks: Chunks<'_>,
     ) -> Result<Staged, StageError> {
         self.cut(upload, staged)?;
+        if self.state().full {
+            return Err(StoreError::Full("it is told to be".into()).into());
+        }
         let mut offset = staged.offset;
         while let Some(chunk) = chunks.next().await {
             let mut state = self.state();

@@ -123,43 +123,49 @@ pub struct Finish {
     pub before: Option<MarkWrite>,
 }
 
-/// Ends an upload whose object was put at `placed`, which has this mark and which it has `reserved` still: as [`hold`], and `None` where the
-/// reservation is lost or another key is the current one by now.
-///
-/// Where that one is quarantined, the upload's takes its place. The mark of the quarantined one is written as it is: where its object is found to
-/// be sound meanwhile, and its key may be reserved again, this begins again, or nobody would let go of that.
-pub fn finish(
-    current: &Current,
-    placed: &ObjectKey,
-    mark: Option<Mark>,
-    reserved: bool,
-) -> Option<Finish> {
-    let is = |mark: Option<Mark>, stage| mark.is_some_and(|mark| mark.stage == stage);
-    if !reserved {
-        return None;
-    }
-    if current.key == *placed {
-        return hold(current).map(|write| Finish { is_new: false, write, before: None });
-    }
-    (is(current.mark, Stage::Quarantined) && is(mark, Stage::Marked)).then_some(Finish {
-        is_new: true,
-        write: Some(MarkWrite::Clear(*placed)),
-        before: Some(MarkWrite::Set(current.key, Stage::Quarantined)),
-    })
+/// The object that an upload has put in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its key.
+    pub key: ObjectKey,
+    /// The mark of that key.
+    pub mark: Option<Mark>,
+    /// Whether the upload has that key reserved still.
+    pub reserved: bool,
+    /// Where that key is not the current one: whether a repository holds the blob.
+    pub member: bool,
 }
 
-/// Ends a repair, whose copy of a quarantined object was put at `placed`: as [`finish`], where the quarantined one is the current one still.
+/// Ends an upload that has put its object in place: as [`hold`], and `None` where the reservation is lost or there is no key that can be held.
+///
+/// Where the current key is quarantined, the upload's takes its place. The mark of the quarantined one is written as it is: where its object is found to
+/// be sound meanwhile, and its key may be reserved again, this begins again, or nobody would let go of that.
+///
+/// Where another upload or a repair was first to do that, or the quarantined object was found to be sound, that one is held too: it is in place if a
+/// repository holds it. What this upload has put in place goes then, as it is marked.
+pub fn finish(current: &Current, placed: &Placed) -> Option<Finish> {
+    let is = |mark: Option<Mark>, stage| mark.is_some_and(|mark| mark.stage == stage);
+    if !placed.reserved {
+        return None;
+    }
+    if is(current.mark, Stage::Quarantined) && is(placed.mark, Stage::Marked) {
+        return Some(Finish {
+            is_new: true,
+            write: Some(MarkWrite::Clear(placed.key)),
+            before: Some(MarkWrite::Set(current.key, Stage::Quarantined)),
+        });
+    }
+    let write = hold(current).filter(|_| current.key == placed.key || placed.member)?;
+    Some(Finish { is_new: false, write, before: None })
+}
+
+/// Ends a repair that has put a copy of a quarantined object in place: as [`finish`], where the quarantined one is the current one still.
 ///
 /// Nobody comes to hold the blob by that, and whoever let go of it meanwhile has written the mark of the quarantined key. So the new one is
 /// marked as of now: where it is held it is spared when the grace is over.
-pub fn repair(
-    current: &Current,
-    placed: &ObjectKey,
-    mark: Option<Mark>,
-    reserved: bool,
-) -> Option<Finish> {
-    let finish = finish(current, placed, mark, reserved)?;
-    let write = Some(MarkWrite::Set(*placed, Stage::Marked));
+pub fn repair(current: &Current, placed: &Placed) -> Option<Finish> {
+    let finish = finish(current, placed)?;
+    let write = Some(MarkWrite::Set(placed.key, Stage::Marked));
     finish.is_new.then_some(Finish { write, ..finish })
 }
 

@@ -193,6 +193,7 @@ pub async fn run(parts: Parts, rules: Rules, stop: impl Future<Output = ()>) {
                 bytes_per_second: settings.bytes_per_second,
                 grace: rules.garbage.rules.grace,
                 turn: SCRUB_TURN.min(rules.runner.run_limit / 2),
+                repair: rules.runner.run_limit / 2,
             },
         };
         Scrub::all(&scrubber, &parts.jobs, &settings, &parts.scrubbed)

@@ -33,6 +33,9 @@ pub struct ScrubRules {
     pub grace: Duration,
     /// How long a turn takes, about, before it makes room for other work.
     pub turn: Duration,
+    /// How long copies of one blob are read, at most: each that may be one for its part of that, and as much faster than contents are as
+    /// it must. It is of one turn, which a job may not extend for ever; and meanwhile nobody can pull the blob.
+    pub repair: Duration,
 }
 
 /// What a turn did.

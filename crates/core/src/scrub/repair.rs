@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use wharf_oci::Hasher;
 
 use super::copies::FoundCopy;
@@ -15,10 +15,6 @@ use crate::blobs::{Content, ObjectKey, StageError, Staged};
 use crate::intake::{Intake, Source, SourceError};
 use crate::metadata::{CheckedBlob, FinishRepair, ReserveBlob, ReserveOutcome, StartRepair};
 use crate::{Error, StoreError, UploadId};
-
-/// A copy takes about so long at most: it is read as much faster than contents are as it must. It is of one turn, which a job may not extend for
-/// ever; and meanwhile nobody can pull the blob.
-const WITHIN: Duration = Duration::from_secs(30 * 60);
 
 /// Why a copy did not become the blob's object.
 enum Failure {
@@ -51,43 +47,62 @@ impl From<StageError> for Failure {
 impl Way<'_> {
     /// Repairs a blob whose object is in quarantine, if a copy is found. Returns whether it did.
     pub(super) async fn repair(&mut self, blob: &CheckedBlob) -> Result<bool, StoreError> {
+        if !self.repairs {
+            return Ok(false);
+        }
         let digest = blob.key.digest;
-        for source in &self.scrubber.copies {
-            let copies = match source.copies(&blob.key).await {
-                Ok(copies) => copies,
-                Err(fault) => {
-                    tracing::warn!(%digest, %fault, "no copy was looked for in one place");
-                    continue;
+        let copies = self.find_copies(blob).await;
+        let within = self.scrubber.rules.repair / u32::try_from(copies.len().max(1)).unwrap_or(1);
+        for copy in copies {
+            let place = copy.place.clone();
+            match self.copy(&blob.key, copy, within).await {
+                Ok(key) => {
+                    tracing::info!(object = %key, place, "a damaged blob is repaired from a copy");
+                    self.done.repaired_blobs += 1;
+                    self.forget_cached(digest).await?;
+                    return Ok(true);
                 }
-            };
-            for copy in copies {
-                if blob.size.is_some_and(|size| size != copy.size) {
-                    continue;
+                Err(Failure::NoCopy(reason)) => {
+                    tracing::warn!(%digest, place, reason, "a damaged blob has no copy there");
                 }
-                let place = copy.place.clone();
-                match self.copy(&blob.key, copy).await {
-                    Ok(key) => {
-                        tracing::info!(object = %key, place, "a damaged blob is repaired from a copy");
-                        self.done.repaired_blobs += 1;
-                        self.forget_cached(digest).await?;
-                        return Ok(true);
-                    }
-                    Err(Failure::NoCopy(reason)) => {
-                        tracing::warn!(%digest, place, reason, "a damaged blob has no copy there");
-                    }
-                    Err(Failure::NotNow(reason)) => {
-                        tracing::info!(%digest, reason, "a damaged blob is not repaired");
-                        return Ok(false);
-                    }
-                    Err(Failure::Store(fault)) => return Err(fault),
+                Err(Failure::NotNow(reason)) => {
+                    tracing::info!(%digest, reason, "a damaged blob is not repaired");
+                    return Ok(false);
+                }
+                Err(Failure::Store(fault)) => {
+                    // What can be read is looked at all the same.
+                    tracing::warn!(%digest, place, %fault, "nothing is repaired in this turn");
+                    self.repairs = false;
+                    return Ok(false);
                 }
             }
         }
         Ok(false)
     }
 
-    /// Makes a copy the blob's object. Returns its key.
-    async fn copy(&mut self, damaged: &ObjectKey, copy: FoundCopy) -> Result<ObjectKey, Failure> {
+    /// What may be copies, from all places that answer, as far as their size is right.
+    async fn find_copies(&self, blob: &CheckedBlob) -> Vec<FoundCopy> {
+        let mut found = Vec::new();
+        for source in &self.scrubber.copies {
+            match source.copies(&blob.key).await {
+                Ok(copies) => found.extend(copies),
+                Err(fault) => {
+                    let digest = blob.key.digest;
+                    tracing::warn!(%digest, %fault, "no copy was looked for in one place");
+                }
+            }
+        }
+        found.retain(|copy| blob.size.is_none_or(|size| size == copy.size));
+        found
+    }
+
+    /// Makes a copy the blob's object, if it can be read so fast. Returns its key.
+    async fn copy(
+        &mut self,
+        damaged: &ObjectKey,
+        copy: FoundCopy,
+        within: Duration,
+    ) -> Result<ObjectKey, Failure> {
         let registry = &self.scrubber.registry;
         let stores = registry.stores();
         let id = UploadId::random(&*stores.random);
@@ -99,7 +114,7 @@ impl Way<'_> {
             lifetime: registry.rules().upload_lifetime,
         };
         let copied = match self.integrity().start_repair(start).await {
-            Ok(true) => self.copy_as(id, &mut staged, damaged, copy).await,
+            Ok(true) => self.copy_as(id, &mut staged, damaged, copy, within).await,
             Ok(false) => Err(Failure::NotNow("it needs no repair any more")),
             Err(fault) => Err(fault.into()),
         };
@@ -116,9 +131,10 @@ impl Way<'_> {
         staged: &mut Staged,
         damaged: &ObjectKey,
         copy: FoundCopy,
+        within: Duration,
     ) -> Result<ObjectKey, Failure> {
         let source = copy.place.clone();
-        self.stage_copy(id, staged, damaged, copy).await?;
+        self.stage_copy(id, staged, damaged, copy, within).await?;
         let stores = self.scrubber.registry.stores();
         let time_limit = self.scrubber.registry.rules().move_time_limit;
         let reservation = ReserveBlob { id, digest: damaged.digest, time_limit };
@@ -148,14 +164,18 @@ impl Way<'_> {
         staged: &mut Staged,
         damaged: &ObjectKey,
         copy: FoundCopy,
+        within: Duration,
     ) -> Result<(), Failure> {
-        let size = copy.size;
-        let content = copy.content.await.map_err(|error| Failure::NoCopy(error.to_string()))?;
+        let (size, until) = (copy.size, Instant::now() + within);
+        let content = match timeout_at(until, copy.content).await {
+            Ok(content) => content.map_err(|error| Failure::NoCopy(error.to_string()))?,
+            Err(_) => return Err(Failure::NoCopy(format!("it did not begin within {within:?}"))),
+        };
         if content.size != size || content.range != (0..size) {
             return Err(Failure::NoCopy("its size changed while it was read".into()));
         }
         let hasher = Hasher::new(damaged.digest.algorithm());
-        let mut intake = Intake::new(self.paced(id, content), hasher);
+        let mut intake = Intake::new(self.paced(id, content, until), hasher);
         let appended = {
             let pieces = Box::pin(intake.pieces());
             self.blobs().append(&id, staged, pieces).await
@@ -171,6 +191,10 @@ impl Way<'_> {
         match fault {
             _ if found == damaged.digest && staged.offset == size => Ok(()),
             None => Err(Failure::NoCopy(format!("its bytes are {found}"))),
+            Some(SourceError::TooSlow) => {
+                let came = staged.offset;
+                Err(Failure::NoCopy(format!("{came} of {size} bytes came within {within:?}")))
+            }
             Some(_) => {
                 let reason = format!("it ended after {} of {size} bytes", staged.offset);
                 Err(Failure::NoCopy(reason))
@@ -178,19 +202,22 @@ impl Way<'_> {
         }
     }
 
-    /// The bytes of a copy, no faster than asked, while the upload is kept alive.
-    fn paced(&self, id: UploadId, content: Content) -> Source<'static> {
+    /// The bytes of a copy, while the upload is kept alive: no faster than asked, unless they would not all come in time, and no longer.
+    fn paced(&self, id: UploadId, content: Content, until: Instant) -> Source<'static> {
         let asked = self.scrubber.rules.bytes_per_second;
-        let pace = Pace::new(asked.max(content.size / WITHIN.as_secs()));
+        let half = until.saturating_duration_since(Instant::now()).as_secs() / 2;
+        let pace = Pace::new(asked.max(content.size / half.max(1)));
         let lifetime = self.scrubber.registry.rules().upload_lifetime;
         let metadata = self.scrubber.registry.stores().metadata.clone();
         let start = (content.stream, pace, Instant::now());
         Box::pin(stream::unfold(start, move |(mut stream, mut pace, mut touched)| {
             let metadata = metadata.clone();
             async move {
-                let piece = match stream.next().await? {
-                    Ok(piece) => piece,
-                    Err(fault) => {
+                let piece = match timeout_at(until, stream.next()).await {
+                    Err(_) => return Some((Err(SourceError::TooSlow), (stream, pace, touched))),
+                    Ok(None) => return None,
+                    Ok(Some(Ok(piece))) => piece,
+                    Ok(Some(Err(fault))) => {
                         tracing::warn!(%fault, "a copy cannot be read on");
                         return Some((Err(SourceError::Broken), (stream, pace, touched)));
                     }

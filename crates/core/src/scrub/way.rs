@@ -23,6 +23,8 @@ pub(super) struct Way<'a> {
     pub(super) pass: Pass,
     pub(super) state: PassState,
     pub(super) done: &'a mut Scrubbed,
+    /// Whether blobs are repaired still.
+    pub(super) repairs: bool,
     until: Instant,
     recorded: Instant,
 }
@@ -35,7 +37,8 @@ impl<'a> Way<'a> {
     ) -> Result<Self, StoreError> {
         let state = scrubber.integrity.begin_pass(pass).await?;
         let now = Instant::now();
-        Ok(Self { scrubber, pass, state, done, until: now + scrubber.rules.turn, recorded: now })
+        let until = now + scrubber.rules.turn;
+        Ok(Self { scrubber, pass, state, done, repairs: true, until, recorded: now })
     }
 
     pub(super) async fn end(mut self, end: TurnEnd) -> Result<(), StoreError> {

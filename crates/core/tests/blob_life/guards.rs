@@ -36,6 +36,8 @@ pub enum Guard {
     FinishSeesReservation,
     /// An upload ends by the key that is the current one.
     FinishSeesTheIncarnation,
+    /// An upload that ends at another key than the current one looks whether a repository holds the blob.
+    FinishSeesMembers,
     /// A push of a condemned blob goes to a new key.
     CondemnedKeyIsLeft,
     /// A new key is one that has no mark.

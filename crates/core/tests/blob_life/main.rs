@@ -62,6 +62,7 @@
 //! | … is not held | `hold` | `what_is_quarantined_is_not_held` |
 //! | … and the next one is no garbage meanwhile | `judge`, `garbage/blobs.rs` | `a_condemnation_looks_at_who_reserved_the_very_key` |
 //! | … and its mark written by who takes its place | `finish`, `repair` | `who_takes_the_place_of_a_quarantined_key_writes_its_mark` |
+//! | … or is held where a repository holds what took it | `finish` | `an_upload_that_was_not_the_first_looks_at_memberships` |
 //! | … what a repair has copied is marked | `repair` | `what_a_repair_has_copied_is_marked` |
 //! | … is released when nobody holds it | `release` | `a_release_looks_at_memberships` |
 //! | … and no upload has reserved it | `release` | `a_release_looks_at_reservations` |

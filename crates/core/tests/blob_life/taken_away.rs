@@ -201,6 +201,11 @@ fn what_a_repair_has_copied_is_marked() {
     fails(a::repair_and_push(), Guard::RepairedIsMarked, NOTHING_IS_LEFT);
 }
 
+#[test]
+fn an_upload_that_was_not_the_first_looks_at_memberships() {
+    fails(a::quarantine_and_release(), Guard::FinishSeesMembers, NOTHING_IS_LEFT);
+}
+
 /// An upload that reserved the key of what is sound again is not the last that could let go of it.
 #[test]
 fn who_takes_the_place_of_a_quarantined_key_writes_its_mark() {

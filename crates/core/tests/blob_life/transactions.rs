@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use wharf_core::blob_life::{self, Current, Holders, Mark, MarkWrite, Membership, Removal, Stage};
+use wharf_core::blob_life::{
+    self, Current, Holders, Mark, MarkWrite, Membership, Placed, Removal, Stage,
+};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_oci::{Algorithm, Digest};
@@ -138,7 +140,9 @@ impl Snapshot<'_> {
         let placed =
             if self.has(Guard::FinishSeesTheIncarnation) { key(placed) } else { current.key };
         let mark = u8::try_from(placed.incarnation).ok().and_then(|placed| self.mark(placed));
-        let Some(finish) = blob_life::finish(&current, &placed, mark, reserved) else {
+        let member = self.rows.is_member() || !self.has(Guard::FinishSeesMembers);
+        let facts = Placed { key: placed, mark, reserved, member };
+        let Some(finish) = blob_life::finish(&current, &facts) else {
             if open.is_none() || !reserved {
                 return (Vec::new(), false);
             }
@@ -159,8 +163,9 @@ impl Snapshot<'_> {
         let open = self.rows.uploads[upload].filter(|row| !row.expired);
         let reserved = open.is_some_and(|row| row.reserved == Some(placed));
         let current = self.current();
-        let Some(finish) = blob_life::repair(&current, &key(placed), self.mark(placed), reserved)
-        else {
+        let mark = self.mark(placed);
+        let facts = Placed { key: key(placed), mark, reserved, member: self.rows.is_member() };
+        let Some(finish) = blob_life::repair(&current, &facts) else {
             let ends = [Write::Unreserve(upload)].into_iter().chain(self.let_go());
             return ends.filter(|_| reserved).collect();
         };

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, future, stream};
 use tempfile::TempDir;
 use wharf_blobs::OldFolder;
 use wharf_core::StoreError;
@@ -18,13 +19,16 @@ use crate::scrubbing::{Node, digest};
 /// Copies that somebody has; the bytes of each come in pieces, and break off where one is a fault.
 pub struct Shelf {
     copies: Vec<Vec<Result<Bytes, StoreError>>>,
+    /// How many copies of the right size lie before those, of which no byte ever comes.
+    hanging: usize,
     asked: AtomicU32,
 }
 
 impl Shelf {
     pub fn of(copies: &[&[u8]]) -> Arc<Self> {
         let whole = |bytes: &&[u8]| vec![Ok(Bytes::copy_from_slice(bytes))];
-        Arc::new(Self { copies: copies.iter().map(whole).collect(), asked: AtomicU32::new(0) })
+        let copies = copies.iter().map(whole).collect();
+        Arc::new(Self { copies, hanging: 0, asked: AtomicU32::new(0) })
     }
 }
 
@@ -39,7 +43,17 @@ impl CopySource for Shelf {
             let content = async move { Ok(Content { size, range: 0..size, stream }) }.boxed();
             FoundCopy { place: format!("copy {number}"), size, content }
         });
-        Ok(copies.collect())
+        let size = self.copies.iter().flatten().flatten().map(|piece| piece.len() as u64).sum();
+        let hanging = (0..self.hanging).map(|number| {
+            let content = Content { size, range: 0..size, stream: stream::pending().boxed() };
+            // Some do not even begin.
+            let content = match number % 2 {
+                0 => future::ready(Ok(content)).boxed(),
+                _ => future::pending().boxed(),
+            };
+            FoundCopy { place: format!("hanging {number}"), size, content }
+        });
+        Ok(hanging.chain(copies).collect())
     }
 }
 
@@ -67,6 +81,12 @@ impl Node {
             done += self.scrub(pass).await.0;
         }
         done
+    }
+
+    /// Puts other bytes in an object's place, as no registry does.
+    async fn replace(&self, key: &ObjectKey, bytes: &[u8]) {
+        assert_eq!(self.blobs.delete_all(&[*key]).await.gone, [*key]);
+        self.put(key, bytes).await;
     }
 
     async fn read(&self, key: &ObjectKey) -> Vec<u8> {
@@ -121,6 +141,7 @@ async fn whatever_is_damaged_is_repaired_from_a_copy() {
 async fn what_is_no_copy_is_not_taken_for_one() {
     let broken = Shelf {
         copies: vec![vec![Ok("right ".into()), Err(StoreError::Unavailable("cut".into()))]],
+        hanging: 0,
         asked: AtomicU32::new(0),
     };
     let wrong = Shelf::of(&[b"wrong bytes", b"another size altogether", b""]);
@@ -138,6 +159,41 @@ async fn what_is_no_copy_is_not_taken_for_one() {
     node.scrubber.copies.push(Shelf::of(&[b"right bytes"]));
     assert_eq!(node.scrubbed().await.repaired_blobs, 1);
     assert!(node.held(&damaged).await.is_some());
+}
+
+/// However many others there are, of which each is waited for no longer than its part of the time.
+#[tokio::test]
+async fn copies_that_hang_keep_none_from_being_read() {
+    let mut shelf = Arc::into_inner(Shelf::of(&[b"right"])).unwrap();
+    shelf.hanging = 4;
+    let mut node = Node::with_copies(vec![Arc::new(shelf)]);
+    node.scrubber.rules.repair = Duration::from_secs(5);
+    node.blobs.drop_what_is_told();
+    let damaged = node.hold(b"right", Some(b"wrong")).await;
+    assert_eq!(node.scrubbed().await.repaired_blobs, 1);
+    let from = Some("copy 0".to_owned());
+    assert_eq!(node.repaired_from().await, [(FaultKind::WrongDigest, from)]);
+    assert!(node.held(&damaged).await.is_some());
+    assert_eq!((node.blobs.counts(), node.database.count_uploads().await.unwrap()), ((2, 0), 0));
+}
+
+/// What can be read is looked at, and repaired when there is room again.
+#[tokio::test]
+async fn a_store_that_is_full_does_not_end_the_pass() {
+    let node = Node::with_copies(vec![Shelf::of(&[b"right"])]);
+    let damaged = node.hold(b"right", Some(b"wrong")).await;
+    let sound = node.hold(b"sound", Some(b"other")).await;
+    node.scrub(Pass::Contents).await;
+    assert_eq!(node.open().await.len(), 2);
+    node.replace(&sound, b"sound").await;
+    node.blobs.fill(true);
+    let (done, turns) = node.scrub(Pass::Quarantined).await;
+    assert_eq!((done.looked_at, done.repaired_blobs, done.restored, turns), (2, 0, 1, 1));
+    assert_eq!(node.held(&damaged).await, None);
+    node.blobs.fill(false);
+    assert_eq!(node.scrub(Pass::Quarantined).await.0.repaired_blobs, 1);
+    assert!(node.held(&damaged).await.is_some());
+    assert_eq!(node.database.count_uploads().await.unwrap(), 0);
 }
 
 /// One that is about to be deleted, or whose push did not end.
@@ -200,7 +256,7 @@ async fn an_object_at_the_next_key_is_not_taken_for_the_copy() {
 async fn copies_of_a_blob_are_looked_for_once_in_a_pass() {
     let shelf = Shelf::of(&[]);
     let mut node = Node::with_copies(vec![shelf.clone()]);
-    node.scrubber.rules.turn = std::time::Duration::ZERO;
+    node.scrubber.rules.turn = Duration::ZERO;
     let large = vec![7; 1_000_000];
     let damaged = node.hold(&large, Some(&vec![8; 1_000_000])).await;
     node.scrub(Pass::Contents).await;

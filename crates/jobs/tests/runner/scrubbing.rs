@@ -28,8 +28,12 @@ pub struct Node {
 }
 
 /// As fast as it goes; what is in the store is old at once.
-const RULES: ScrubRules =
-    ScrubRules { bytes_per_second: 1 << 40, grace: Duration::ZERO, turn: Duration::from_secs(60) };
+const RULES: ScrubRules = ScrubRules {
+    bytes_per_second: 1 << 40,
+    grace: Duration::ZERO,
+    turn: Duration::from_secs(60),
+    repair: Duration::from_secs(60),
+};
 
 pub fn digest(bytes: &[u8]) -> Digest {
     Hasher::digest(Algorithm::Sha256, bytes)

@@ -329,6 +329,7 @@ macro_rules! metadata_contract {
             a_push_under_way_finishes_while_it_is_drained
             a_mount_becomes_an_upload_while_it_is_drained
             a_drain_ends_when_no_push_is_left
+            a_drain_of_a_repository_waits_for_no_repair
             what_may_be_written_is_told
             the_stricter_of_two_modes_holds
             // Races.

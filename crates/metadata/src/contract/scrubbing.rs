@@ -186,7 +186,8 @@ pub async fn a_push_takes_the_place_of_what_is_quarantined(stand: &Stand) {
     assert!(stand.findings(false).await.is_empty());
 }
 
-/// The other one is to be sent again, and finds it there.
+/// And its object: the other one holds that too, and what it has put in place goes. So it is where a repair was first, or where the quarantined
+/// object was found to be sound. Where nobody holds the blob any more, its object need not be there.
 pub async fn of_two_pushes_of_a_quarantined_blob_the_first_counts(stand: &Stand) {
     stand.push("a", "one", &["t"]).await;
     let key = canonical("one");
@@ -196,15 +197,39 @@ pub async fn of_two_pushes_of_a_quarantined_blob_the_first_counts(stand: &Stand)
     let second = stand.reserve(two, key.digest).await.unwrap();
     assert_eq!((first.incarnation, second.incarnation), (1, 2));
     assert!(stand.finish(two, second).await);
-    assert!(!stand.finish(one, first).await);
-    assert_eq!(stand.held("a", key.digest).await, Some(second));
-    assert_eq!(stand.reserve(one, key.digest).await, Some(second));
-    assert!(stand.finish(one, second).await);
-    // What the first one left goes.
+    assert!(stand.finish(one, first).await);
+    for repository in ["a", "b", "c"] {
+        assert_eq!(stand.held(repository, key.digest).await, Some(second));
+    }
     stand.clock.advance(GRACE);
     let judged = stand.garbage.condemn_blobs(GRACE, 10).await.unwrap();
     assert_eq!(judged, Judged { condemned: 1, spared: 0 });
     assert_eq!(stand.garbage.condemned_blobs(None, 10).await.unwrap(), [first]);
+
+    for was_repaired in [false, true] {
+        let text = format!("repaired {was_repaired}");
+        let damaged = stand.quarantined("a", &text).await;
+        let id = stand.start("b").await;
+        let placed = stand.reserve(id, damaged.digest).await.unwrap();
+        let current = if was_repaired {
+            let repair = stand.repairing(damaged).await;
+            assert!(stand.integrity.finish_repair(repair.clone()).await.unwrap());
+            repair.key
+        } else {
+            assert!(stand.integrity.note_sound(damaged).await.unwrap());
+            damaged
+        };
+        assert!(stand.finish(id, placed).await);
+        assert_eq!(stand.held("b", damaged.digest).await, Some(current), "{text}");
+        assert_ne!(placed, current);
+    }
+
+    let damaged = stand.quarantined("a", "nobody's").await;
+    let id = stand.start("b").await;
+    let placed = stand.reserve(id, damaged.digest).await.unwrap();
+    assert!(stand.integrity.note_sound(damaged).await.unwrap());
+    stand.rows("DELETE FROM repository_blobs WHERE blob_digest = $1", &[damaged.digest]).await;
+    assert!(!stand.finish(id, placed).await);
 }
 
 /// And its object goes.

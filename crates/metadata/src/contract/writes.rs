@@ -190,6 +190,22 @@ pub async fn a_drain_ends_when_no_push_is_left(stand: &Stand) {
     }
 }
 
+/// It is no push, and goes on where the repository is read-only; all together wait for its bytes.
+pub async fn a_drain_of_a_repository_waits_for_no_repair(stand: &Stand) {
+    let damaged = stand.quarantined("a", "one").await;
+    for scope in scopes() {
+        let repair = stand.repairing(damaged).await;
+        let waits_for = u64::from(scope == WriteScope::All);
+        assert_eq!(set(stand, scope.clone(), WriteMode::Draining).await, Change::Done);
+        let WriteState { uploads, pushes, .. } = state(stand, scope.clone()).await;
+        assert_eq!((uploads, pushes), (waits_for, 0));
+        assert_eq!(stand.writes.end_drains().await.unwrap(), 1 - waits_for);
+        stand.metadata.cancel_upload(repair.id).await.unwrap();
+        assert_eq!(stand.writes.end_drains().await.unwrap(), waits_for);
+        assert_eq!(set(stand, scope, WriteMode::Writable).await, Change::Done);
+    }
+}
+
 /// Also where it ends by itself. What stands so already is no change and makes no event.
 pub async fn what_may_be_written_is_told(stand: &Stand) {
     stand.hold("a", blob("one")).await;

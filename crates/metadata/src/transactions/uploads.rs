@@ -254,8 +254,8 @@ impl Transaction for FinishUpload {
         let digest = &self.key.digest;
         let reserved = take_reservation(on, self.id, &self.key, now).await?;
         let current = marks::current(on, digest).await?;
-        let mark = marks::of_placed(on, &current, &self.key).await?;
-        let Some(finish) = blob_life::finish(&current, &self.key, mark, reserved) else {
+        let placed = marks::placed(on, &current, self.key, reserved).await?;
+        let Some(finish) = blob_life::finish(&current, &placed) else {
             // The upload is still there, and is charged until it ends; what it had reserved is not, and nobody else would let go of it.
             if reserved {
                 marks::write(on, blob_life::let_go(&current), now).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wharf_core::blob_life::{Current, Mark, MarkWrite, Stage};
+use wharf_core::blob_life::{Current, Mark, MarkWrite, Placed, Stage};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_oci::Digest;
@@ -91,17 +91,21 @@ pub(super) async fn currents(
     rows.iter().map(|row| read_current(row, 1, row.digest(0)?)).collect()
 }
 
-/// The mark of the key at which an upload put its object, where it is not the current one.
-pub(crate) async fn of_placed(
+/// The key at which an upload has put its object, as its end is decided by it.
+pub(crate) async fn placed(
     on: &mut dyn Statements,
     current: &Current,
-    placed: &ObjectKey,
-) -> Result<Option<Mark>> {
-    if current.key == *placed {
-        return Ok(current.mark);
+    key: ObjectKey,
+    reserved: bool,
+) -> Result<Placed> {
+    if current.key == key {
+        return Ok(Placed { key, mark: current.mark, reserved, member: false });
     }
-    let marks = marks(on, std::slice::from_ref(placed)).await?;
-    Ok(marks.get(&(placed.digest, placed.incarnation)).copied())
+    let marks = marks(on, std::slice::from_ref(&key)).await?;
+    let mark = marks.get(&(key.digest, key.incarnation)).copied();
+    let sql = "SELECT 1 FROM repository_blobs WHERE blob_digest = $1 LIMIT 1";
+    let member = !on.query(sql, arguments![key.digest]).await?.is_empty();
+    Ok(Placed { key, mark, reserved, member })
 }
 
 /// The marks of many keys `$1`.

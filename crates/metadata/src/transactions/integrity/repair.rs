@@ -88,8 +88,8 @@ impl Transaction for FinishRepair {
         let Some(upload) = open_upload(on, *id, now.0).await? else { return Ok(false) };
         let reserved = take_reservation(on, *id, key, now).await?;
         let current = marks::current(on, &key.digest).await?;
-        let mark = marks::of_placed(on, &current, key).await?;
-        let finish = blob_life::repair(&current, key, mark, reserved);
+        let placed = marks::placed(on, &current, *key, reserved).await?;
+        let finish = blob_life::repair(&current, &placed);
         let Some(finish) = finish.filter(|_| current.key == *damaged) else {
             // As where an upload has lost: nobody else would let go of what it had reserved.
             if reserved {

@@ -100,20 +100,21 @@ impl Scope {
         Ok(())
     }
 
-    /// Whoever has an upload open is in the middle of a push.
+    /// Whoever has an upload open is in the middle of a push. Those of the registry itself are repairs, which are none.
     async fn remember_pushes(self, on: &mut dyn Statements, now: Timestamp) -> Result<()> {
+        let system = Actor::system().by;
         match self {
             Self::All => {
-                let sql =
-                    "INSERT INTO pushes_under_way (of_all, repository_id, principal, seen_at)
-                     SELECT DISTINCT 1, repository_id, principal, $1 FROM uploads WHERE expires_at > $2";
-                on.execute(sql, arguments![now, now]).await?;
+                let sql = "INSERT INTO pushes_under_way (of_all, repository_id, principal, seen_at)
+                     SELECT DISTINCT 1, repository_id, principal, $1 FROM uploads
+                     WHERE expires_at > $2 AND principal <> $3";
+                on.execute(sql, arguments![now, now, system]).await?;
             }
             Self::One(id) => {
                 let sql = "INSERT INTO pushes_under_way (of_all, repository_id, principal, seen_at)
                      SELECT DISTINCT 0, repository_id, principal, $1 FROM uploads
-                     WHERE expires_at > $2 AND repository_id = $3";
-                on.execute(sql, arguments![now, now, id]).await?;
+                     WHERE expires_at > $2 AND repository_id = $3 AND principal <> $4";
+                on.execute(sql, arguments![now, now, id, system]).await?;
             }
         }
         Ok(())
@@ -135,7 +136,7 @@ impl Scope {
         events::record_of(on, of, event, by, now).await
     }
 
-    /// How many uploads are open, and how many pushes went on lately.
+    /// How many uploads are open, and how many pushes went on lately. A repair goes on in a repository that is read-only, and not where all is.
     async fn under_way(self, on: &mut dyn Statements, now: Timestamp) -> Result<(u64, u64)> {
         let lately = now.before(PUSH_PAUSE);
         let rows = match self {
@@ -146,10 +147,11 @@ impl Scope {
             }
             Self::One(id) => {
                 let sql = "SELECT
-                     (SELECT count(*) FROM uploads WHERE expires_at > $1 AND repository_id = $2),
+                     (SELECT count(*) FROM uploads
+                      WHERE expires_at > $1 AND repository_id = $2 AND principal <> $3),
                      (SELECT count(*) FROM pushes_under_way
-                      WHERE of_all = 0 AND repository_id = $2 AND seen_at > $3)";
-                on.query(sql, arguments![now, id, lately]).await?
+                      WHERE of_all = 0 AND repository_id = $2 AND seen_at > $4)";
+                on.query(sql, arguments![now, id, Actor::system().by, lately]).await?
             }
         };
         rows.first().map_or(Ok((0, 0)), |row| Ok((row.size(0)?, row.size(1)?)))
