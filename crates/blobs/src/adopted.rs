@@ -103,6 +103,15 @@ impl Blobs for AdoptedBlobs {
         self.own.finish(upload, staged, key).await
     }
 
+    async fn roll_back(
+        &self,
+        upload: &UploadId,
+        before: &Staged,
+        after: &Staged,
+    ) -> Result<(), StoreError> {
+        self.own.roll_back(upload, before, after).await
+    }
+
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {
         self.own.discard(upload, staged).await
     }

@@ -28,6 +28,8 @@ pub enum Method {
     ReadStaged,
     /// [`Blobs::finish`].
     Finish,
+    /// [`Blobs::roll_back`].
+    RollBack,
     /// [`Blobs::discard`].
     Discard,
     /// [`Blobs::delete_all`], for each of its objects.
@@ -173,7 +175,8 @@ impl<B: Blobs> Blobs for FaultyBlobs<B> {
         };
         let chunks = first(chunks, bytes, Bytes::len);
         let chunks = Box::pin(chunks.map(|(piece, keep)| piece.slice(..keep)));
-        self.inner.append(upload, staged, chunks).await?;
+        let after = self.inner.append(upload, staged, chunks).await?;
+        self.inner.roll_back(upload, staged, &after).await?;
         Err(error.into())
     }
 
@@ -195,6 +198,17 @@ impl<B: Blobs> Blobs for FaultyBlobs<B> {
         let plan = self.begin(Method::Finish)?;
         self.inner.finish(upload, staged, key).await?;
         Ok(plan.reply(())?)
+    }
+
+    async fn roll_back(
+        &self,
+        upload: &UploadId,
+        before: &Staged,
+        after: &Staged,
+    ) -> Result<(), StoreError> {
+        let plan = self.begin(Method::RollBack)?;
+        self.inner.roll_back(upload, before, after).await?;
+        plan.reply(())
     }
 
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {

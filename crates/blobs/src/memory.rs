@@ -142,6 +142,18 @@ impl Blobs for MemoryBlobs {
         Ok(())
     }
 
+    async fn roll_back(
+        &self,
+        upload: &UploadId,
+        before: &Staged,
+        _after: &Staged,
+    ) -> Result<(), StoreError> {
+        match self.cut(upload, before) {
+            Ok(()) | Err(StageError::NotFound) => Ok(()),
+            Err(StageError::Store(fault)) => Err(fault),
+        }
+    }
+
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {
         let mut state = self.state();
         let length = state.staged.get(upload).map_or(0, BytesMut::len) as u64;

@@ -165,6 +165,15 @@ pub trait Blobs: Send + Sync + 'static {
         key: &ObjectKey,
     ) -> Result<(), StageError>;
 
+    /// Forgets what an append that began at `before` has staged and nobody will record, so that it does not take room: the upload goes on
+    /// from `before`. A store may leave that to the next append.
+    async fn roll_back(
+        &self,
+        upload: &UploadId,
+        before: &Staged,
+        after: &Staged,
+    ) -> Result<(), StoreError>;
+
     /// Drops what is staged, if anything is.
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError>;
 

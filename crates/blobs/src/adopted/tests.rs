@@ -148,6 +148,15 @@ impl Blobs for Behind {
         finished
     }
 
+    async fn roll_back(
+        &self,
+        upload: &UploadId,
+        before: &Staged,
+        after: &Staged,
+    ) -> Result<(), StoreError> {
+        self.0.blobs.roll_back(upload, before, after).await
+    }
+
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {
         self.0.blobs.discard(upload, staged).await
     }

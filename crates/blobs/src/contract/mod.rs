@@ -65,6 +65,7 @@ macro_rules! blobs_contract {
             incarnations_are_objects_of_their_own
             // Removing.
             what_was_discarded_is_gone
+            what_is_rolled_back_is_as_before
             discarding_twice_answers_the_same
             discarding_touches_no_object
             what_was_deleted_is_gone

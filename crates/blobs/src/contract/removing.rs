@@ -2,7 +2,9 @@
 
 use wharf_core::blobs::{Blobs, StageError};
 
-use super::stand::{chunks, content, deleted, key_of, pushed, read, same, staged, upload};
+use super::stand::{
+    chunks, content, deleted, key_of, pieces_of, pushed, read, same, staged, upload,
+};
 use crate::FaultyBlobs;
 
 /// It can be neither read, nor gone on with, nor finished.
@@ -17,6 +19,27 @@ pub async fn what_was_discarded_is_gone<B: Blobs>(blobs: &FaultyBlobs<B>) {
     let finished = blobs.finish(&upload, &staged, &key_of(&bytes)).await;
     assert!(matches!(finished, Err(StageError::NotFound)), "{finished:?}");
     assert_eq!(blobs.head(&key_of(&bytes)).await.unwrap(), None);
+}
+
+/// It goes on from what was staged before, however much that is.
+pub async fn what_is_rolled_back_is_as_before<B: Blobs>(blobs: &FaultyBlobs<B>) {
+    let (bytes, vain) = (content(15 << 20, 1), content(11 << 20, 2));
+    for length in [0, 1000, 6 << 20] {
+        let upload = upload();
+        let before = staged(blobs, &upload, &[bytes.slice(..length)]).await;
+        let after = blobs.append(&upload, &before, chunks(std::slice::from_ref(&vain))).await;
+        let after = after.unwrap();
+        for _ in 0..2 {
+            blobs.roll_back(&upload, &before, &after).await.unwrap();
+        }
+        let rest = chunks(&pieces_of(&bytes.slice(length..), 100_000));
+        let whole = blobs.append(&upload, &before, rest).await.unwrap();
+        assert_eq!(whole.offset, bytes.len() as u64);
+        let key = key_of(&bytes);
+        blobs.finish(&upload, &whole, &key).await.unwrap();
+        same(&read(blobs, &key).await, &bytes);
+        deleted(blobs, &key).await;
+    }
 }
 
 /// Also when nothing was staged, or never anything begun.

@@ -54,6 +54,15 @@ impl<B: Blobs + MappedReads> Blobs for Mapped<B> {
         self.0.finish(upload, staged, key).await
     }
 
+    async fn roll_back(
+        &self,
+        upload: &UploadId,
+        before: &Staged,
+        after: &Staged,
+    ) -> Result<(), StoreError> {
+        self.0.roll_back(upload, before, after).await
+    }
+
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {
         self.0.discard(upload, staged).await
     }

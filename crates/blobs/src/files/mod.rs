@@ -159,6 +159,16 @@ impl Blobs for FileBlobs {
         blocking(move || finishing::finish(&place, &key)).await
     }
 
+    /// The next append cuts it off, and the end of the upload takes all of it: a file may be written to by who appends already.
+    async fn roll_back(
+        &self,
+        _upload: &UploadId,
+        _before: &Staged,
+        _after: &Staged,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn discard(&self, upload: &UploadId, _staged: &Staged) -> Result<(), StageError> {
         Ok(self.drop_files(upload).await?)
     }

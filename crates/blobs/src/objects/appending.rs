@@ -13,7 +13,7 @@ use wharf_core::blobs::{Chunks, StageError, Staged};
 use wharf_core::{StoreError, UploadId};
 
 use super::ObjectBlobs;
-use super::failure::{stage_error, store_error};
+use super::failure::{stage_error, store_error, unless_missing};
 use super::progress::{Progress, Tail};
 
 /// How many parts of one upload are on their way at once. With the one being filled, an upload holds one part more.
@@ -117,6 +117,26 @@ impl ObjectBlobs {
     pub(super) async fn forget_tail(&self, upload: &UploadId, name: u128) {
         let path = self.tail_path(upload, name);
         let _ = self.within("deleting a tail", self.service.delete(&path)).await;
+    }
+
+    /// Drops what an append has added that nobody records. Parts of a multipart upload that was there before are replaced by those of the
+    /// next append, or go with the upload.
+    pub(super) async fn forget_appended(
+        &self,
+        upload: &UploadId,
+        before: &Staged,
+        after: &Staged,
+    ) -> Result<(), StoreError> {
+        let (Some(before), Some(after)) = (Progress::of(before), Progress::of(after)) else {
+            return Ok(());
+        };
+        if let Some(tail) = after.tail.filter(|tail| Some(*tail) != before.tail) {
+            let path = self.tail_path(upload, tail.name);
+            let deleted = self.within("deleting a tail", self.service.delete(&path)).await?;
+            unless_missing("deleting a tail", deleted)?;
+        }
+        self.forget_multipart(upload, &before, &after).await;
+        Ok(())
     }
 
     /// Drops a multipart upload that a failed append began.

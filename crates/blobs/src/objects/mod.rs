@@ -204,6 +204,15 @@ impl Blobs for ObjectBlobs {
         self.put_in_place(upload, staged, key).await
     }
 
+    async fn roll_back(
+        &self,
+        upload: &UploadId,
+        before: &Staged,
+        after: &Staged,
+    ) -> Result<(), StoreError> {
+        self.forget_appended(upload, before, after).await
+    }
+
     async fn discard(&self, upload: &UploadId, staged: &Staged) -> Result<(), StageError> {
         Ok(self.drop_staged(upload, staged).await?)
     }

@@ -31,52 +31,60 @@ impl Registry {
         {
             return Err(self.refused(&before, fault).await);
         }
-        let taken = self.take_in(repository, before.clone(), announced, source).await;
-        let (upload, fault) = match taken {
+        let mut upload = before.clone();
+        let fault = match self.take_in(repository, &mut upload, announced, source).await {
+            Ok(fault) => fault,
             Err(Error::Store(fault @ StoreError::OverQuota(_))) => {
-                return Err(self.refused(&before, fault).await);
+                return Err(self.refused(&upload, fault).await);
             }
-            Err(Error::Store(StoreError::Full(reason))) => {
+            Err(Error::Store(fault @ StoreError::Full(_))) => {
                 // What was staged would only keep the disk full.
-                self.drop_upload(&before).await;
-                return Err(StoreError::Full(reason).into());
+                self.drop_upload(&upload).await;
+                return Err(fault.into());
             }
-            other => other?,
+            Err(error) => {
+                self.roll_back(&before, &upload).await;
+                return Err(error);
+            }
         };
         let came = upload.staged.offset - offset;
         match fault {
-            Some(fault @ SourceError::TooLong { .. }) => return Err(fault.into()),
-            Some(fault) => {
-                if came > 0 {
-                    let progress = progress(&before, &upload, self.rules.upload_lifetime);
-                    self.parts.metadata.record_progress(progress).await?;
+            Some(SourceError::Broken | SourceError::TooSlow) if came > 0 => {
+                let progress = progress(&before, &upload, self.rules.upload_lifetime);
+                if !self.parts.metadata.record_progress(progress).await? {
+                    self.roll_back(&before, &upload).await;
                 }
-                return Err(fault.into());
             }
+            Some(_) => self.roll_back(&before, &upload).await,
             None => {}
         }
+        if let Some(fault) = fault {
+            return Err(fault.into());
+        }
         if let Some(range) = range.filter(|range| range.length() != came) {
+            self.roll_back(&before, &upload).await;
             let message = format!("the chunk's Content-Range is {range} but {came} bytes came");
             return Err(Error::invalid(ErrorCode::SizeInvalid, message));
         }
         Ok(upload)
     }
 
-    /// Streams bytes into the store while hashing them.
+    /// Streams bytes into the store while hashing them. The upload is as far as they were staged also where this fails; nothing is
+    /// recorded.
     pub(super) async fn take_in(
         &self,
         repository: &RepositoryName,
-        mut upload: Upload,
+        upload: &mut Upload,
         announced: Option<u64>,
         source: Source<'_>,
-    ) -> Result<(Upload, Option<SourceError>), Error> {
+    ) -> Result<Option<SourceError>, Error> {
         let left = self.rules.max_blob_size.saturating_sub(upload.staged.offset);
         let mut source = bounded(source, left, self.rules.max_blob_size).peekable();
         if upload.staged.offset > 0 && Pin::new(&mut source).peek().await.is_none() {
             // Nothing to add. What is staged may even be in place already, by a request that failed right after.
-            return Ok((upload, None));
+            return Ok(None);
         }
-        let (source, no_room) = self.gated(&upload, announced, Box::pin(source));
+        let (source, no_room) = self.gated(upload, announced, Box::pin(source));
         let mut intake = Intake::new(source, resume(&upload.hash)?);
         let appended = {
             let pieces = Box::pin(intake.pieces());
@@ -84,7 +92,7 @@ impl Registry {
         };
         if matches!(appended, Err(StageError::NotFound)) {
             // A request that ended this upload got as far as moving its bytes: the client begins anew.
-            self.drop_upload(&upload).await;
+            self.drop_upload(upload).await;
             return Err(Missing::Upload(repository.clone(), upload.id).into());
         }
         upload.staged = appended.map_err(stage_error)?;
@@ -93,8 +101,19 @@ impl Registry {
         if let Some(fault) = no_room.take() {
             return Err(fault.into());
         }
-        self.hold_staged(&upload).await?;
-        Ok((upload, fault))
+        self.hold_staged(upload).await?;
+        Ok(fault)
+    }
+
+    /// Forgets what was staged behind what is recorded; what fails here is for the collector of leftovers.
+    pub(super) async fn roll_back(&self, before: &Upload, after: &Upload) {
+        if after.staged == before.staged {
+            return;
+        }
+        let rolled_back = self.parts.blobs.roll_back(&after.id, &before.staged, &after.staged);
+        if let Err(error) = rolled_back.await {
+            tracing::warn!(upload = %after.id, %error, "what was staged in vain stays for now");
+        }
     }
 
     pub(super) async fn record(

@@ -119,17 +119,18 @@ impl Registry {
         let StartUpload { repository } = &**operation;
         let id = UploadId::random(&*self.parts.random);
         let _working = self.in_flight.begin(id)?;
-        let started = self.start(id, repository, operation.principal(), digest.algorithm()).await?;
-        if let Err(fault) = self.hold_announced(&started, announced).await {
-            return Err(self.refused(&started, fault).await);
+        let mut upload =
+            self.start(id, repository, operation.principal(), digest.algorithm()).await?;
+        if let Err(fault) = self.hold_announced(&upload, announced).await {
+            return Err(self.refused(&upload, fault).await);
         }
-        let pushed = match self.take_in(repository, started.clone(), announced, source).await {
-            Ok((upload, None)) => self.put_in_place(repository, &upload, digest).await,
-            Ok((_, Some(fault))) => Err(fault.into()),
+        let pushed = match self.take_in(repository, &mut upload, announced, source).await {
+            Ok(None) => self.put_in_place(repository, &upload, digest).await,
+            Ok(Some(fault)) => Err(fault.into()),
             Err(error) => Err(error),
         };
         if pushed.is_err() {
-            self.drop_upload(&started).await;
+            self.drop_upload(&upload).await;
         }
         pushed
     }
@@ -162,8 +163,13 @@ impl Registry {
         let upload = self
             .take_in_chunk(&operation.repository, before.clone(), range, announced, source)
             .await?;
-        if upload.staged.offset > before.staged.offset {
-            self.record(&operation.repository, &before, &upload).await?;
+        if upload.staged.offset > before.staged.offset
+            && let Err(error) = self.record(&operation.repository, &before, &upload).await
+        {
+            if matches!(error, Error::NotFound(_)) {
+                self.roll_back(&before, &upload).await;
+            }
+            return Err(error);
         }
         Ok(UploadState::of(&upload))
     }
@@ -189,8 +195,14 @@ impl Registry {
             }
             other => other?,
         };
-        let upload = self.take_in_chunk(repository, before, range, announced, source).await?;
-        self.put_in_place(repository, &upload, *digest).await
+        let upload =
+            self.take_in_chunk(repository, before.clone(), range, announced, source).await?;
+        let placed = self.put_in_place(repository, &upload, *digest).await;
+        if matches!(placed, Err(Error::NotFound(_))) {
+            // It has expired, or was ended, by who knows of what was recorded.
+            self.roll_back(&before, &upload).await;
+        }
+        placed
     }
 
     /// Ends an upload without a blob.

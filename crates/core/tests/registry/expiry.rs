@@ -70,14 +70,16 @@ async fn an_upload_whose_bytes_cannot_be_dropped_is_found_again() {
 
 #[tokio::test]
 async fn no_bytes_stay_behind_where_dropping_them_failed_at_first() {
-    let (stand, bytes) = (Stand::new(), content(1000, 1));
+    let (stand, bytes) = (Stand::on_files(), content(1000, 1));
     let upload = stand.start("a").await.unwrap();
     let fault = Fault::Fail(StoreError::Unavailable("on purpose".into()));
     stand.blobs.script(Method::Discard, 1, fault);
     stand.finish("a", upload, digest(b"something else"), whole(&bytes)).await.unwrap_err();
     stand.clock.advance(stand.registry.rules().upload_lifetime);
+    let staging = stand.folder.path().join("blobs/staging");
+    assert_eq!(files(&staging), 1);
     stand.registry.end_expired_uploads(100).await.unwrap();
-    assert_eq!(stand.blobs.inner().counts(), (0, 0));
+    assert_eq!(files(&staging), 0);
     assert_eq!(stand.metadata.count_uploads().await.unwrap(), 0);
 }
 
@@ -97,19 +99,27 @@ async fn an_upload_that_may_be_on_its_way_into_place_is_not_ended() {
 }
 
 #[tokio::test]
-async fn progress_that_comes_after_the_expiry_does_not_count() {
-    let stand = std::sync::Arc::new(Stand::new());
-    let bytes = content(1000, 1);
-    let upload = stand.start("a").await.unwrap();
-    let (reached, go_on) = stand.metadata.hold("resume_upload");
-    let (working, sent) = (stand.clone(), bytes.clone());
-    let request = tokio::spawn(async move { working.append("a", upload, whole(&sent)).await });
-    reached.await.unwrap();
-    stand.clock.advance(stand.registry.rules().upload_lifetime);
-    // A request is at work on it, so it is not ended under its hands.
-    assert_eq!(stand.registry.end_expired_uploads(100).await.unwrap(), 0);
-    go_on.send(()).unwrap();
-    assert!(unknown(&request.await.unwrap()));
-    assert_eq!(stand.registry.end_expired_uploads(100).await.unwrap(), 1);
-    assert_eq!(stand.blobs.inner().counts(), (0, 0));
+async fn what_comes_after_the_expiry_does_not_count() {
+    for ends in [false, true] {
+        let stand = std::sync::Arc::new(Stand::new());
+        let bytes = content(1000, 1);
+        let upload = stand.start("a").await.unwrap();
+        let (reached, go_on) = stand.metadata.hold("resume_upload");
+        let (working, sent) = (stand.clone(), bytes.clone());
+        let request = tokio::spawn(async move {
+            if ends {
+                working.finish("a", upload, digest(&sent), whole(&sent)).await
+            } else {
+                working.append("a", upload, whole(&sent)).await.map(drop)
+            }
+        });
+        reached.await.unwrap();
+        stand.clock.advance(stand.registry.rules().upload_lifetime);
+        // A request is at work on it, so it is not ended under its hands.
+        assert_eq!(stand.registry.end_expired_uploads(100).await.unwrap(), 0);
+        go_on.send(()).unwrap();
+        assert!(unknown(&request.await.unwrap()));
+        assert_eq!(stand.registry.end_expired_uploads(100).await.unwrap(), 1);
+        assert_eq!(stand.blobs.inner().counts(), (0, 0));
+    }
 }

@@ -56,7 +56,9 @@ impl Stand {
     }
 
     pub fn with(rules: Rules) -> Self {
-        Self::on(|_| MemoryBlobs::new(), |_| None, rules)
+        let stand = Self::on(|_| MemoryBlobs::new(), |_| None, rules);
+        stand.blobs.inner().drop_what_is_told();
+        stand
     }
 }
 

@@ -14,6 +14,7 @@ const MIB: usize = 1 << 20;
 on_each_service! {
     what_an_upload_left_is_found_when_it_is_old_and_dropped
     what_is_finished_is_no_leftover
+    what_is_rolled_back_leaves_nothing
     a_long_list_is_gone_through_in_steps
 }
 
@@ -49,6 +50,22 @@ async fn what_is_finished_is_no_leftover(engine: Engine) {
     blobs.check_rights().await.unwrap();
     let found = blobs.staged_before(Duration::ZERO, 10).await.unwrap();
     assert!(found.is_empty(), "{found:?}");
+}
+
+/// It is as if the append had not been, so that the end of the upload drops all there is.
+async fn what_is_rolled_back_leaves_nothing(engine: Engine) {
+    let blobs = engine.node(&new_prefix(), small_limits());
+    for (length, vain) in [(0, 10), (0, 11 * MIB), (10, 10), (10, 11 * MIB), (6 * MIB, 6 * MIB)] {
+        let upload = new_upload();
+        let before = append(&blobs, &upload, &Staged::default(), &content(length, 1)).await;
+        let after = append(&blobs, &upload, &before, &content(vain, 2)).await;
+        blobs.roll_back(&upload, &before, &after).await.unwrap();
+        if length > 0 {
+            blobs.discard(&upload, &before).await.unwrap();
+        }
+        let left = left(&blobs, &upload).await;
+        assert!(left.is_empty(), "{length} and {vain}: {left:?}");
+    }
 }
 
 async fn a_long_list_is_gone_through_in_steps(engine: Engine) {
