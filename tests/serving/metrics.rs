@@ -48,3 +48,33 @@ fn jobs_are_counted_where_they_run_and_where_they_wait() {
     let waiting = r#"wharf_jobs{kind="uploads.expire",state="waiting"}"#;
     wait_until("it was counted", Duration::from_secs(60), || value(&server, waiting) == 1.0);
 }
+
+/// Of those that the settings name, and of no others; of what two repositories share, a namespace holds it once.
+#[test]
+fn what_namespaces_and_repositories_hold_is_told() {
+    let named = ("WHARF_METRICS_USAGE", "acme, acme/web, acme/none");
+    let server = Server::start_with(&[LISTEN, named]);
+    let registry = server.registry();
+    let blob = vec![7; 100_000];
+    let manifest = image_manifest(&[(digest(&blob), blob.len())], "");
+    for repository in ["acme/app", "acme/web"] {
+        assert_eq!(registry.push_blob(repository, &blob).unwrap().status, 201);
+        for tag in ["one", "two"] {
+            let pushed = registry.push_manifest(repository, tag, &[], &manifest);
+            assert_eq!(pushed.unwrap().status, 201);
+        }
+    }
+    let of = |metric: &str, scope: &str, kind: &str| {
+        value(&server, &format!("wharf_usage_scope_{metric}{{scope=\"{scope}\",kind=\"{kind}\"}}"))
+    };
+    wait_until("it was asked for", Duration::from_secs(60), || of("tags", "acme", "used") == 4.0);
+    let one = (blob.len() + manifest.len()) as f64;
+    assert_eq!(of("bytes", "acme", "referenced"), 2.0 * one);
+    assert_eq!(of("bytes", "acme/web", "referenced"), one);
+    assert_eq!(of("bytes", "acme/web", "bytes"), one);
+    assert_eq!(of("bytes", "acme", "bytes"), (blob.len() + 2 * manifest.len()) as f64);
+    assert_eq!((of("manifests", "acme", "used"), of("manifests", "acme/web", "used")), (2.0, 1.0));
+    let told = scrape(&server);
+    assert!(!told.contains("acme/app") && !told.contains("acme/none"), "{told}");
+    assert!(!told.contains(r#"kind="quota""#), "there is none");
+}

@@ -105,7 +105,8 @@ async fn run(
     wiring::decision::begin(config, Arc::clone(&node.accounts), stopped).await?;
 
     let tallying = Tallying::begin(&node);
-    let counting = wiring::metrics::count(Arc::clone(&node.jobs), Arc::clone(&node.watched.queue));
+    let (queue, usage) = (Arc::clone(&node.jobs), Arc::clone(&node.usage));
+    let counting = wiring::metrics::count(queue, usage, node.watched.clone());
     let scrapes = tokio::spawn(serve_metrics(config.clone(), metrics, counting, shutdown.clone()));
     let jobs = tokio::spawn(background_work(config.clone(), rules, node, shutdown.clone()));
     let draining = api.clone();

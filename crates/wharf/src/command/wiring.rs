@@ -108,6 +108,7 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
         collected: Arc::default(),
         scrubbed: Arc::default(),
         usage: Arc::default(),
+        scopes: Arc::new(metrics::Scopes::of(&config.metrics.usage)),
         queue: Arc::default(),
     };
     let (jobs, events) = (stores.jobs, stores.events);

@@ -11,7 +11,7 @@ use wharf_core::limits::NoRate;
 use wharf_core::permissions::NoAccountName;
 use wharf_http::origin::ExternalUrlError;
 use wharf_jobs::BadReceiver;
-use wharf_oci::NamePatternError;
+use wharf_oci::{NameError, NamePatternError};
 
 use super::declare::Setting;
 use super::layers::Given;
@@ -85,6 +85,12 @@ impl From<NoCdnUrl> for Refusal {
 
 impl From<BadReceiver> for Refusal {
     fn from(error: BadReceiver) -> Refusal {
+        Refusal::Because(error.to_string())
+    }
+}
+
+impl From<NameError> for Refusal {
+    fn from(error: NameError) -> Refusal {
         Refusal::Because(error.to_string())
     }
 }

@@ -10,6 +10,9 @@ use super::place::{AdoptedUrl, BlobsUrl, DatabaseUrl};
 use super::problem::Problem;
 use super::table::Config;
 
+/// The most scopes whose usage metrics tell.
+const MOST_SCOPES: usize = 100;
+
 /// What is wrong between settings that are each sound.
 pub fn broken(config: &Config) -> Vec<Problem> {
     let http = &config.http;
@@ -31,6 +34,13 @@ pub fn broken(config: &Config) -> Vec<Problem> {
         ));
     }
     problems.extend(hasty(config));
+    let told = config.metrics.usage.len();
+    if told > MOST_SCOPES {
+        problems.push(Problem::new(format!(
+            "metrics.usage has {told} names, more than {MOST_SCOPES}: each is asked for every 15 seconds; \
+             `wharf du` and the API tell the usage of all"
+        )));
+    }
     let database = &config.database;
     if !database.replica_urls.is_empty() && !matches!(database.url, DatabaseUrl::Postgres(_)) {
         problems.push(Problem::new(

@@ -10,7 +10,7 @@ use wharf_core::permissions::Principal;
 use wharf_http::origin::ExternalUrl;
 use wharf_jobs::SyslogReceiver;
 use wharf_metadata::PostgresUrl;
-use wharf_oci::NamePattern;
+use wharf_oci::{NamePattern, RepositoryName};
 
 use super::access::{ServiceName, SignUp};
 use super::declare::{Setting, read, settings, shown};
@@ -454,6 +454,9 @@ settings! {
         /// The address and port that serve `/metrics`; empty serves none.
         listen: Optional<SocketAddr> = ""
             => "empty, or an address and port, such as 127.0.0.1:9090";
+        /// Whose usage and quotas are told, of 100 at most: organizations and users (`acme`, all its repositories together), and repositories (`acme/app`).
+        usage: List<RepositoryName> = ""
+            => "names with commas between them, such as acme,acme/app";
     }
 
     /// What is written while it runs. Messages go to stderr, the access log to stdout.

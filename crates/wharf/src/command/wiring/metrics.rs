@@ -1,5 +1,7 @@
 //! What Prometheus is told of the parts that know nothing of it: caches, the database, the store, jobs, events.
 
+mod scopes;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,13 +15,15 @@ use wharf_blobs::StoreRequests;
 use wharf_cache::{Answer, CacheStatus, EventTail, SharedLimiter};
 use wharf_core::Registry;
 use wharf_core::cache::Kind;
-use wharf_core::metadata::{CountKind, FaultKind, JobCount, JobState, Jobs, Pass};
+use wharf_core::metadata::{CountKind, FaultKind, JobCount, JobState, Jobs, Pass, UsageMetadata};
 use wharf_core::scrub::Scrubbed;
 use wharf_core::tally::Tally;
 use wharf_jobs::{GarbageCounters, RunCounters, RunEnd, ScrubCounters, UsageCounters};
 use wharf_metadata::Connections;
 
-/// How often the queue of jobs is counted.
+pub use scopes::Scopes;
+
+/// How often the queue of jobs is counted, and what single scopes hold is asked.
 const INTERVAL: Duration = Duration::from_secs(15);
 
 /// How long that may take.
@@ -42,6 +46,8 @@ pub struct Watched {
     pub scrubbed: Arc<ScrubCounters>,
     /// What counts of usage found.
     pub usage: Arc<UsageCounters>,
+    /// What single namespaces and repositories hold.
+    pub scopes: Arc<Scopes>,
     /// The queue as it was counted last.
     pub queue: Arc<Mutex<Vec<JobCount>>>,
 }
@@ -52,13 +58,14 @@ impl fmt::Debug for Watched {
     }
 }
 
-/// Counts the queue now and then, for ever.
-pub async fn count(jobs: Arc<dyn Jobs>, queue: Arc<Mutex<Vec<JobCount>>>) {
+/// Counts the queue and asks for the usage of scopes now and then, for ever.
+pub async fn count(jobs: Arc<dyn Jobs>, usage: Arc<dyn UsageMetadata>, watched: Watched) {
     loop {
         // What the database does not say stays as it was.
         if let Ok(Ok(counts)) = timeout(COUNTED_WITHIN, jobs.count_jobs()).await {
-            *queue.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+            *watched.queue.lock().unwrap_or_else(PoisonError::into_inner) = counts;
         }
+        watched.scopes.ask(&*usage).await;
         sleep(INTERVAL).await;
     }
 }
@@ -70,6 +77,7 @@ impl Collector for Watched {
         self.jobs(&mut to)?;
         self.counts(&mut to)?;
         self.usage(&mut to)?;
+        self.scopes.tell(&mut to)?;
         self.scrub(&mut to)?;
         if let Some(limiter) = &self.limiter {
             let help = "Whether limits are counted in Redis, for all nodes; else this node counts for itself";
