@@ -35,10 +35,10 @@ pub type Rates = Vec<(f64, f64)>;
 
 pub async fn measure<D: Metadata + Garbage + Integrity>(
     store: &Store,
-    database: Arc<D>,
+    database: &Arc<D>,
     options: &Options,
 ) -> Result<Rates> {
-    let collector = Collector::new(Arc::clone(&database) as _, store.blobs());
+    let collector = Collector::new(Arc::clone(database) as _, store.blobs());
     let (mut rates, count) = (Rates::new(), options.objects);
     // The first warms up and does not count.
     for round in 0..=options.rounds {
@@ -52,7 +52,7 @@ pub async fn measure<D: Metadata + Garbage + Integrity>(
             database.mark_unexplained(some.to_vec()).await?;
         }
         let began = Instant::now();
-        let collected = collector.run(&*database).await?;
+        let collected = collector.run(&**database).await?;
         let by_collection = count as f64 / began.elapsed().as_secs_f64();
         ensure!(collected.deleted == count as u64, "a collection of {count}: {collected:?}");
         if let Some(key) = keys.last() {
@@ -65,6 +65,18 @@ pub async fn measure<D: Metadata + Garbage + Integrity>(
     Ok(rates)
 }
 
+/// Puts objects in place that nobody holds, and returns who collects them.
+pub async fn prepare<D: Metadata + Integrity>(
+    store: &Store,
+    database: &Arc<D>,
+    objects: usize,
+) -> Result<Collector> {
+    for some in store.put("among others", objects).await?.chunks(1000) {
+        database.mark_unexplained(some.to_vec()).await?;
+    }
+    Ok(Collector::new(Arc::clone(database) as _, store.blobs()))
+}
+
 impl Store {
     pub const fn name(&self) -> &'static str {
         match self {
@@ -73,7 +85,7 @@ impl Store {
         }
     }
 
-    fn blobs(&self) -> Arc<dyn Blobs> {
+    pub fn blobs(&self) -> Arc<dyn Blobs> {
         match self {
             Self::Files(blobs, _) => Arc::clone(blobs) as _,
             Self::Bucket(blobs, _) => Arc::clone(blobs) as _,

@@ -1,5 +1,5 @@
 //! `wharf-garbage`: measures garbage collection: how fast it deletes beside what the store itself can do, how long marking takes, and what
-//! both cost pushes meanwhile. Runs within `wharf-engines`.
+//! both cost pushes and pulls meanwhile. Runs within `wharf-engines`.
 //!
 //! See docs/performance.md, "Garbage collection", for the goals.
 
@@ -22,10 +22,12 @@ use wharf_bench::figures::number;
 use wharf_bench::postgres::connect;
 use wharf_bench::table::{Form, table};
 use wharf_bench::{machine, process};
-use wharf_blobs::{FileBlobs, Limits, ObjectBlobs};
+use wharf_blobs::{FileBlobs, Limits, MemoryBlobs, ObjectBlobs};
 use wharf_core::clock::SystemClock;
+use wharf_core::metadata::{Garbage, Integrity, Metadata};
 use wharf_metadata::{Database, Postgres, PostgresSettings, Sqlite};
 
+use delays::{Among, Delays, Times};
 use deleting::{Rates, Store};
 use options::Options;
 
@@ -38,11 +40,14 @@ const MARKING: f64 = 60.0;
 /// How long a statement may take, in seconds.
 const STATEMENT: f64 = 1.0;
 
-/// By how many milliseconds the slowest pushes may be slower.
+/// By how many milliseconds the slowest pushes and pulls may be slower.
 const DELAY: f64 = 50.0;
 
-/// How long pushes are looked at while nothing is collected.
+/// How long they are looked at while nothing is collected.
 const QUIET: Duration = Duration::from_secs(20);
+
+/// How many times as many objects as in a round are deleted among pushes and pulls.
+const AMONG: usize = 5;
 
 /// A figure: what, how much in which unit, and up to or from where it is good.
 struct Figure {
@@ -105,8 +110,7 @@ fn on_files(folder: &Path, engines: &Engines, options: &Options) -> Result<Vec<F
     let files = folder.join("blobs");
     let store = Store::Files(Arc::new(FileBlobs::open(&files)?), FileBlobs::objects_folder(&files));
     let database = Arc::new(Database::on_sqlite(database));
-    let rates = engines.runtime.block_on(deleting::measure(&store, database, options))?;
-    Ok(of_rates(store.name(), &rates))
+    engines.runtime.block_on(deletes(&store, database, options))
 }
 
 /// Deletes of nodes that share PostgreSQL and a bucket.
@@ -121,11 +125,48 @@ fn on_bucket(engines: &Arc<Engines>, options: &Options) -> Result<Vec<Figure>> {
     let limits = Limits::of_requests(Duration::from_secs(60));
     let blobs = ObjectBlobs::open(&find("WHARF_BLOBS_URL")?.parse()?, environment, limits)?;
     let store = Store::Bucket(Arc::new(blobs), Arc::new(place.client()?));
-    let rates = engines.runtime.block_on(async {
+    engines.runtime.block_on(async {
         let database = Arc::new(on_postgres(&find("WHARF_DATABASE_URL")?).await?);
-        deleting::measure(&store, database, options).await
-    })?;
-    Ok(of_rates(store.name(), &rates))
+        deletes(&store, database, options).await
+    })
+}
+
+/// Deletes alone, then among pushes and pulls.
+async fn deletes<D: Metadata + Garbage + Integrity>(
+    store: &Store,
+    database: Arc<D>,
+    options: &Options,
+) -> Result<Vec<Figure>> {
+    let mut figures = of_rates(store.name(), &deleting::measure(store, &database, options).await?);
+    let among = Among::prepare(Arc::clone(&database), store.blobs(), options.pushers).await?;
+    eprintln!("{}: pushes and pulls, without and with a collection", store.name());
+    let ((), before) = among.measure("before", quiet()).await?;
+    let collector = deleting::prepare(store, &database, options.objects * AMONG).await?;
+    let (_, meanwhile) = among.measure("meanwhile", collector.run(&*database)).await?;
+    figures.extend(of_delays(&format!("deletes in {}", store.name()), &before, &meanwhile));
+    Ok(figures)
+}
+
+async fn quiet() -> Result<()> {
+    tokio::time::sleep(QUIET).await;
+    Ok(())
+}
+
+fn of_delays(doing: &str, before: &Delays, meanwhile: &Delays) -> Vec<Figure> {
+    let of = |what: &str, before: &Times, meanwhile: &Times| {
+        let name = |figure: &str| format!("{what} and {doing}: {figure}");
+        [
+            Figure::plain(name("looked at, before"), before.count as f64, ""),
+            Figure::plain(name("looked at, meanwhile"), meanwhile.count as f64, ""),
+            Figure::plain(name("median before"), before.median, "ms"),
+            Figure::plain(name("median meanwhile"), meanwhile.median, "ms"),
+            Figure::plain(name("p99 before"), before.p99, "ms"),
+            Figure::plain(name("p99 meanwhile"), meanwhile.p99, "ms"),
+            Figure::below(name("delay at p99"), meanwhile.p99 - before.p99, "ms", DELAY),
+        ]
+    };
+    let pushes = of("pushes", &before.pushes, &meanwhile.pushes);
+    pushes.into_iter().chain(of("pulls", &before.pulls, &meanwhile.pulls)).collect()
 }
 
 fn of_rates(store: &str, rates: &Rates) -> Vec<Figure> {
@@ -143,7 +184,7 @@ fn of_rates(store: &str, rates: &Rates) -> Vec<Figure> {
     ]
 }
 
-/// Marking, and pushes before it and meanwhile.
+/// Marking, and pushes and pulls before it and meanwhile.
 fn marks(engines: &Arc<Engines>, options: &Options) -> Result<Vec<Figure>> {
     let place = Place::new(engines, "marks")?;
     let settings = place.settings();
@@ -156,30 +197,22 @@ fn marks(engines: &Arc<Engines>, options: &Options) -> Result<Vec<Figure>> {
         eprintln!("PostgreSQL: marking");
         let alone = marking::measure(&client, Arc::clone(&database), options).await?;
         marking::refill(&client, options).await?;
-        eprintln!("PostgreSQL: pushes, without and with a collection");
-        let quiet = async {
-            tokio::time::sleep(QUIET).await;
-            Ok(())
-        };
-        let ((), before) = delays::measure(&database, "before", options.pushers, quiet).await?;
+        eprintln!("PostgreSQL: pushes and pulls, without and with a collection");
+        let layers = Arc::new(MemoryBlobs::default());
+        let among = Among::prepare(Arc::clone(&database), layers, options.pushers).await?;
+        let ((), before) = among.measure("before", quiet()).await?;
         let collection = marking::measure(&client, Arc::clone(&database), options);
-        let (among, meanwhile) =
-            delays::measure(&database, "meanwhile", options.pushers, collection).await?;
+        let (marked, meanwhile) = among.measure("meanwhile", collection).await?;
         let blobs =
             format!("marking {} blobs, {} references each", options.blobs, options.references);
-        anyhow::Ok(vec![
+        let mut figures = vec![
             Figure::below(&blobs, alone.took, "s", MARKING),
             Figure::below("its longest statement", alone.longest, "s", STATEMENT),
-            Figure::plain(format!("{blobs}, among pushes"), among.took, "s"),
-            Figure::below("the longest statement then", among.longest, "s", STATEMENT),
-            Figure::plain("pushes looked at, before", before.pushes as f64, ""),
-            Figure::plain("pushes looked at, meanwhile", meanwhile.pushes as f64, ""),
-            Figure::plain("a push, median before", before.median, "ms"),
-            Figure::plain("a push, median meanwhile", meanwhile.median, "ms"),
-            Figure::plain("a push, p99 before", before.p99, "ms"),
-            Figure::plain("a push, p99 meanwhile", meanwhile.p99, "ms"),
-            Figure::below("the delay of pushes at p99", meanwhile.p99 - before.p99, "ms", DELAY),
-        ])
+            Figure::plain(format!("{blobs}, among pushes and pulls"), marked.took, "s"),
+            Figure::below("the longest statement then", marked.longest, "s", STATEMENT),
+        ];
+        figures.extend(of_delays("marking", &before, &meanwhile));
+        anyhow::Ok(figures)
     })
 }
 

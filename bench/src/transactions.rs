@@ -1,26 +1,41 @@
-//! The transactions of a push, as the registry takes them: an image with one layer, of which no byte is stored.
+//! The transactions of a push and of a pull, as the registry takes them: of an image with one layer, of which no byte is stored.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use wharf_core::UploadId;
-use wharf_core::blobs::Staged;
+use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
     CommitManifest, CommitOutcome, FinishOutcome, FinishUpload, HoldUpload, Metadata, Precondition,
     ReserveBlob, ReserveOutcome, StartUpload,
 };
-use wharf_oci::{Algorithm, Digest, Hasher, Manifest, RepositoryName};
+use wharf_oci::{Algorithm, Digest, Hasher, Manifest, Reference, RepositoryName, Tag};
 
 /// How large each layer pretends to be, in bytes.
 const LAYER: u64 = 10_000_000;
 
-/// Pushes an image that `text` makes different from others, under a tag of its own.
+/// An image that was pushed.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    /// Where.
+    pub repository: RepositoryName,
+    /// Its tag.
+    pub tag: Tag,
+    /// Its layer.
+    pub layer: Digest,
+}
+
+/// Pushes an image that `text` makes different from others, under a tag of its own. Its layer is the text.
 ///
 /// # Errors
 /// When something of it is refused.
-pub async fn push(store: &impl Metadata, repository: &RepositoryName, text: &str) -> Result<()> {
+pub async fn push(
+    store: &impl Metadata,
+    repository: &RepositoryName,
+    text: &str,
+) -> Result<Pushed> {
     let blob = Hasher::digest(Algorithm::Sha256, text.as_bytes());
     upload(store, repository, blob).await?;
     let payload = serde_json::to_vec(&serde_json::json!({
@@ -33,19 +48,31 @@ pub async fn push(store: &impl Metadata, repository: &RepositoryName, text: &str
     }))?;
     let digest = Hasher::digest(Algorithm::Sha256, &payload);
     let hexadecimal = digest.to_string();
-    let tag = hexadecimal.get(7..27).context("a digest is long")?.parse()?;
+    let tag: Tag = hexadecimal.get(7..27).context("a digest is long")?.parse()?;
     let commit = CommitManifest {
         repository: repository.clone(),
         digest,
         manifest: Manifest::parse(&payload, None)?,
         payload: Bytes::from(payload),
-        tags: vec![tag],
+        tags: vec![tag.clone()],
         precondition: Precondition::None,
         by: "user:bench".into(),
     };
     let outcome = store.commit_manifest(commit).await?;
     ensure!(outcome == CommitOutcome::Committed, "a manifest was refused: {outcome:?}");
-    Ok(())
+    Ok(Pushed { repository: repository.clone(), tag, layer: blob })
+}
+
+/// Pulls it, without a cache. Returns where its layer lies.
+///
+/// # Errors
+/// When something of it is not found.
+pub async fn pull(store: &impl Metadata, image: &Pushed) -> Result<ObjectKey> {
+    let reference = Reference::Tag(image.tag.clone());
+    let manifest = store.find_manifest(image.repository.clone(), reference).await?;
+    ensure!(manifest.is_some(), "a manifest was not found");
+    let layer = store.find_blob(image.repository.clone(), image.layer).await?;
+    Ok(layer.context("a blob was not found")?.key)
 }
 
 async fn upload(store: &impl Metadata, repository: &RepositoryName, digest: Digest) -> Result<()> {
