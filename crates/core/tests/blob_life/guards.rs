@@ -36,6 +36,12 @@ pub enum Guard {
     FinishSeesReservation,
     /// An upload ends by the key that is the current one.
     FinishSeesTheIncarnation,
+    /// A reservation, and the end of an upload, look at whether it has expired.
+    ExpiredUploadIsOver,
+    /// A commit looks at memberships.
+    CommitSeesMemberships,
+    /// A manifest is brought back where its memberships are there.
+    RestoreSeesMemberships,
     /// An upload that ends at another key than the current one looks whether a repository holds the blob.
     FinishSeesMembers,
     /// A push of a condemned blob goes to a new key.
@@ -56,6 +62,12 @@ pub enum Guard {
     EndedUploadLetsGo,
     /// A deleted key is forgotten when no delete of it can land any more.
     ForgettingWaits,
+    /// What is forgotten was deleted.
+    ForgottenWasDeleted,
+    /// What is deleted was condemned.
+    DeletedWasCondemned,
+    /// What is found to be sound was quarantined.
+    SoundWasQuarantined,
     /// A delete is sent soon after the list that names the key was read, or not at all.
     DeleteIsPrompt,
     /// A delete is confirmed when the store has said so.

@@ -134,6 +134,11 @@ fn two_pushes_and_a_lift() {
 }
 
 #[test]
+fn a_push_and_a_lift() {
+    holds("a push and a lift", scenarios::lift_and_push());
+}
+
+#[test]
 fn two_repairs_and_a_lift() {
     holds("two repairs and a lift", scenarios::repairs_and_lift());
 }
@@ -143,12 +148,20 @@ fn a_mount_of_a_quarantined_blob() {
     holds("a mount of a quarantined blob", scenarios::mount_of_a_quarantined_blob());
 }
 
-/// Two guards say what follows from the others: a reservation keeps its key from being condemned, and so the key the current one; and what
-/// is a member is not condemned. They stand behind those.
+/// Some guards say what follows from the others. A reservation keeps its key from being condemned, and so the key the current one; what
+/// is a member is not condemned. An upload that has expired has what it reserved until its row goes, and nothing after. What a collector was told to delete stays condemned until a collector confirms that it is gone, and is remembered for longer than
+/// that takes. They stand behind those.
 #[test]
 fn what_is_checked_twice_holds_without_the_second_check() {
-    for guard in [Guard::FinishSeesTheIncarnation, Guard::CondemnedIsPastSaving] {
+    for guard in [
+        Guard::FinishSeesTheIncarnation,
+        Guard::CondemnedIsPastSaving,
+        Guard::ExpiredUploadIsOver,
+        Guard::DeletedWasCondemned,
+    ] {
         for life in [
+            scenarios::two_collectors_and_a_push(),
+            scenarios::deletion_and_removal(),
             scenarios::cancelled_push(),
             scenarios::push_of_a_marked_blob(),
             scenarios::mount_and_removal(),

@@ -38,13 +38,15 @@
 //! | … updates a row that is there | `move_all`, `garbage/marks.rs` | `a_condemnation_moves_a_mark_that_is_there` |
 //! | who begins to hold takes the mark away | `hold` | `who_begins_to_hold_a_blob_takes_its_mark_away` |
 //! | a commit updates memberships | `touch_blobs`, `manifests.rs` | `a_commit_updates_the_memberships_that_it_needs` |
+//! | … and looks at them | `CommitManifest`, `manifests.rs` | `a_commit_looks_at_memberships` |
 //! | a sweep looks at manifests | `sweep`, `garbage/sweep.rs` | `a_sweep_looks_at_what_manifests_need` |
 //! | a sweep waits for the grace | `sweep` | `a_sweep_waits_for_the_grace` |
 //! | who is told of a blob touches it | `renew`, `KeepBlob`, `memberships.rs` | `who_is_told_of_a_blob_touches_its_membership` |
 //! | a removal looks at manifests | `remove`, `RemoveBlob`, `memberships.rs` | `a_removal_looks_at_what_manifests_need` |
 //! | … and at the trash | `remove`, the same | `a_removal_looks_at_what_can_be_brought_back` |
 //! | a deletion updates memberships | `Deletion`, `garbage/trash.rs` | `a_deletion_updates_the_memberships_that_it_needed` |
-//! | a restored manifest updates them | asked of whatever restores | `a_manifest_comes_back_together_with_its_memberships` |
+//! | a restored manifest updates them | `Restore`, `restoring.rs` | `a_manifest_comes_back_together_with_its_memberships` |
+//! | … and looks at them | the same | `a_restore_looks_at_memberships` |
 //! | an upload ends by its reservation | `finish`, `uploads.rs` | `an_upload_ends_by_what_it_has_reserved_still` |
 //! | a condemned key is left | `place` | `a_push_of_a_condemned_blob_goes_to_a_new_key` |
 //! | … for one that was never marked | `place` | `a_new_key_was_never_marked` |
@@ -54,6 +56,7 @@
 //! | … asks nobody | `let_go` | `who_lets_go_does_not_ask_who_else_holds_the_blob` |
 //! | an ended upload lets go | `end`, `uploads.rs` | `an_upload_that_ends_with_a_reservation_lets_go` |
 //! | a deleted key is remembered | `forget` | `a_deleted_key_is_not_forgotten_at_once` |
+//! | … and was deleted | `forget` | `what_is_forgotten_was_deleted` |
 //! | a delete is prompt | asked of whatever deletes | `a_delete_is_sent_soon_after_its_key_was_listed` |
 //! | a delete is confirmed by the store | `deleted`, and the same | `a_delete_is_confirmed_by_the_stores_word` |
 //! | what is found leaves deleted keys | `found` | `what_is_found_is_not_marked_at_a_deleted_key` |
@@ -64,12 +67,14 @@
 //! | … and its mark written by who takes its place | `finish`, `repair` | `who_takes_the_place_of_a_quarantined_key_writes_its_mark` |
 //! | … or is held where a repository holds what took it | `finish` | `an_upload_that_was_not_the_first_looks_at_memberships` |
 //! | … what a repair has copied is marked | `repair` | `what_a_repair_has_copied_is_marked` |
+//! | … what is sound was quarantined | `lift` | `what_is_found_to_be_sound_was_quarantined` |
 //! | … is released when nobody holds it | `release` | `a_release_looks_at_memberships` |
 //! | … and no upload has reserved it | `release` | `a_release_looks_at_reservations` |
 //! | … and when the grace is over | `release` | `a_release_waits_for_the_grace` |
 //!
-//! That `finish` looks at the key, and that it and a mount refuse what is condemned, follows from other guards:
-//! `what_is_checked_twice_holds_without_the_second_check`.
+//! That `finish` looks at the key, that it and a mount refuse what is condemned, that an upload is over when it expires,
+//! and that what is deleted was condemned follows from other guards: `what_is_checked_twice_holds_without_the_second_check`.
+//! `quarantine` leaves alone what is condemned: nobody holds that, and so no scrub looks at it.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
 mod ends;

@@ -193,6 +193,11 @@ pub fn repair_and_push() -> Life {
     start.roles(&[PUSH, repair, Role::Remove { repository: 1 }])
 }
 
+/// One pushes a blob whose mark is old, and another one found its object to be sound.
+pub fn lift_and_push() -> Life {
+    quiet().let_go(Stage::Marked).uploads(1).roles(&[PUSH, Role::Lift])
+}
+
 /// Two push a blob that is in quarantine, while it is found to be sound.
 pub fn pushes_and_lift() -> Life {
     let start = quiet().held(1, &[1]).let_go(Stage::Quarantined).uploads(2);

@@ -202,6 +202,26 @@ fn what_a_repair_has_copied_is_marked() {
 }
 
 #[test]
+fn a_commit_looks_at_memberships() {
+    fails(a::commit_and_deletion(), Guard::CommitSeesMemberships, NEEDED_IS_MEMBER);
+}
+
+#[test]
+fn a_restore_looks_at_memberships() {
+    fails(a::deletion_and_removal(), Guard::RestoreSeesMemberships, NEEDED_IS_MEMBER);
+}
+
+#[test]
+fn what_is_forgotten_was_deleted() {
+    fails(a::push_of_a_marked_blob(), Guard::ForgottenWasDeleted, MEMBER_IS_STORED);
+}
+
+#[test]
+fn what_is_found_to_be_sound_was_quarantined() {
+    fails(a::lift_and_push(), Guard::SoundWasQuarantined, MEMBER_IS_STORED);
+}
+
+#[test]
 fn an_upload_that_was_not_the_first_looks_at_memberships() {
     fails(a::quarantine_and_release(), Guard::FinishSeesMembers, NOTHING_IS_LEFT);
 }

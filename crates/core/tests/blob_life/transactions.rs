@@ -12,7 +12,7 @@ use wharf_core::clock::Timestamp;
 use wharf_oci::{Algorithm, Digest};
 
 use crate::guards::Guard;
-use crate::rows::{INCARNATIONS, ManifestRow, Rows, Underway, Write};
+use crate::rows::{INCARNATIONS, ManifestRow, Rows, Underway, UploadRow, Write};
 
 const NOW: Timestamp = Timestamp(1_000_000_000);
 const GRACE: Duration = Duration::from_secs(100);
@@ -58,6 +58,18 @@ impl Snapshot<'_> {
     fn mark(&self, incarnation: u8) -> Option<Mark> {
         self.rows.marks[usize::from(incarnation)]
             .map(|row| Mark { stage: row.stage, since: moment(row.young) })
+    }
+
+    /// The mark, as of a stage that a decision expects, where it does not ask for that.
+    fn mark_taken_for(&self, incarnation: u8, stage: Stage, guard: Guard) -> Option<Mark> {
+        let mark = self.mark(incarnation)?;
+        Some(if self.has(guard) { mark } else { Mark { stage, ..mark } })
+    }
+
+    /// An upload that is open.
+    fn open(&self, upload: usize) -> Option<UploadRow> {
+        let all = !self.has(Guard::ExpiredUploadIsOver);
+        self.rows.uploads[upload].filter(|row| all || !row.expired)
     }
 
     /// `marks::current`
@@ -107,7 +119,7 @@ impl Snapshot<'_> {
 
     /// `ReserveBlob`: the key, and what is written. Nothing where the upload is over.
     pub fn reserve(&self, upload: usize) -> Option<(u8, Vec<Write>)> {
-        self.rows.uploads[upload].filter(|row| !row.expired)?;
+        self.open(upload)?;
         let mut current = self.current();
         if !self.has(Guard::CondemnedKeyIsLeft) && blob_life::hold(&current).is_none() {
             current.mark = None;
@@ -133,7 +145,7 @@ impl Snapshot<'_> {
 
     /// `FinishUpload`: what is written, and whether the repository holds the blob then.
     pub fn finish(&self, upload: usize, repository: usize, placed: u8) -> (Vec<Write>, bool) {
-        let open = self.rows.uploads[upload].filter(|row| !row.expired);
+        let open = self.open(upload);
         let reserved = open.is_some_and(|row| row.reserved == Some(placed));
         let reserved = reserved || !self.has(Guard::FinishSeesReservation);
         let current = self.current_to_hold();
@@ -160,7 +172,7 @@ impl Snapshot<'_> {
 
     /// `FinishRepair`
     pub fn repair(&self, upload: usize, placed: u8) -> Vec<Write> {
-        let open = self.rows.uploads[upload].filter(|row| !row.expired);
+        let open = self.open(upload);
         let reserved = open.is_some_and(|row| row.reserved == Some(placed));
         let current = self.current();
         let mark = self.mark(placed);
@@ -212,9 +224,11 @@ impl Snapshot<'_> {
 
     /// `CommitManifest`
     pub fn commit(&self, repository: usize, manifest: usize) -> Option<Vec<Write>> {
-        self.rows.served(repository)?;
+        if self.has(Guard::CommitSeesMemberships) {
+            self.rows.served(repository)?;
+        }
         let mut writes = vec![Write::Hold(repository, manifest)];
-        if self.has(Guard::CommitUpdates) {
+        if self.has(Guard::CommitUpdates) && self.rows.memberships[repository].is_some() {
             writes.push(Write::Membership(repository, Some(true)));
         }
         Some(writes)
@@ -243,9 +257,12 @@ impl Snapshot<'_> {
         if !matches!(row, ManifestRow::Deleted { .. }) {
             return None;
         }
-        self.rows.memberships[repository]?;
+        let is_member = self.rows.memberships[repository].is_some();
+        if !is_member && self.has(Guard::RestoreSeesMemberships) {
+            return None;
+        }
         let mut writes = vec![Write::Hold(repository, manifest)];
-        if self.has(Guard::RestoreUpdates) {
+        if self.has(Guard::RestoreUpdates) && is_member {
             writes.push(Write::Membership(repository, Some(true)));
         }
         Some(writes)
@@ -304,14 +321,18 @@ impl Snapshot<'_> {
 
     /// `blobs::Confirm`, of one key.
     pub fn confirm(&self, incarnation: u8) -> Option<Vec<Write>> {
-        let write = blob_life::deleted(&key(incarnation), self.mark(incarnation))?;
+        let guard = Guard::DeletedWasCondemned;
+        let mark = self.mark_taken_for(incarnation, Stage::Condemned, guard);
+        let write = blob_life::deleted(&key(incarnation), mark)?;
         Some(vec![written(write)])
     }
 
     /// `blobs::Forget`, of one key.
     pub fn forget(&self, incarnation: u8) -> Option<Vec<Write>> {
         let latest = self.grace(Guard::ForgettingWaits);
-        let write = blob_life::forget(&key(incarnation), &self.mark(incarnation)?, NOW, latest)?;
+        let guard = Guard::ForgottenWasDeleted;
+        let mark = self.mark_taken_for(incarnation, Stage::Deleted, guard)?;
+        let write = blob_life::forget(&key(incarnation), &mark, NOW, latest)?;
         Some(vec![written(write)])
     }
 
@@ -325,7 +346,9 @@ impl Snapshot<'_> {
     /// `quarantine::Sound`, of the first incarnation.
     pub fn lift(&self) -> Option<Vec<Write>> {
         let current = self.current();
-        let write = blob_life::lift(&current.key, current.mark)?;
+        let (number, guard) = (self.rows.incarnation, Guard::SoundWasQuarantined);
+        let mark = self.mark_taken_for(number, Stage::Quarantined, guard);
+        let write = blob_life::lift(&current.key, mark)?;
         (self.rows.incarnation == 0).then(|| vec![written(write)])
     }
 

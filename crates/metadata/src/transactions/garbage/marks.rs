@@ -103,9 +103,13 @@ pub(crate) async fn placed(
     }
     let marks = marks(on, std::slice::from_ref(&key)).await?;
     let mark = marks.get(&(key.digest, key.incarnation)).copied();
+    Ok(Placed { key, mark, reserved, member: is_member(on, &key.digest).await? })
+}
+
+/// Whether a repository holds a blob.
+pub(crate) async fn is_member(on: &mut dyn Statements, digest: &Digest) -> Result<bool> {
     let sql = "SELECT 1 FROM repository_blobs WHERE blob_digest = $1 LIMIT 1";
-    let member = !on.query(sql, arguments![key.digest]).await?.is_empty();
-    Ok(Placed { key, mark, reserved, member })
+    Ok(!on.query(sql, arguments![digest]).await?.is_empty())
 }
 
 /// The marks of many keys `$1`.

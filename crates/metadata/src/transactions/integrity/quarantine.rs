@@ -18,12 +18,6 @@ use crate::transactions::events::{self, Event};
 use crate::transactions::garbage::marks;
 use crate::transactions::memberships::number;
 
-/// Whether a repository holds a blob.
-async fn is_member(on: &mut dyn Statements, digest: &Digest) -> Result<bool> {
-    let sql = "SELECT 1 FROM repository_blobs WHERE blob_digest = $1 LIMIT 1";
-    Ok(!on.query(sql, arguments![digest]).await?.is_empty())
-}
-
 /// Tells the audit log what became of an object.
 pub(super) async fn record(
     on: &mut dyn Statements,
@@ -71,7 +65,7 @@ impl Transaction for Quarantine {
         let Self { key, damage } = self;
         let current = marks::current(on, &key.digest).await?;
         // It was deleted, or pushed again, since it was looked at.
-        if current.key != *key || !is_member(on, &key.digest).await? {
+        if current.key != *key || !marks::is_member(on, &key.digest).await? {
             return Ok(false);
         }
         let now = on.now().await?;
@@ -193,7 +187,7 @@ impl Transaction for Release {
             keys.push(ObjectKey { digest: self.digest, incarnation: number(row.int(0)?)? });
         }
         let marks = marks::marks(on, &keys).await?;
-        let member = is_member(on, &self.digest).await?;
+        let member = marks::is_member(on, &self.digest).await?;
         let sql = "SELECT incarnation FROM blob_reservations WHERE digest = $1";
         let mut reserved = BTreeSet::new();
         for row in on.query(sql, arguments![self.digest]).await? {
