@@ -61,7 +61,8 @@ fn main() -> Result<()> {
     let runtime = Runtime::new()?;
     let sqlite = Sqlite::open(&folder.path().join("metadata.db"), Arc::new(SystemClock))?;
     let mut all = Vec::new();
-    all.push(runtime.block_on(measure("SQLite", Database::on_sqlite(sqlite), &options))?);
+    let sqlite = [Arc::new(Database::on_sqlite(sqlite))];
+    all.push(runtime.block_on(measure("SQLite", &sqlite, &options))?);
     if let Some(server) = &options.database {
         all.push(runtime.block_on(on_postgres(server, &options))?);
     }
@@ -100,10 +101,14 @@ async fn on_postgres(server: &str, options: &Options) -> Result<Measured> {
     let template = "TEMPLATE template0 ENCODING 'UTF8'";
     admin.batch_execute(&format!("CREATE DATABASE {name} {template}")).await?;
     let measured = async {
-        let settings = PostgresSettings::new(url_of(server, &name).parse()?);
+        let mut settings = PostgresSettings::new(url_of(server, &name).parse()?);
+        settings.connections = options.connections;
         Postgres::migrate(&settings).await?;
-        let database = Database::on_postgres(Postgres::connect(settings).await?);
-        measure("PostgreSQL", database, options).await
+        let mut nodes = Vec::new();
+        for _ in 0..options.nodes {
+            nodes.push(Arc::new(Database::on_postgres(Postgres::connect(settings.clone()).await?)));
+        }
+        measure("PostgreSQL", &nodes, options).await
     }
     .await;
     admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await?;
@@ -112,17 +117,16 @@ async fn on_postgres(server: &str, options: &Options) -> Result<Measured> {
 
 async fn measure(
     engine: &'static str,
-    database: impl Store,
+    nodes: &[Arc<impl Store>],
     options: &Options,
 ) -> Result<Measured> {
-    let database = Arc::new(database);
     let mut rounds = Vec::new();
     // The first warms up and does not count.
     for number in 0..=options.rounds {
         eprintln!("{engine}, round {number} of {}", options.rounds);
         let of_one = async |limited: bool| {
             let namespace = format!("bench{number}-{}", if limited { "limited" } else { "free" });
-            round(&database, &namespace, limited, options).await
+            round(nodes, &namespace, limited, options).await
         };
         // By turns, who is first too.
         let both = if number % 2 == 0 {

@@ -9,6 +9,12 @@ pub struct Options {
     /// A PostgreSQL server to measure too, as a user who may create databases, without TLS
     #[arg(long, value_name = "URL", env = "WHARF_TEST_POSTGRES", hide_env_values = true)]
     pub database: Option<String>,
+    /// How many nodes the pushers of PostgreSQL are spread over
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub nodes: usize,
+    /// How many connections each of these has
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub connections: usize,
     /// How many push at once
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub pushers: usize,

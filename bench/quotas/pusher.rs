@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
 use wharf_bench::transactions::push;
 use wharf_core::metadata::{
@@ -26,13 +26,14 @@ pub trait Store: Metadata + Accounts {}
 
 impl<T: Metadata + Accounts> Store for T {}
 
-/// All pushers at once, to one repository of a new namespace. Returns how many images a second they pushed.
+/// All pushers at once, by turns to one of the nodes, to one repository of a new namespace. Returns how many images a second they pushed.
 pub async fn round(
-    store: &Arc<impl Store>,
+    nodes: &[Arc<impl Store>],
     namespace: &str,
     limited: bool,
     options: &Options,
 ) -> Result<f64> {
+    let store = nodes.first().context("there is no node")?;
     let name = namespace.parse()?;
     let user = NewUser { name, email: None, password_hash: None, site_admin: false };
     change(&**store, user).await?;
@@ -46,7 +47,7 @@ pub async fn round(
             .await?;
     }
     let begin = Instant::now();
-    let pushers = (0..options.pushers).map(|pusher| {
+    let pushers = (0..options.pushers).zip(nodes.iter().cycle()).map(|(pusher, store)| {
         let (store, repository, images) = (Arc::clone(store), repository.clone(), options.images);
         tokio::spawn(async move {
             for image in 0..images {
