@@ -177,7 +177,7 @@ impl Commit for CommitManifest {
         let repository = repositories::or_create(on, found, &self.repository, now).await?;
         self.touch(on, repository, below, now).await?;
         self.store(on, now).await?;
-        let charged = self.charge_blobs(on, repository, &before).await?;
+        // Before the charges: it locks the repository's row, which a deletion of it locks first.
         let held = on
             .execute(
                 "INSERT INTO repository_manifests (repository_id, digest, pushed_by, pushed_at, touched_at)
@@ -185,6 +185,7 @@ impl Commit for CommitManifest {
                 arguments![repository, self.digest, self.by.by.as_str(), now],
             )
             .await?;
+        let charged = self.charge_blobs(on, repository, &before).await?;
         if held > 0 {
             self.charge_all(on, repository, &before, charged).await?;
             let event = Event::ManifestPushed(&self.digest);

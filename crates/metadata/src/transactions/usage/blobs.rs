@@ -129,7 +129,8 @@ async fn share(on: &mut dyn Statements, scope: i64, changes: &[&BlobChange]) -> 
     Ok(sum)
 }
 
-/// Counts that are to be written, in the order of their digests. Of two that change one at once the later begins again: so a row that was
+/// Counts that are to be written, in the order of their digests: first all that are there, so that those which are gone then are locked in
+/// the same order as the others, and behind them the new ones. Of two that change one at once the later begins again: so a row that was
 /// read is updated, which finds that somebody has taken it away meanwhile, where an upsert would bring it back.
 #[derive(Default)]
 pub(super) struct SharingWrites {
@@ -150,8 +151,12 @@ impl SharingWrites {
         let Sharing { used, held } = count;
         match (is_there, count.state()) {
             (false, State::Free) => {}
-            (true, State::Free) => self.gone.push(arguments![scope, digest].to_vec()),
-            (true, _) => self.changed.push(arguments![used, held, scope, digest].to_vec()),
+            (true, state) => {
+                self.changed.push(arguments![used, held, scope, digest].to_vec());
+                if state == State::Free {
+                    self.gone.push(arguments![scope, digest].to_vec());
+                }
+            }
             (false, _) => self.new.push(arguments![scope, digest, size, used, held].to_vec()),
         }
     }
