@@ -31,7 +31,7 @@ impl Stand {
     }
 
     /// Pushes a manifest of which everything that it needs is there.
-    pub(super) async fn put(
+    pub(crate) async fn put(
         &self,
         repository: &str,
         manifest: &serde_json::Value,

@@ -90,6 +90,7 @@ macro_rules! metadata_contract {
             a_blob_that_was_deleted_by_hand_is_pushed_again_or_goes
             an_index_comes_back_whole_or_not_at_all
             an_index_comes_back_with_what_is_gone_below_a_part_that_is_there
+            manifests_that_need_each_other_do_not_come_back
             what_comes_back_is_in_the_audit_log
             // Deleted repositories.
             nothing_finds_a_deleted_repository

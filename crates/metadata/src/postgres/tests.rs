@@ -12,6 +12,7 @@ mod plans;
 mod queue;
 mod replicas;
 mod texts;
+mod trips;
 mod upgrading;
 mod writers;
 

@@ -39,13 +39,10 @@ pub(crate) async fn below(
         if seen.len() > MOST_NEEDED {
             return Err(TooMuch::Needed(*of).into());
         }
-        let asked = list_of(level.iter());
-        let rows = on.query(held_of(on.dialect()), arguments![repository, asked]).await?;
-        let held = digests(&rows)?;
+        let held = held(on, repository, &level).await?;
         below.missing.extend(level.difference(&held));
-        let children = arguments![list_of(held.iter()), MOST_NEEDED + 1];
-        let rows = on.query(children_of(on.dialect()), children).await?;
-        level = digests(&rows)?.into_iter().filter(|child| seen.insert(*child)).collect();
+        level = children(on, &held).await?;
+        level.retain(|child| seen.insert(*child));
         below.held.extend(held);
     }
     Ok(below)
@@ -67,7 +64,26 @@ pub(crate) async fn hold(
     Ok(missing.first().copied())
 }
 
-fn digests(rows: &[Row]) -> Result<BTreeSet<Digest>> {
+/// Which of the manifests a repository holds.
+pub(crate) async fn held(
+    on: &mut dyn Statements,
+    repository: i64,
+    manifests: &BTreeSet<Digest>,
+) -> Result<BTreeSet<Digest>> {
+    let asked = arguments![repository, list_of(manifests.iter())];
+    digests(&on.query(held_of(on.dialect()), asked).await?)
+}
+
+/// The children of the manifests: one more than there may be at most, where they are too many.
+pub(crate) async fn children(
+    on: &mut dyn Statements,
+    of: &BTreeSet<Digest>,
+) -> Result<BTreeSet<Digest>> {
+    let asked = arguments![list_of(of.iter()), MOST_NEEDED + 1];
+    digests(&on.query(children_of(on.dialect()), asked).await?)
+}
+
+pub(crate) fn digests(rows: &[Row]) -> Result<BTreeSet<Digest>> {
     rows.iter().map(|row| row.digest(0)).collect()
 }
 

@@ -1,5 +1,7 @@
 //! What was deleted is listed and brought back: by a push of what it was, which asks all that a push asks.
 
+mod lost;
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
@@ -7,11 +9,12 @@ use bytes::Bytes;
 use wharf_core::StoreError;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    CommitManifest, CommitOutcome, DeletedManifest, ListDeleted, MOST_NEEDED, MOST_RESTORED,
-    MOST_TAGS, MOST_TAGS_LISTED, Precondition, Reason, Restore, RestoreOutcome, TooMuch,
+    CommitManifest, CommitOutcome, DeletedManifest, ListDeleted, MOST_TAGS, MOST_TAGS_LISTED,
+    Precondition, Reason, Restore, RestoreOutcome, TooMuch,
 };
 use wharf_oci::{Digest, Hasher, Manifest, Reference, Tag};
 
+use self::lost::lost;
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::manifests::{Commit, is_held};
 use crate::transactions::tag_history::last_change;
@@ -153,46 +156,6 @@ impl Transaction for Restore {
         audit::record(on, &self.by, "manifest.restore", target, namespace, detail).await?;
         Ok(RestoreOutcome::Restored { digest, tags, manifests })
     }
-}
-
-/// The manifests that must come back for this one to be whole, those first that others need; itself the last, where it is not held. What is
-/// held is looked at, too: a part of it may be gone.
-async fn lost(
-    on: &mut dyn Statements,
-    repository: i64,
-    root: Digest,
-    before: Timestamp,
-) -> Result<std::result::Result<Vec<Digest>, RestoreOutcome>> {
-    let (mut found, mut seen, mut count) = (Vec::new(), BTreeSet::new(), 0);
-    // Each is looked at twice: on the way down, and, behind what it needs, on the way up.
-    let mut waiting = vec![(root, false)];
-    while let Some((digest, is_ready)) = waiting.pop() {
-        if is_ready {
-            found.push(digest);
-            continue;
-        }
-        if !seen.insert(digest) {
-            continue;
-        }
-        if seen.len() > MOST_NEEDED {
-            return Err(TooMuch::Needed(root).into());
-        }
-        if !is_held(on, repository, &digest).await? {
-            if deleted_at(on, repository, &digest, before).await?.is_none() {
-                return Ok(Err(RestoreOutcome::Lost(digest)));
-            }
-            count += 1;
-            if count > MOST_RESTORED {
-                return Ok(Err(RestoreOutcome::TooMany));
-            }
-            waiting.push((digest, true));
-        }
-        let sql = "SELECT child FROM manifest_references WHERE parent = $1 ORDER BY child";
-        for row in on.query(sql, arguments![digest]).await? {
-            waiting.push((row.digest(0)?, false));
-        }
-    }
-    Ok(Ok(found))
 }
 
 /// The push of a manifest as it was; `None` where its bytes are forgotten.
