@@ -434,6 +434,7 @@ macro_rules! metadata_contract {
             a_manifest_with_as_many_tags_as_may_be_is_deleted_at_once
             a_manifest_with_more_tags_is_deleted_after_some_of_them
             an_index_that_needs_too_many_manifests_is_refused
+            an_index_that_needs_as_many_manifests_as_may_be_is_pinned_and_restored
             a_repository_with_too_many_blobs_stays_in_its_namespace
         }
     };

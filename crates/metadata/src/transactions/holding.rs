@@ -22,10 +22,11 @@ pub(crate) struct Below {
     pub(crate) missing: Vec<Digest>,
 }
 
-/// Finds what is below the manifests `roots`, themselves among them: level by level, with two queries for each. `of` is what needs them all.
+/// Finds what is below the manifests `roots`, themselves among them: level by level, with two queries for each. `of` is what needs them all, or is
+/// itself the root.
 ///
 /// # Errors
-/// [`TooMuch::Needed`] where they are more than [`MOST_NEEDED`]. Of what is held that cannot be, unless an older version took it in: whatever
+/// [`TooMuch::Needed`] where they are more than [`MOST_NEEDED`] beside `of`. Of what is held that cannot be, unless an older version took it in: whatever
 /// was committed had to pass here.
 pub(crate) async fn below(
     on: &mut dyn Statements,
@@ -36,7 +37,7 @@ pub(crate) async fn below(
     let mut below = Below::default();
     let (mut seen, mut level) = (roots.clone(), roots);
     while !level.is_empty() {
-        if seen.len() > MOST_NEEDED {
+        if seen.len() > MOST_NEEDED + usize::from(seen.contains(of)) {
             return Err(TooMuch::Needed(*of).into());
         }
         let held = held(on, repository, &level).await?;

@@ -33,7 +33,7 @@ pub(super) async fn lost(
         let new: BTreeSet<_> =
             level.iter().filter(|it| !levels.contains_key(it)).copied().collect();
         levels.extend(level.iter().map(|it| (*it, depth)));
-        if levels.len() > MOST_NEEDED {
+        if levels.len() > MOST_NEEDED + 1 {
             return Err(TooMuch::Needed(root).into());
         }
         if depth >= levels.len() {
