@@ -11,6 +11,7 @@ mod partitions;
 mod plans;
 mod queue;
 mod replicas;
+mod slow;
 mod texts;
 mod trips;
 mod upgrading;
