@@ -8,8 +8,9 @@ use wharf_core::metadata::{Precondition, Restore, RestoreOutcome};
 use wharf_oci::{Digest, Reference};
 
 use super::interleaved::Scene;
-use crate::contract::samples::{index, name};
+use crate::contract::samples::{blob, index, name};
 use crate::engine::{Dialect, Engine, Plans, Result, Row, Sees, Statements, Transaction, Value};
+use crate::transactions::garbage::sweep::Sweep;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -108,4 +109,20 @@ async fn of_a_restored_index_are_no_more_the_more_it_needs() {
     // The first makes the counters of usage.
     restored(&scene, 1).await;
     assert_eq!(restored(&scene, 2).await, restored(&scene, 40).await);
+}
+
+#[tokio::test]
+async fn of_the_events_of_a_sweep_is_one() {
+    let scene = Scene::new().await;
+    for repository in ["a", "b", "c", "d"] {
+        scene.stand.hold(repository, blob("one")).await;
+    }
+    scene.stand.clock.advance(HOUR);
+    let sweep = Sweep { after: None, grace: HOUR, limit: 100 };
+    let (taken, told) = scene.engine.write(Told(sweep)).await.unwrap();
+    assert_eq!(taken.count, 4);
+    let events = told.iter().filter(|sql| sql.starts_with("INSERT INTO events")).count();
+    assert_eq!(events, 1);
+    let swept = "SELECT 1 FROM events WHERE kind = 'blobs.swept'";
+    assert_eq!(scene.stand.rows(swept, &[]).await.len(), 4);
 }

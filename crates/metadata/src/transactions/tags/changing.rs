@@ -189,14 +189,8 @@ impl Change<'_> {
         let count = |is: fn(&Allowed) -> bool| made.iter().filter(|made| is(made.allowed)).count();
         self.count(on, count(|it| it.from.is_none()), count(|it| it.to.is_none())).await?;
         on.execute_each(REMEMBER, &rows(&made, |made| Some(self.remember(made)))).await?;
-        let events = made.iter().map(|made| Event::TagChanged {
-            tag: &made.allowed.tag,
-            version: made.version,
-            from: made.from(),
-            to: made.allowed.to.as_ref(),
-            reason: &self.reason,
-        });
-        events::record_all(on, self.repository, events, self.by, self.now).await
+        let events = made.iter().map(|made| (self.repository, made.event(&self.reason)));
+        events::record_all(on, events, self.by, self.now).await
     }
 
     /// Changes with the versions that they give. These go on where a deleted tag is made again.
@@ -294,6 +288,16 @@ struct Made<'a> {
 }
 
 impl Made<'_> {
+    fn event<'a>(&'a self, reason: &'a Reason) -> Event<'a> {
+        Event::TagChanged {
+            tag: &self.allowed.tag,
+            version: self.version,
+            from: self.from(),
+            to: self.allowed.to.as_ref(),
+            reason,
+        }
+    }
+
     fn from(&self) -> Option<&Digest> {
         self.allowed.from.as_ref().map(|from| &from.digest)
     }
