@@ -13,6 +13,7 @@ mod queue;
 mod replicas;
 mod slow;
 mod texts;
+mod told;
 mod trips;
 mod upgrading;
 mod writers;

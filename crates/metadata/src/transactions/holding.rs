@@ -49,6 +49,21 @@ pub(crate) async fn below(
     Ok(below)
 }
 
+/// Finds the manifests of a repository that need one, at any depth: level by level, with one query for each.
+pub(crate) async fn above(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+) -> Result<BTreeSet<Digest>> {
+    let (mut above, mut level) = (BTreeSet::new(), BTreeSet::from([*digest]));
+    while !level.is_empty() {
+        let asked = arguments![repository, list_of(level.iter())];
+        level = digests(&on.query(parents_of(on.dialect()), asked).await?)?;
+        level.retain(|parent| above.insert(*parent));
+    }
+    Ok(above)
+}
+
 /// Touches a manifest and every manifest below it, so that none of them is deleted while what
 /// keeps it from being collected is committed. Returns one that the repository does not hold, if there is any. The blobs
 /// need no such thing: no sweep takes one that a held manifest needs.
@@ -96,9 +111,9 @@ const fn held_of(dialect: Dialect) -> &'static str {
              WHERE repository_id = $1 AND digest IN (SELECT unhex(value) FROM json_each($2))"
         }
         Dialect::Postgres => {
-            "SELECT digest FROM repository_manifests
-             WHERE repository_id = $1 AND digest = ANY (ARRAY
-                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))"
+            "SELECT h.digest FROM jsonb_array_elements_text($2) e (value), LATERAL
+                 (SELECT digest FROM repository_manifests
+                  WHERE repository_id = $1 AND digest = decode(e.value, 'hex') OFFSET 0) h"
         }
     }
 }
@@ -114,6 +129,25 @@ const fn children_of(dialect: Dialect) -> &'static str {
             "SELECT DISTINCT child FROM manifest_references
              WHERE parent = ANY (ARRAY
                  (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($1) e (value))) LIMIT $2"
+        }
+    }
+}
+
+/// The manifests of the repository `$1` whose children are among `$2`.
+const fn parents_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT DISTINCT m.parent FROM manifest_references m
+             JOIN repository_manifests h ON h.repository_id = $1 AND h.digest = m.parent
+             WHERE m.child IN (SELECT unhex(value) FROM json_each($2))"
+        }
+        Dialect::Postgres => {
+            "SELECT DISTINCT m.parent FROM jsonb_array_elements_text($2) e (value), LATERAL
+                 (SELECT r.parent FROM manifest_references r
+                  WHERE r.child = decode(e.value, 'hex') AND EXISTS
+                      (SELECT 1 FROM repository_manifests h
+                       WHERE h.repository_id = $1 AND h.digest = r.parent OFFSET 0)
+                  OFFSET 0) m"
         }
     }
 }

@@ -15,7 +15,8 @@ use wharf_core::metadata::{
 use wharf_oci::{Digest, Hasher, Manifest, Reference, Tag};
 
 use self::lost::lost;
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Dialect, Result, Statements, Transaction, arguments};
+use crate::transactions::holding::digests;
 use crate::transactions::manifests::{Commit, is_held};
 use crate::transactions::tag_history::last_change;
 use crate::transactions::{audit, repositories, tags};
@@ -211,21 +212,30 @@ async fn refusal(
     Ok((!missing.is_empty()).then_some(CommitOutcome::Missing(missing)))
 }
 
+/// The memberships of the repository `$1` of blobs of the manifest `$2` that were deleted by hand.
+const fn hidden_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT blob_digest FROM repository_blobs
+             WHERE repository_id = $1 AND removed = 1 AND blob_digest IN
+                 (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)"
+        }
+        Dialect::Postgres => {
+            "SELECT h.blob_digest FROM blob_references r, LATERAL
+                 (SELECT blob_digest FROM repository_blobs
+                  WHERE repository_id = $1 AND removed = 1 AND blob_digest = r.blob_digest OFFSET 0) h
+             WHERE r.manifest_digest = $2"
+        }
+    }
+}
+
 /// The blobs of a manifest that were deleted by hand, and are kept until it cannot be brought back any more.
 async fn hidden(
     on: &mut dyn Statements,
     repository: i64,
     manifest: &Digest,
 ) -> Result<BTreeSet<Digest>> {
-    let rows = on
-        .query(
-            "SELECT blob_digest FROM repository_blobs
-             WHERE repository_id = $1 AND removed = 1 AND blob_digest IN
-                 (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)",
-            arguments![repository, manifest],
-        )
-        .await?;
-    rows.iter().map(|row| row.digest(0)).collect()
+    digests(&on.query(hidden_of(on.dialect()), arguments![repository, manifest]).await?)
 }
 
 /// Pushes a manifest as it was, and has it look as it did.
@@ -240,11 +250,11 @@ async fn push(
     tags: Vec<Tag>,
 ) -> Result<()> {
     // What was deleted by hand since comes back with it.
-    on.execute(
-        "UPDATE repository_blobs SET removed = 0
-         WHERE repository_id = $1 AND removed = 1 AND blob_digest IN
-             (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)",
-        arguments![repository, digest],
+    let hidden = hidden(on, repository, digest).await?;
+    let hidden = hidden.into_iter().map(|blob| arguments![repository, blob].to_vec());
+    on.execute_each(
+        "UPDATE repository_blobs SET removed = 0 WHERE repository_id = $1 AND blob_digest = $2",
+        &hidden.collect::<Vec<_>>(),
     )
     .await?;
     let outcome = match stored(restore, on, digest, tags).await? {

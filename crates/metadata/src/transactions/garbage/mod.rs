@@ -33,7 +33,8 @@ pub(crate) fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
     })
 }
 
-/// Digests as one argument: an array of texts in hexadecimal.
+/// Digests as one argument: an array of texts in hexadecimal. PostgreSQL looks up each of them by itself, by `LATERAL` and `OFFSET 0`: where it
+/// takes a repository for a few rows, as by what it knew of it once, it would read all of it instead.
 pub(crate) fn list_of<'a>(digests: impl Iterator<Item = &'a Digest>) -> Json {
     array(digests, quote)
 }

@@ -67,9 +67,10 @@ const fn deleted_of(dialect: Dialect) -> &'static str {
                AND digest IN (SELECT unhex(value) FROM json_each($3))"
         }
         Dialect::Postgres => {
-            "SELECT digest FROM deleted_manifests
-             WHERE repository_id = $1 AND deleted_at > $2 AND digest = ANY (ARRAY
-                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($3) e (value)))"
+            "SELECT d.digest FROM jsonb_array_elements_text($3) e (value), LATERAL
+                 (SELECT digest FROM deleted_manifests
+                  WHERE repository_id = $1 AND deleted_at > $2 AND digest = decode(e.value, 'hex')
+                  OFFSET 0) d"
         }
     }
 }

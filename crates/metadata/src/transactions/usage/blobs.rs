@@ -191,9 +191,9 @@ const fn sharing_of(dialect: Dialect) -> &'static str {
              WHERE scope = $1 AND digest IN (SELECT unhex(value) FROM json_each($2))"
         }
         Dialect::Postgres => {
-            "SELECT digest, used, held FROM namespace_blobs
-             WHERE scope = $1 AND digest = ANY (ARRAY
-                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))"
+            "SELECT n.digest, n.used, n.held FROM jsonb_array_elements_text($2) e (value), LATERAL
+                 (SELECT digest, used, held FROM namespace_blobs
+                  WHERE scope = $1 AND digest = decode(e.value, 'hex') OFFSET 0) n"
         }
     }
 }
@@ -232,11 +232,12 @@ const fn charged_of(dialect: Dialect) -> &'static str {
         }
         Dialect::Postgres => {
             concat!(
-                "SELECT blob_digest, size, charge FROM repository_blobs b
-                 WHERE repository_id = $1 AND blob_digest = ANY (ARRAY
-                     (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))
-                   AND ",
-                is_served!("b")
+                "SELECT h.blob_digest, h.size, h.charge
+                 FROM jsonb_array_elements_text($2) e (value), LATERAL
+                     (SELECT blob_digest, size, charge FROM repository_blobs b
+                      WHERE repository_id = $1 AND blob_digest = decode(e.value, 'hex') AND ",
+                is_served!("b"),
+                " OFFSET 0) h"
             )
         }
     }
