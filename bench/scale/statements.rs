@@ -9,10 +9,16 @@ use crate::rows::{self, PRINCIPAL, Rows, repository_id, repository_name};
 use crate::shape::{LARGE, Place};
 
 const EVENTS: &str = include_str!("../../crates/metadata/src/transactions/events.rs");
+const COMMITS: &str =
+    include_str!("../../crates/metadata/src/transactions/manifests/committing.rs");
 const MANIFESTS: &str = include_str!("../../crates/metadata/src/transactions/manifests.rs");
+const REFERRERS: &str =
+    include_str!("../../crates/metadata/src/transactions/manifests/referrers.rs");
 const REPOSITORIES: &str = include_str!("../../crates/metadata/src/transactions/repositories.rs");
 const CHANGES: &str = include_str!("../../crates/metadata/src/transactions/tags/changing.rs");
+const STORED: &str = include_str!("../../crates/metadata/src/transactions/manifests/storing.rs");
 const TAGS: &str = include_str!("../../crates/metadata/src/transactions/tags.rs");
+const TOUCHES: &str = include_str!("../../crates/metadata/src/transactions/manifests/touching.rs");
 const WRITES: &str = include_str!("../../crates/metadata/src/transactions/writes.rs");
 
 /// An argument.
@@ -83,7 +89,7 @@ fn referrers(repository: u64) -> Result<Vec<Statement>> {
             repository_name(repository).into(),
             16.into(),
         ];
-        statement(MANIFESTS, "m.subject = $1", arguments)
+        statement(REFERRERS, "m.subject = $1", arguments)
     };
     Ok(vec![batch(None)?, batch(last)?])
 }
@@ -143,14 +149,10 @@ fn push(rows: &Rows, place: Place) -> Result<Vec<Statement>> {
     Ok(vec![
         statement(WRITES, "LEFT JOIN repositories r ON r.name = $1", entered)?,
         Statement { locks: true, ..standing },
-        statement(MANIFESTS, "UPDATE repository_blobs", touched)?,
-        statement(MANIFESTS, "INSERT INTO manifests", stored)?,
-        statement(
-            MANIFESTS,
-            "INSERT INTO blob_references",
-            vec![(*digest).into(), blobs[0].into()],
-        )?,
-        statement(MANIFESTS, "INSERT INTO repository_manifests", held)?,
+        statement(TOUCHES, "UPDATE repository_blobs", touched)?,
+        statement(STORED, "INSERT INTO manifests", stored)?,
+        statement(STORED, "INSERT INTO blob_references", vec![(*digest).into(), blobs[0].into()])?,
+        statement(COMMITS, "INSERT INTO repository_manifests", held)?,
         event("manifest.pushed")?,
         statement(CHANGES, "FROM jsonb_array_elements_text($2) n (name)", last_versions)?,
         statement(CHANGES, "INSERT INTO tags", tagged)?,

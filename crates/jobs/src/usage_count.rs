@@ -37,7 +37,7 @@ pub struct Figures {
     pub corrected: u64,
     /// By how many bytes, manifests and tags together.
     pub drift: u64,
-    /// How many repositories and namespaces were passed over, since they could not be counted.
+    /// How many repositories and namespaces were passed over, since they took too long.
     pub passed_over: u64,
     /// What all held at the end of the last count, if one ended here.
     pub last: Option<RegistryUsage>,
@@ -130,23 +130,27 @@ impl UsageCount {
     }
 
     /// Counts some scopes, and returns where to go on. Where together they take too long, each is counted by itself; one that takes too long
-    /// even so is told of and passed over until the next count, so that it does not stop those behind it.
+    /// even so is told of and passed over until the next count, so that it does not stop those behind it. Any other fault is not about a scope:
+    /// the count ends with it, and goes on here later.
     async fn count_scopes(
         &self,
         kind: ScopeKind,
         mut after: Option<i64>,
     ) -> Result<Option<i64>, StoreError> {
-        if let Ok(counted) = self.usage.count_scopes(kind, after, SCOPES).await {
-            self.tell(&counted);
-            return Ok(counted.next);
+        match self.usage.count_scopes(kind, after, SCOPES).await {
+            Ok(counted) => {
+                self.tell(&counted);
+                return Ok(counted.next);
+            }
+            Err(StoreError::TooMuch(_)) => {}
+            Err(fault) => return Err(fault),
         }
         for _ in 0..SCOPES {
-            // Where the database itself is away, the count ends here and goes on later.
             let Some(scope) = self.usage.next_scope(kind, after).await? else { return Ok(None) };
             match self.usage.count_scopes(kind, after, 1).await {
                 Ok(counted) => self.tell(&counted),
-                Err(fault) => {
-                    let (scope, reason) = (&scope.name, fault.to_string());
+                Err(StoreError::TooMuch(too_much)) => {
+                    let (scope, reason) = (&scope.name, too_much.to_string());
                     tracing::warn!(
                         scope,
                         reason,
@@ -154,6 +158,7 @@ impl UsageCount {
                     );
                     self.counters.lock().passed_over += 1;
                 }
+                Err(fault) => return Err(fault),
             }
             after = Some(scope.number);
         }

@@ -133,6 +133,12 @@ pub(crate) trait Transaction: Send + Sync + 'static {
     /// How its statements find their rows.
     const PLANS: Plans = Plans::Estimated;
 
+    /// What it means that it, or one of its statements, took longer than it may: that the database is too slow, unless it is known to be about
+    /// more than fits.
+    fn late(fault: StoreError) -> StoreError {
+        fault
+    }
+
     /// Its statements. An error rolls all of them back.
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output>;
 }

@@ -245,6 +245,6 @@ pub trait Garbage: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<MarkedBlob>, StoreError>;
 
-    /// How much garbage there is: for operators, as it counts rows.
-    async fn count_garbage(&self) -> Result<GarbageCounts, StoreError>;
+    /// How much garbage there is, of each kind up to `limit`: the rows are counted.
+    async fn count_garbage(&self, limit: usize) -> Result<GarbageCounts, StoreError>;
 }

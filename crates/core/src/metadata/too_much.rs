@@ -38,6 +38,9 @@ pub enum TooMuch {
         "{0} needs more than {MOST_NEEDED} manifests, with those below its own; push its parts as indexes of their own"
     )]
     Needed(Digest),
+    /// It takes longer than a transaction may, and is about that much.
+    #[error("it takes longer than one transaction may: {0}")]
+    Slow(String),
     /// A repository holds too many blobs.
     #[error(
         "{name} holds {blobs} blobs, and no more than {MOST_MOVED} are deleted or moved to another namespace at once; delete images \

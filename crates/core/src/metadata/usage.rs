@@ -282,7 +282,7 @@ pub trait UsageMetadata: Send + Sync + 'static {
     /// is one transaction, which a scope of very many rows can be too large for.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] also where one of them takes longer than a transaction may: [`Self::next_scope`] says which is next.
+    /// [`StoreError::TooMuch`] where they take longer than a transaction may: fewer of them may not, and [`Self::next_scope`] says which is next.
     async fn count_scopes(
         &self,
         kind: ScopeKind,

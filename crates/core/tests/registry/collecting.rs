@@ -111,8 +111,8 @@ impl Garbage for FaultyMetadata {
         self.call("list_marked", self.inner.list_marked(after, limit)).await
     }
 
-    async fn count_garbage(&self) -> Result<GarbageCounts> {
-        self.call("count_garbage", self.inner.count_garbage()).await
+    async fn count_garbage(&self, limit: usize) -> Result<GarbageCounts> {
+        self.call("count_garbage", self.inner.count_garbage(limit)).await
     }
 }
 

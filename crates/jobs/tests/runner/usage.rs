@@ -1,7 +1,6 @@
-//! Counts of usage where one repository has too many rows, or the database is away.
+//! Counts of usage where one repository has too many rows, or the database has a fault.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::{SystemClock, SystemRandom};
 use wharf_core::metadata::{
     BlobSize, Counted, JobOutcome, NumberedScope, RegistryUsage, Scope, ScopeKind, ScopeUsage,
-    StartUpload, StoredCount, Uploads, UsageMetadata,
+    StartUpload, StoredCount, TooMuch, Uploads, UsageMetadata,
 };
 use wharf_core::permissions::AccountName;
 use wharf_jobs::{Handler, UsageCount, UsageCounters};
@@ -26,19 +25,23 @@ type Result<T> = std::result::Result<T, StoreError>;
 struct Large {
     database: Arc<Database<Sqlite>>,
     too_large: BTreeSet<&'static str>,
-    is_away: AtomicBool,
+    /// What every count and every look fails with.
+    fault: Mutex<Option<StoreError>>,
     counted: Mutex<BTreeSet<String>>,
 }
 
 impl Large {
     fn new(database: Arc<Database<Sqlite>>, too_large: &[&'static str]) -> Self {
         let too_large = too_large.iter().copied().collect();
-        Self { database, too_large, is_away: AtomicBool::new(false), counted: Mutex::default() }
+        Self { database, too_large, fault: Mutex::default(), counted: Mutex::default() }
     }
 
     fn here(&self) -> Result<()> {
-        let fault = || StoreError::Unavailable("the database is away".into());
-        if self.is_away.load(Ordering::SeqCst) { Err(fault()) } else { Ok(()) }
+        self.fault.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn fail(&self, fault: Option<StoreError>) {
+        *self.fault.lock().unwrap() = fault;
     }
 
     fn counted(&self) -> Vec<String> {
@@ -89,7 +92,7 @@ impl UsageMetadata for Large {
         }
         if names.iter().any(|name| self.too_large.contains(name.as_str())) {
             let reason = "canceling statement due to statement timeout";
-            return Err(StoreError::Unavailable(reason.into()));
+            return Err(TooMuch::Slow(reason.into()).into());
         }
         self.counted.lock().unwrap().append(&mut names);
         self.database.count_scopes(kind, after, limit).await
@@ -100,7 +103,6 @@ impl UsageMetadata for Large {
         kind: ScopeKind,
         after: Option<i64>,
     ) -> Result<Option<NumberedScope>> {
-        self.here()?;
         self.database.next_scope(kind, after).await
     }
 
@@ -149,20 +151,28 @@ async fn a_count_passes_over_what_is_too_large() {
     }
 }
 
-/// Nothing is too large then: the count goes on where it was once the database is back.
+/// Nothing is too large then, also where scopes can be looked at: the count says what is wrong, and goes on where it was once that is over.
 #[tokio::test]
-async fn a_count_waits_for_a_database_that_is_away() {
+async fn a_count_ends_with_a_fault_that_is_not_about_a_scope() {
     let small = Small::new(Arc::new(SystemClock));
     make(&small.database, "team/app").await;
     let usage = Arc::new(Large::new(small.database.clone(), &[]));
     let counters = Arc::new(UsageCounters::default());
     let rest = Duration::from_secs(60);
     let job = UsageCount::new(small.registry.clone(), usage.clone(), counters.clone(), rest);
-    usage.is_away.store(true, Ordering::SeqCst);
-    assert!(matches!(job.run("").await, JobOutcome::Retry { .. }));
-    assert_eq!(counters.figures().passed_over, 0);
-    assert!(usage.counted().is_empty());
-    usage.is_away.store(false, Ordering::SeqCst);
+    for fault in [
+        StoreError::Unavailable("the database is away".into()),
+        StoreError::Full("no space left on device".into()),
+        StoreError::Corrupt("a page is broken".into()),
+    ] {
+        usage.fail(Some(fault.clone()));
+        let outcome = job.run("").await;
+        let JobOutcome::Retry { error, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(error, fault.to_string());
+        assert_eq!(counters.figures().passed_over, 0);
+        assert!(usage.counted().is_empty());
+    }
+    usage.fail(None);
     assert!(matches!(job.run("").await, JobOutcome::Again(_)));
     assert_eq!(usage.counted(), ["team", "team/app"]);
     assert_eq!(counters.figures().passed_over, 0);

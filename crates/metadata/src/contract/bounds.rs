@@ -3,12 +3,13 @@
 use wharf_core::StoreError;
 use wharf_core::metadata::{
     Change, ChangeRequest, CommitOutcome, DeleteOutcome, DeleteRepository, ListDeleted, MOST_MOVED,
-    MOST_NEEDED, MOST_TAGS, MOST_TAGS_LISTED, Precondition, RenameRepository, RepositoryDeletion,
-    RestoreOutcome, TooMuch,
+    MOST_NEEDED, MOST_TAGS, MOST_TAGS_LISTED, PinOutcome, PinTarget, Precondition,
+    RenameRepository, RepositoryDeletion, RestoreOutcome, TooMuch,
 };
 use wharf_oci::Digest;
 
-use super::restoring::GRACE;
+use super::pins::{pin, unpin};
+use super::restoring::{GRACE, restored};
 use super::samples::{blob, commit, deletion, image, index, name};
 use super::stand::Stand;
 use super::usage::user;
@@ -103,6 +104,40 @@ pub async fn an_index_that_needs_too_many_manifests_is_refused(stand: &Stand) {
     stand.rows(&last, &[]).await;
     let CommitOutcome::Missing(missing) = stand.commit(push).await else { panic!("not missing") };
     assert_eq!(missing.len(), MOST_NEEDED - 1);
+}
+
+/// What is pushed at the limit is held and brought back at it.
+pub async fn an_index_that_needs_as_many_manifests_as_may_be_is_pinned_and_restored(stand: &Stand) {
+    let child = stand.push("a", "one", &[]).await;
+    let digest = digest_of_i(stand).await;
+    let below = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MOST_NEEDED} - 1)
+         SELECT"
+    );
+    for many in [
+        format!(
+            "INSERT INTO manifests (digest, media_type, annotations, size, payload, created_at) {below}
+             {digest}, m.media_type, m.annotations, m.size, m.payload, m.created_at FROM manifests m, n"
+        ),
+        format!(
+            "INSERT INTO repository_manifests (repository_id, digest, pushed_by, pushed_at) {below}
+             h.repository_id, {digest}, h.pushed_by, h.pushed_at FROM repository_manifests h, n"
+        ),
+        format!(
+            "INSERT INTO manifest_references (parent, child) {below} h.digest, {digest}
+             FROM repository_manifests h, n WHERE h.digest = $1"
+        ),
+    ] {
+        let digests = if many.contains("$1") { vec![child] } else { Vec::new() };
+        stand.rows(&many, &digests).await;
+    }
+    let full = stand.put("a", &index(&[child]), &["t"]).await;
+    let pin = pin("keep", PinTarget::Digest(full), None);
+    let pinned = stand.metadata.pin_manifest(pin).await.unwrap();
+    assert!(matches!(pinned, PinOutcome::Pinned { .. }), "{pinned:?}");
+    assert!(unpin(stand, "keep").await);
+    assert_eq!(stand.delete("a", full, Precondition::None).await, DeleteOutcome::Deleted);
+    assert_eq!(stand.restore("a", full).await, restored(full, &["t"], 1));
 }
 
 /// Neither deleted nor moved elsewhere; under another name of its namespace it needs no bound.

@@ -339,12 +339,12 @@ pub async fn a_deleted_repository_is_purged_when_its_grace_is_over(stand: &Stand
     stand.throw_away_all("team/app").await;
     stand.clock.advance(GRACE - TICK);
     assert_eq!(stand.purge(100).await, (0, 0));
-    assert_eq!(stand.garbage.count_garbage().await.unwrap().deleted_repositories, 1);
+    assert_eq!(stand.garbage.count_garbage(100).await.unwrap().deleted_repositories, 1);
     stand.clock.advance(TICK);
     let (steps, repositories) = stand.purge(2).await;
     assert!(steps > 5, "{steps}");
     assert_eq!(repositories, 1);
-    assert_eq!(stand.garbage.count_garbage().await.unwrap().deleted_repositories, 0);
+    assert_eq!(stand.garbage.count_garbage(100).await.unwrap().deleted_repositories, 0);
     let left = |table: &str| format!("SELECT count(*) FROM {table} WHERE repository_id = 1");
     for table in [
         "tags",

@@ -29,7 +29,7 @@ async fn put(stand: &Stand, text: &str, target: PinTarget, until: Option<Timesta
     stand.metadata.pin_manifest(pin(text, target, until)).await.unwrap()
 }
 
-async fn unpin(stand: &Stand, text: &str) -> bool {
+pub(super) async fn unpin(stand: &Stand, text: &str) -> bool {
     let name_of = text.parse().unwrap();
     let unpin = UnpinManifest { repository: name("a"), name: name_of, by: "carol".into() };
     stand.metadata.unpin_manifest(unpin).await.unwrap()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wharf_core::StoreError;
 use wharf_core::metadata::{
     CommitOutcome, DeletedManifest, KeepBlob, ListDeleted, ManifestRules, MountBlob, Precondition,
     RemoveBlob, RemoveOutcome, Restore, RestoreOutcome,
@@ -248,6 +249,19 @@ pub async fn an_index_comes_back_with_what_is_gone_below_a_part_that_is_there(st
     }
     stand.rows("DELETE FROM deleted_manifests WHERE digest = $1", &[part]).await;
     assert_eq!(stand.restore("a", outer).await, RestoreOutcome::Lost(part));
+}
+
+/// No push makes such ones. Who looks at them comes to an end.
+pub async fn manifests_that_need_each_other_do_not_come_back(stand: &Stand) {
+    let child = stand.push("a", "one", &[]).await;
+    let outer = stand.put("a", &index(&[child]), &["t"]).await;
+    stand.throw_away("a", outer).await;
+    let back = "INSERT INTO manifest_references (parent, child) SELECT child, parent FROM manifest_references";
+    stand.rows(back, &[]).await;
+    let (repository, what) = (name("a"), outer.into());
+    let restore = Restore { repository, what, grace: GRACE, by: "carol".into() };
+    let told = stand.trash.restore(restore).await;
+    assert!(matches!(told, Err(StoreError::Corrupt(_))), "{told:?}");
 }
 
 /// Who brought what back is written down.

@@ -90,6 +90,7 @@ macro_rules! metadata_contract {
             a_blob_that_was_deleted_by_hand_is_pushed_again_or_goes
             an_index_comes_back_whole_or_not_at_all
             an_index_comes_back_with_what_is_gone_below_a_part_that_is_there
+            manifests_that_need_each_other_do_not_come_back
             what_comes_back_is_in_the_audit_log
             // Deleted repositories.
             nothing_finds_a_deleted_repository
@@ -434,6 +435,7 @@ macro_rules! metadata_contract {
             a_manifest_with_as_many_tags_as_may_be_is_deleted_at_once
             a_manifest_with_more_tags_is_deleted_after_some_of_them
             an_index_that_needs_too_many_manifests_is_refused
+            an_index_that_needs_as_many_manifests_as_may_be_is_pinned_and_restored
             a_repository_with_too_many_blobs_stays_in_its_namespace
         }
     };

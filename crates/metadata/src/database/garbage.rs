@@ -103,8 +103,8 @@ impl<E: Engine> Garbage for Database<E> {
         self.engine.read(blobs::Listed { after, limit }).await
     }
 
-    async fn count_garbage(&self) -> Result<GarbageCounts> {
-        self.engine.read(Count).await
+    async fn count_garbage(&self, limit: usize) -> Result<GarbageCounts> {
+        self.engine.read(Count { limit }).await
     }
 }
 

@@ -68,12 +68,12 @@ impl Check {
         if place < asked.place {
             let text = format!("it has come to {place}, the primary to {}", asked.place);
             let error = StoreError::Unavailable(text);
-            return Err(Failure { error, again: Some(Again::Behind(place)) });
+            return Err(Failure::new(error, Some(Again::Behind(place))));
         }
         Ok(())
     }
 }
 
 fn foreign(text: String) -> Failure {
-    Failure { error: StoreError::Unavailable(text), again: Some(Again::Foreign) }
+    Failure::new(StoreError::Unavailable(text), Some(Again::Foreign))
 }

@@ -14,6 +14,8 @@ pub(super) struct Failure {
     pub(super) error: StoreError,
     /// Why the transaction may be run again from its beginning, if it may.
     pub(super) again: Option<Again>,
+    /// Whether it took longer than it may.
+    pub(super) is_late: bool,
 }
 
 /// Why a transaction may be run again, provided that its COMMIT was not sent.
@@ -35,12 +37,16 @@ pub(super) enum Again {
 }
 
 impl Failure {
+    pub(super) const fn new(error: StoreError, again: Option<Again>) -> Self {
+        Self { error, again, is_late: false }
+    }
+
     /// Of an error of a statement or a connection.
     pub(super) fn of(error: &Error) -> Self {
         let text = describe(error);
         let Some(state) = error.code() else {
             // No answer of the server: the socket, TLS, or the protocol.
-            return Self { error: StoreError::Unavailable(text), again: Some(Again::Lost) };
+            return Self::new(StoreError::Unavailable(text), Some(Again::Lost));
         };
         let class = state.code().get(..2).unwrap_or_default();
         let again = match (state, class) {
@@ -65,7 +71,7 @@ impl Failure {
             (_, "22" | "23" | "42" | "XX") => StoreError::Corrupt(text),
             _ => StoreError::Unavailable(text),
         };
-        Self { error, again }
+        Self { error, again, is_late: state == &SqlState::QUERY_CANCELED }
     }
 
     /// Of an error of what begins a transaction. A server that only follows another one does not begin any that
@@ -80,14 +86,12 @@ impl Failure {
 
     /// Of an error of the pool.
     pub(super) fn of_pool(error: &PoolError) -> Self {
-        let unavailable = |text: &str| Self {
-            error: StoreError::Unavailable(format!("PostgreSQL: {text}")),
-            again: None,
-        };
+        let unavailable =
+            |text: &str| Self::new(StoreError::Unavailable(format!("PostgreSQL: {text}")), None);
         match error {
             PoolError::Backend(error) => {
                 // One that cannot be made now is no better a moment later.
-                Self { error: StoreError::Unavailable(describe(error)), again: None }
+                Self::new(StoreError::Unavailable(describe(error)), None)
             }
             PoolError::Timeout(TimeoutType::Wait) => unavailable("all connections were busy"),
             PoolError::Timeout(_) => unavailable("it did not take a connection in time"),
@@ -99,13 +103,13 @@ impl Failure {
     /// Of a wait that took too long.
     pub(super) fn late(what: &str) -> Self {
         let error = StoreError::Unavailable(format!("PostgreSQL: {what} took too long"));
-        Self { error, again: None }
+        Self { error, again: None, is_late: true }
     }
 
     /// Of a connection that turns out to be closed.
     pub(super) fn closed() -> Self {
         let error = StoreError::Unavailable("PostgreSQL: the connection was lost".into());
-        Self { error, again: Some(Again::Lost) }
+        Self::new(error, Some(Again::Lost))
     }
 }
 

@@ -203,6 +203,7 @@ impl Postgres {
         loop {
             match self.attempt(transaction, writes, tries.deadline).await {
                 Ok(output) => return Ok(output),
+                Err(failure) if failure.is_late => return Err(T::late(failure.error)),
                 Err(failure) => tries.again(failure).await?,
             }
         }

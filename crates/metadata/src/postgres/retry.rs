@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     fn failure(again: Option<Again>) -> Failure {
-        Failure { error: StoreError::Unavailable("so it is".into()), again }
+        Failure::new(StoreError::Unavailable("so it is".into()), again)
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Session {
         match (result, self.failure.take()) {
             (Ok(output), None) => Ok(output),
             (_, Some(failure)) => Err(failure),
-            (Err(error), None) => Err(Failure { error, again: None }),
+            (Err(error), None) => Err(Failure::new(error, None)),
         }
     }
 
@@ -190,7 +190,7 @@ pub(super) fn left_behind(minimum: i64, spoken: i64) -> String {
 
 fn unknown(reason: &str) -> Failure {
     let error = format!("{reason}; it is not known whether the transaction was committed");
-    Failure { error: StoreError::Uncertain(error), again: None }
+    Failure::new(StoreError::Uncertain(error), None)
 }
 
 /// A connection whose transaction is about to end. Unless it has ended, the connection is closed.

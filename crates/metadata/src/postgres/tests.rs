@@ -11,7 +11,10 @@ mod partitions;
 mod plans;
 mod queue;
 mod replicas;
+mod slow;
 mod texts;
+mod told;
+mod trips;
 mod upgrading;
 mod writers;
 

@@ -195,16 +195,16 @@ pub(crate) async fn record(
     record_of(on, Of::Repository(repository), event, by, now).await
 }
 
-/// Writes events of a repository, in their order.
+/// Writes events of repositories, in their order and in one trip.
 pub(crate) async fn record_all<'a>(
     on: &mut dyn Statements,
-    repository: i64,
-    events: impl Iterator<Item = Event<'a>> + Send,
+    events: impl Iterator<Item = (i64, Event<'a>)> + Send,
     by: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let rows: Vec<_> =
-        events.map(|event| row(Of::Repository(repository), &event, by, now)).collect();
+    let rows: Vec<_> = events
+        .map(|(repository, event)| row(Of::Repository(repository), &event, by, now))
+        .collect();
     on.execute_each(INSERT, &rows).await.map(drop)
 }
 

@@ -22,10 +22,11 @@ pub(crate) struct Below {
     pub(crate) missing: Vec<Digest>,
 }
 
-/// Finds what is below the manifests `roots`, themselves among them: level by level, with two queries for each. `of` is what needs them all.
+/// Finds what is below the manifests `roots`, themselves among them: level by level, with two queries for each. `of` is what needs them all, or is
+/// itself the root.
 ///
 /// # Errors
-/// [`TooMuch::Needed`] where they are more than [`MOST_NEEDED`]. Of what is held that cannot be, unless an older version took it in: whatever
+/// [`TooMuch::Needed`] where they are more than [`MOST_NEEDED`] beside `of`. Of what is held that cannot be, unless an older version took it in: whatever
 /// was committed had to pass here.
 pub(crate) async fn below(
     on: &mut dyn Statements,
@@ -36,19 +37,31 @@ pub(crate) async fn below(
     let mut below = Below::default();
     let (mut seen, mut level) = (roots.clone(), roots);
     while !level.is_empty() {
-        if seen.len() > MOST_NEEDED {
+        if seen.len() > MOST_NEEDED + usize::from(seen.contains(of)) {
             return Err(TooMuch::Needed(*of).into());
         }
-        let asked = list_of(level.iter());
-        let rows = on.query(held_of(on.dialect()), arguments![repository, asked]).await?;
-        let held = digests(&rows)?;
+        let held = held(on, repository, &level).await?;
         below.missing.extend(level.difference(&held));
-        let children = arguments![list_of(held.iter()), MOST_NEEDED + 1];
-        let rows = on.query(children_of(on.dialect()), children).await?;
-        level = digests(&rows)?.into_iter().filter(|child| seen.insert(*child)).collect();
+        level = children(on, &held).await?;
+        level.retain(|child| seen.insert(*child));
         below.held.extend(held);
     }
     Ok(below)
+}
+
+/// Finds the manifests of a repository that need one, at any depth: level by level, with one query for each.
+pub(crate) async fn above(
+    on: &mut dyn Statements,
+    repository: i64,
+    digest: &Digest,
+) -> Result<BTreeSet<Digest>> {
+    let (mut above, mut level) = (BTreeSet::new(), BTreeSet::from([*digest]));
+    while !level.is_empty() {
+        let asked = arguments![repository, list_of(level.iter())];
+        level = digests(&on.query(parents_of(on.dialect()), asked).await?)?;
+        level.retain(|parent| above.insert(*parent));
+    }
+    Ok(above)
 }
 
 /// Touches a manifest and every manifest below it, so that none of them is deleted while what
@@ -67,7 +80,26 @@ pub(crate) async fn hold(
     Ok(missing.first().copied())
 }
 
-fn digests(rows: &[Row]) -> Result<BTreeSet<Digest>> {
+/// Which of the manifests a repository holds.
+pub(crate) async fn held(
+    on: &mut dyn Statements,
+    repository: i64,
+    manifests: &BTreeSet<Digest>,
+) -> Result<BTreeSet<Digest>> {
+    let asked = arguments![repository, list_of(manifests.iter())];
+    digests(&on.query(held_of(on.dialect()), asked).await?)
+}
+
+/// The children of the manifests: one more than there may be at most, where they are too many.
+pub(crate) async fn children(
+    on: &mut dyn Statements,
+    of: &BTreeSet<Digest>,
+) -> Result<BTreeSet<Digest>> {
+    let asked = arguments![list_of(of.iter()), MOST_NEEDED + 1];
+    digests(&on.query(children_of(on.dialect()), asked).await?)
+}
+
+pub(crate) fn digests(rows: &[Row]) -> Result<BTreeSet<Digest>> {
     rows.iter().map(|row| row.digest(0)).collect()
 }
 
@@ -79,9 +111,9 @@ const fn held_of(dialect: Dialect) -> &'static str {
              WHERE repository_id = $1 AND digest IN (SELECT unhex(value) FROM json_each($2))"
         }
         Dialect::Postgres => {
-            "SELECT digest FROM repository_manifests
-             WHERE repository_id = $1 AND digest = ANY (ARRAY
-                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))"
+            "SELECT h.digest FROM jsonb_array_elements_text($2) e (value), LATERAL
+                 (SELECT digest FROM repository_manifests
+                  WHERE repository_id = $1 AND digest = decode(e.value, 'hex') OFFSET 0) h"
         }
     }
 }
@@ -97,6 +129,25 @@ const fn children_of(dialect: Dialect) -> &'static str {
             "SELECT DISTINCT child FROM manifest_references
              WHERE parent = ANY (ARRAY
                  (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($1) e (value))) LIMIT $2"
+        }
+    }
+}
+
+/// The manifests of the repository `$1` whose children are among `$2`.
+const fn parents_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT DISTINCT m.parent FROM manifest_references m
+             JOIN repository_manifests h ON h.repository_id = $1 AND h.digest = m.parent
+             WHERE m.child IN (SELECT unhex(value) FROM json_each($2))"
+        }
+        Dialect::Postgres => {
+            "SELECT DISTINCT m.parent FROM jsonb_array_elements_text($2) e (value), LATERAL
+                 (SELECT r.parent FROM manifest_references r
+                  WHERE r.child = decode(e.value, 'hex') AND EXISTS
+                      (SELECT 1 FROM repository_manifests h
+                       WHERE h.repository_id = $1 AND h.digest = r.parent OFFSET 0)
+                  OFFSET 0) m"
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What was deleted is listed and brought back: by a push of what it was, which asks all that a push asks.
 
+mod lost;
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
@@ -7,12 +9,14 @@ use bytes::Bytes;
 use wharf_core::StoreError;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    CommitManifest, CommitOutcome, DeletedManifest, ListDeleted, MOST_NEEDED, MOST_RESTORED,
-    MOST_TAGS, MOST_TAGS_LISTED, Precondition, Reason, Restore, RestoreOutcome, TooMuch,
+    CommitManifest, CommitOutcome, DeletedManifest, ListDeleted, MOST_TAGS, MOST_TAGS_LISTED,
+    Precondition, Reason, Restore, RestoreOutcome, TooMuch,
 };
 use wharf_oci::{Digest, Hasher, Manifest, Reference, Tag};
 
-use crate::engine::{Result, Statements, Transaction, arguments};
+use self::lost::lost;
+use crate::engine::{Dialect, Result, Statements, Transaction, arguments};
+use crate::transactions::holding::digests;
 use crate::transactions::manifests::{Commit, is_held};
 use crate::transactions::tag_history::last_change;
 use crate::transactions::{audit, repositories, tags};
@@ -155,46 +159,6 @@ impl Transaction for Restore {
     }
 }
 
-/// The manifests that must come back for this one to be whole, those first that others need; itself the last, where it is not held. What is
-/// held is looked at, too: a part of it may be gone.
-async fn lost(
-    on: &mut dyn Statements,
-    repository: i64,
-    root: Digest,
-    before: Timestamp,
-) -> Result<std::result::Result<Vec<Digest>, RestoreOutcome>> {
-    let (mut found, mut seen, mut count) = (Vec::new(), BTreeSet::new(), 0);
-    // Each is looked at twice: on the way down, and, behind what it needs, on the way up.
-    let mut waiting = vec![(root, false)];
-    while let Some((digest, is_ready)) = waiting.pop() {
-        if is_ready {
-            found.push(digest);
-            continue;
-        }
-        if !seen.insert(digest) {
-            continue;
-        }
-        if seen.len() > MOST_NEEDED {
-            return Err(TooMuch::Needed(root).into());
-        }
-        if !is_held(on, repository, &digest).await? {
-            if deleted_at(on, repository, &digest, before).await?.is_none() {
-                return Ok(Err(RestoreOutcome::Lost(digest)));
-            }
-            count += 1;
-            if count > MOST_RESTORED {
-                return Ok(Err(RestoreOutcome::TooMany));
-            }
-            waiting.push((digest, true));
-        }
-        let sql = "SELECT child FROM manifest_references WHERE parent = $1 ORDER BY child";
-        for row in on.query(sql, arguments![digest]).await? {
-            waiting.push((row.digest(0)?, false));
-        }
-    }
-    Ok(Ok(found))
-}
-
 /// The push of a manifest as it was; `None` where its bytes are forgotten.
 async fn stored(
     restore: &Restore,
@@ -248,21 +212,30 @@ async fn refusal(
     Ok((!missing.is_empty()).then_some(CommitOutcome::Missing(missing)))
 }
 
+/// The memberships of the repository `$1` of blobs of the manifest `$2` that were deleted by hand.
+const fn hidden_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT blob_digest FROM repository_blobs
+             WHERE repository_id = $1 AND removed = 1 AND blob_digest IN
+                 (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)"
+        }
+        Dialect::Postgres => {
+            "SELECT h.blob_digest FROM blob_references r, LATERAL
+                 (SELECT blob_digest FROM repository_blobs
+                  WHERE repository_id = $1 AND removed = 1 AND blob_digest = r.blob_digest OFFSET 0) h
+             WHERE r.manifest_digest = $2"
+        }
+    }
+}
+
 /// The blobs of a manifest that were deleted by hand, and are kept until it cannot be brought back any more.
 async fn hidden(
     on: &mut dyn Statements,
     repository: i64,
     manifest: &Digest,
 ) -> Result<BTreeSet<Digest>> {
-    let rows = on
-        .query(
-            "SELECT blob_digest FROM repository_blobs
-             WHERE repository_id = $1 AND removed = 1 AND blob_digest IN
-                 (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)",
-            arguments![repository, manifest],
-        )
-        .await?;
-    rows.iter().map(|row| row.digest(0)).collect()
+    digests(&on.query(hidden_of(on.dialect()), arguments![repository, manifest]).await?)
 }
 
 /// Pushes a manifest as it was, and has it look as it did.
@@ -277,11 +250,11 @@ async fn push(
     tags: Vec<Tag>,
 ) -> Result<()> {
     // What was deleted by hand since comes back with it.
-    on.execute(
-        "UPDATE repository_blobs SET removed = 0
-         WHERE repository_id = $1 AND removed = 1 AND blob_digest IN
-             (SELECT blob_digest FROM blob_references WHERE manifest_digest = $2)",
-        arguments![repository, digest],
+    let hidden = hidden(on, repository, digest).await?;
+    let hidden = hidden.into_iter().map(|blob| arguments![repository, blob].to_vec());
+    on.execute_each(
+        "UPDATE repository_blobs SET removed = 0 WHERE repository_id = $1 AND blob_digest = $2",
+        &hidden.collect::<Vec<_>>(),
     )
     .await?;
     let outcome = match stored(restore, on, digest, tags).await? {

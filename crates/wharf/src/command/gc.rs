@@ -19,6 +19,9 @@ use crate::config::Config;
 /// The jobs that collect garbage, in the order in which they are made due.
 const KINDS: [&str; 2] = ["garbage.manifests", "garbage.collect"];
 
+/// How much of each kind is counted: more is garbage that collections do not keep up with, and how much more takes too long to find out.
+const MOST_COUNTED: usize = 1_000_000;
+
 /// What to do about garbage. Works beside nodes that run.
 #[derive(Debug, Subcommand)]
 pub enum Gc {
@@ -59,7 +62,7 @@ async fn status(flags: &Flags) -> anyhow::Result<()> {
     let loaded = flags.settings.load()?;
     warn(&loaded);
     let garbage = wiring::metadata::beside_others(&loaded.config).await?.garbage;
-    let counts = garbage.count_garbage().await?;
+    let counts = garbage.count_garbage(MOST_COUNTED).await?;
     let GarbageCounts {
         deleted_repositories,
         deleted_manifests,
@@ -89,7 +92,8 @@ async fn status(flags: &Flags) -> anyhow::Result<()> {
         writeln!(stdout(), "{}", serde_json::Value::Object(all))?;
     } else {
         for (_, count, text) in rows {
-            writeln!(stdout(), "{count:>10}  {text}")?;
+            let more = if count < MOST_COUNTED as u64 { ' ' } else { '+' };
+            writeln!(stdout(), "{count:>10}{more} {text}")?;
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ mod history;
 mod immutability;
 mod incarnations;
 mod jobs;
+mod lock_order;
 mod manifests;
 mod quarantine;
 mod retention;

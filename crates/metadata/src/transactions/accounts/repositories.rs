@@ -48,11 +48,11 @@ impl Apply for RenameRepository {
         if any_frozen(on, repository, &self.from).await?.is_some() {
             return Ok(Change::Refused(Refusal::ImmutableTags));
         }
-        usage::relocate(on, repository, &self.from, self.to.namespace()).await?;
         // Two that take one name at once meet at it: the later one begins again and finds it taken.
         let sql = "UPDATE repositories SET name = $1, settings_version = settings_version + 1
                    WHERE id = $2";
         on.execute(sql, arguments![self.to.as_str(), repository]).await?;
+        usage::relocate(on, repository, &self.from, self.to.namespace()).await?;
         let now = on.now().await?;
         let renamed = Event::Renamed { from: &self.from, to: &self.to };
         events::record(on, repository, renamed, &by.by, now).await?;

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use wharf_core::metadata::GarbageCounts;
 use wharf_oci::{Digest, RepositoryName};
 
-use crate::engine::{Json, Result, Statements, Transaction, arguments};
+use crate::engine::{Json, Plans, Result, Statements, Transaction, arguments};
 
 /// No repository's number: whether anything may be collected at all, is asked by it. Repositories that are read-only are passed over.
 pub(crate) const EVERYWHERE: i64 = 0;
@@ -33,7 +33,8 @@ pub(crate) fn pairs(rows: impl Iterator<Item = (i64, Digest)>) -> Json {
     })
 }
 
-/// Digests as one argument: an array of texts in hexadecimal.
+/// Digests as one argument: an array of texts in hexadecimal. PostgreSQL looks up each of them by itself, by `LATERAL` and `OFFSET 0`: where it
+/// takes a repository for a few rows, as by what it knew of it once, it would read all of it instead.
 pub(crate) fn list_of<'a>(digests: impl Iterator<Item = &'a Digest>) -> Json {
     array(digests, quote)
 }
@@ -82,22 +83,32 @@ impl Transaction for Repositories {
 }
 
 /// `Garbage::count_garbage`
-pub(crate) struct Count;
+pub(crate) struct Count {
+    pub(crate) limit: usize,
+}
 
 #[async_trait]
 impl Transaction for Count {
     type Output = GarbageCounts;
 
+    const PLANS: Plans = Plans::ByIndex;
+
     async fn run(&self, on: &mut dyn Statements) -> Result<GarbageCounts> {
         let rows = on
             .query(
-                "SELECT (SELECT count(*) FROM deleted_manifests),
-                        (SELECT count(*) FROM repository_blobs WHERE needed = 0),
-                        (SELECT count(*) FROM blob_marks WHERE state = 'marked'),
-                        (SELECT count(*) FROM blob_marks WHERE state = 'condemned'),
-                        (SELECT count(*) FROM blob_marks WHERE state = 'deleted'),
-                        (SELECT count(*) FROM deleted_repositories WHERE state <> 'purged')",
-                &[],
+                "SELECT (SELECT count(*) FROM (SELECT 1 FROM deleted_manifests
+                         ORDER BY deleted_at LIMIT $1) t),
+                        (SELECT count(*) FROM (SELECT 1 FROM repository_blobs WHERE needed = 0
+                         ORDER BY repository_id, blob_digest LIMIT $1) t),
+                        (SELECT count(*) FROM (SELECT 1 FROM blob_marks WHERE state = 'marked'
+                         ORDER BY marked_at LIMIT $1) t),
+                        (SELECT count(*) FROM (SELECT 1 FROM blob_marks WHERE state = 'condemned'
+                         ORDER BY marked_at LIMIT $1) t),
+                        (SELECT count(*) FROM (SELECT 1 FROM blob_marks WHERE state = 'deleted'
+                         ORDER BY marked_at LIMIT $1) t),
+                        (SELECT count(*) FROM (SELECT 1 FROM deleted_repositories
+                         WHERE state <> 'purged' ORDER BY deleted_at LIMIT $1) t)",
+                arguments![self.limit],
             )
             .await?;
         let Some(row) = rows.first() else { return Ok(GarbageCounts::default()) };

@@ -166,11 +166,11 @@ async fn tell(
     now: Timestamp,
 ) -> Result<()> {
     let by = Actor::system().by;
-    for of_one in swept.chunk_by(|one, other| one.0 == other.0) {
-        let Some((repository, ..)) = of_one.first() else { continue };
-        events::record(on, *repository, Event::BlobsSwept(of_one.len()), &by, now).await?;
-    }
-    Ok(())
+    let events = swept.chunk_by(|one, other| one.0 == other.0).filter_map(|of_one| {
+        let (repository, ..) = of_one.first()?;
+        Some((*repository, Event::BlobsSwept(of_one.len())))
+    });
+    events::record_all(on, events, &by, now).await
 }
 
 pub(crate) fn place(row: &Row) -> Result<HeldPlace> {

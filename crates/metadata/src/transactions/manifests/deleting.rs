@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::Frozen;
 use wharf_core::metadata::{DeleteManifest, DeleteOutcome, MOST_TAGS, Reason, TooMuch};
-use wharf_oci::Tag;
+use wharf_oci::{Digest, Tag};
 
 use super::held;
-use crate::engine::{Result, Statements, Transaction, arguments};
+use crate::engine::{Dialect, Result, Statements, Transaction, arguments};
+use crate::transactions::garbage::list_of;
 use crate::transactions::garbage::trash::Deletion;
+use crate::transactions::holding::above;
 use crate::transactions::pins;
 use crate::transactions::tags::{self, Allowed, Change, Guard};
 use crate::transactions::writes::{self, Work};
@@ -83,18 +85,16 @@ impl Delete for DeleteManifest {
                 Err(frozen) => return Ok(Err(frozen)),
             }
         }
-        let above = arguments![self.digest, repository, MOST_TAGS + 1];
-        let above = on.query(TAGS_ABOVE, above).await?;
+        let above = tags_above(on, repository, &self.digest).await?;
         if above.is_empty() || guard.is_free(on).await? {
             return Ok(Ok(gone));
         }
         if above.len() > MOST_TAGS {
             return Err(TooMuch::TagsAbove(self.digest).into());
         }
-        for row in &above {
-            let tag: Tag = row.parsed(0)?;
-            if let Some(standing) = tags::standing(on, repository, &tag).await?
-                && let Some(frozen) = guard.frozen(on, &tag, &standing).await?
+        for tag in &above {
+            if let Some(standing) = tags::standing(on, repository, tag).await?
+                && let Some(frozen) = guard.frozen(on, tag, &standing).await?
             {
                 return Ok(Err(frozen));
             }
@@ -103,15 +103,31 @@ impl Delete for DeleteManifest {
     }
 }
 
-/// The tags of the repository $2 at indexes there that the manifest $1 is in, at any depth, up to $3 of them. A push that puts it into
-/// another index writes its row, as by `touch_manifests`: so none is missed.
-const TAGS_ABOVE: &str = "WITH RECURSIVE needing (digest) AS (
-         VALUES ($1)
-         UNION
-         SELECT h.digest FROM needing n
-         JOIN manifest_references m ON m.child = n.digest
-         JOIN repository_manifests h ON h.digest = m.parent AND h.repository_id = $2
-     )
-     SELECT t.name FROM needing n
-     JOIN tags t ON t.repository_id = $2 AND t.manifest_digest = n.digest
-     WHERE n.digest <> $1 ORDER BY t.name LIMIT $3";
+/// The tags at indexes of the repository that the manifest is in, at any depth, one more than may be at most. A push that puts it into another
+/// index writes its row, as by `touch_manifests`: so none is missed.
+async fn tags_above(on: &mut dyn Statements, repository: i64, digest: &Digest) -> Result<Vec<Tag>> {
+    let above = above(on, repository, digest).await?;
+    if above.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked = arguments![repository, list_of(above.iter()), MOST_TAGS + 1];
+    let rows = on.query(tags_at(on.dialect()), asked).await?;
+    rows.iter().map(|row| row.parsed(0)).collect()
+}
+
+/// The tags of the repository `$1` at the manifests `$2`, up to `$3` of them.
+const fn tags_at(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "SELECT name FROM tags WHERE repository_id = $1
+               AND manifest_digest IN (SELECT unhex(value) FROM json_each($2))
+             ORDER BY name LIMIT $3"
+        }
+        Dialect::Postgres => {
+            "SELECT t.name FROM jsonb_array_elements_text($2) e (value), LATERAL
+                 (SELECT name FROM tags
+                  WHERE repository_id = $1 AND manifest_digest = decode(e.value, 'hex') OFFSET 0) t
+             ORDER BY t.name LIMIT $3"
+        }
+    }
+}

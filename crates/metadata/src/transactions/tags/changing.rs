@@ -41,7 +41,7 @@ pub(crate) async fn standings(
     repository: i64,
     tags: &[Tag],
 ) -> Result<BTreeMap<String, Standing>> {
-    // Nearly every push. By its key alone, so that no planner thinks of reading all tags of the repository.
+    // Nearly every push.
     if let [tag] = tags {
         let stands = standing(on, repository, tag).await?;
         return Ok(stands.map(|stands| (tag.as_str().to_owned(), stands)).into_iter().collect());
@@ -52,12 +52,13 @@ pub(crate) async fn standings(
              WHERE repository_id = $1 AND name IN (SELECT value FROM json_each($2)) ORDER BY name"
         }
         Dialect::Postgres => {
-            "SELECT name, manifest_digest, version, coalesce(created_at, updated_at) FROM tags
-             WHERE repository_id = $1
-               AND name = ANY (ARRAY (SELECT jsonb_array_elements_text($2))) ORDER BY name"
+            "SELECT t.* FROM jsonb_array_elements_text($2) e (name), LATERAL
+                 (SELECT name, manifest_digest, version, coalesce(created_at, updated_at) FROM tags
+                  WHERE repository_id = $1 AND name = e.name OFFSET 0) t"
         }
     };
-    let rows = on.query_locked(sql, arguments![repository, list(tags.iter())]).await?;
+    let tags: BTreeSet<&str> = tags.iter().map(Tag::as_str).collect();
+    let rows = on.query_locked(sql, arguments![repository, list(tags.into_iter())]).await?;
     rows.iter().map(|row| Ok((row.text(0)?.to_owned(), read(row, 1)?))).collect()
 }
 
@@ -81,8 +82,8 @@ fn read(row: &Row, column: usize) -> Result<Standing> {
 }
 
 /// Tags as one argument: an array of their names.
-fn list<'a>(tags: impl Iterator<Item = &'a Tag>) -> Json {
-    Json(serde_json::Value::from_iter(tags.map(Tag::as_str)).to_string())
+fn list<'a>(tags: impl Iterator<Item = &'a str>) -> Json {
+    Json(serde_json::Value::from_iter(tags).to_string())
 }
 
 /// A change of a tag that may be made. Only a [`Guard`] gives one.
@@ -189,14 +190,8 @@ impl Change<'_> {
         let count = |is: fn(&Allowed) -> bool| made.iter().filter(|made| is(made.allowed)).count();
         self.count(on, count(|it| it.from.is_none()), count(|it| it.to.is_none())).await?;
         on.execute_each(REMEMBER, &rows(&made, |made| Some(self.remember(made)))).await?;
-        let events = made.iter().map(|made| Event::TagChanged {
-            tag: &made.allowed.tag,
-            version: made.version,
-            from: made.from(),
-            to: made.allowed.to.as_ref(),
-            reason: &self.reason,
-        });
-        events::record_all(on, self.repository, events, self.by, self.now).await
+        let events = made.iter().map(|made| (self.repository, made.event(&self.reason)));
+        events::record_all(on, events, self.by, self.now).await
     }
 
     /// Changes with the versions that they give. These go on where a deleted tag is made again.
@@ -208,7 +203,7 @@ impl Change<'_> {
         let new = changes.iter().filter(|allowed| allowed.from.is_none());
         let mut last = BTreeMap::new();
         if let new @ [_, ..] = &*new.map(|allowed| &allowed.tag).collect::<Vec<_>>() {
-            let of = arguments![self.repository, list(new.iter().copied())];
+            let of = arguments![self.repository, list(new.iter().map(|tag| tag.as_str()))];
             for row in on.query(last_versions(on.dialect()), of).await? {
                 last.insert(row.text(0)?.to_owned(), row.optional_int(1)?.unwrap_or_default());
             }
@@ -294,6 +289,16 @@ struct Made<'a> {
 }
 
 impl Made<'_> {
+    fn event<'a>(&'a self, reason: &'a Reason) -> Event<'a> {
+        Event::TagChanged {
+            tag: &self.allowed.tag,
+            version: self.version,
+            from: self.from(),
+            to: self.allowed.to.as_ref(),
+            reason,
+        }
+    }
+
     fn from(&self) -> Option<&Digest> {
         self.allowed.from.as_ref().map(|from| &from.digest)
     }

@@ -129,7 +129,8 @@ async fn share(on: &mut dyn Statements, scope: i64, changes: &[&BlobChange]) -> 
     Ok(sum)
 }
 
-/// Counts that are to be written, in the order of their digests. Of two that change one at once the later begins again: so a row that was
+/// Counts that are to be written, in the order of their digests: first all that are there, so that those which are gone then are locked in
+/// the same order as the others, and behind them the new ones. Of two that change one at once the later begins again: so a row that was
 /// read is updated, which finds that somebody has taken it away meanwhile, where an upsert would bring it back.
 #[derive(Default)]
 pub(super) struct SharingWrites {
@@ -150,8 +151,12 @@ impl SharingWrites {
         let Sharing { used, held } = count;
         match (is_there, count.state()) {
             (false, State::Free) => {}
-            (true, State::Free) => self.gone.push(arguments![scope, digest].to_vec()),
-            (true, _) => self.changed.push(arguments![used, held, scope, digest].to_vec()),
+            (true, state) => {
+                self.changed.push(arguments![used, held, scope, digest].to_vec());
+                if state == State::Free {
+                    self.gone.push(arguments![scope, digest].to_vec());
+                }
+            }
             (false, _) => self.new.push(arguments![scope, digest, size, used, held].to_vec()),
         }
     }
@@ -186,9 +191,9 @@ const fn sharing_of(dialect: Dialect) -> &'static str {
              WHERE scope = $1 AND digest IN (SELECT unhex(value) FROM json_each($2))"
         }
         Dialect::Postgres => {
-            "SELECT digest, used, held FROM namespace_blobs
-             WHERE scope = $1 AND digest = ANY (ARRAY
-                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))"
+            "SELECT n.digest, n.used, n.held FROM jsonb_array_elements_text($2) e (value), LATERAL
+                 (SELECT digest, used, held FROM namespace_blobs
+                  WHERE scope = $1 AND digest = decode(e.value, 'hex') OFFSET 0) n"
         }
     }
 }
@@ -227,11 +232,12 @@ const fn charged_of(dialect: Dialect) -> &'static str {
         }
         Dialect::Postgres => {
             concat!(
-                "SELECT blob_digest, size, charge FROM repository_blobs b
-                 WHERE repository_id = $1 AND blob_digest = ANY (ARRAY
-                     (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($2) e (value)))
-                   AND ",
-                is_served!("b")
+                "SELECT h.blob_digest, h.size, h.charge
+                 FROM jsonb_array_elements_text($2) e (value), LATERAL
+                     (SELECT blob_digest, size, charge FROM repository_blobs b
+                      WHERE repository_id = $1 AND blob_digest = decode(e.value, 'hex') AND ",
+                is_served!("b"),
+                " OFFSET 0) h"
             )
         }
     }

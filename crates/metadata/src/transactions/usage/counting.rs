@@ -4,7 +4,8 @@
 //! change, and whoever charges meanwhile loses nothing.
 
 use async_trait::async_trait;
-use wharf_core::metadata::{Counted, Drift, NumberedScope, ScopeKind};
+use wharf_core::StoreError;
+use wharf_core::metadata::{Counted, Drift, NumberedScope, ScopeKind, TooMuch};
 
 use super::blobs::{self, Sharing, SharingWrites, State, of_blobs};
 use super::moving::held;
@@ -56,6 +57,10 @@ pub(crate) struct CountRepositories {
 #[async_trait]
 impl Transaction for CountRepositories {
     type Output = Counted;
+
+    fn late(fault: StoreError) -> StoreError {
+        TooMuch::Slow(fault.to_string()).into()
+    }
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Counted> {
         let after = self.after.unwrap_or(i64::MIN);
@@ -158,6 +163,10 @@ pub(crate) struct CountNamespaces {
 #[async_trait]
 impl Transaction for CountNamespaces {
     type Output = Counted;
+
+    fn late(fault: StoreError) -> StoreError {
+        TooMuch::Slow(fault.to_string()).into()
+    }
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Counted> {
         let after = self.after.unwrap_or(i64::MIN);

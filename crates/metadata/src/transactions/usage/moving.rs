@@ -5,7 +5,7 @@ use wharf_oci::RepositoryName;
 
 use super::scopes::{self, Which};
 use super::{Change, Charge, Limits, charge};
-use crate::engine::{Result, Statements, arguments};
+use crate::engine::{Dialect, Result, Statements, arguments};
 
 /// Charges what a repository holds to another namespace instead of the one that it is charged to. What the namespaces have of its blobs is
 /// changed by a few statements over all of them: each blob by itself would be too much for a large repository.
@@ -22,18 +22,15 @@ pub(crate) async fn relocate(
     let from = scopes::find_or_make(on, repository, Which::Namespace).await?;
     let own = scopes::find_or_make(on, repository, Which::Repository).await?;
     let to_scope = scopes::find_or_make_namespace(on, to).await?;
-    // Whoever charges the repository at the same time (a tag that is made does) writes to one of its shards, or makes one and locks the scope
-    // for it: the later of the two begins again.
-    on.execute("UPDATE usage_shards SET tags = tags WHERE scope = $1", arguments![own.id]).await?;
-    on.execute("UPDATE usage_scopes SET indebted = indebted WHERE id = $1", arguments![own.id])
-        .await?;
     if from.id == to_scope.id {
-        return Ok(());
+        return stop_charges(on, own.id).await;
     }
     let (blobs, of_blobs) = charged(on, repository).await?;
     if blobs > MOST_MOVED {
         return Err(TooMuch::Blobs { name: name.clone(), blobs }.into());
     }
+    lock(on, repository, from.id).await?;
+    stop_charges(on, own.id).await?;
     let unshared = held(on, own.id).await? + -of_blobs;
     let freed = share_all(on, repository, from.id, Direction::Leaves).await?;
     let freed = Charge { namespace: freed + -unshared, ..Charge::default() };
@@ -46,6 +43,17 @@ pub(crate) async fn relocate(
     let more = share_all(on, repository, to_scope.id, Direction::Enters).await?;
     let more = Charge { namespace: more + unshared, ..Charge::default() };
     charge(on, repository, more, Limits::All).await
+}
+
+/// Whoever charges a repository at the same time (a tag that is made does) writes to one of its shards, or makes one and locks the scope for it:
+/// the later of the two begins again.
+async fn stop_charges(on: &mut dyn Statements, own: i64) -> Result<()> {
+    on.execute("UPDATE usage_scopes SET indebted = indebted WHERE id = $1", arguments![own])
+        .await?;
+    let in_order = "SELECT 1 FROM usage_shards WHERE scope = $1 ORDER BY shard";
+    on.query_locked(in_order, arguments![own]).await?;
+    let sql = "UPDATE usage_shards SET tags = tags WHERE scope = $1";
+    on.execute(sql, arguments![own]).await.map(drop)
 }
 
 /// How many blobs a repository is charged with, and what they come to by themselves.
@@ -88,6 +96,23 @@ const SHARE: &str = "
                 LEFT JOIN namespace_blobs n ON n.scope = $2 AND n.digest = h.blob_digest
                 WHERE h.repository_id = $3 AND h.charge > 0 AND h.size IS NOT NULL) counts) changes";
 
+/// Those of the counts of the namespace `$1` that the repository `$2` is charged with.
+const LOCK: &str = "
+    SELECT count(*) FROM
+        (SELECT 1 FROM namespace_blobs n WHERE n.scope = $1 AND n.digest IN
+             (SELECT blob_digest FROM repository_blobs
+              WHERE repository_id = $2 AND charge > 0 AND size IS NOT NULL)
+         ORDER BY n.digest FOR UPDATE OF n) locked";
+
+/// Locks the counts that a namespace has of the blobs of a repository, in the order in which a push writes them: no other statement here says
+/// in which order it takes them. On SQLite nobody else writes meanwhile.
+async fn lock(on: &mut dyn Statements, repository: i64, scope: i64) -> Result<()> {
+    match on.dialect() {
+        Dialect::Sqlite => Ok(()),
+        Dialect::Postgres => on.query(LOCK, arguments![scope, repository]).await.map(drop),
+    }
+}
+
 /// Changes the counts that there are, by as much. One that was lost (by hand, or by a fault) stops nothing: a count of the rows corrects it.
 const CHANGE: &str = "
     UPDATE namespace_blobs SET
@@ -102,14 +127,17 @@ const FORGET: &str = "
     DELETE FROM namespace_blobs WHERE scope = $1 AND used = 0 AND held = 0 AND digest IN
         (SELECT blob_digest FROM repository_blobs WHERE repository_id = $2)";
 
-/// Makes those that are not there.
+/// Makes those that are not there, in the same order. One that somebody makes meanwhile is no row of this snapshot, and so begins the
+/// transaction again.
 const BEGIN: &str = "
     INSERT INTO namespace_blobs (scope, digest, size, used, held)
     SELECT $1, h.blob_digest, h.size, CASE WHEN h.charge = 2 THEN 1 ELSE 0 END,
            CASE WHEN h.charge = 1 THEN 1 ELSE 0 END
     FROM repository_blobs h
     WHERE h.repository_id = $2 AND h.charge > 0 AND h.size IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM namespace_blobs n WHERE n.scope = $1 AND n.digest = h.blob_digest)";
+      AND NOT EXISTS (SELECT 1 FROM namespace_blobs n WHERE n.scope = $1 AND n.digest = h.blob_digest)
+    ORDER BY h.blob_digest
+    ON CONFLICT (scope, digest) DO UPDATE SET used = excluded.used, held = excluded.held";
 
 /// Counts in which state a namespace has the blobs of a repository that leaves or enters. Returns what the namespace holds more by that. Of two
 /// transactions that change a count at once, or make one, the later begins again, as by `blobs::share`.
@@ -125,6 +153,9 @@ async fn share_all(
     let mut sum = Change::default();
     if let Some(row) = rows.first() {
         (sum.bytes, sum.reserved) = (row.int(0)?, row.int(1)?);
+    }
+    if direction == Direction::Enters {
+        lock(on, repository, scope).await?;
     }
     on.execute(CHANGE, of).await?;
     let rest = if direction == Direction::Enters { BEGIN } else { FORGET };

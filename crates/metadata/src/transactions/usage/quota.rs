@@ -77,13 +77,13 @@ async fn set(
     for (meter, limit) in limits {
         escrow::limit_to(&mut shards, meter, limit);
     }
-    // None is as before: all are written.
-    scopes::write(on, scope, &[], &shards, (escrow::POOL, 0)).await?;
     on.execute(
         "UPDATE usage_scopes SET max_bytes = $1, max_manifests = $2, max_tags = $3, version = version + 1
          WHERE id = $4",
         arguments![number(quota.bytes), number(quota.manifests), number(quota.tags), scope.id],
     )
     .await?;
+    // None is as before: all are written.
+    scopes::write(on, scope, &[], &shards, (escrow::POOL, 0)).await?;
     Ok(Change::Done)
 }

@@ -205,7 +205,7 @@ pub(super) async fn make_pool(on: &mut dyn Statements, scope: &ScopeRow) -> Resu
     if pool.is_empty() { make_shard(on, scope, POOL).await } else { Ok(()) }
 }
 
-/// Writes those shards that are not as before, in their order, and whether there are debts. What is named grows in one of them.
+/// Writes whether there are debts, and those shards that are not as before, in their order. What is named grows in one of them.
 pub(super) async fn write(
     on: &mut dyn Statements,
     scope: &ScopeRow,
@@ -213,6 +213,14 @@ pub(super) async fn write(
     after: &[Shard],
     (own, referenced): (i64, i64),
 ) -> Result<()> {
+    let indebted = escrow::in_debt(after);
+    if indebted != scope.indebted {
+        on.execute(
+            "UPDATE usage_scopes SET indebted = $1 WHERE id = $2",
+            arguments![i64::from(indebted), scope.id],
+        )
+        .await?;
+    }
     let mut changed: Vec<&Shard> = after
         .iter()
         .filter(|shard| !before.contains(shard) || (shard.number == own && referenced != 0))
@@ -245,16 +253,8 @@ pub(super) async fn write(
          WHERE scope = $10 AND shard = $11",
         &rows,
     )
-    .await?;
-    let indebted = escrow::in_debt(after);
-    if indebted != scope.indebted {
-        on.execute(
-            "UPDATE usage_scopes SET indebted = $1 WHERE id = $2",
-            arguments![i64::from(indebted), scope.id],
-        )
-        .await?;
-    }
-    Ok(())
+    .await
+    .map(drop)
 }
 
 /// Whose a scope is.

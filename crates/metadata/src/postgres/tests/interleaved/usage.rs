@@ -28,6 +28,20 @@ fn image_of(blobs: &[&str], repository: &str) -> CommitManifest {
     commit(repository, &image(&blobs), &[])
 }
 
+/// `team/a` takes the blob `base` from another repository.
+fn mount(from: &str) -> MountBlob {
+    let (repository, digest) = (name("team/a"), blob("base"));
+    MountBlob { repository, digest, from: Some(name(from)), sources: Sources::Any }
+}
+
+/// It has that already, though no manifest of its needs it.
+async fn pushed_for_nothing() -> Scene {
+    let scene = Scene::new().await;
+    push(&scene.stand, "other/app", &[("base", 1000)], &[]).await.unwrap();
+    upload(&scene.stand, "team/a", blob("base"), 1000).await.unwrap();
+    scene
+}
+
 #[tokio::test]
 async fn two_images_that_are_the_first_to_need_a_blob() {
     for (one, other) in [("team/a", "team/a"), ("team/a", "team/b")] {
@@ -71,12 +85,7 @@ async fn the_deletion_of_a_namespaces_last_image_with_a_blob_and_another_reposit
         let scene = Scene::new().await;
         let (there, _) = push(&scene.stand, "team/b", &[("base", 1000)], &[]).await.unwrap();
         scene.stand.start("team/a").await;
-        let mount = MountBlob {
-            repository: name("team/a"),
-            digest: blob("base"),
-            from: Some(name("team/b")),
-            sources: Sources::Any,
-        };
+        let mount = mount("team/b");
         assert!(scene.both(how, mount, deletion("team/b", there)).await.0, "{how:?}");
         let held = usage(&scene.stand, namespace("team")).await;
         assert_eq!((held.bytes, held.reserved, held.manifests), (0, 1000, 0), "{how:?}");
@@ -88,16 +97,9 @@ async fn the_deletion_of_a_namespaces_last_image_with_a_blob_and_another_reposit
 #[tokio::test]
 async fn a_blob_that_is_added_and_one_that_is_swept() {
     for how in ALL {
-        let scene = Scene::new().await;
-        push(&scene.stand, "other/app", &[("base", 1000)], &[]).await.unwrap();
-        upload(&scene.stand, "team/a", blob("base"), 1000).await.unwrap();
+        let scene = pushed_for_nothing().await;
         scene.stand.clock.advance(Duration::from_secs(2));
-        let mount = MountBlob {
-            repository: name("team/a"),
-            digest: blob("base"),
-            from: Some(name("other/app")),
-            sources: Sources::Any,
-        };
+        let mount = mount("other/app");
         let sweep = Sweep { after: None, grace: Duration::from_secs(1), limit: 100 };
         assert!(scene.both(how, mount, sweep).await.0, "{how:?}");
         is_counted_right(&scene.stand).await;
@@ -109,15 +111,8 @@ async fn a_blob_that_is_added_and_one_that_is_swept() {
 #[tokio::test]
 async fn a_blob_that_is_added_and_removed() {
     for how in ALL {
-        let scene = Scene::new().await;
-        push(&scene.stand, "other/app", &[("base", 1000)], &[]).await.unwrap();
-        upload(&scene.stand, "team/a", blob("base"), 1000).await.unwrap();
-        let mount = MountBlob {
-            repository: name("team/a"),
-            digest: blob("base"),
-            from: Some(name("other/app")),
-            sources: Sources::Any,
-        };
+        let scene = pushed_for_nothing().await;
+        let mount = mount("other/app");
         let removal =
             RemoveBlob { repository: name("team/a"), digest: blob("base"), by: "bob".into() };
         assert!(scene.both(how, mount, removal).await.0, "{how:?}");
@@ -133,12 +128,7 @@ async fn a_repository_that_is_deleted_and_another_that_takes_a_blob_of_it() {
         push(&scene.stand, "other/app", &[("base", 1000)], &[]).await.unwrap();
         push(&scene.stand, "team/b", &[("base", 1000), ("own", 10)], &[]).await.unwrap();
         scene.stand.start("team/a").await;
-        let mount = MountBlob {
-            repository: name("team/a"),
-            digest: blob("base"),
-            from: Some(name("other/app")),
-            sources: Sources::Any,
-        };
+        let mount = mount("other/app");
         let deletion = DeleteRepository { repository: name("team/b"), by: "bob".into() };
         let (mounted, deleted) = scene.both(how, mount, deletion).await;
         assert!(mounted, "{how:?}");
@@ -234,12 +224,7 @@ async fn a_mount_and_a_quota_that_is_set() {
         user(&scene.stand, "team").await;
         push(&scene.stand, "other/app", &[("base", 1000)], &[]).await.unwrap();
         scene.stand.start("team/a").await;
-        let mount = MountBlob {
-            repository: name("team/a"),
-            digest: blob("base"),
-            from: Some(name("other/app")),
-            sources: Sources::Any,
-        };
+        let mount = mount("other/app");
         let quota = Quota { bytes: Some(999), ..Quota::default() };
         let change =
             SetNamespaceQuota { namespace: "team".parse().unwrap(), quota, expected: None };
