@@ -91,7 +91,7 @@ impl Node {
 
     pub async fn open(&self) -> Vec<(FaultKind, Digest)> {
         let findings = self.database.list_scrub_findings(false, None, 100).await.unwrap();
-        findings.iter().map(|finding| (finding.kind, finding.digest)).collect()
+        findings.iter().map(|finding| (finding.kind.known().unwrap(), finding.digest)).collect()
     }
 
     async fn is_held(&self, key: &ObjectKey) -> bool {

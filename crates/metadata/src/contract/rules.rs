@@ -46,6 +46,7 @@ macro_rules! metadata_contract {
             faults_are_told_in_the_events_and_the_audit_log
             broken_references_are_found_and_told_from_those_elsewhere
             a_pass_goes_on_where_it_was_recorded
+            what_only_newer_releases_find_is_told_by_its_name
             // Repairs.
             a_repair_gives_the_blob_back_to_all_who_hold_it
             a_blob_that_nobody_holds_any_more_is_repaired_for_nobody

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    CheckedBlob, CommitOutcome, Damage, FaultKind, Hashing, HeldPlace, Judged, MountBlob, Pass,
-    PassPlace, ReferencesChecked, ReleaseOutcome, ScrubFinding,
+    CheckedBlob, CommitOutcome, Damage, FaultKind, FoundKind, Hashing, HeldPlace, Judged,
+    MountBlob, Pass, PassPlace, ReferencesChecked, ReleaseOutcome, ScrubFinding,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::{Algorithm, Digest, Hasher};
@@ -29,7 +29,8 @@ impl Stand {
 
     async fn open_findings(&self) -> Vec<(FaultKind, Digest, u32)> {
         let findings = self.findings(false).await;
-        findings.iter().map(|found| (found.kind, found.digest, found.incarnation)).collect()
+        let kind = |found: &ScrubFinding| found.kind.known().unwrap();
+        findings.iter().map(|found| (kind(found), found.digest, found.incarnation)).collect()
     }
 
     async fn mount(&self, to: &str, digest: Digest) -> bool {
@@ -75,16 +76,17 @@ pub async fn only_what_no_row_explains_is_marked(stand: &Stand) {
 pub async fn a_finding_is_one_row_until_its_fault_is_gone(stand: &Stand) {
     let key = stand.hold("a", blob("one")).await;
     let unreadable = |reason: &str| stand.integrity.note_unreadable(key, reason.to_owned());
+    let kind = FoundKind::Known(FaultKind::Unreadable);
     let began = stand.clock_now();
     assert!(unreadable("broken").await.unwrap());
     stand.clock.advance(TICK);
     assert!(!unreadable("still broken").await.unwrap());
     let found = stand.findings(false).await;
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].kind, found[0].detail.as_str()), (FaultKind::Unreadable, "still broken"));
+    assert_eq!((&found[0].kind, found[0].detail.as_str()), (&kind, "still broken"));
     assert_eq!((found[0].found_at, found[0].seen_at), (began, began.after(TICK)));
     assert!(!found[0].is_quarantined && found[0].needed_by.is_none());
-    assert_eq!(stand.integrity.count_findings().await.unwrap(), [(FaultKind::Unreadable, 1)]);
+    assert_eq!(stand.integrity.count_findings().await.unwrap(), [(kind, 1)]);
     assert!(!stand.integrity.note_sound(key).await.unwrap());
     assert!(stand.findings(false).await.is_empty());
     assert!(stand.integrity.count_findings().await.unwrap().is_empty());
@@ -339,7 +341,7 @@ pub async fn broken_references_are_found_and_told_from_those_elsewhere(stand: &S
     assert_eq!(check(None, 100).await.unwrap().found, 0);
     let found = stand.findings(false).await;
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].kind, found[0].digest), (FaultKind::BrokenReference, child));
+    assert_eq!((found[0].kind.known(), found[0].digest), (Some(FaultKind::BrokenReference), child));
     assert_eq!(found[0].needed_by, Some((name("b"), parent)));
     assert_eq!(stand.integrity.resolve_findings().await.unwrap(), 0);
     stand.rows("DELETE FROM repository_blobs WHERE blob_digest = $1", &[blob("one")]).await;

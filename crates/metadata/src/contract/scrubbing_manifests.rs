@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use wharf_core::StoreError;
 use wharf_core::metadata::{
-    CheckedManifest, CommitManifest, CommitOutcome, Damage, FaultKind, NotedManifest,
+    CheckedManifest, CommitManifest, CommitOutcome, Damage, FaultKind, FoundKind, NotedManifest,
     ReleaseOutcome, RepairManifest, Restore,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
@@ -64,7 +64,7 @@ pub async fn a_damaged_manifest_is_found_and_repaired(stand: &Stand) {
     assert!(stand.all_stored().await[0].is_flagged);
     assert_eq!(stand.integrity.resolve_findings().await.unwrap(), 0);
     let counts = stand.integrity.count_findings().await.unwrap();
-    assert_eq!(counts, [(FaultKind::DamagedManifest, 1)]);
+    assert_eq!(counts, [(FoundKind::Known(FaultKind::DamagedManifest), 1)]);
 
     // Nothing else is taken for its bytes.
     let refused = stand.mended(digest, &Bytes::from_static(b"{}")).await;

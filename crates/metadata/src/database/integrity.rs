@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    CheckedBlob, CheckedManifest, Damage, FaultKind, FinishRepair, HeldPlace, Integrity,
+    CheckedBlob, CheckedManifest, Damage, FinishRepair, FoundKind, HeldPlace, Integrity,
     NotedManifest, Pass, PassState, ReferencesChecked, ReleaseOutcome, RepairManifest,
     ScrubFinding, StartRepair,
 };
@@ -142,7 +142,7 @@ impl<E: Engine> Integrity for Database<E> {
         self.engine.read(findings::List { resolved, after, limit }).await
     }
 
-    async fn count_findings(&self) -> Result<Vec<(FaultKind, u64)>> {
+    async fn count_findings(&self) -> Result<Vec<(FoundKind, u64)>> {
         self.engine.read(findings::Count).await
     }
 

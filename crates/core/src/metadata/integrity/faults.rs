@@ -72,6 +72,44 @@ impl FromStr for FaultKind {
     }
 }
 
+/// The kind of a finding: one that is known here, or one that only newer releases know, by the name that they gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FoundKind {
+    /// A kind of this release.
+    Known(FaultKind),
+    /// A name that is none of [`FaultKind::name`]: a node of a newer release wrote it down.
+    Newer(String),
+}
+
+impl FoundKind {
+    /// The kind of this name.
+    pub fn named(name: &str) -> Self {
+        name.parse().map_or_else(|_| Self::Newer(name.to_owned()), Self::Known)
+    }
+
+    /// The kind, where it is known here.
+    pub const fn known(&self) -> Option<FaultKind> {
+        match self {
+            Self::Known(kind) => Some(*kind),
+            Self::Newer(_) => None,
+        }
+    }
+
+    /// The name in the database, in metrics and JSON.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(kind) => kind.name(),
+            Self::Newer(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for FoundKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
 /// Why an object, or a manifest, cannot be served any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
@@ -117,7 +155,7 @@ pub struct ScrubFinding {
     /// Its number: later ones have higher numbers.
     pub id: i64,
     /// What is wrong.
-    pub kind: FaultKind,
+    pub kind: FoundKind,
     /// The blob, or the manifest that is damaged; where a reference is broken, what is missing.
     pub digest: Digest,
     /// Which object of the blob.

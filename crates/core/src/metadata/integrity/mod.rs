@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName};
 
-pub use faults::{Damage, FaultKind, NoFaultKind, ScrubFinding};
+pub use faults::{Damage, FaultKind, FoundKind, NoFaultKind, ScrubFinding};
 pub use manifests::{CheckedManifest, NotedManifest};
 pub use passes::{Pass, PassPlace, PassState};
 pub use repairs::{FinishRepair, MOST_COPIES, RepairManifest, StartRepair};
@@ -163,7 +163,7 @@ pub trait Integrity: Send + Sync + 'static {
     /// Records how far a pass is, or that it came to its `end`.
     async fn record_pass(&self, pass: Pass, state: PassState, end: bool) -> Result<(), StoreError>;
 
-    /// How far each pass is that was ever begun.
+    /// How far each pass is that was ever begun, but for those that only newer releases know.
     async fn passes(&self) -> Result<Vec<(Pass, PassState)>, StoreError>;
 
     /// Up to `limit` findings behind `after`, in the order of their numbers: the open ones, or with `resolved` all.
@@ -174,8 +174,8 @@ pub trait Integrity: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<ScrubFinding>, StoreError>;
 
-    /// How many findings of each kind are open.
-    async fn count_findings(&self) -> Result<Vec<(FaultKind, u64)>, StoreError>;
+    /// How many findings of each kind are open, also of kinds that only newer releases know.
+    async fn count_findings(&self) -> Result<Vec<(FoundKind, u64)>, StoreError>;
 
     /// Lets objects of a blob go that have been in quarantine for the grace, but for one that repositories hold still; and the damaged bytes of
     /// a manifest that was repaired that long ago.

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::StoreError;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{FaultKind, ScrubFinding};
+use wharf_core::metadata::{FaultKind, FoundKind, ScrubFinding};
 use wharf_oci::Digest;
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
@@ -236,7 +235,7 @@ fn finding(row: &Row) -> Result<ScrubFinding> {
     };
     Ok(ScrubFinding {
         id: row.int(0)?,
-        kind: kind(row, 1)?,
+        kind: FoundKind::named(row.text(1)?),
         digest: row.digest(2)?,
         incarnation: number(row.int(3)?)?,
         needed_by,
@@ -249,24 +248,20 @@ fn finding(row: &Row) -> Result<ScrubFinding> {
     })
 }
 
-fn kind(row: &Row, column: usize) -> Result<FaultKind> {
-    row.text(column)?.parse().map_err(|error| StoreError::Corrupt(format!("a finding: {error}")))
-}
-
 /// `Integrity::count_findings`
 pub(crate) struct Count;
 
 #[async_trait]
 impl Transaction for Count {
-    type Output = Vec<(FaultKind, u64)>;
+    type Output = Vec<(FoundKind, u64)>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let rows = on
             .query(
-                "SELECT kind, count(*) FROM scrub_findings WHERE resolved_at IS NULL GROUP BY kind",
+                "SELECT kind, count(*) FROM scrub_findings WHERE resolved_at IS NULL GROUP BY kind ORDER BY kind",
                 &[],
             )
             .await?;
-        rows.iter().map(|row| Ok((kind(row, 0)?, row.size(1)?))).collect()
+        rows.iter().map(|row| Ok((FoundKind::named(row.text(0)?), row.size(1)?))).collect()
     }
 }
