@@ -73,6 +73,13 @@ impl House {
         admin(&self.data(), &settings, arguments)
     }
 
+    /// Has the object of a repository's blob be gone from the store, as if somebody had tidied up.
+    pub fn lose_blob(&self, repository: &str) {
+        let hex = digest(&content(repository)).trim_start_matches("sha256:").to_owned();
+        let folder = self.data().join("blobs/objects/sha256").join(&hex[..2]);
+        std::fs::remove_file(folder.join(&hex)).unwrap();
+    }
+
     /// Pushes the image of a repository under `v1`.
     pub fn push(&self, user: &str, repository: &str) {
         let token = self.token(user, &format!("repository:{repository}:pull,push"));

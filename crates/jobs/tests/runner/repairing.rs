@@ -10,7 +10,9 @@ use tempfile::TempDir;
 use wharf_blobs::OldFolder;
 use wharf_core::StoreError;
 use wharf_core::blobs::{Blobs, Content, ObjectKey};
-use wharf_core::metadata::{FaultKind, Integrity, Memberships, Pass, ScrubFinding, Uploads};
+use wharf_core::metadata::{
+    FaultKind, FindingFilter, Integrity, Memberships, Pass, ScrubFinding, Uploads,
+};
 use wharf_core::scrub::{AdoptedCopies, CopySource, FoundCopy, OtherObjects, Scrubbed};
 
 use crate::scrubbing::{Node, digest};
@@ -82,7 +84,8 @@ impl Node {
 
     /// From what the findings say that they were repaired.
     pub async fn repaired_from(&self) -> Vec<(FaultKind, Option<String>)> {
-        let findings = self.database.list_scrub_findings(true, None, 100).await.unwrap();
+        let findings =
+            self.database.list_scrub_findings(FindingFilter::ALL, None, 100).await.unwrap();
         let found = |finding: ScrubFinding| (finding.kind.known().unwrap(), finding.repaired_from);
         findings.into_iter().map(found).collect()
     }

@@ -10,8 +10,8 @@ use wharf_blobs::MemoryBlobs;
 use wharf_core::blobs::{Blobs, ObjectKey};
 use wharf_core::clock::{SystemClock, SystemRandom};
 use wharf_core::metadata::{
-    FaultKind, FinishOutcome, FinishUpload, Integrity, Memberships, Pass, ReserveBlob,
-    ReserveOutcome, StartUpload, Uploads,
+    FaultKind, FindingFilter, FinishOutcome, FinishUpload, Integrity, Memberships, Pass,
+    ReserveBlob, ReserveOutcome, StartUpload, Uploads,
 };
 use wharf_core::scrub::{ScrubRules, Scrubbed, Scrubber, TurnEnd};
 use wharf_core::{StoreError, UploadId};
@@ -90,7 +90,8 @@ impl Node {
     }
 
     pub async fn open(&self) -> Vec<(FaultKind, Digest)> {
-        let findings = self.database.list_scrub_findings(false, None, 100).await.unwrap();
+        let findings =
+            self.database.list_scrub_findings(FindingFilter::default(), None, 100).await.unwrap();
         findings.iter().map(|finding| (finding.kind.known().unwrap(), finding.digest)).collect()
     }
 

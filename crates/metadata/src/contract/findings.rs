@@ -1,9 +1,89 @@
 //! Rules of findings: what a list of them shows.
 
-use wharf_core::metadata::{FaultKind, FoundKind, Pass};
+use wharf_core::metadata::{
+    FaultKind, FindingFilter, FindingState, FindingStates, FoundKind, Pass, ScrubFinding,
+};
+use wharf_oci::Digest;
 
 use super::samples::blob;
 use super::stand::Stand;
+
+impl Stand {
+    async fn found(&self, kind: Option<FaultKind>, states: FindingStates) -> Vec<ScrubFinding> {
+        let filter = FindingFilter { kind, states };
+        self.integrity.list_scrub_findings(filter, None, 100).await.unwrap()
+    }
+}
+
+fn digests(found: &[ScrubFinding]) -> Vec<Digest> {
+    found.iter().map(|finding| finding.digest).collect()
+}
+
+/// Each is in one state, and is listed by that, by its kind, and in pages.
+pub async fn findings_are_listed_by_kind_and_by_what_became_of_them(stand: &Stand) {
+    let broken = stand.hold("a", blob("broken")).await;
+    stand.integrity.note_unreadable(broken, "broken".to_owned()).await.unwrap();
+    let lost = stand.quarantined("a", "lost").await;
+    let repaired = stand.quarantined("a", "repaired").await;
+    let finish = stand.repairing(repaired).await;
+    assert!(stand.integrity.finish_repair(finish).await.unwrap());
+    let sound = stand.quarantined("a", "sound").await;
+    assert!(stand.integrity.note_sound(sound).await.unwrap());
+    // What is missing for one is quarantined for others.
+    let manifest = stand.push("b", "lost", &[]).await;
+    let row = "DELETE FROM repository_blobs WHERE blob_digest = $1 AND repository_id IN
+        (SELECT repository_id FROM repository_manifests WHERE digest = $2)";
+    stand.rows(row, &[lost.digest, manifest]).await;
+    assert_eq!(stand.integrity.check_references(None, 10).await.unwrap().found, 1);
+
+    let all = [broken, lost, repaired, sound, lost].map(|key| key.digest);
+    let found = stand.found(None, FindingStates::All).await;
+    assert_eq!(digests(&found), all);
+    use FindingState::{Gone, Open, Quarantined, Repaired};
+    let states: Vec<_> = found.iter().map(ScrubFinding::state).collect();
+    assert_eq!(states, [Open, Quarantined, Repaired, Gone, Open]);
+    for (state, expected) in [
+        (Open, &[broken, lost][..]),
+        (Quarantined, &[lost]),
+        (Repaired, &[repaired]),
+        (Gone, &[sound]),
+    ] {
+        let found = stand.found(None, FindingStates::Only(state)).await;
+        let expected: Vec<_> = expected.iter().map(|key| key.digest).collect();
+        assert_eq!(digests(&found), expected, "{state:?}");
+    }
+    assert_eq!(
+        digests(&stand.found(None, FindingStates::Unresolved).await),
+        [broken, lost, lost].map(|key| key.digest)
+    );
+    let missing = Some(FaultKind::Missing);
+    let found = stand.found(missing, FindingStates::All).await;
+    assert_eq!(digests(&found), [lost, repaired, sound].map(|key| key.digest));
+    let found = stand.found(missing, FindingStates::Unresolved).await;
+    assert_eq!(digests(&found), [lost.digest]);
+    assert!(stand.found(Some(FaultKind::WrongSize), FindingStates::All).await.is_empty());
+    let only = FindingFilter { kind: missing, states: FindingStates::All };
+    let after = found[0].id;
+    let behind = stand.integrity.list_scrub_findings(only, Some(after), 1).await.unwrap();
+    assert_eq!(digests(&behind), [repaired.digest]);
+}
+
+/// What is kept of a manifest that was repaired is not of the damage that came after it.
+pub async fn a_manifest_that_is_damaged_again_is_an_open_finding(stand: &Stand) {
+    let digest = stand.push("a", "one", &[]).await;
+    let state = async || {
+        let found = stand.found(Some(FaultKind::DamagedManifest), FindingStates::All).await;
+        assert_eq!(found.len(), 1);
+        (found[0].state(), found[0].is_quarantined)
+    };
+    for _ in 0..2 {
+        stand.damage(digest).await;
+        stand.integrity.note_damaged_manifest(digest).await.unwrap();
+        assert_eq!(state().await, (FindingState::Open, false));
+        stand.push("a", "one", &[]).await;
+        assert_eq!(state().await, (FindingState::Repaired, true));
+    }
+}
 
 /// While nodes are upgraded one after the other, the old ones read what the new ones write: they tell of it by its name, and go on with
 /// what they know.
@@ -17,7 +97,8 @@ pub async fn what_only_newer_releases_find_is_told_by_its_name(stand: &Stand) {
     let kinds = [FoundKind::Newer("crooked".to_owned()), FoundKind::Known(FaultKind::Unreadable)];
     let counts = stand.integrity.count_findings().await.unwrap();
     assert_eq!(counts, [(kinds[0].clone(), 1), (kinds[1].clone(), 1)]);
-    let found = stand.integrity.list_scrub_findings(false, None, 10).await.unwrap();
+    let found =
+        stand.integrity.list_scrub_findings(FindingFilter::default(), None, 10).await.unwrap();
     assert_eq!(
         found.iter().map(|found| found.kind.clone()).collect::<Vec<_>>(),
         [kinds[1].clone(), kinds[0].clone()]

@@ -3,7 +3,7 @@
 use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
-    Damage, FaultKind, FinishRepair, Judged, MOST_COPIES, SetWrites, StartRepair,
+    Damage, FaultKind, FindingFilter, FinishRepair, Judged, MOST_COPIES, SetWrites, StartRepair,
 };
 use wharf_core::writes::{WriteMode, WriteScope};
 use wharf_core::{StoreError, UploadId};
@@ -59,7 +59,7 @@ pub async fn a_repair_gives_the_blob_back_to_all_who_hold_it(stand: &Stand) {
     assert_eq!(stand.held("b", damaged.digest).await, None);
     assert_eq!(stand.uploads().await, 0);
     assert_eq!(stand.marks(damaged.digest).await, ["0 quarantined", "1 marked"]);
-    let found = stand.integrity.list_scrub_findings(true, None, 10).await.unwrap();
+    let found = stand.integrity.list_scrub_findings(FindingFilter::ALL, None, 10).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].kind.known(), found[0].is_quarantined), (Some(FaultKind::Missing), true));
     assert_eq!(found[0].repaired_from.as_deref(), Some(SOURCE));
@@ -77,7 +77,8 @@ pub async fn a_repair_gives_the_blob_back_to_all_who_hold_it(stand: &Stand) {
     assert_eq!(stand.held("a", damaged.digest).await, Some(finish.key));
     // Damaged once more, the fault is a new one that nothing has repaired.
     stand.integrity.quarantine(finish.key, Damage::Missing).await.unwrap();
-    let found = stand.integrity.list_scrub_findings(false, None, 10).await.unwrap();
+    let found =
+        stand.integrity.list_scrub_findings(FindingFilter::default(), None, 10).await.unwrap();
     assert_eq!((found.len(), found[0].incarnation, &found[0].repaired_from), (1, 1, &None));
 }
 

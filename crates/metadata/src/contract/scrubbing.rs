@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    CheckedBlob, CommitOutcome, Damage, FaultKind, FoundKind, Hashing, HeldPlace, Judged,
-    MountBlob, Pass, PassPlace, ReferencesChecked, ReleaseOutcome, ScrubFinding,
+    CheckedBlob, CommitOutcome, Damage, FaultKind, FindingFilter, FoundKind, Hashing, HeldPlace,
+    Judged, MountBlob, Pass, PassPlace, ReferencesChecked, ReleaseOutcome, ScrubFinding,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::{Algorithm, Digest, Hasher};
@@ -24,7 +24,8 @@ impl Stand {
     }
 
     async fn findings(&self, resolved: bool) -> Vec<ScrubFinding> {
-        self.integrity.list_scrub_findings(resolved, None, 100).await.unwrap()
+        let filter = if resolved { FindingFilter::ALL } else { FindingFilter::default() };
+        self.integrity.list_scrub_findings(filter, None, 100).await.unwrap()
     }
 
     async fn open_findings(&self) -> Vec<(FaultKind, Digest, u32)> {
@@ -96,7 +97,11 @@ pub async fn a_finding_is_one_row_until_its_fault_is_gone(stand: &Stand) {
     let again = stand.findings(true).await;
     assert_eq!((again.len(), again[0].found_at), (1, began.after(TICK * 2)));
     assert_eq!(again[0].resolved_at, None);
-    let behind = stand.integrity.list_scrub_findings(true, Some(again[0].id), 10).await.unwrap();
+    let behind = stand
+        .integrity
+        .list_scrub_findings(FindingFilter::ALL, Some(again[0].id), 10)
+        .await
+        .unwrap();
     assert!(behind.is_empty());
     // And is forgotten in the end.
     stand.integrity.note_sound(key).await.unwrap();

@@ -1,11 +1,9 @@
-//! What can be wrong, and a finding of it.
+//! What can be wrong.
 
 use std::fmt;
 use std::str::FromStr;
 
-use wharf_oci::{Digest, RepositoryName};
-
-use crate::clock::Timestamp;
+use wharf_oci::Digest;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,44 +70,6 @@ impl FromStr for FaultKind {
     }
 }
 
-/// The kind of a finding: one that is known here, or one that only newer releases know, by the name that they gave it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum FoundKind {
-    /// A kind of this release.
-    Known(FaultKind),
-    /// A name that is none of [`FaultKind::name`]: a node of a newer release wrote it down.
-    Newer(String),
-}
-
-impl FoundKind {
-    /// The kind of this name.
-    pub fn named(name: &str) -> Self {
-        name.parse().map_or_else(|_| Self::Newer(name.to_owned()), Self::Known)
-    }
-
-    /// The kind, where it is known here.
-    pub const fn known(&self) -> Option<FaultKind> {
-        match self {
-            Self::Known(kind) => Some(*kind),
-            Self::Newer(_) => None,
-        }
-    }
-
-    /// The name in the database, in metrics and JSON.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Known(kind) => kind.name(),
-            Self::Newer(name) => name,
-        }
-    }
-}
-
-impl fmt::Display for FoundKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
 /// Why an object, or a manifest, cannot be served any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
@@ -147,31 +107,4 @@ impl fmt::Display for Damage {
             Self::WrongDigest(found) => write!(formatter, "its bytes are {found}"),
         }
     }
-}
-
-/// A fault that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScrubFinding {
-    /// Its number: later ones have higher numbers.
-    pub id: i64,
-    /// What is wrong.
-    pub kind: FoundKind,
-    /// The blob, or the manifest that is damaged; where a reference is broken, what is missing.
-    pub digest: Digest,
-    /// Which object of the blob.
-    pub incarnation: u32,
-    /// Where a reference is broken: the repository, by its present name, and the manifest.
-    pub needed_by: Option<(RepositoryName, Digest)>,
-    /// The fault in words.
-    pub detail: String,
-    /// When it was found first.
-    pub found_at: Timestamp,
-    /// When it was last seen.
-    pub seen_at: Timestamp,
-    /// When it was found to be gone; it is open without it.
-    pub resolved_at: Option<Timestamp>,
-    /// Where it was repaired from another copy: which one, in words.
-    pub repaired_from: Option<String>,
-    /// Whether the object is in quarantine, or the bytes of the manifest are kept beside those that it was repaired with: served to nobody.
-    pub is_quarantined: bool,
 }

@@ -1,6 +1,7 @@
 //! Whether store and database agree: what a scrub asks, what it writes down, and which objects it takes out of use.
 
 mod faults;
+mod findings;
 mod manifests;
 mod passes;
 mod repairs;
@@ -10,7 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName};
 
-pub use faults::{Damage, FaultKind, FoundKind, NoFaultKind, ScrubFinding};
+pub use faults::{Damage, FaultKind, NoFaultKind};
+pub use findings::{FindingFilter, FindingState, FindingStates, FoundKind, ScrubFinding};
 pub use manifests::{CheckedManifest, NotedManifest};
 pub use passes::{Pass, PassPlace, PassState};
 pub use repairs::{FinishRepair, MOST_COPIES, RepairManifest, StartRepair};
@@ -166,10 +168,10 @@ pub trait Integrity: Send + Sync + 'static {
     /// How far each pass is that was ever begun, but for those that only newer releases know.
     async fn passes(&self) -> Result<Vec<(Pass, PassState)>, StoreError>;
 
-    /// Up to `limit` findings behind `after`, in the order of their numbers: the open ones, or with `resolved` all.
+    /// Up to `limit` findings behind `after`, in the order of their numbers.
     async fn list_scrub_findings(
         &self,
-        resolved: bool,
+        filter: FindingFilter,
         after: Option<i64>,
         limit: usize,
     ) -> Result<Vec<ScrubFinding>, StoreError>;
