@@ -45,6 +45,7 @@ macro_rules! metadata_contract {
             what_is_quarantined_is_released_once_nothing_needs_it
             faults_are_told_in_the_events_and_the_audit_log
             broken_references_are_found_and_told_from_those_elsewhere
+            references_are_not_judged_by_a_damaged_manifest
             a_pass_goes_on_where_it_was_recorded
             what_only_newer_releases_find_is_told_by_its_name
             findings_are_listed_by_kind_and_by_what_became_of_them

@@ -365,6 +365,25 @@ pub async fn broken_references_are_found_and_told_from_those_elsewhere(stand: &S
     assert_eq!(stand.integrity.resolve_findings().await.unwrap(), 1);
 }
 
+/// Neither that a blob is missing nor that it is elsewhere: what is broken is seen once the bytes are right.
+pub async fn references_are_not_judged_by_a_damaged_manifest(stand: &Stand) {
+    let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    stand.hold("a", blob("one")).await;
+    let whole = with_layer(image(&[blob("one")]), foreign, blob("elsewhere"));
+    let whole = stand.put("a", &whole, &[]).await;
+    let broken = stand.push("a", "two", &[]).await;
+    stand.rows("DELETE FROM repository_blobs WHERE blob_digest = $1", &[blob("two")]).await;
+    let found = async || stand.integrity.check_references(None, 100).await.unwrap().found;
+    stand.damage(whole).await;
+    stand.damage(broken).await;
+    assert_eq!(found().await, 0);
+    assert!(stand.findings(false).await.is_empty());
+    let push = commit("a", &image(&[blob("two")]), &[]);
+    assert!(stand.mended(broken, &push.payload).await.unwrap());
+    assert_eq!(found().await, 1);
+    assert_eq!(stand.findings(false).await[0].needed_by, Some((name("a"), broken)));
+}
+
 /// Each for itself; and begins anew once it came to its end.
 pub async fn a_pass_goes_on_where_it_was_recorded(stand: &Stand) {
     let mut state = stand.integrity.begin_pass(Pass::Contents).await.unwrap();

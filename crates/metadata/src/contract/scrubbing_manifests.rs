@@ -35,7 +35,7 @@ impl Stand {
         self.integrity.note_damaged_manifest(digest).await.unwrap()
     }
 
-    async fn mended(&self, digest: Digest, payload: &Bytes) -> Result<bool, StoreError> {
+    pub(crate) async fn mended(&self, digest: Digest, payload: &Bytes) -> Result<bool, StoreError> {
         let (payload, source) = (payload.clone(), "the other shelf".to_owned());
         self.integrity.repair_manifest(RepairManifest { digest, payload, source }).await
     }
