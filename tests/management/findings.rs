@@ -55,10 +55,12 @@ fn findings_are_listed_with_what_became_of_them() {
     assert_eq!(all(&api, root, "/findings", 1), all(&api, root, "/findings", 1000));
 
     api.house.push("ada", "team/private");
-    wait_until("it is resolved", WITHIN, || list("").len() == 1);
-    let found = of("?state=all").unwrap();
-    assert_eq!((&found["state"], &found["evidence"]), (&json!("gone"), &json!(true)));
+    assert_eq!(list("").len(), 1);
+    let found = of("?state=repaired").unwrap();
+    assert_eq!((&found["repaired_from"], &found["evidence"]), (&json!("a push"), &json!(true)));
     assert!(found["resolved_at"].is_string());
+    let told = api.get(root, "/audit?action=blob.repair").json();
+    assert_eq!(told["items"][0]["by"], "user:ada");
 }
 
 #[test]

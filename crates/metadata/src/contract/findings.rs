@@ -1,7 +1,7 @@
 //! Rules of findings: what a list of them shows.
 
 use wharf_core::metadata::{
-    FaultKind, FindingFilter, FindingState, FindingStates, FoundKind, Pass, ScrubFinding,
+    Damage, FaultKind, FindingFilter, FindingState, FindingStates, FoundKind, Pass, ScrubFinding,
 };
 use wharf_oci::Digest;
 
@@ -83,6 +83,46 @@ pub async fn a_manifest_that_is_damaged_again_is_an_open_finding(stand: &Stand) 
         stand.push("a", "one", &[]).await;
         assert_eq!(state().await, (FindingState::Repaired, true));
     }
+}
+
+/// In the audit log, and in the events of the repository that was pushed to: who pushes what is not told to all who hold the same.
+pub async fn a_push_that_repairs_is_told_as_its_pushers(stand: &Stand) {
+    let manifest = stand.push("a", "one", &[]).await;
+    let key = stand.hold("b", blob("one")).await;
+    stand.push("b", "one", &[]).await;
+    assert!(stand.integrity.quarantine(key, Damage::Missing).await.unwrap());
+    stand.damage(manifest).await;
+    stand.integrity.note_damaged_manifest(manifest).await.unwrap();
+    stand.rows("DELETE FROM events", &[]).await;
+    stand.push("b", "one", &[]).await;
+    let events = "SELECT r.name, e.kind, e.payload FROM events e
+        JOIN repositories r ON r.id = e.repository_id WHERE e.kind LIKE '%.repaired' ORDER BY e.id";
+    let told: Vec<_> = stand.rows(events, &[]).await.iter().map(|row| by(row)).collect();
+    assert_eq!(
+        told,
+        [
+            "a blob.repaired by system",
+            "b blob.repaired by alice",
+            "a manifest.repaired by system",
+            "b manifest.repaired by alice"
+        ]
+    );
+    let audit = "SELECT by, action, target FROM audit_log WHERE action LIKE '%.repair' ORDER BY id";
+    let (blob, manifest) = (format!("blob:{}", key.digest), format!("manifest:{manifest}"));
+    assert_eq!(
+        stand.rows(audit, &[]).await,
+        [format!("alice blob.repair {blob}"), format!("alice manifest.repair {manifest}")]
+    );
+    let found = stand.found(None, FindingStates::Only(FindingState::Repaired)).await;
+    let from: Vec<_> = found.iter().map(|found| found.repaired_from.as_deref()).collect();
+    assert_eq!(from, [Some("a push"); 2]);
+}
+
+/// The row of an event, with who did it in place of all that it says.
+fn by(row: &str) -> String {
+    let (start, payload) = row.split_at(row.find('{').unwrap());
+    let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
+    format!("{start}by {}", payload["by"].as_str().unwrap())
 }
 
 /// While nodes are upgraded one after the other, the old ones read what the new ones write: they tell of it by its name, and go on with

@@ -50,6 +50,7 @@ macro_rules! metadata_contract {
             what_only_newer_releases_find_is_told_by_its_name
             findings_are_listed_by_kind_and_by_what_became_of_them
             a_manifest_that_is_damaged_again_is_an_open_finding
+            a_push_that_repairs_is_told_as_its_pushers
             // Repairs.
             a_repair_gives_the_blob_back_to_all_who_hold_it
             a_blob_that_nobody_holds_any_more_is_repaired_for_nobody

@@ -20,6 +20,7 @@ use crate::transactions::audit;
 use crate::transactions::events::{self, Event};
 use crate::transactions::holding::{Below, below};
 use crate::transactions::integrity::manifests::mend;
+use crate::transactions::integrity::repair::Mending;
 use crate::transactions::memberships::is_served;
 use crate::transactions::repositories;
 use crate::transactions::tags::{self, Allowed, Change, Guard, Standing};
@@ -135,7 +136,7 @@ pub(crate) trait Commit {
     ) -> Result<()>;
 
     /// Stores what follows from the bytes, unless it is stored.
-    async fn store(&self, on: &mut dyn Statements, now: Timestamp) -> Result<()>;
+    async fn store(&self, on: &mut dyn Statements, repository: i64, now: Timestamp) -> Result<()>;
 
     /// What the blobs of the manifest come to, which were charged as they were `before`.
     async fn charge_blobs(
@@ -176,7 +177,7 @@ impl Commit for CommitManifest {
         }
         let repository = repositories::or_create(on, found, &self.repository, now).await?;
         self.touch(on, repository, below, now).await?;
-        self.store(on, now).await?;
+        self.store(on, repository, now).await?;
         let charged = self.charge_blobs(on, repository, &before).await?;
         let held = on
             .execute(
@@ -299,7 +300,7 @@ impl Commit for CommitManifest {
         touch_manifests(on, repository, &manifests, now).await.map(drop)
     }
 
-    async fn store(&self, on: &mut dyn Statements, now: Timestamp) -> Result<()> {
+    async fn store(&self, on: &mut dyn Statements, repository: i64, now: Timestamp) -> Result<()> {
         let manifest = &self.manifest;
         let annotations =
             serde_json::to_string(&manifest.annotations).unwrap_or_else(|_| "{}".into());
@@ -322,7 +323,8 @@ impl Commit for CommitManifest {
             .await?;
         if stored == 0 {
             // What is stored may be damaged: who pushes the same again is not told that it was taken for nothing.
-            return mend(on, &self.digest, &self.payload, "a push", now).await.map(drop);
+            let how = Mending { source: Mending::PUSH, by: &self.by, at: Some(repository) };
+            return mend(on, &self.digest, &self.payload, &how, now).await.map(drop);
         }
         let blobs: Vec<_> = manifest.blobs().map(|blob| pair(&self.digest, &blob.digest)).collect();
         on.execute_each(
