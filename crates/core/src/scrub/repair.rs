@@ -53,7 +53,7 @@ impl Way<'_> {
     pub(super) async fn repair(&mut self, blob: &CheckedBlob) -> Result<bool, StoreError> {
         let digest = blob.key.digest;
         for source in &self.scrubber.copies {
-            let copies = match source.copies(&blob.key).await {
+            let copies = match source.copies(&digest, Some(&blob.key)).await {
                 Ok(copies) => copies,
                 Err(fault) => {
                     tracing::warn!(%digest, %fault, "no copy was looked for in one place");

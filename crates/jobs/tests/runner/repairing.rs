@@ -14,6 +14,7 @@ use wharf_core::metadata::{
     FaultKind, FindingFilter, Integrity, Memberships, Pass, ScrubFinding, Uploads,
 };
 use wharf_core::scrub::{AdoptedCopies, CopySource, FoundCopy, OtherObjects, Scrubbed};
+use wharf_oci::Digest;
 
 use crate::scrubbing::{Node, digest};
 
@@ -32,7 +33,11 @@ impl Shelf {
 
 #[async_trait]
 impl CopySource for Shelf {
-    async fn copies(&self, _: &ObjectKey) -> Result<Vec<FoundCopy>, StoreError> {
+    async fn copies(
+        &self,
+        _: &Digest,
+        _: Option<&ObjectKey>,
+    ) -> Result<Vec<FoundCopy>, StoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let copies = (0..).zip(&self.copies).map(|(number, pieces)| {
             let size =
@@ -50,7 +55,11 @@ struct Away;
 
 #[async_trait]
 impl CopySource for Away {
-    async fn copies(&self, _: &ObjectKey) -> Result<Vec<FoundCopy>, StoreError> {
+    async fn copies(
+        &self,
+        _: &Digest,
+        _: Option<&ObjectKey>,
+    ) -> Result<Vec<FoundCopy>, StoreError> {
         Err(StoreError::Unavailable("away".into()))
     }
 }

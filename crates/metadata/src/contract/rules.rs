@@ -58,7 +58,7 @@ macro_rules! metadata_contract {
             a_repair_that_comes_too_late_changes_nothing
             repairs_expire
             nothing_is_repaired_while_all_is_read_only
-            other_objects_of_a_blob_are_those_that_rows_know_of
+            objects_of_a_digest_are_those_that_rows_know_of_and_the_first
             a_damaged_manifest_is_found_and_repaired
             a_push_gives_a_damaged_manifest_its_bytes_back
             what_was_found_of_a_manifest_is_resolved

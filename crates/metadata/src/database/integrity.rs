@@ -58,8 +58,8 @@ impl<E: Engine> Integrity for Database<E> {
         self.engine.write(quarantine::Sound(key)).await
     }
 
-    async fn other_objects(&self, of: ObjectKey) -> Result<Vec<ObjectKey>> {
-        self.engine.read(repair::Others(of)).await
+    async fn objects_of(&self, digest: Digest) -> Result<Vec<ObjectKey>> {
+        self.engine.read(repair::Objects(digest)).await
     }
 
     async fn start_repair(&self, start: StartRepair) -> Result<bool> {

@@ -271,7 +271,7 @@ impl Transaction for FinishUpload {
         }
         let size = i64::try_from(self.size).unwrap_or(i64::MAX);
         let blob = memberships::add(on, upload.repository, digest, Some(size), now).await?;
-        if finish.before.is_some() {
+        if finish.is_new {
             let by = principal(on, self.id).await?;
             let how = Mending { source: Mending::PUSH, by: &by, at: Some(upload.repository) };
             replaced(on, &current.key, &self.key, &how, now).await?;

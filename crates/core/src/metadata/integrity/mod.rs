@@ -96,8 +96,9 @@ pub trait Integrity: Send + Sync + 'static {
     /// which is returned. Caches are the caller's.
     async fn note_sound(&self, key: ObjectKey) -> Result<bool, StoreError>;
 
-    /// Other keys of the object's digest under which a row says that an object may lie, the highest incarnation first; [`MOST_COPIES`] at most.
-    async fn other_objects(&self, of: ObjectKey) -> Result<Vec<ObjectKey>, StoreError>;
+    /// Keys under which an object of this digest may lie: those of which there is a row, the highest incarnation first, and then the first one, of which there
+    /// need be none; [`MOST_COPIES`] at most.
+    async fn objects_of(&self, digest: Digest) -> Result<Vec<ObjectKey>, StoreError>;
 
     /// Begins a repair: an upload, in one of the repositories that hold the blob. `false` where the object is not the current one of its
     /// blob any more, is not quarantined, or no repository holds the blob.

@@ -6,7 +6,7 @@ use wharf_core::blob_life::{self, Stage};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{FinishRepair, MOST_COPIES, StartRepair};
-use wharf_oci::Hasher;
+use wharf_oci::{Digest, Hasher};
 
 use super::findings::{self, some_holders};
 use super::quarantine::record;
@@ -54,26 +54,28 @@ pub(crate) async fn replaced(
     record(on, how.by.clone(), "blob.repair", key, &format!("from {}", how.source)).await
 }
 
-/// `Integrity::other_objects`
-pub(crate) struct Others(pub(crate) ObjectKey);
+/// `Integrity::objects_of`
+pub(crate) struct Objects(pub(crate) Digest);
 
 #[async_trait]
-impl Transaction for Others {
+impl Transaction for Objects {
     type Output = Vec<ObjectKey>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Vec<ObjectKey>> {
-        let ObjectKey { digest, incarnation } = self.0;
+        let digest = self.0;
         let rows = on
             .query(
                 "SELECT incarnation FROM
                      (SELECT incarnation FROM blob_marks WHERE digest = $1
                       UNION SELECT incarnation FROM blob_incarnations WHERE digest = $1
                       UNION SELECT incarnation FROM blob_reservations WHERE digest = $1) k
-                 WHERE incarnation <> $2 ORDER BY incarnation DESC LIMIT $3",
-                arguments![digest, i64::from(incarnation), MOST_COPIES],
+                 WHERE incarnation > 0 ORDER BY incarnation DESC LIMIT $2",
+                arguments![digest, MOST_COPIES - 1],
             )
             .await?;
-        rows.iter().map(|row| Ok(ObjectKey { digest, incarnation: number(row.int(0)?)? })).collect()
+        let later = rows.iter().map(|row| number(row.int(0)?));
+        let all = later.chain([Ok(ObjectKey::canonical(digest).incarnation)]);
+        all.map(|incarnation| Ok(ObjectKey { digest, incarnation: incarnation? })).collect()
     }
 }
 

@@ -30,13 +30,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Where an object that is damaged may have a second copy.
+    /// Where an object that is damaged may have a second copy. What lies in the other registry's store is likelier to be one.
     pub fn copies(&self, integrity: &Arc<dyn Integrity>) -> Vec<Arc<dyn CopySource>> {
         let (blobs, integrity) = (Arc::clone(&self.blobs), Arc::clone(integrity));
-        let mut copies: Vec<Arc<dyn CopySource>> =
-            vec![Arc::new(OtherObjects { blobs, integrity })];
-        copies.extend(self.old.clone().map(|old| Arc::new(AdoptedCopies(old)) as _));
-        copies
+        let adopted = self.old.clone().map(|old| Arc::new(AdoptedCopies(old)) as _);
+        adopted.into_iter().chain([Arc::new(OtherObjects { blobs, integrity }) as _]).collect()
     }
 }
 
