@@ -23,6 +23,7 @@ fn digests(found: &[ScrubFinding]) -> Vec<Digest> {
 pub async fn findings_are_listed_by_kind_and_by_what_became_of_them(stand: &Stand) {
     let broken = stand.hold("a", blob("broken")).await;
     stand.integrity.note_unreadable(broken, "broken".to_owned()).await.unwrap();
+    let manifest = stand.push("b", "lost", &[]).await;
     let lost = stand.quarantined("a", "lost").await;
     let repaired = stand.quarantined("a", "repaired").await;
     let finish = stand.repairing(repaired).await;
@@ -30,7 +31,6 @@ pub async fn findings_are_listed_by_kind_and_by_what_became_of_them(stand: &Stan
     let sound = stand.quarantined("a", "sound").await;
     assert!(stand.integrity.note_sound(sound).await.unwrap());
     // What is missing for one is quarantined for others.
-    let manifest = stand.push("b", "lost", &[]).await;
     let row = "DELETE FROM repository_blobs WHERE blob_digest = $1 AND repository_id IN
         (SELECT repository_id FROM repository_manifests WHERE digest = $2)";
     stand.rows(row, &[lost.digest, manifest]).await;
