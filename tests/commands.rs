@@ -14,6 +14,8 @@ mod browser;
 mod desk;
 #[path = "commands/devices.rs"]
 mod devices;
+#[path = "commands/findings.rs"]
+mod findings;
 #[path = "commands/grants.rs"]
 mod grants;
 #[path = "commands/helper.rs"]

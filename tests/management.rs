@@ -9,6 +9,8 @@ mod changes;
 mod credentials;
 #[path = "management/deleted_repositories.rs"]
 mod deleted_repositories;
+#[path = "management/findings.rs"]
+mod findings;
 #[path = "management/fuzzing.rs"]
 mod fuzzing;
 #[path = "management/history.rs"]

@@ -73,6 +73,14 @@ impl House {
         admin(&self.data(), &settings, arguments)
     }
 
+    /// Has the object of a repository's blob be gone from the store, as if somebody had tidied up.
+    pub fn lose_blob(&self, repository: &str) {
+        let hex = digest(&content(repository)).trim_start_matches("sha256:").to_owned();
+        let objects = self.data().join("blobs/objects/sha256");
+        let object = objects.join(&hex[..2]).join(&hex[2..4]).join(&hex);
+        std::fs::remove_file(object).unwrap();
+    }
+
     /// Pushes the image of a repository under `v1`.
     pub fn push(&self, user: &str, repository: &str) {
         let token = self.token(user, &format!("repository:{repository}:pull,push"));

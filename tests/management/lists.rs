@@ -6,7 +6,7 @@ use ureq::http::Method;
 use crate::people::{Api, problem};
 
 /// All pages of a list.
-fn all(api: &Api, login: &str, path: &str, limit: usize) -> Vec<Value> {
+pub fn all(api: &Api, login: &str, path: &str, limit: usize) -> Vec<Value> {
     let (mut items, mut after) = (Vec::new(), String::new());
     loop {
         let join = if path.contains('?') { '&' } else { '?' };

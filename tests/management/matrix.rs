@@ -153,6 +153,7 @@ const TABLE: &str = "
 
     GET    /access/explain?repository=team%2Fprivate               ? + + + + + + + + +
     GET    /access/explain?repository=team%2Fprivate&principal=user:bob  ? + - - - + + - - -
+    GET    /findings                                               ? - - - - - + - - -
     GET    /audit                                                  ? - - - - - + - - -
     GET    /audit?namespace=team                                   ? 0 - - - + + - - 0
 ";

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::metadata::{FaultKind, JobOutcome, Jobs, NewJob, Pass};
+use wharf_core::metadata::{FoundKind, JobOutcome, Jobs, NewJob, Pass};
 use wharf_core::scrub::{Scrubbed, Scrubber, TurnEnd};
 
 use crate::Handler;
@@ -50,7 +50,7 @@ pub struct ScrubFigures {
     /// What was done here, by pass.
     pub done: BTreeMap<Pass, Scrubbed>,
     /// How many findings of each kind were open when a turn last ended here.
-    pub open: Option<Vec<(FaultKind, u64)>>,
+    pub open: Option<Vec<(FoundKind, u64)>>,
 }
 
 impl ScrubCounters {

@@ -7,6 +7,7 @@ mod audit;
 mod counts;
 mod deleted_repositories;
 mod device;
+mod findings;
 mod grants;
 mod history;
 mod immutability;
@@ -35,6 +36,7 @@ pub use audit::{AuditEntry, AuditFilter};
 pub use counts::{Count, CountFilter, TopManifest, TopRepository};
 pub use deleted_repositories::{DeletedRepository, RepositoryRestoration};
 pub use device::{DeviceCode, DeviceError, DeviceToken};
+pub use findings::{Finding, FindingQuery};
 pub use grants::{Grant, NewGrant};
 pub use history::{HistoryFilter, RollBackTo, TagChange};
 pub use immutability::{

@@ -193,6 +193,13 @@ pub trait Garbage: Send + Sync + 'static {
     /// condemned to the landing of its delete.
     async fn forget_deleted(&self, latest: Duration, limit: usize) -> Result<u64, StoreError>;
 
+    /// Waits until what was being written when this was called has ended: a step of which it is uncertain whether it was committed shows after that, or never
+    /// will. That takes no longer than a transaction may.
+    ///
+    /// # Errors
+    /// [`StoreError::Uncertain`] where something has not ended in that time.
+    async fn settle(&self) -> Result<(), StoreError>;
+
     /// The first `limit` repositories behind `after`, in the order of their names: all that a collection may take something from, also those
     /// that hold nothing any more.
     async fn collected_repositories(

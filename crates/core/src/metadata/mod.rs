@@ -76,9 +76,10 @@ pub use identities::{
 };
 pub use immutability::{ImmutabilityPolicies, MOST_POLICIES, TagImmutability};
 pub use integrity::{
-    CheckedBlob, CheckedManifest, Damage, FaultKind, FinishRepair, Integrity, MOST_COPIES,
-    MOST_TOLD, NoFaultKind, NotedManifest, Pass, PassPlace, PassState, ReferencesChecked,
-    ReleaseOutcome, RepairManifest, ScrubFinding, StartRepair,
+    CheckedBlob, CheckedManifest, Damage, FaultKind, FindingFilter, FindingState, FindingStates,
+    FinishRepair, FoundKind, Integrity, MOST_COPIES, MOST_TOLD, NoFaultKind, NotedManifest, Pass,
+    PassPlace, PassState, ReferencesChecked, ReleaseOutcome, RepairManifest, ScrubFinding,
+    StartRepair,
 };
 pub use jobs::{ClaimedJob, JobCount, JobOutcome, JobState, JobStatus, Jobs, Lease, NewJob};
 pub use last_known::LastKnown;

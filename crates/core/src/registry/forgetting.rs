@@ -12,10 +12,10 @@ use crate::registry::Registry;
 /// How many repositories are listed at once.
 const PAGE: usize = 1000;
 
-/// How often a list is asked for while the database is away, which it is as a rule when the reply to a commit was lost.
+/// How often the database is asked while it is away, which it is as a rule when the reply to a commit was lost.
 const TRIES: u32 = 8;
 
-/// The pause before it is asked for again at first; each is twice as long as the one before: half a minute in all.
+/// The pause before it is asked again at first; each is twice as long as the one before: half a minute in all.
 const PAUSE: Duration = Duration::from_millis(250);
 
 impl Registry {
@@ -33,12 +33,14 @@ impl Registry {
         outcome
     }
 
-    /// No cache answers with what any repository had. Where that cannot be reached, it is told of, and what caches keep ends when its life does:
-    /// the caller has a fault to report anyway.
+    /// No cache answers with what any repository had, be it that a commit which was not heard of shows only now: a cache that was told before that would be
+    /// filled again with what there was. Where that cannot be reached, it is told of, and what caches keep ends when its life does: the caller has
+    /// a fault to report anyway.
     pub(super) async fn forget_all(&self, garbage: &dyn Garbage, kind: Kind) {
-        let (mut after, mut outcome) = (None, Ok(()));
+        let mut outcome = patiently(|| garbage.settle()).await;
+        let mut after = None;
         loop {
-            match listed(garbage, after).await {
+            match patiently(|| garbage.collected_repositories(after.clone(), PAGE)).await {
                 Ok(names) => {
                     let Some(last) = names.last().cloned() else { break };
                     outcome = outcome.and(self.forget_of(&names, kind).await);
@@ -59,18 +61,18 @@ impl Registry {
     }
 }
 
-/// Repositories behind one; none at the end.
-async fn listed(
-    garbage: &dyn Garbage,
-    after: Option<RepositoryName>,
-) -> Result<Vec<RepositoryName>, StoreError> {
+/// What the database answers, once it does.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     let mut pause = PAUSE;
     for _ in 1..TRIES {
-        match garbage.collected_repositories(after.clone(), PAGE).await {
+        match ask().await {
             Err(StoreError::Unavailable(_)) => tokio::time::sleep(pause).await,
-            listed => return listed,
+            answer => return answer,
         }
         pause *= 2;
     }
-    garbage.collected_repositories(after, PAGE).await
+    ask().await
 }

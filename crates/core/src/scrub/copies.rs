@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use wharf_oci::Digest;
 
 use crate::StoreError;
 use crate::blobs::{Blobs, Content, ObjectKey, ReadError};
@@ -25,13 +26,17 @@ pub struct FoundCopy {
 /// A place where copies may lie.
 #[async_trait]
 pub trait CopySource: Send + Sync + 'static {
-    /// What may be copies of what this object should be, and is not; the likeliest first, and few. A place that does not answer is left out
-    /// until the next time.
-    async fn copies(&self, of: &ObjectKey) -> Result<Vec<FoundCopy>, StoreError>;
+    /// What may be copies of this content, but for the object that is `damaged`, if it is one; the likeliest first, and few. A place that does
+    /// not answer is left out until the next time.
+    async fn copies(
+        &self,
+        of: &Digest,
+        damaged: Option<&ObjectKey>,
+    ) -> Result<Vec<FoundCopy>, StoreError>;
 }
 
-/// The objects of other incarnations that are in the store still: of a push or a repair that did not end, condemned and not deleted yet,
-/// or in quarantine and put right since.
+/// The other objects that are in the store still: of a push or a repair that did not end, condemned and not deleted yet, or in quarantine and
+/// put right since; of a manifest, one that was pushed as a blob.
 pub struct OtherObjects {
     /// All objects that can be read.
     pub blobs: Arc<dyn Blobs>,
@@ -41,9 +46,16 @@ pub struct OtherObjects {
 
 #[async_trait]
 impl CopySource for OtherObjects {
-    async fn copies(&self, of: &ObjectKey) -> Result<Vec<FoundCopy>, StoreError> {
+    async fn copies(
+        &self,
+        of: &Digest,
+        damaged: Option<&ObjectKey>,
+    ) -> Result<Vec<FoundCopy>, StoreError> {
         let mut found = Vec::new();
-        for key in self.integrity.other_objects(*of).await? {
+        for key in self.integrity.objects_of(*of).await? {
+            if Some(&key) == damaged {
+                continue;
+            }
             let Some(size) = self.blobs.head(&key).await? else { continue };
             let blobs = Arc::clone(&self.blobs);
             found.push(FoundCopy {
@@ -61,8 +73,12 @@ pub struct AdoptedCopies(pub Arc<dyn OldStore>);
 
 #[async_trait]
 impl CopySource for AdoptedCopies {
-    async fn copies(&self, of: &ObjectKey) -> Result<Vec<FoundCopy>, StoreError> {
-        let digest = of.digest;
+    async fn copies(
+        &self,
+        of: &Digest,
+        _: Option<&ObjectKey>,
+    ) -> Result<Vec<FoundCopy>, StoreError> {
+        let digest = *of;
         let Some(size) = self.0.head(&digest).await? else { return Ok(Vec::new()) };
         let store = Arc::clone(&self.0);
         let content = async move { store.read(&digest, None).await }.boxed();

@@ -10,7 +10,6 @@ use super::copies::FoundCopy;
 use super::way::Way;
 use crate::StoreError;
 use crate::adoption::hashing::Pace;
-use crate::blobs::ObjectKey;
 use crate::metadata::{CheckedManifest, FaultKind, NotedManifest, RepairManifest};
 
 /// How many manifests are asked for at once.
@@ -100,7 +99,7 @@ impl Way<'_> {
         }
         let most = registry.rules().max_manifest_size;
         for source in &self.scrubber.copies {
-            let copies = match source.copies(&ObjectKey::canonical(digest)).await {
+            let copies = match source.copies(&digest, None).await {
                 Ok(copies) => copies,
                 Err(fault) => {
                     tracing::warn!(manifest = %digest, %fault, "no copy was looked for in one place");

@@ -16,7 +16,15 @@ use crate::metadata::{CheckedBlob, Damage, FaultKind};
 const PAGE: usize = 1000;
 
 /// From so many blobs of a page on that are not in the store, while none of the others is, it is taken for the wrong store.
-const SUSPICIOUS: usize = 20;
+pub(super) const SUSPICIOUS: usize = 20;
+
+/// Why nothing is taken out of use for that.
+pub(super) fn wrong_store(missing: usize) -> StoreError {
+    StoreError::Unavailable(format!(
+        "none of {missing} blobs that repositories hold is in the store: nothing was quarantined for that; \
+         is this the right store (blobs.url), and is its disk mounted?"
+    ))
+}
 
 impl Way<'_> {
     pub(super) async fn objects(&mut self) -> Result<TurnEnd, StoreError> {
@@ -90,11 +98,7 @@ impl Way<'_> {
             }
         }
         if met == 0 && missing.len() >= SUSPICIOUS {
-            let count = missing.len();
-            return Err(StoreError::Unavailable(format!(
-                "none of {count} blobs that repositories hold is in the store: nothing was quarantined for that; \
-                 is this the right store (blobs.url), and is its disk mounted?"
-            )));
+            return Err(wrong_store(missing.len()));
         }
         damaged.extend(missing.into_iter().map(|key| (key, Damage::Missing)));
         for (key, damage) in damaged {

@@ -84,7 +84,7 @@ impl Way<'_> {
     async fn find_copies(&self, blob: &CheckedBlob) -> Vec<FoundCopy> {
         let mut found = Vec::new();
         for source in &self.scrubber.copies {
-            match source.copies(&blob.key).await {
+            match source.copies(&blob.key.digest, Some(&blob.key)).await {
                 Ok(copies) => found.extend(copies),
                 Err(fault) => {
                     let digest = blob.key.digest;

@@ -57,6 +57,10 @@ impl Garbage for FaultyMetadata {
         self.call("forget_deleted", self.inner.forget_deleted(latest, limit)).await
     }
 
+    async fn settle(&self) -> Result<()> {
+        self.call("settle", self.inner.settle()).await
+    }
+
     async fn collected_repositories(
         &self,
         after: Option<RepositoryName>,
@@ -160,6 +164,27 @@ async fn what_a_lost_sweep_took_is_served_by_no_cache() {
     let lost = stand.registry.collect_garbage(&*stand.metadata, &AT_ONCE).await;
     assert!(matches!(lost, Err(StoreError::Uncertain(_))), "{lost:?}");
     assert!(stand.pull("a", digest(&bytes)).await.is_none());
+}
+
+/// Until then, who asks fills the cache with what there is still.
+#[tokio::test]
+async fn caches_are_told_once_a_late_commit_shows() {
+    let stand = Stand::new();
+    let manifest = stand.tag("a", "one", &[]).await.to_string();
+    stand.metadata.script("collect_manifests", 1, MetadataFault::Delay);
+    let (waits, go_on) = stand.metadata.hold("settle");
+    let late = async {
+        waits.await.unwrap();
+        stand.manifest("a", &manifest).await.expect("it is there, and in the cache from now on");
+        let rules = ManifestRules { grace: Duration::ZERO, untagged_after: AT_ONCE.untagged_after };
+        let taken = stand.metadata.inner.collect_manifests(None, rules, 10).await.unwrap();
+        assert_eq!(taken.count, 1);
+        go_on.send(()).unwrap();
+    };
+    let collection = stand.registry.collect_manifests(&*stand.metadata, &AT_ONCE);
+    let (lost, ()) = tokio::join!(collection, late);
+    assert!(matches!(lost, Err(StoreError::Uncertain(_))), "{lost:?}");
+    assert!(stand.manifest("a", &manifest).await.is_none());
 }
 
 /// As it is, as a rule, when a reply is lost: the list of repositories is asked for again.

@@ -21,6 +21,8 @@ pub enum MetadataFault {
     Fail,
     /// The call does its work and fails all the same, as if its reply was lost on the way.
     LoseReply,
+    /// The call does nothing and nobody knows, as if what was asked for was still on the way.
+    Delay,
     /// The call does its work, tells so, and replies only when told to.
     Hold(Sender<()>, Receiver<()>),
 }
@@ -73,6 +75,7 @@ impl FaultyMetadata {
         match fault {
             None => work.await,
             Some(MetadataFault::Fail) => Err(StoreError::Unavailable(reason())),
+            Some(MetadataFault::Delay) => Err(StoreError::Uncertain(reason())),
             Some(MetadataFault::LoseReply) => {
                 work.await?;
                 Err(StoreError::Uncertain(reason()))

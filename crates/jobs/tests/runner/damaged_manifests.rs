@@ -1,11 +1,15 @@
 //! Scrubs of the bytes of manifests, on SQLite: what is damaged is found before anybody asks for it, and repaired from whatever has a copy.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
     CommitManifest, CommitOutcome, FaultKind, Integrity, ManifestMetadata, Pass, Precondition,
 };
 use wharf_core::operation::PullManifest;
 use wharf_core::permissions::{Caller, Principal};
+use wharf_core::scrub::OtherObjects;
 use wharf_core::{Error, StoreError};
 use wharf_oci::{Digest, Manifest};
 
@@ -91,6 +95,23 @@ async fn a_damaged_manifest_is_repaired_from_a_copy() {
     assert_eq!(node.pull(manifest).await.unwrap(), index(1));
     let (again, _) = node.scrub(Pass::Manifests).await;
     assert_eq!((again.faults(), again.repaired_manifests), (0, 0));
+}
+
+/// As where somebody has pushed it as a blob.
+#[tokio::test]
+async fn an_object_with_the_bytes_of_a_manifest_is_a_copy() {
+    let mut node = Node::new();
+    let (blobs, integrity) = (node.blobs.clone(), node.database.clone());
+    node.scrubber.copies = vec![Arc::new(OtherObjects { blobs, integrity })];
+    let manifest = node.push(&index(1)).await;
+    node.damage(manifest, b"damaged", 7);
+    assert_eq!(node.scrub(Pass::Manifests).await.0.repaired_manifests, 0);
+    let key = node.hold(&index(1), Some(&index(1))).await;
+    assert_eq!(key, ObjectKey::canonical(manifest));
+    assert_eq!(node.scrub(Pass::Manifests).await.0.repaired_manifests, 1);
+    let from = Some(format!("the object {key}"));
+    assert_eq!(node.repaired_from().await, [(FaultKind::DamagedManifest, from)]);
+    assert_eq!(node.pull(manifest).await.unwrap(), index(1));
 }
 
 /// While others find nothing wrong with it.

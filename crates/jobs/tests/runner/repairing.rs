@@ -11,8 +11,11 @@ use tempfile::TempDir;
 use wharf_blobs::OldFolder;
 use wharf_core::StoreError;
 use wharf_core::blobs::{Blobs, Content, ObjectKey};
-use wharf_core::metadata::{FaultKind, Integrity, Memberships, Pass, Uploads};
+use wharf_core::metadata::{
+    FaultKind, FindingFilter, Integrity, Memberships, Pass, ScrubFinding, Uploads,
+};
 use wharf_core::scrub::{AdoptedCopies, CopySource, FoundCopy, OtherObjects, Scrubbed};
+use wharf_oci::Digest;
 
 use crate::scrubbing::{Node, digest};
 
@@ -34,7 +37,11 @@ impl Shelf {
 
 #[async_trait]
 impl CopySource for Shelf {
-    async fn copies(&self, _: &ObjectKey) -> Result<Vec<FoundCopy>, StoreError> {
+    async fn copies(
+        &self,
+        _: &Digest,
+        _: Option<&ObjectKey>,
+    ) -> Result<Vec<FoundCopy>, StoreError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let copies = (0..).zip(&self.copies).map(|(number, pieces)| {
             let size =
@@ -62,7 +69,11 @@ struct Away;
 
 #[async_trait]
 impl CopySource for Away {
-    async fn copies(&self, _: &ObjectKey) -> Result<Vec<FoundCopy>, StoreError> {
+    async fn copies(
+        &self,
+        _: &Digest,
+        _: Option<&ObjectKey>,
+    ) -> Result<Vec<FoundCopy>, StoreError> {
         Err(StoreError::Unavailable("away".into()))
     }
 }
@@ -102,8 +113,10 @@ impl Node {
 
     /// From what the findings say that they were repaired.
     pub async fn repaired_from(&self) -> Vec<(FaultKind, Option<String>)> {
-        let findings = self.database.list_scrub_findings(true, None, 100).await.unwrap();
-        findings.into_iter().map(|finding| (finding.kind, finding.repaired_from)).collect()
+        let findings =
+            self.database.list_scrub_findings(FindingFilter::ALL, None, 100).await.unwrap();
+        let found = |finding: ScrubFinding| (finding.kind.known().unwrap(), finding.repaired_from);
+        findings.into_iter().map(found).collect()
     }
 }
 

@@ -10,8 +10,8 @@ use wharf_blobs::MemoryBlobs;
 use wharf_core::blobs::{Blobs, ObjectKey};
 use wharf_core::clock::{SystemClock, SystemRandom};
 use wharf_core::metadata::{
-    FaultKind, FinishOutcome, FinishUpload, Integrity, Memberships, Pass, ReserveBlob,
-    ReserveOutcome, StartUpload, Uploads,
+    FaultKind, FindingFilter, FinishOutcome, FinishUpload, Integrity, Memberships, Pass,
+    ReserveBlob, ReserveOutcome, StartUpload, Uploads,
 };
 use wharf_core::scrub::{ScrubRules, Scrubbed, Scrubber, TurnEnd};
 use wharf_core::{StoreError, UploadId};
@@ -94,8 +94,9 @@ impl Node {
     }
 
     pub async fn open(&self) -> Vec<(FaultKind, Digest)> {
-        let findings = self.database.list_scrub_findings(false, None, 100).await.unwrap();
-        findings.iter().map(|finding| (finding.kind, finding.digest)).collect()
+        let findings =
+            self.database.list_scrub_findings(FindingFilter::default(), None, 100).await.unwrap();
+        findings.iter().map(|finding| (finding.kind.known().unwrap(), finding.digest)).collect()
     }
 
     async fn is_held(&self, key: &ObjectKey) -> bool {
@@ -162,14 +163,34 @@ async fn a_store_without_any_of_many_blobs_is_taken_for_the_wrong_one() {
     for number in 0..20 {
         keys.push(node.hold(&some(number), None).await);
     }
-    let mut done = Scrubbed::default();
-    let fault = node.scrubber.turn(Pass::Objects, &mut done).await.unwrap_err();
-    assert!(matches!(&fault, StoreError::Unavailable(text) if text.contains("none of 20 blobs")));
-    assert!(node.open().await.is_empty() && done.faults() == 0);
+    for pass in [Pass::Objects, Pass::Contents, Pass::Contents] {
+        let mut done = Scrubbed::default();
+        let fault = node.scrubber.turn(pass, &mut done).await.unwrap_err();
+        let is_told = |text: &str| text.contains("none of 20 blobs");
+        assert!(matches!(&fault, StoreError::Unavailable(text) if is_told(text)), "{fault}");
+        assert!(node.open().await.is_empty() && done.faults() == 0);
+    }
     // Where one of them is there, the others are missing.
     node.put(&keys[7], &some(7)).await;
     assert_eq!(node.scrub(Pass::Objects).await.0.found[&FaultKind::Missing], 19);
     assert!(node.is_held(&keys[7]).await && !node.is_held(&keys[8]).await);
+}
+
+/// Before and behind one that is there, and at the end; also where a turn is over at once.
+#[tokio::test]
+async fn missing_objects_are_found_by_who_reads_them() {
+    for turn in [RULES.turn, Duration::ZERO] {
+        let mut node = Node::new();
+        node.scrubber.rules.turn = turn;
+        let mut keys = Vec::new();
+        for number in 0..20 {
+            keys.push(node.hold(&some(number), None).await);
+        }
+        node.put(&keys[7], &some(7)).await;
+        let (done, _) = node.scrub(Pass::Contents).await;
+        assert_eq!((done.found[&FaultKind::Missing], done.looked_at), (19, 20), "{turn:?}");
+        assert!(node.is_held(&keys[7]).await && !node.is_held(&keys[8]).await);
+    }
 }
 
 /// And goes back into use when it was put right.

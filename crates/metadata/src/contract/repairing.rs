@@ -3,7 +3,7 @@
 use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
-    Damage, FaultKind, FinishRepair, Judged, MOST_COPIES, SetWrites, StartRepair,
+    Damage, FaultKind, FindingFilter, FinishRepair, Judged, MOST_COPIES, SetWrites, StartRepair,
 };
 use wharf_core::writes::{WriteMode, WriteScope};
 use wharf_core::{StoreError, UploadId};
@@ -59,9 +59,9 @@ pub async fn a_repair_gives_the_blob_back_to_all_who_hold_it(stand: &Stand) {
     assert_eq!(stand.held("b", damaged.digest).await, None);
     assert_eq!(stand.uploads().await, 0);
     assert_eq!(stand.marks(damaged.digest).await, ["0 quarantined", "1 marked"]);
-    let found = stand.integrity.list_scrub_findings(true, None, 10).await.unwrap();
+    let found = stand.integrity.list_scrub_findings(FindingFilter::ALL, None, 10).await.unwrap();
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].kind, found[0].is_quarantined), (FaultKind::Missing, true));
+    assert_eq!((found[0].kind.known(), found[0].is_quarantined), (Some(FaultKind::Missing), true));
     assert_eq!(found[0].repaired_from.as_deref(), Some(SOURCE));
     assert_eq!(found[0].resolved_at, Some(stand.clock_now()));
     assert_eq!(stand.events().await, [format!("blob.repaired {}", damaged.digest)]);
@@ -77,7 +77,8 @@ pub async fn a_repair_gives_the_blob_back_to_all_who_hold_it(stand: &Stand) {
     assert_eq!(stand.held("a", damaged.digest).await, Some(finish.key));
     // Damaged once more, the fault is a new one that nothing has repaired.
     stand.integrity.quarantine(finish.key, Damage::Missing).await.unwrap();
-    let found = stand.integrity.list_scrub_findings(false, None, 10).await.unwrap();
+    let found =
+        stand.integrity.list_scrub_findings(FindingFilter::default(), None, 10).await.unwrap();
     assert_eq!((found.len(), found[0].incarnation, &found[0].repaired_from), (1, 1, &None));
 }
 
@@ -167,24 +168,25 @@ pub async fn nothing_is_repaired_while_all_is_read_only(stand: &Stand) {
     assert_eq!(stand.held("a", damaged.digest).await, Some(finish.key));
 }
 
-/// Whatever their marks say, the latest first; and not the one that is asked about.
-pub async fn other_objects_of_a_blob_are_those_that_rows_know_of(stand: &Stand) {
+/// Whatever their marks say, the latest first; and the first one, of which there need be no row.
+pub async fn objects_of_a_digest_are_those_that_rows_know_of_and_the_first(stand: &Stand) {
     let digest = blob("one");
-    stand.hold("a", digest).await;
     let key = |incarnation| ObjectKey { digest, incarnation };
-    let others = |of| stand.integrity.other_objects(of);
-    assert!(others(key(0)).await.unwrap().is_empty());
+    let objects = async || stand.integrity.objects_of(digest).await.unwrap();
+    assert_eq!(objects().await, [key(0)]);
+    stand.hold("a", digest).await;
+    assert_eq!(objects().await, [key(0)]);
     for (incarnation, state) in
         [(2, "marked"), (5, "condemned"), (7, "quarantined"), (9, "deleted")]
     {
         stand.mark(digest, incarnation, state).await;
     }
     stand.mark(blob("two"), 3, "condemned").await;
-    assert_eq!(others(key(7)).await.unwrap(), [key(9), key(5), key(2)]);
-    assert_eq!(others(key(0)).await.unwrap().len(), 4);
+    assert_eq!(objects().await, [9, 7, 5, 2, 0].map(key));
     for incarnation in 10..40 {
         stand.mark(digest, incarnation, "condemned").await;
     }
-    let some = others(key(0)).await.unwrap();
+    let some = objects().await;
     assert_eq!((some.len(), some[0]), (MOST_COPIES, key(39)));
+    assert_eq!(some.last(), Some(&key(0)));
 }

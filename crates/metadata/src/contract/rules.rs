@@ -45,7 +45,12 @@ macro_rules! metadata_contract {
             what_is_quarantined_is_released_once_nothing_needs_it
             faults_are_told_in_the_events_and_the_audit_log
             broken_references_are_found_and_told_from_those_elsewhere
+            references_are_not_judged_by_a_damaged_manifest
             a_pass_goes_on_where_it_was_recorded
+            what_only_newer_releases_find_is_told_by_its_name
+            findings_are_listed_by_kind_and_by_what_became_of_them
+            a_manifest_that_is_damaged_again_is_an_open_finding
+            a_push_that_repairs_is_told_as_its_pushers
             // Repairs.
             a_repair_gives_the_blob_back_to_all_who_hold_it
             a_blob_that_nobody_holds_any_more_is_repaired_for_nobody
@@ -53,7 +58,7 @@ macro_rules! metadata_contract {
             a_repair_that_comes_too_late_changes_nothing
             repairs_expire
             nothing_is_repaired_while_all_is_read_only
-            other_objects_of_a_blob_are_those_that_rows_know_of
+            objects_of_a_digest_are_those_that_rows_know_of_and_the_first
             a_damaged_manifest_is_found_and_repaired
             a_push_gives_a_damaged_manifest_its_bytes_back
             what_was_found_of_a_manifest_is_resolved

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    CheckedBlob, CommitOutcome, Damage, FaultKind, Hashing, HeldPlace, Judged, MountBlob, Pass,
-    PassPlace, ReferencesChecked, ReleaseOutcome, ScrubFinding,
+    CheckedBlob, CommitOutcome, Damage, FaultKind, FindingFilter, FoundKind, Hashing, HeldPlace,
+    Judged, MountBlob, Pass, PassPlace, ReferencesChecked, ReleaseOutcome, ScrubFinding,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::{Algorithm, Digest, Hasher};
@@ -24,12 +24,14 @@ impl Stand {
     }
 
     async fn findings(&self, resolved: bool) -> Vec<ScrubFinding> {
-        self.integrity.list_scrub_findings(resolved, None, 100).await.unwrap()
+        let filter = if resolved { FindingFilter::ALL } else { FindingFilter::default() };
+        self.integrity.list_scrub_findings(filter, None, 100).await.unwrap()
     }
 
     async fn open_findings(&self) -> Vec<(FaultKind, Digest, u32)> {
         let findings = self.findings(false).await;
-        findings.iter().map(|found| (found.kind, found.digest, found.incarnation)).collect()
+        let kind = |found: &ScrubFinding| found.kind.known().unwrap();
+        findings.iter().map(|found| (kind(found), found.digest, found.incarnation)).collect()
     }
 
     async fn mount(&self, to: &str, digest: Digest) -> bool {
@@ -75,16 +77,17 @@ pub async fn only_what_no_row_explains_is_marked(stand: &Stand) {
 pub async fn a_finding_is_one_row_until_its_fault_is_gone(stand: &Stand) {
     let key = stand.hold("a", blob("one")).await;
     let unreadable = |reason: &str| stand.integrity.note_unreadable(key, reason.to_owned());
+    let kind = FoundKind::Known(FaultKind::Unreadable);
     let began = stand.clock_now();
     assert!(unreadable("broken").await.unwrap());
     stand.clock.advance(TICK);
     assert!(!unreadable("still broken").await.unwrap());
     let found = stand.findings(false).await;
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].kind, found[0].detail.as_str()), (FaultKind::Unreadable, "still broken"));
+    assert_eq!((&found[0].kind, found[0].detail.as_str()), (&kind, "still broken"));
     assert_eq!((found[0].found_at, found[0].seen_at), (began, began.after(TICK)));
     assert!(!found[0].is_quarantined && found[0].needed_by.is_none());
-    assert_eq!(stand.integrity.count_findings().await.unwrap(), [(FaultKind::Unreadable, 1)]);
+    assert_eq!(stand.integrity.count_findings().await.unwrap(), [(kind, 1)]);
     assert!(!stand.integrity.note_sound(key).await.unwrap());
     assert!(stand.findings(false).await.is_empty());
     assert!(stand.integrity.count_findings().await.unwrap().is_empty());
@@ -94,7 +97,11 @@ pub async fn a_finding_is_one_row_until_its_fault_is_gone(stand: &Stand) {
     let again = stand.findings(true).await;
     assert_eq!((again.len(), again[0].found_at), (1, began.after(TICK * 2)));
     assert_eq!(again[0].resolved_at, None);
-    let behind = stand.integrity.list_scrub_findings(true, Some(again[0].id), 10).await.unwrap();
+    let behind = stand
+        .integrity
+        .list_scrub_findings(FindingFilter::ALL, Some(again[0].id), 10)
+        .await
+        .unwrap();
     assert!(behind.is_empty());
     // And is forgotten in the end.
     stand.integrity.note_sound(key).await.unwrap();
@@ -178,8 +185,8 @@ pub async fn a_push_takes_the_place_of_what_is_quarantined(stand: &Stand) {
     // The damaged object stays.
     assert_eq!(stand.marks(key.digest).await, ["0 quarantined"]);
     assert!(stand.integrity.quarantined_blobs(None, 10).await.unwrap().is_empty());
-    assert_eq!(stand.integrity.resolve_findings().await.unwrap(), 1);
     assert!(stand.findings(false).await.is_empty());
+    assert_eq!(stand.findings(true).await[0].repaired_from.as_deref(), Some("a push"));
     // And is no reason to find fault with the new one.
     assert!(!stand.integrity.note_sound(key).await.unwrap());
     assert!(!stand.quarantine(key, Damage::Missing).await);
@@ -364,7 +371,7 @@ pub async fn broken_references_are_found_and_told_from_those_elsewhere(stand: &S
     assert_eq!(check(None, 100).await.unwrap().found, 0);
     let found = stand.findings(false).await;
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].kind, found[0].digest), (FaultKind::BrokenReference, child));
+    assert_eq!((found[0].kind.known(), found[0].digest), (Some(FaultKind::BrokenReference), child));
     assert_eq!(found[0].needed_by, Some((name("b"), parent)));
     assert_eq!(stand.integrity.resolve_findings().await.unwrap(), 0);
     stand.rows("DELETE FROM repository_blobs WHERE blob_digest = $1", &[blob("one")]).await;
@@ -381,6 +388,25 @@ pub async fn broken_references_are_found_and_told_from_those_elsewhere(stand: &S
     // It is whole again.
     stand.hold("a", blob("one")).await;
     assert_eq!(stand.integrity.resolve_findings().await.unwrap(), 1);
+}
+
+/// Neither that a blob is missing nor that it is elsewhere: what is broken is seen once the bytes are right.
+pub async fn references_are_not_judged_by_a_damaged_manifest(stand: &Stand) {
+    let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+    stand.hold("a", blob("one")).await;
+    let whole = with_layer(image(&[blob("one")]), foreign, blob("elsewhere"));
+    let whole = stand.put("a", &whole, &[]).await;
+    let broken = stand.push("a", "two", &[]).await;
+    stand.rows("DELETE FROM repository_blobs WHERE blob_digest = $1", &[blob("two")]).await;
+    let found = async || stand.integrity.check_references(None, 100).await.unwrap().found;
+    stand.damage(whole).await;
+    stand.damage(broken).await;
+    assert_eq!(found().await, 0);
+    assert!(stand.findings(false).await.is_empty());
+    let push = commit("a", &image(&[blob("two")]), &[]);
+    assert!(stand.mended(broken, &push.payload).await.unwrap());
+    assert_eq!(found().await, 1);
+    assert_eq!(stand.findings(false).await[0].needed_by, Some((name("a"), broken)));
 }
 
 /// Each for itself; and begins anew once it came to its end.

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use wharf_core::StoreError;
 use wharf_core::metadata::{
-    CheckedManifest, CommitManifest, CommitOutcome, Damage, FaultKind, NotedManifest,
-    ReleaseOutcome, RepairManifest, Restore,
+    CheckedManifest, CommitManifest, CommitOutcome, Damage, FaultKind, FindingFilter, FoundKind,
+    NotedManifest, ReleaseOutcome, RepairManifest, Restore,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Reference};
 
@@ -35,7 +35,7 @@ impl Stand {
         self.integrity.note_damaged_manifest(digest).await.unwrap()
     }
 
-    async fn mended(&self, digest: Digest, payload: &Bytes) -> Result<bool, StoreError> {
+    pub(crate) async fn mended(&self, digest: Digest, payload: &Bytes) -> Result<bool, StoreError> {
         let (payload, source) = (payload.clone(), "the other shelf".to_owned());
         self.integrity.repair_manifest(RepairManifest { digest, payload, source }).await
     }
@@ -64,7 +64,7 @@ pub async fn a_damaged_manifest_is_found_and_repaired(stand: &Stand) {
     assert!(stand.all_stored().await[0].is_flagged);
     assert_eq!(stand.integrity.resolve_findings().await.unwrap(), 0);
     let counts = stand.integrity.count_findings().await.unwrap();
-    assert_eq!(counts, [(FaultKind::DamagedManifest, 1)]);
+    assert_eq!(counts, [(FoundKind::Known(FaultKind::DamagedManifest), 1)]);
 
     // Nothing else is taken for its bytes.
     let refused = stand.mended(digest, &Bytes::from_static(b"{}")).await;
@@ -76,7 +76,7 @@ pub async fn a_damaged_manifest_is_found_and_repaired(stand: &Stand) {
     for repository in ["a", "b"] {
         assert_eq!(stand.payload(repository, digest).await, payload);
     }
-    let found = stand.integrity.list_scrub_findings(true, None, 10).await.unwrap();
+    let found = stand.integrity.list_scrub_findings(FindingFilter::ALL, None, 10).await.unwrap();
     assert_eq!((found.len(), found[0].digest), (1, digest));
     assert!(found[0].is_quarantined && found[0].detail.contains(&is.to_string()));
     assert_eq!(found[0].repaired_from.as_deref(), Some("the other shelf"));
@@ -101,7 +101,7 @@ pub async fn a_damaged_manifest_is_found_and_repaired(stand: &Stand) {
     let told = stand.rows(told, &[]).await;
     let by = |by, action| format!("{by} {action} manifest:{digest}");
     assert_eq!(told, [by("system", "manifest.repair"), by("user:ada", "manifest.release")]);
-    let found = stand.integrity.list_scrub_findings(true, None, 10).await.unwrap();
+    let found = stand.integrity.list_scrub_findings(FindingFilter::ALL, None, 10).await.unwrap();
     assert!(!found[0].is_quarantined);
 }
 
@@ -113,8 +113,15 @@ pub async fn a_push_gives_a_damaged_manifest_its_bytes_back(stand: &Stand) {
     stand.noted(digest).await;
     assert_eq!(stand.commit(push.clone()).await, CommitOutcome::Committed);
     assert_eq!(stand.payload("a", digest).await, push.payload);
-    assert!(stand.integrity.list_scrub_findings(false, None, 10).await.unwrap().is_empty());
-    let found = stand.integrity.list_scrub_findings(true, None, 10).await.unwrap();
+    assert!(
+        stand
+            .integrity
+            .list_scrub_findings(FindingFilter::default(), None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let found = stand.integrity.list_scrub_findings(FindingFilter::ALL, None, 10).await.unwrap();
     assert_eq!(found[0].repaired_from.as_deref(), Some("a push"));
     assert_eq!(stand.rows("SELECT count(*) FROM damaged_manifests", &[]).await, ["1"]);
     // One whose bytes are right changes nothing.
@@ -128,7 +135,7 @@ pub async fn what_was_found_of_a_manifest_is_resolved(stand: &Stand) {
     stand.damage(digest).await;
     stand.noted(digest).await;
     stand.integrity.note_sound_manifest(digest).await.unwrap();
-    let found = stand.integrity.list_scrub_findings(true, None, 10).await.unwrap();
+    let found = stand.integrity.list_scrub_findings(FindingFilter::ALL, None, 10).await.unwrap();
     assert_eq!((found.len(), &found[0].repaired_from), (1, &None));
     assert!(found[0].resolved_at.is_some() && !found[0].is_quarantined);
     assert_eq!(stand.noted(digest).await, NotedManifest::New);

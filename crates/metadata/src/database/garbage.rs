@@ -52,6 +52,10 @@ impl<E: Engine> Garbage for Database<E> {
         self.engine.write(blobs::Forget { latest, limit }).await
     }
 
+    async fn settle(&self) -> Result<()> {
+        self.engine.settle().await
+    }
+
     async fn collected_repositories(
         &self,
         after: Option<RepositoryName>,

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    CheckedBlob, CheckedManifest, Damage, FaultKind, FinishRepair, HeldPlace, Integrity,
-    NotedManifest, Pass, PassState, ReferencesChecked, ReleaseOutcome, RepairManifest,
+    CheckedBlob, CheckedManifest, Damage, FindingFilter, FinishRepair, FoundKind, HeldPlace,
+    Integrity, NotedManifest, Pass, PassState, ReferencesChecked, ReleaseOutcome, RepairManifest,
     ScrubFinding, StartRepair,
 };
 use wharf_oci::{Digest, RepositoryName};
@@ -58,8 +58,8 @@ impl<E: Engine> Integrity for Database<E> {
         self.engine.write(quarantine::Sound(key)).await
     }
 
-    async fn other_objects(&self, of: ObjectKey) -> Result<Vec<ObjectKey>> {
-        self.engine.read(repair::Others(of)).await
+    async fn objects_of(&self, digest: Digest) -> Result<Vec<ObjectKey>> {
+        self.engine.read(repair::Objects(digest)).await
     }
 
     async fn start_repair(&self, start: StartRepair) -> Result<bool> {
@@ -135,14 +135,14 @@ impl<E: Engine> Integrity for Database<E> {
 
     async fn list_scrub_findings(
         &self,
-        resolved: bool,
+        filter: FindingFilter,
         after: Option<i64>,
         limit: usize,
     ) -> Result<Vec<ScrubFinding>> {
-        self.engine.read(findings::List { resolved, after, limit }).await
+        self.engine.read(findings::List { filter, after, limit }).await
     }
 
-    async fn count_findings(&self) -> Result<Vec<(FaultKind, u64)>> {
+    async fn count_findings(&self) -> Result<Vec<(FoundKind, u64)>> {
         self.engine.read(findings::Count).await
     }
 

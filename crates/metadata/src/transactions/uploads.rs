@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use wharf_core::actor::Actor;
 use wharf_core::blob_life::{self, Placement};
 use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::Timestamp;
@@ -15,6 +16,7 @@ use wharf_oci::{HashState, RepositoryName};
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
+use crate::transactions::integrity::repair::{Mending, replaced};
 use crate::transactions::usage::{Change, Charge, Limits, charge};
 use crate::transactions::writes::{self, Work};
 use crate::transactions::{memberships, repositories};
@@ -269,11 +271,23 @@ impl Transaction for FinishUpload {
         }
         let size = i64::try_from(self.size).unwrap_or(i64::MAX);
         let blob = memberships::add(on, upload.repository, digest, Some(size), now).await?;
+        if finish.is_new {
+            let by = principal(on, self.id).await?;
+            let how = Mending { source: Mending::PUSH, by: &by, at: Some(upload.repository) };
+            replaced(on, &current.key, &self.key, &how, now).await?;
+        }
         let (repository, let_go) = upload.end(on, now).await?;
         // In one sum: what the upload held is room for the blob.
         charge(on, repository, blob + let_go, Limits::All).await?;
         Ok(FinishOutcome::Finished)
     }
+}
+
+/// Who began an upload.
+async fn principal(on: &mut dyn Statements, id: UploadId) -> Result<Actor> {
+    let sql = "SELECT principal FROM uploads WHERE id = $1";
+    let rows = on.query(sql, arguments![id.to_bytes().as_slice()]).await?;
+    rows.first().map_or_else(|| Ok(Actor::system()), |row| Ok(Actor::from(row.text(0)?)))
 }
 
 /// An upload, in a transaction that has locked its row.

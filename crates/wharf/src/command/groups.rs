@@ -16,7 +16,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         "Manage a registry",
         &[
             "user", "invite", "org", "team", "robot", "token", "repo", "tag", "restore", "access",
-            "du", "audit",
+            "du", "findings", "audit",
         ],
     ),
 ];

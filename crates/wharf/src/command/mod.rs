@@ -101,6 +101,8 @@ enum Command {
     Access(manage::access::Access),
     /// How much is held, and what sharing saves.
     Du(manage::du::Du),
+    /// What scrubs found to be wrong, and what became of it.
+    Findings(manage::findings::Findings),
     /// Who did what.
     Audit(manage::audit::Audit),
 }
@@ -143,6 +145,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<()> {
         Command::Restore(command) => manage::restore::execute(&command),
         Command::Access(command) => manage::access::execute(&command),
         Command::Du(command) => manage::du::execute(&command),
+        Command::Findings(command) => manage::findings::execute(&command),
         Command::Audit(command) => manage::audit::execute(&command),
     }
 }

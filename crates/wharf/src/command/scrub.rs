@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use wharf_core::actor::Actor;
-use wharf_core::metadata::{Pass, PassState, ReleaseOutcome, ScrubFinding};
+use wharf_core::metadata::{FindingFilter, Pass, PassState, ReleaseOutcome, ScrubFinding};
 use wharf_jobs::scrub_kind;
 use wharf_oci::Digest;
 
@@ -123,9 +123,10 @@ fn to_json(state: &PassState) -> serde_json::Value {
 
 async fn findings(command: &Findings) -> anyhow::Result<()> {
     let integrity = command.flags.stores().await?.integrity;
+    let filter = if command.all { FindingFilter::ALL } else { FindingFilter::default() };
     let mut after = None;
     loop {
-        let page = integrity.list_scrub_findings(command.all, after, PAGE).await?;
+        let page = integrity.list_scrub_findings(filter, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id);
         for finding in &page {

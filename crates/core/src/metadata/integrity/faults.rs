@@ -1,11 +1,9 @@
-//! What can be wrong, and a finding of it.
+//! What can be wrong.
 
 use std::fmt;
 use std::str::FromStr;
 
-use wharf_oci::{Digest, RepositoryName};
-
-use crate::clock::Timestamp;
+use wharf_oci::Digest;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,31 +107,4 @@ impl fmt::Display for Damage {
             Self::WrongDigest(found) => write!(formatter, "its bytes are {found}"),
         }
     }
-}
-
-/// A fault that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScrubFinding {
-    /// Its number: later ones have higher numbers.
-    pub id: i64,
-    /// What is wrong.
-    pub kind: FaultKind,
-    /// The blob, or the manifest that is damaged; where a reference is broken, what is missing.
-    pub digest: Digest,
-    /// Which object of the blob.
-    pub incarnation: u32,
-    /// Where a reference is broken: the repository, by its present name, and the manifest.
-    pub needed_by: Option<(RepositoryName, Digest)>,
-    /// The fault in words.
-    pub detail: String,
-    /// When it was found first.
-    pub found_at: Timestamp,
-    /// When it was last seen.
-    pub seen_at: Timestamp,
-    /// When it was found to be gone; it is open without it.
-    pub resolved_at: Option<Timestamp>,
-    /// Where it was repaired from another copy: which one, in words.
-    pub repaired_from: Option<String>,
-    /// Whether the object is in quarantine, or the bytes of the manifest are kept beside those that it was repaired with: served to nobody.
-    pub is_quarantined: bool,
 }

@@ -1,6 +1,7 @@
 //! Whether store and database agree: what a scrub asks, what it writes down, and which objects it takes out of use.
 
 mod faults;
+mod findings;
 mod manifests;
 mod passes;
 mod repairs;
@@ -10,7 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName};
 
-pub use faults::{Damage, FaultKind, NoFaultKind, ScrubFinding};
+pub use faults::{Damage, FaultKind, NoFaultKind};
+pub use findings::{FindingFilter, FindingState, FindingStates, FoundKind, ScrubFinding};
 pub use manifests::{CheckedManifest, NotedManifest};
 pub use passes::{Pass, PassPlace, PassState};
 pub use repairs::{FinishRepair, MOST_COPIES, RepairManifest, StartRepair};
@@ -94,8 +96,9 @@ pub trait Integrity: Send + Sync + 'static {
     /// which is returned. Caches are the caller's.
     async fn note_sound(&self, key: ObjectKey) -> Result<bool, StoreError>;
 
-    /// Other keys of the object's digest under which a row says that an object may lie, the highest incarnation first; [`MOST_COPIES`] at most.
-    async fn other_objects(&self, of: ObjectKey) -> Result<Vec<ObjectKey>, StoreError>;
+    /// Keys under which an object of this digest may lie: those of which there is a row, the highest incarnation first, and then the first one, of which there
+    /// need be none; [`MOST_COPIES`] at most.
+    async fn objects_of(&self, digest: Digest) -> Result<Vec<ObjectKey>, StoreError>;
 
     /// Begins a repair: an upload, in one of the repositories that hold the blob. `false` where the object is not the current one of its
     /// blob any more, is not quarantined, or no repository holds the blob.
@@ -163,19 +166,19 @@ pub trait Integrity: Send + Sync + 'static {
     /// Records how far a pass is, or that it came to its `end`.
     async fn record_pass(&self, pass: Pass, state: PassState, end: bool) -> Result<(), StoreError>;
 
-    /// How far each pass is that was ever begun.
+    /// How far each pass is that was ever begun, but for those that only newer releases know.
     async fn passes(&self) -> Result<Vec<(Pass, PassState)>, StoreError>;
 
-    /// Up to `limit` findings behind `after`, in the order of their numbers: the open ones, or with `resolved` all.
+    /// Up to `limit` findings behind `after`, in the order of their numbers.
     async fn list_scrub_findings(
         &self,
-        resolved: bool,
+        filter: FindingFilter,
         after: Option<i64>,
         limit: usize,
     ) -> Result<Vec<ScrubFinding>, StoreError>;
 
-    /// How many findings of each kind are open.
-    async fn count_findings(&self) -> Result<Vec<(FaultKind, u64)>, StoreError>;
+    /// How many findings of each kind are open, also of kinds that only newer releases know.
+    async fn count_findings(&self) -> Result<Vec<(FoundKind, u64)>, StoreError>;
 
     /// Lets objects of a blob go that have been in quarantine for the grace, but for one that repositories hold still; and the damaged bytes of
     /// a manifest that was repaired that long ago.

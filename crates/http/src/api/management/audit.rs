@@ -106,7 +106,7 @@ pub(super) struct AuditQuery {
 
 /// The number of an entry.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Number(i64);
+pub(super) struct Number(pub(super) i64);
 
 impl Textual for Number {
     const NAME: &'static str = "EntryNumber";

@@ -4,10 +4,10 @@ use http::Method;
 
 use super::table::{Endpoint, endpoint};
 use super::{
-    access, audit, counts, deleted_repositories, grants, history, identities, immutability,
-    invitations, manifests, namespaces, open_api, organizations, pins, readable, repositories,
-    retention, robots, tag_immutability, tags, teams, tokens, trash, trust, usage, users, whoami,
-    writes,
+    access, audit, counts, deleted_repositories, findings, grants, history, identities,
+    immutability, invitations, manifests, namespaces, open_api, organizations, pins, readable,
+    repositories, retention, robots, tag_immutability, tags, teams, tokens, trash, trust, usage,
+    users, whoami, writes,
 };
 
 /// The table: a method, a path, the operation's name, what it does, who does it.
@@ -130,6 +130,7 @@ pub(super) fn all() -> Vec<Endpoint> {
         endpoint(put.clone(), "/writes", "set_all_writes", "Makes everything read-only, drains it, or makes it writable.", writes::put_all),
 
         endpoint(get.clone(), "/access/explain", "explain_access", "What somebody may do with a repository, and why.", access::explain),
+        endpoint(get.clone(), "/findings", "list_findings", "What scrubs found to be wrong, and what became of it.", findings::list),
         endpoint(get, "/audit", "list_audit", "Who did what.", audit::list),
     ]
 }

@@ -10,6 +10,7 @@ mod audit;
 mod counts;
 mod deleted_repositories;
 mod endpoints;
+mod findings;
 mod grants;
 mod history;
 mod identities;
@@ -46,8 +47,8 @@ use ipnet::IpNet;
 use wharf_core::authority::{Authenticator, Secrets};
 use wharf_core::limits::{Limiter, Rate, Take};
 use wharf_core::metadata::{
-    Accounts, AuditLog, Counts, Directory, Identities, ImmutabilityPolicies, Retention, TrustRules,
-    UsageMetadata, WriteModes,
+    Accounts, AuditLog, Counts, Directory, Identities, ImmutabilityPolicies, Integrity, Retention,
+    TrustRules, UsageMetadata, WriteModes,
 };
 use wharf_core::permissions::{Decisions, Permissions, Principal};
 use wharf_core::retention::PullsKnown;
@@ -123,6 +124,8 @@ pub struct Stores {
     pub writes: Arc<dyn WriteModes>,
     /// How much is held, and may be.
     pub usage: Arc<dyn UsageMetadata>,
+    /// What scrubs found.
+    pub integrity: Arc<dyn Integrity>,
 }
 
 /// The management API.

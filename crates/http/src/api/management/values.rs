@@ -10,8 +10,8 @@ use wharf_core::access::{Role, Visibility};
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::PolicyName;
 use wharf_core::metadata::{
-    ChangePlace, CountKind, ExternalName, PinName, PreReleases, ProviderName, Step, Subject,
-    TokenId,
+    ChangePlace, CountKind, ExternalName, FaultKind, FindingState, FindingStates, PinName,
+    PreReleases, ProviderName, Step, Subject, TokenId,
 };
 use wharf_core::permissions::{AccountName, Principal};
 use wharf_core::retention::Age;
@@ -230,12 +230,21 @@ named! {
         [("pull", CountKind::Pull), ("push", CountKind::Push), ("index-pull", CountKind::IndexPull)];
     WriteMode, "WriteMode", "What may be written: everything, what belongs to pushes under way, nothing.",
         WriteMode::ALL.map(|mode| (mode.name(), mode));
+    FaultKind, "FaultKind", "What is wrong.", FaultKind::ALL.map(|kind| (kind.name(), kind));
+    FindingState, "FindingState", "What became of a finding: nothing yet, it is out of use, it was repaired, its fault is gone by itself.",
+        FindingState::ALL.map(|state| (state.name(), state));
+    FindingStates, "FindingStates", "Findings by what became of them: unresolved are the open and the quarantined ones.", finding_states();
     Step, "Step", "How long a bucket is.", [("hour", Step::Hour), ("day", Step::Day)];
     SortBy, "SortTags", "The order of tags: by name; by version, the newest first; by their last move, the latest first.",
         [("name", SortBy::Name), ("version", SortBy::Version), ("updated", SortBy::Updated)];
     PreReleases, "PreReleases", "Which of the versions before a release: they alone, none of them, all of them.",
         [("only", PreReleases::Only), ("none", PreReleases::None), ("all", PreReleases::All)];
     bool, "Flag", "Yes or no.", [("true", true), ("false", false)];
+}
+
+fn finding_states() -> [(&'static str, FindingStates); 6] {
+    let [a, b, c, d] = FindingState::ALL.map(|state| (state.name(), FindingStates::Only(state)));
+    [("unresolved", FindingStates::Unresolved), a, b, c, d, ("all", FindingStates::All)]
 }
 
 /// The order of a list of tags.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::StoreError;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
-use wharf_core::metadata::{FaultKind, ScrubFinding};
+use wharf_core::metadata::{
+    FaultKind, FindingFilter, FindingState, FindingStates, FoundKind, ScrubFinding,
+};
 use wharf_oci::Digest;
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
@@ -198,9 +199,41 @@ impl Transaction for Resolve {
 
 /// `Integrity::list_scrub_findings`
 pub(crate) struct List {
-    pub(crate) resolved: bool,
+    pub(crate) filter: FindingFilter,
     pub(crate) after: Option<i64>,
     pub(crate) limit: usize,
+}
+
+/// Findings behind `$1`, of the kind `$2` and by the answers `$3`, `$4` and `$5`, where these are given. What a reference lacks may be a blob that is
+/// quarantined for others, which is of a finding of its own; and what is kept of a manifest is of a damage before, unless it was repaired.
+const LIST: &str = "SELECT f.id, f.kind, f.digest, f.incarnation, f.name, f.needed_by, f.detail,
+            f.found_at, f.seen_at, f.resolved_at, f.is_quarantined, f.repaired_from
+     FROM (SELECT f.*, r.name,
+                  CASE WHEN f.kind = 'damaged_manifest' AND f.resolved_at IS NOT NULL AND EXISTS
+                            (SELECT 1 FROM damaged_manifests d WHERE d.digest = f.digest)
+                         OR f.kind NOT IN ('damaged_manifest', 'broken_reference', 'unexplained')
+                            AND m.state = 'quarantined'
+                       THEN 1 ELSE 0 END AS is_quarantined
+           FROM scrub_findings f
+           LEFT JOIN repositories r ON r.id = f.repository_id AND r.name < '~'
+           LEFT JOIN blob_marks m ON m.digest = f.digest AND m.incarnation = f.incarnation
+           WHERE f.id > $1 AND ($2 IS NULL OR f.kind = $2)) f
+     WHERE ($3 IS NULL OR $3 = CASE WHEN f.resolved_at IS NULL THEN 0 ELSE 1 END)
+       AND ($4 IS NULL OR $4 = f.is_quarantined)
+       AND ($5 IS NULL OR $5 = CASE WHEN f.repaired_from IS NULL THEN 0 ELSE 1 END)
+     ORDER BY f.id LIMIT $6";
+
+/// Whether findings in these states are resolved, are quarantined and were repaired, where that is asked: as [`ScrubFinding::state`] says.
+const fn asked(states: FindingStates) -> [Option<bool>; 3] {
+    use FindingState::{Gone, Open, Quarantined, Repaired};
+    match states {
+        FindingStates::All => [None, None, None],
+        FindingStates::Unresolved => [Some(false), None, None],
+        FindingStates::Only(Open) => [Some(false), Some(false), None],
+        FindingStates::Only(Quarantined) => [Some(false), Some(true), None],
+        FindingStates::Only(Repaired) => [Some(true), None, Some(true)],
+        FindingStates::Only(Gone) => [Some(true), None, Some(false)],
+    }
 }
 
 #[async_trait]
@@ -208,20 +241,19 @@ impl Transaction for List {
     type Output = Vec<ScrubFinding>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Vec<ScrubFinding>> {
+        let FindingFilter { kind, states } = self.filter;
+        let [resolved, quarantined, repaired] = asked(states).map(|is| is.map(i64::from));
         let rows = on
             .query(
-                "SELECT f.id, f.kind, f.digest, f.incarnation, r.name, f.needed_by, f.detail,
-                        f.found_at, f.seen_at, f.resolved_at,
-                        CASE WHEN m.state = 'quarantined' AND f.kind <> 'damaged_manifest'
-                               OR f.kind = 'damaged_manifest' AND EXISTS
-                                  (SELECT 1 FROM damaged_manifests d WHERE d.digest = f.digest)
-                             THEN 1 ELSE 0 END,
-                        f.repaired_from
-                 FROM scrub_findings f
-                 LEFT JOIN repositories r ON r.id = f.repository_id AND r.name < '~'
-                 LEFT JOIN blob_marks m ON m.digest = f.digest AND m.incarnation = f.incarnation
-                 WHERE f.id > $1 AND (f.resolved_at IS NULL OR $2 = 1) ORDER BY f.id LIMIT $3",
-                arguments![self.after.unwrap_or(i64::MIN), i64::from(self.resolved), self.limit],
+                LIST,
+                arguments![
+                    self.after.unwrap_or(i64::MIN),
+                    kind.map(FaultKind::name),
+                    resolved,
+                    quarantined,
+                    repaired,
+                    self.limit,
+                ],
             )
             .await?;
         rows.iter().map(finding).collect()
@@ -236,7 +268,7 @@ fn finding(row: &Row) -> Result<ScrubFinding> {
     };
     Ok(ScrubFinding {
         id: row.int(0)?,
-        kind: kind(row, 1)?,
+        kind: FoundKind::named(row.text(1)?),
         digest: row.digest(2)?,
         incarnation: number(row.int(3)?)?,
         needed_by,
@@ -249,24 +281,20 @@ fn finding(row: &Row) -> Result<ScrubFinding> {
     })
 }
 
-fn kind(row: &Row, column: usize) -> Result<FaultKind> {
-    row.text(column)?.parse().map_err(|error| StoreError::Corrupt(format!("a finding: {error}")))
-}
-
 /// `Integrity::count_findings`
 pub(crate) struct Count;
 
 #[async_trait]
 impl Transaction for Count {
-    type Output = Vec<(FaultKind, u64)>;
+    type Output = Vec<(FoundKind, u64)>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Self::Output> {
         let rows = on
             .query(
-                "SELECT kind, count(*) FROM scrub_findings WHERE resolved_at IS NULL GROUP BY kind",
+                "SELECT kind, count(*) FROM scrub_findings WHERE resolved_at IS NULL GROUP BY kind ORDER BY kind",
                 &[],
             )
             .await?;
-        rows.iter().map(|row| Ok((kind(row, 0)?, row.size(1)?))).collect()
+        rows.iter().map(|row| Ok((FoundKind::named(row.text(0)?), row.size(1)?))).collect()
     }
 }

@@ -11,6 +11,7 @@ use wharf_oci::{Digest, Hasher, RepositoryName};
 
 use super::findings::{self, Fault};
 use super::quarantine::tell;
+use super::repair::Mending;
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 use crate::transactions::events::{self, Event};
 
@@ -141,7 +142,8 @@ impl Transaction for RepairManifest {
     /// Also where nothing may be written: what is stored becomes what it was said to be.
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         let now = on.now().await?;
-        mend(on, &self.digest, &self.payload, &self.source, now).await
+        let how = Mending { source: &self.source, by: &Actor::system(), at: None };
+        mend(on, &self.digest, &self.payload, &how, now).await
     }
 }
 
@@ -166,7 +168,7 @@ pub(crate) async fn mend(
     on: &mut dyn Statements,
     digest: &Digest,
     payload: &[u8],
-    source: &str,
+    how: &Mending<'_>,
     now: Timestamp,
 ) -> Result<bool> {
     let kept = on
@@ -190,12 +192,12 @@ pub(crate) async fn mend(
         arguments![payload, payload.len(), digest],
     )
     .await?;
-    findings::resolve_manifest(on, digest, Some(source), now).await?;
+    findings::resolve_manifest(on, digest, Some(how.source), now).await?;
     for repository in some_holders(on, digest).await? {
-        let event = Event::ManifestRepaired { digest, from: source };
-        events::record(on, repository, event, "system", now).await?;
+        let event = Event::ManifestRepaired { digest, from: how.source };
+        events::record(on, repository, event, how.seen_from(repository), now).await?;
     }
-    let (target, detail) = (format!("manifest:{digest}"), format!("from {source}"));
-    tell(on, Actor::system(), "manifest.repair", target, detail).await?;
+    let (target, detail) = (format!("manifest:{digest}"), format!("from {}", how.source));
+    tell(on, how.by.clone(), "manifest.repair", target, detail).await?;
     Ok(true)
 }

@@ -1,7 +1,6 @@
 //! How far each pass of the scrub is.
 
 use async_trait::async_trait;
-use wharf_core::StoreError;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{Hashing, Pass, PassPlace, PassState};
 use wharf_oci::HashState;
@@ -75,14 +74,15 @@ async fn find(on: &mut dyn Statements) -> Result<Vec<(Pass, PassState)>> {
             &[],
         )
         .await?;
-    rows.iter().map(state).collect()
+    rows.iter().filter_map(|row| state(row).transpose()).collect()
 }
 
-fn state(row: &Row) -> Result<(Pass, PassState)> {
+/// A pass; none where only nodes of a newer release know it, which go on with it beside this one.
+fn state(row: &Row) -> Result<Option<(Pass, PassState)>> {
     let name = row.text(0)?;
-    let pass = Pass::ALL.into_iter().find(|pass| pass.name() == name);
-    let pass =
-        pass.ok_or_else(|| StoreError::Corrupt(format!("{name:?} is no pass of a scrub")))?;
+    let Some(pass) = Pass::ALL.into_iter().find(|pass| pass.name() == name) else {
+        return Ok(None);
+    };
     let begun = Timestamp(row.int(1)?);
     let hashing = match row.optional_digest(8)? {
         Some(digest) => Some(Hashing {
@@ -107,7 +107,7 @@ fn state(row: &Row) -> Result<(Pass, PassState)> {
         found: row.size(5)?,
         place,
     };
-    Ok((pass, state))
+    Ok(Some((pass, state)))
 }
 
 async fn write(on: &mut dyn Statements, pass: Pass, state: &PassState) -> Result<()> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{FaultKind, HeldPlace, ReferencesChecked};
-use wharf_oci::{Digest, Manifest};
+use wharf_oci::{Digest, Hasher, Manifest};
 
 use super::findings::Fault;
 use crate::engine::{Plans, Result, Statements, Transaction, arguments};
@@ -53,7 +53,7 @@ impl Transaction for Check {
             let (HeldPlace { repository, digest: manifest }, missing) =
                 (place(row)?, row.digest(2)?);
             let is_blob = row.int(3)? == 1;
-            if is_blob && is_elsewhere(on, &manifest, &missing).await? {
+            if is_blob && !is_needed(on, &manifest, &missing).await? {
                 continue;
             }
             if !self.notes {
@@ -79,14 +79,19 @@ impl Transaction for Check {
     }
 }
 
-/// Whether a manifest says that a blob of it may not be distributed, so that no repository need hold it. Only what seems to be broken is
-/// read for that.
-async fn is_elsewhere(on: &mut dyn Statements, manifest: &Digest, blob: &Digest) -> Result<bool> {
+/// Whether the repositories of a manifest have to hold this blob of it: one that may not be distributed is elsewhere. Only what seems to be
+/// broken is read for that. Of a manifest whose bytes are damaged nobody knows; that is a finding of its own, and the reference is looked at again
+/// once they are right.
+async fn is_needed(on: &mut dyn Statements, manifest: &Digest, blob: &Digest) -> Result<bool> {
     let sql = "SELECT payload FROM manifests WHERE digest = $1";
     let rows = on.query(sql, arguments![manifest]).await?;
-    let Some(row) = rows.first() else { return Ok(false) };
-    let Ok(manifest) = Manifest::parse(row.bytes(0)?, None) else { return Ok(false) };
+    let Some(row) = rows.first() else { return Ok(true) };
+    let payload = row.bytes(0)?;
+    if Hasher::digest(manifest.algorithm(), payload) != *manifest {
+        return Ok(false);
+    }
+    let Ok(manifest) = Manifest::parse(payload, None) else { return Ok(true) };
     let is_elsewhere =
         manifest.blobs().any(|found| found.digest == *blob && found.is_non_distributable());
-    Ok(is_elsewhere)
+    Ok(!is_elsewhere)
 }

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use wharf_core::actor::Actor;
 use wharf_core::blob_life::{self, Stage};
 use wharf_core::blobs::ObjectKey;
+use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{FinishRepair, MOST_COPIES, StartRepair};
-use wharf_oci::Hasher;
+use wharf_oci::{Digest, Hasher};
 
 use super::findings::{self, some_holders};
 use super::quarantine::record;
@@ -17,26 +18,64 @@ use crate::transactions::uploads::{make_current, open_upload, take_reservation};
 use crate::transactions::usage::{Limits, charge};
 use crate::transactions::writes::{self, Work};
 
-/// `Integrity::other_objects`
-pub(crate) struct Others(pub(crate) ObjectKey);
+/// Who puts right what is damaged, and by what.
+pub(crate) struct Mending<'a> {
+    /// Where the bytes come from, in words.
+    pub(crate) source: &'a str,
+    /// Who, as the audit log says.
+    pub(crate) by: &'a Actor,
+    /// The repository in which they do so.
+    pub(crate) at: Option<i64>,
+}
+
+impl Mending<'_> {
+    /// A push is this to all who hold the same.
+    pub(crate) const PUSH: &'static str = "a push";
+
+    /// Who it was, as the events of a repository say: who pushes what to another one is not told there.
+    pub(super) fn seen_from(&self, repository: i64) -> &str {
+        if self.at == Some(repository) { &self.by.by } else { "system" }
+    }
+}
+
+/// Tells that a sound object has taken the place of a quarantined one.
+pub(crate) async fn replaced(
+    on: &mut dyn Statements,
+    damaged: &ObjectKey,
+    key: &ObjectKey,
+    how: &Mending<'_>,
+    now: Timestamp,
+) -> Result<()> {
+    findings::repaired(on, damaged, how.source, now).await?;
+    for repository in some_holders(on, &key.digest).await? {
+        let event = Event::BlobRepaired { digest: &key.digest, from: how.source };
+        events::record(on, repository, event, how.seen_from(repository), now).await?;
+    }
+    record(on, how.by.clone(), "blob.repair", key, &format!("from {}", how.source)).await
+}
+
+/// `Integrity::objects_of`
+pub(crate) struct Objects(pub(crate) Digest);
 
 #[async_trait]
-impl Transaction for Others {
+impl Transaction for Objects {
     type Output = Vec<ObjectKey>;
 
     async fn run(&self, on: &mut dyn Statements) -> Result<Vec<ObjectKey>> {
-        let ObjectKey { digest, incarnation } = self.0;
+        let digest = self.0;
         let rows = on
             .query(
                 "SELECT incarnation FROM
                      (SELECT incarnation FROM blob_marks WHERE digest = $1
                       UNION SELECT incarnation FROM blob_incarnations WHERE digest = $1
                       UNION SELECT incarnation FROM blob_reservations WHERE digest = $1) k
-                 WHERE incarnation <> $2 ORDER BY incarnation DESC LIMIT $3",
-                arguments![digest, i64::from(incarnation), MOST_COPIES],
+                 WHERE incarnation > 0 ORDER BY incarnation DESC LIMIT $2",
+                arguments![digest, MOST_COPIES - 1],
             )
             .await?;
-        rows.iter().map(|row| Ok(ObjectKey { digest, incarnation: number(row.int(0)?)? })).collect()
+        let later = rows.iter().map(|row| number(row.int(0)?));
+        let all = later.chain([Ok(ObjectKey::canonical(digest).incarnation)]);
+        all.map(|incarnation| Ok(ObjectKey { digest, incarnation: incarnation? })).collect()
     }
 }
 
@@ -102,12 +141,8 @@ impl Transaction for FinishRepair {
         make_current(on, key).await?;
         let (repository, let_go) = upload.end(on, now).await?;
         charge(on, repository, let_go, Limits::None).await?;
-        findings::repaired(on, damaged, source, now).await?;
-        for repository in some_holders(on, &key.digest).await? {
-            let event = Event::BlobRepaired { digest: &key.digest, from: source };
-            events::record(on, repository, event, "system", now).await?;
-        }
-        record(on, Actor::system(), "blob.repair", key, &format!("from {source}")).await?;
+        let how = Mending { source, by: &Actor::system(), at: None };
+        replaced(on, damaged, key, &how, now).await?;
         Ok(true)
     }
 }

@@ -85,7 +85,7 @@ impl Commit for CommitManifest {
         }
         let repository = repositories::or_create(on, found, &self.repository, now).await?;
         touch(on, self, repository, below, now).await?;
-        store(on, self, now).await?;
+        store(on, self, repository, now).await?;
         // Before the charges: it locks the repository's row, which a deletion of it locks first.
         let held = on
             .execute(

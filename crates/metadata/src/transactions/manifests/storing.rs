@@ -8,6 +8,7 @@ use super::touching::{touch_blobs, touch_manifests};
 use crate::engine::{Json, Result, Statements, Value, arguments};
 use crate::transactions::holding::Below;
 use crate::transactions::integrity::manifests::mend;
+use crate::transactions::integrity::repair::Mending;
 use crate::transactions::usage::{self, Charge, Charged, Limits, State, charge};
 
 /// Updates each row that the manifest needs, so that a sweep of it cannot come between: the later of the two begins again.
@@ -29,6 +30,7 @@ pub(super) async fn touch(
 pub(super) async fn store(
     on: &mut dyn Statements,
     push: &CommitManifest,
+    repository: i64,
     now: Timestamp,
 ) -> Result<()> {
     let manifest = &push.manifest;
@@ -52,7 +54,8 @@ pub(super) async fn store(
         .await?;
     if stored == 0 {
         // What is stored may be damaged: who pushes the same again is not told that it was taken for nothing.
-        return mend(on, &push.digest, &push.payload, "a push", now).await.map(drop);
+        let how = Mending { source: Mending::PUSH, by: &push.by, at: Some(repository) };
+        return mend(on, &push.digest, &push.payload, &how, now).await.map(drop);
     }
     let blobs: Vec<_> = manifest.blobs().map(|blob| pair(&push.digest, &blob.digest)).collect();
     on.execute_each(

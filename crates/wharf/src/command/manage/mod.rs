@@ -4,6 +4,7 @@ pub mod access;
 mod at;
 pub mod audit;
 pub mod du;
+pub mod findings;
 pub mod invite;
 pub mod login;
 pub mod logout;

@@ -31,6 +31,7 @@ pub fn open(
         retention: Arc::clone(&node.retention),
         writes: Arc::clone(&node.writes),
         usage: Arc::clone(&node.usage),
+        integrity: Arc::clone(&node.integrity),
     };
     Management::new(ManagementParts {
         authenticator,

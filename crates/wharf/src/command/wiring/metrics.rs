@@ -231,13 +231,16 @@ impl Watched {
         )?;
         to.counter("scrub_resolved", "Findings whose fault was gone", all.resolved)?;
         let Some(open) = figures.open else { return Ok(()) };
+        let known = FaultKind::ALL.iter().map(|kind| {
+            let found = open.iter().find(|(found, _)| found.known() == Some(*kind));
+            (kind.name(), found.map_or(0, |(_, count)| *count))
+        });
+        let newer = open.iter().filter(|(kind, _)| kind.known().is_none());
+        let newer = newer.map(|(kind, count)| (kind.name(), *count));
         to.gauges(
             "scrub_findings",
             "Findings that are open, when a scrub last ended here",
-            FaultKind::ALL.map(|kind| {
-                let found = open.iter().find(|(found, _)| *found == kind);
-                ([("kind", kind.name())], found.map_or(0.0, |(_, count)| *count as f64))
-            }),
+            known.chain(newer).map(|(kind, count)| ([("kind", kind)], count as f64)),
         )
     }
 
