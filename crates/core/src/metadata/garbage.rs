@@ -180,6 +180,9 @@ pub trait Garbage: Send + Sync + 'static {
 
     /// Up to `limit` condemned blobs behind `after`, in the order of their keys. Whoever deletes one sends that soon, or reads the list again:
     /// [`forget_deleted`](Self::forget_deleted) counts on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] while nothing may be written, as of every step that takes something away.
     async fn condemned_blobs(
         &self,
         after: Option<ObjectKey>,

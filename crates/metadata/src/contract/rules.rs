@@ -332,6 +332,8 @@ macro_rules! metadata_contract {
             a_drain_of_a_repository_waits_for_no_repair
             what_may_be_written_is_told
             the_stricter_of_two_modes_holds
+            what_is_read_only_is_not_collected
+            what_was_deleted_before_is_confirmed_while_all_is_read_only
             // Races.
             tags_moved_by_many_at_once_have_a_linear_history
             of_many_that_compare_and_swap_one_wins_each_round
