@@ -6,8 +6,8 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     AdoptBlob, AdoptTag, Adoptable, AdoptedBlob, AdoptedTag, Adoption, AdoptionProgress,
-    AdoptionState, Change, CommitOutcome, DeleteOutcome, Finding, Hashing, Precondition,
-    RecordAdoption, StartAdoption, StartedAdoption,
+    AdoptionState, Change, CommitOutcome, DeleteOutcome, EventScope, Finding, Hashing,
+    Precondition, RecordAdoption, StartAdoption, StartedAdoption,
 };
 use wharf_oci::{Algorithm, Digest, Hasher};
 
@@ -74,6 +74,10 @@ pub async fn one_adoption_runs_at_a_time(stand: &Stand) {
             "adoption.start user:ada store:file:///two repositories=team/*",
         ]
     );
+    let events = super::event_log::all(stand).await;
+    assert!(events.iter().all(|event| event.scope == EventScope::Registry));
+    let events: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(events, ["adoption.started", "adoption.stopped", "adoption.started"]);
 }
 
 /// A node that lost its job writes over nothing, and none goes on with what was stopped.

@@ -102,6 +102,8 @@ macro_rules! metadata_contract {
             a_deleted_repository_is_purged_when_its_grace_is_over
             the_row_of_a_purged_repository_outlasts_its_events
             a_deleted_repository_keeps_no_organization
+            // Whatever changes.
+            each_change_of_the_lifecycle_is_told
             // Accounts.
             a_user_is_found_by_name_and_nobody_else_has_it
             a_disabled_user_is_active_no_more

@@ -8,7 +8,7 @@ use wharf_core::metadata::Reason;
 use wharf_oci::{Digest, RepositoryName, Tag, TagOrder};
 
 use crate::engine::{Dialect, Json, Result, Row, Statements, Value, arguments};
-use crate::transactions::events::{self, Event};
+use crate::transactions::events::{self, Event, Of};
 use crate::transactions::immutability;
 use crate::transactions::usage::{self, Charge, Limits, charge};
 
@@ -196,7 +196,7 @@ impl Change<'_> {
             to: made.allowed.to.as_ref(),
             reason: &self.reason,
         });
-        events::record_all(on, self.repository, events, self.by, self.now).await
+        events::record_all(on, Of::Repository(self.repository), events, self.by, self.now).await
     }
 
     /// Changes with the versions that they give. These go on where a deleted tag is made again.
