@@ -299,6 +299,7 @@ macro_rules! metadata_contract {
             a_tag_goes_back_once_under_a_key
             a_tag_goes_back_as_far_as_its_history_is_kept
             what_a_tag_went_back_to_is_pulled_whole
+            a_frozen_tag_goes_back_nowhere
             // Pins.
             a_pin_keeps_its_manifest
             a_pin_is_put_on_where_a_tag_stands_or_stood
@@ -354,6 +355,7 @@ macro_rules! metadata_contract {
             a_blob_that_a_collector_wants_is_adopted_while_it_is_only_marked
             an_adopted_tag_follows_the_other_registry
             a_tag_that_was_changed_here_stays_as_it_is
+            an_adopted_tag_that_a_policy_freezes_stays
             // Jobs.
             a_job_is_claimed_once_with_what_it_says
             of_one_kind_and_key_there_is_one_job
