@@ -67,8 +67,9 @@ pub use event_log::{
     EventLog, EventScope, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };
 pub use garbage::{
-    Fate, Freed, Garbage, GarbageCounts, Going, GoingManifest, HeldPlace, Judged, Keeper,
-    MOST_NEEDING, ManifestRules, MarkedBlob, Purged, Taken,
+    Fate, Freed, Garbage, GarbageCounts, Going, GoingManifest, GoingRepository, HeldPlace, Judged,
+    Keeper, MOST_NEEDING, ManifestRules, MarkedBlob, Purged, StagedUpload, Taken, Unneeded,
+    UnneededBlob,
 };
 pub use identities::{
     ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,

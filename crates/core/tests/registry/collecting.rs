@@ -8,11 +8,11 @@ use bytes::Bytes;
 use serde_json::json;
 use wharf_core::blobs::{Blobs, ObjectKey};
 use wharf_core::metadata::{
-    Accounts, Change, ChangeRequest, Fate, Garbage, GarbageCounts, Going, HeldPlace, Judged,
-    ManifestRules, MarkedBlob, Purged, SetWrites, Taken,
+    Accounts, Change, ChangeRequest, Fate, Garbage, GarbageCounts, Going, GoingRepository,
+    HeldPlace, Judged, ManifestRules, MarkedBlob, Purged, SetWrites, StagedUpload, Taken, Unneeded,
 };
 use wharf_core::writes::{WriteMode, WriteScope};
-use wharf_core::{Collected, GarbageRules, StoreError};
+use wharf_core::{Collected, GarbageRules, StoreError, UploadId};
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::faulty_metadata::{FaultyMetadata, MetadataFault};
@@ -111,6 +111,27 @@ impl Garbage for FaultyMetadata {
 
     async fn list_marked(&self, after: Option<ObjectKey>, limit: usize) -> Result<Vec<MarkedBlob>> {
         self.call("list_marked", self.inner.list_marked(after, limit)).await
+    }
+
+    async fn list_going_repositories(
+        &self,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<GoingRepository>> {
+        let work = self.inner.list_going_repositories(after, limit);
+        self.call("list_going_repositories", work).await
+    }
+
+    async fn list_unneeded(&self, after: Option<HeldPlace>, limit: usize) -> Result<Unneeded> {
+        self.call("list_unneeded", self.inner.list_unneeded(after, limit)).await
+    }
+
+    async fn list_staged(
+        &self,
+        after: Option<UploadId>,
+        limit: usize,
+    ) -> Result<Vec<StagedUpload>> {
+        self.call("list_staged", self.inner.list_staged(after, limit)).await
     }
 
     async fn count_garbage(&self) -> Result<GarbageCounts> {

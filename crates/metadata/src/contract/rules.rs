@@ -77,6 +77,9 @@ macro_rules! metadata_contract {
             a_manifest_is_told_what_keeps_it
             a_manifest_that_nothing_keeps_is_told_to_go
             blobs_on_their_way_out_are_listed
+            deleted_repositories_are_listed_with_what_they_free
+            blobs_that_nothing_needs_are_listed
+            uploads_are_listed_with_what_is_staged_of_them
             garbage_is_counted
             // The trash.
             a_deleted_manifest_comes_back_as_it_was

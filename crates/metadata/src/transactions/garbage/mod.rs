@@ -11,7 +11,8 @@ pub(crate) mod purging;
 mod signatures;
 pub(crate) mod sweep;
 pub(crate) mod trash;
-mod unneeded;
+pub(crate) mod unneeded;
+pub(crate) mod upcoming;
 
 use async_trait::async_trait;
 use wharf_core::metadata::GarbageCounts;
@@ -96,7 +97,8 @@ impl Transaction for Count {
                         (SELECT count(*) FROM blob_marks WHERE state = 'marked'),
                         (SELECT count(*) FROM blob_marks WHERE state = 'condemned'),
                         (SELECT count(*) FROM blob_marks WHERE state = 'deleted'),
-                        (SELECT count(*) FROM deleted_repositories WHERE state <> 'purged')",
+                        (SELECT count(*) FROM deleted_repositories WHERE state <> 'purged'),
+                        (SELECT count(*) FROM uploads)",
                 &[],
             )
             .await?;
@@ -108,6 +110,7 @@ impl Transaction for Count {
             condemned: row.size(3)?,
             deleted: row.size(4)?,
             deleted_repositories: row.size(5)?,
+            uploads: row.size(6)?,
         })
     }
 }
