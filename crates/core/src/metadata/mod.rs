@@ -95,7 +95,7 @@ pub use pins::{
 pub use repositories::Repositories;
 pub use retention::{
     DropOutcome, DropTag, MOST_RUNNING, Retention, RetentionBasis, RetentionRecord, RetentionRun,
-    RetentionState, TagKey,
+    RetentionState, TagKey, UntaggedPage,
 };
 pub use rollback::{KnownTag, NoPlace, RollBackOutcome, RollBackTag, RollBackTo};
 pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};

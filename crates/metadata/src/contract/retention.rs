@@ -31,7 +31,8 @@ async fn set(stand: &Stand, newest: u32, expected: Option<i64>) -> Change {
 }
 
 async fn preview(stand: &Stand, version: i64) -> Change {
-    let preview = PreviewRetention { repository: name("a"), version, tags: 7, dropped: 3 };
+    let (tags, dropped, untagged) = (7, 3, 2);
+    let preview = PreviewRetention { repository: name("a"), version, tags, dropped, untagged };
     stand.change(preview).await
 }
 
@@ -155,7 +156,7 @@ pub async fn each_step_of_a_policy_is_in_the_audit_log(stand: &Stand) {
     let expected = [
         "retention.set done rules=1",
         "retention.enable refused policy=1",
-        "retention.preview done policy=1 tags=7 dropped=3",
+        "retention.preview done policy=1 tags=7 dropped=3 untagged=2",
         "retention.enable done policy=1",
         "retention.enable done policy=1",
         "retention.remove done ",

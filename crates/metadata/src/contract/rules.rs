@@ -76,6 +76,7 @@ macro_rules! metadata_contract {
             manifests_on_their_way_out_are_listed_with_what_they_free
             a_manifest_is_told_what_keeps_it
             a_manifest_that_nothing_keeps_is_told_to_go
+            what_a_rule_for_untagged_manifests_lets_go_is_listed
             blobs_on_their_way_out_are_listed
             deleted_repositories_are_listed_with_what_they_free
             blobs_that_nothing_needs_are_listed
