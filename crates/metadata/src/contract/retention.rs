@@ -7,12 +7,14 @@ use wharf_core::immutability::PolicyScope;
 use wharf_core::metadata::{
     AuditFilter, AuditOrder, Change, DropOutcome, DropTag, EnableRetention, NewImmutabilityPolicy,
     PinOutcome, PinTarget, Precondition, PreviewRetention, Refusal, RemoveImmutabilityPolicy,
-    RemoveRetention, RetentionRecord, RetentionRun, RetentionState, SetRetention, SetWrites,
+    RemoveRetention, RepositoryRestoration, RetentionRecord, RetentionRun, RetentionState,
+    SetRetention, SetWrites,
 };
 use wharf_core::retention::{Policy, TagFacts};
 use wharf_core::writes::{Closed, WriteMode, WriteReason, WriteScope};
 use wharf_oci::TagSelection;
 
+use super::deleted_repositories::restoration;
 use super::immutability::policy as policy_of;
 use super::pins::pin;
 use super::retention_facts::facts;
@@ -315,4 +317,25 @@ pub async fn the_last_run_is_recorded(stand: &Stand) {
         .unwrap();
     stand.rows("UPDATE retention_policies SET document = '{\"rules\": 7'", &[]).await;
     assert_eq!(found(stand).await.unwrap().document, "{\"rules\": 7");
+}
+
+/// It is found and run as little as the repository, and goes on when that is back.
+pub async fn an_enabled_policy_rests_while_its_repository_is_deleted(stand: &Stand) {
+    stand.push("a", "one", &["old"]).await;
+    stand.clock.advance(HOUR);
+    stand.push("a", "two", &["new"]).await;
+    in_force(stand).await;
+    let (drop, before) = (drop_of(stand, "old").await, found(stand).await);
+    stand.throw_away_all("a").await;
+    assert!(enabled(stand).await.is_empty());
+    assert_eq!(found(stand).await, None);
+    assert_eq!(stand.retention.retention_basis(name("a")).await.unwrap(), None);
+    let outcome = stand.retention.drop_tag(drop.clone()).await.unwrap();
+    assert_eq!(outcome, DropOutcome::Halted);
+    let back = stand.metadata.restore_repository(restoration("a")).await.unwrap();
+    assert_eq!(back, RepositoryRestoration::Restored);
+    assert_eq!(enabled(stand).await, ["a"]);
+    assert_eq!(found(stand).await, before);
+    assert!(stand.tag("a", "old").await.is_some());
+    assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Dropped);
 }

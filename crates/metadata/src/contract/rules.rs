@@ -271,6 +271,7 @@ macro_rules! metadata_contract {
             a_tag_that_is_not_there_is_not_deleted
             a_deleted_tag_leaves_its_manifest
             // Immutability.
+            a_tag_that_is_brought_back_is_as_old_as_it_was
             a_frozen_tag_stays_where_it_is
             a_tag_freezes_as_old_as_its_policy_says
             a_move_does_not_make_a_tag_younger
@@ -403,6 +404,7 @@ macro_rules! metadata_contract {
             // Retention.
             a_policy_drops_nothing_before_its_preview_and_its_enabling
             a_policy_of_another_version_is_stale
+            an_enabled_policy_rests_while_its_repository_is_deleted
             each_step_of_a_policy_is_in_the_audit_log
             the_facts_of_a_tag_are_those_of_its_repository
             what_keeps_a_tag_whatever_rules_say_is_told
