@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use support::engines::Shared;
 use support::metrics;
 use support::program::{run, wait_until};
 use support::random::Random;
@@ -100,61 +101,164 @@ fn what_was_deleted_leaves_the_store_and_what_is_shared_stays() {
     assert_eq!(stored(&server), 3);
 }
 
-/// What `wharf gc` prints about a server's garbage, each line as JSON.
-fn gc(server: &Server, command: &str) -> Vec<Value> {
-    gc_of(server, &[command])
+/// By itself nothing would be collected within a test.
+const BY_HAND: [(&str, &str); 2] =
+    [("WHARF_GARBAGE_GRACE", "3100ms"), ("WHARF_GARBAGE_INTERVAL", "1d")];
+
+/// A server whose garbage is collected by commands.
+struct Stand {
+    server: Server,
+    settings: Vec<(String, String)>,
 }
 
-fn gc_of(server: &Server, command: &[&str]) -> Vec<Value> {
-    let mut wharf = Command::new(support::server::program());
-    wharf.arg("gc").args(command).args(["--json", "--data"]).arg(server.data());
-    run(&mut wharf).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+impl Stand {
+    fn with(settings: &[(&str, &str)]) -> Stand {
+        let own = settings.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Stand { server: Server::start_with(settings), settings: own.collect() }
+    }
+
+    /// What `wharf gc` prints, each line as JSON.
+    fn gc(&self, command: &[&str]) -> Vec<Value> {
+        let mut wharf = Command::new(support::server::program());
+        wharf.envs(self.settings.iter().map(|(name, text)| (name, text)));
+        wharf.arg("gc").args(command).args(["--json", "--data"]).arg(self.server.data());
+        run(&mut wharf).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn status(&self) -> Value {
+        self.gc(&["status"]).remove(0)
+    }
+
+    /// The lines of the plan that are about things of one kind.
+    fn plan(&self, kind: &str) -> Vec<Value> {
+        let mut plan = self.gc(&["plan"]);
+        plan.retain(|line| line["kind"] == kind);
+        plan
+    }
+
+    /// Collects until the status has a number.
+    fn until(&self, what: &str, field: &str, count: u64) {
+        wait_until(what, GONE_WITHIN, || {
+            self.gc(&["run"]);
+            self.status()[field] == count
+        });
+    }
+
+    /// Whether the store has the object of a blob that is on its way out.
+    fn is_stored(&self, blob: &[u8]) -> bool {
+        let plan = self.plan("blob");
+        let line = plan.iter().find(|line| line["digest"] == digest(blob)).unwrap();
+        assert!(line["size"].is_null() || line["size"] == blob.len(), "{line}");
+        !line["size"].is_null()
+    }
 }
 
-#[test]
-fn garbage_is_looked_at_and_collected_by_hand() {
-    // By itself it would not be collected within this test.
-    let settings = [("WHARF_GARBAGE_GRACE", "3100ms"), ("WHARF_GARBAGE_INTERVAL", "1d")];
-    let server = Server::start_with(&[&HASTE[2..], &settings].concat());
-    let registry = server.registry();
+fn garbage_is_looked_at_and_collected_by_hand(stand: &Stand) {
+    let registry = stand.server.registry();
     let blob = vec![7; 1234];
     let manifest = push(&registry, "app", std::slice::from_ref(&blob), "v1").unwrap();
-    let explained = gc_of(&server, &["explain", &format!("app@{manifest}")]).remove(0);
+    let name = format!("app@{manifest}");
+    let explained = stand.gc(&["explain", &name]).remove(0);
     assert_eq!(
         (&explained["state"], &explained["kept_by"][0]["tag"]),
         (&json!("stays"), &json!("v1"))
     );
-    let status = || gc(&server, "status").remove(0);
-    assert_eq!(status()["deleted_manifests"], 0);
+    assert_eq!(stand.status()["deleted_manifests"], 0);
     delete(&registry, "app", &manifest);
-    assert_eq!(status()["deleted_manifests"], 1);
-    assert_eq!(status()["unneeded_memberships"], 1);
-    let plan = gc(&server, "plan");
-    assert_eq!(plan.len(), 1);
+    assert_eq!(stand.status()["deleted_manifests"], 1);
+    assert_eq!(stand.status()["unneeded_memberships"], 1);
+    let plan = stand.gc(&["plan"]);
+    assert_eq!(plan.len(), 1, "what the trash needs is counted with it: {plan:?}");
     let manifest_size = image_manifest(&[(digest(&blob), blob.len())], "v1").len();
     let place = (&plan[0]["kind"], &plan[0]["repository"], &plan[0]["digest"]);
     assert_eq!(place, (&json!("manifest"), &json!("app"), &json!(manifest)));
     assert_eq!(plan[0]["frees"], json!(blob.len() + manifest_size));
-    let name = format!("app@{manifest}");
-    let explained = gc_of(&server, &["explain", &name]).remove(0);
+    let explained = stand.gc(&["explain", &name]).remove(0);
     let expected = (&json!("deleted"), &plan[0]["due_micros"]);
     assert_eq!((&explained["state"], &explained["due_micros"]), expected);
-    let until = |what: &str, field: &str, count: u64| {
-        wait_until(what, GONE_WITHIN, || {
-            gc(&server, "run");
-            status()[field] == count
-        });
-    };
-    until("its blob is marked", "marked_blobs", 1);
-    let mut plan = gc(&server, "plan");
-    plan.retain(|line| line["kind"] == "blob");
+    stand.until("its blob is marked", "marked_blobs", 1);
+    let plan = stand.plan("blob");
     assert_eq!(plan.len(), 1);
     assert_eq!((&plan[0]["digest"], &plan[0]["size"]), (&json!(digest(&blob)), &json!(1234)));
     assert_eq!(plan[0]["kept_because"], Value::Null);
-    assert_eq!(stored(&server), 1);
-    until("its object is deleted", "deleted_keys", 1);
-    assert_eq!(stored(&server), 0);
-    assert!(gc(&server, "plan").is_empty());
+    assert!(stand.is_stored(&blob));
+    stand.until("its object is deleted", "deleted_keys", 1);
+    assert!(stand.gc(&["plan"]).is_empty());
+    // What one repository lets go of and another one holds is marked, and stays.
+    let shared = vec![8; 500];
+    push(&registry, "other", std::slice::from_ref(&shared), "v1").unwrap();
+    assert_eq!(registry.push_blob("app", &shared).unwrap().status, 201);
+    stand.until("it is let go of", "marked_blobs", 1);
+    let plan = stand.plan("blob");
+    assert_eq!(plan.len(), 1);
+    assert_eq!(plan[0]["kept_because"], "other holds it");
+    assert!(stand.is_stored(&shared));
+    stand.until("it is spared", "marked_blobs", 0);
+    assert_eq!(registry.blob("app", &digest(&shared)).unwrap().status, 404);
+    assert_eq!(registry.blob("other", &digest(&shared)).unwrap().body, shared);
+    assert!(stand.gc(&["plan"]).is_empty());
+}
+
+#[test]
+fn garbage_is_looked_at_and_collected_by_hand_in_files() {
+    let stand = Stand::with(&[&HASTE[2..], &BY_HAND].concat());
+    garbage_is_looked_at_and_collected_by_hand(&stand);
+    assert_eq!(stored(&stand.server), 1);
+}
+
+#[test]
+fn garbage_is_looked_at_and_collected_by_hand_in_a_bucket() {
+    let shared = Shared::new();
+    // In which a bucket on a busy machine takes an upload.
+    let slower = [
+        ("WHARF_GARBAGE_GRACE", "10100ms"),
+        ("WHARF_GARBAGE_INTERVAL", "1d"),
+        ("WHARF_UPLOADS_LIFETIME", "5s"),
+        ("WHARF_UPLOADS_MOVE_TIME_LIMIT", "3s"),
+        ("WHARF_DATABASE_TIMEOUT", "2s"),
+    ];
+    let stand = Stand::with(&[&shared.settings()[..], &slower].concat());
+    garbage_is_looked_at_and_collected_by_hand(&stand);
+}
+
+/// Each with what goes with it, until somebody needs it.
+#[test]
+fn blobs_and_uploads_that_came_to_nothing_are_in_the_plan() {
+    let stand = Stand::with(&[]);
+    let registry = stand.server.registry();
+    let (alone, shared) = (vec![1; 3000], vec![2; 4000]);
+    push(&registry, "other", std::slice::from_ref(&shared), "v1").unwrap();
+    for blob in [&alone, &shared] {
+        assert_eq!(registry.push_blob("app", blob).unwrap().status, 201);
+    }
+    let place = registry.open_upload("app").unwrap();
+    assert_eq!(registry.push_chunk(&place, 0, &[3; 500]).unwrap().status, 202);
+    let of_blobs = stand.plan("membership");
+    let frees = |blob: &[u8]| {
+        let line = of_blobs.iter().find(|line| line["digest"] == digest(blob)).unwrap();
+        assert_eq!(line["repository"], "app");
+        assert!(line["due_micros"].is_i64(), "{line}");
+        line["frees"].clone()
+    };
+    assert_eq!((of_blobs.len(), frees(&alone), frees(&shared)), (2, json!(3000), json!(0)));
+    let uploads = stand.plan("upload");
+    assert_eq!(uploads.len(), 1, "{uploads:?}");
+    let told = (&uploads[0]["repository"], &uploads[0]["frees"]);
+    assert_eq!(told, (&json!("app"), &json!(500)));
+    let status = stand.status();
+    assert_eq!((&status["uploads"], &status["unneeded_memberships"]), (&json!(1), &json!(2)));
+    // In words, with sums.
+    let mut wharf = Command::new(support::server::program());
+    wharf.args(["gc", "plan", "--data"]).arg(stand.server.data());
+    let said = run(&mut wharf);
+    for sum in [
+        "2 blobs are in repositories whose manifests do not need them, 3000 bytes",
+        "1 uploads are open or have expired, 500 bytes",
+    ] {
+        assert!(said.contains(sum), "{said}");
+    }
+    push(&registry, "app", std::slice::from_ref(&alone), "v1").unwrap();
+    assert_eq!(stand.plan("membership").len(), 1);
 }
 
 #[test]

@@ -6,8 +6,10 @@ use crate::desk::{Desk, shows};
 use crate::house::{House, bearer, manifest};
 use crate::support::registry::digest;
 
-const POLICY: &str =
-    r#"{ "rules": [{ "name": "builds", "tags": ["b*"], "keep": { "newest": 1 } }] }"#;
+const POLICY: &str = r#"{
+    "rules": [{ "name": "builds", "tags": ["b*"], "keep": { "newest": 1 } }],
+    "untagged": { "after": "30d" }
+}"#;
 
 #[test]
 fn a_policy_is_set_looked_at_enabled_and_taken_away() {
@@ -31,6 +33,8 @@ fn a_policy_is_set_looked_at_enabled_and_taken_away() {
     let plan = ada.run(ada.command("repo retention plan team/private --dropped"), "");
     assert_eq!(plan.out.lines().count(), 1, "{}", plan.out);
     assert!(plan.err.contains("1 of 3 tags would go, and 0 manifests lose their last tag"));
+    let untagged = "0 manifests have had no tag for 30d and would go";
+    assert!(plan.err.contains(untagged), "{}", plan.err);
     assert!(plan.err.contains("enable team/private --version 1"), "{}", plan.err);
     assert_eq!(ada.json("repo retention plan team/private --dropped")[0]["tag"], "b1");
     ada.done("repo retention enable team/private --version 1");
@@ -39,7 +43,7 @@ fn a_policy_is_set_looked_at_enabled_and_taken_away() {
     shows!(ada.done("repo retention show team/private"), @r#"
         version | 1
         state | enabled
-        policy | {"rules":[{"keep":{"newest":1},"name":"builds","tags":["b*"]}],"untagged":"keep"}
+        policy | {"rules":[{"keep":{"newest":1},"name":"builds","tags":["b*"]}],"untagged":{"after":"30d"}}
         by | user:ada
         at | 2026-01-01T00:00:00Z
         "#);

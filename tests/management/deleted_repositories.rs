@@ -1,6 +1,7 @@
 //! Whole repositories that are deleted: as if they had never been, and back while their grace lasts.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -8,8 +9,9 @@ use ureq::http::Method;
 
 use crate::house::{bearer, content, manifest};
 use crate::people::Api;
-use crate::support::program::wait_until;
+use crate::support::program::{run, wait_until};
 use crate::support::registry::{Reply, digest};
+use crate::support::server::program;
 
 const PRIVATE: &str = "/repositories/team%2Fprivate";
 const RESTORE: &str = "/deleted-repositories/team%2Fprivate/restore";
@@ -52,6 +54,15 @@ fn a_repository_is_gone_and_comes_back_with_its_tags_and_layers() {
     let settings = api.root(Method::GET, PRIVATE, None);
     let gone = delete(&api);
     assert_eq!(gone.status, 204, "{}", gone.text());
+    let mut plan = Command::new(program());
+    plan.args(["gc", "plan", "--json", "--data"]).arg(api.house.data());
+    let plan = run(&mut plan);
+    let plan: Vec<Value> = plan.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let going: Vec<_> = plan.iter().filter(|line| line["kind"] == "repository").collect();
+    let told = (&going[0]["repository"], &going[0]["frees"], &going[0]["manifests"]);
+    let size = content("team/private").len();
+    assert_eq!(told, (&json!("team/private"), &json!(size), &json!(1)), "{plan:?}");
+    assert_eq!(going.len(), 1);
     // With the token of before, in what a cache has heard of, and twice.
     for _ in 0..2 {
         assert_eq!(pulls(&api, &token).map(|reply| reply.status), [404; 4]);

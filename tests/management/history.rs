@@ -182,6 +182,31 @@ fn a_tag_goes_back_once_and_from_what_was_seen() {
     assert_eq!(log["items"][0]["by"], "user:writer");
 }
 
+/// And the refusal names the policy. What the policy does not cover goes back.
+#[test]
+fn a_frozen_tag_goes_back_nowhere() {
+    let api = Api::start();
+    let (reader, writer) = (api.login("reader"), api.login("writer"));
+    for tag in ["v2", "edge"] {
+        push(&api, tag, "one");
+    }
+    let two = ["v2", "edge"].map(|tag| push(&api, tag, "two"));
+    let policy = json!({ "name": "releases", "patterns": ["v*"] });
+    api.root(Method::POST, "/namespaces/team/immutability", Some(&policy));
+    let back = |tag: &str| {
+        let path = format!("{PRIVATE}/tags/{tag}/rollback");
+        api.ask(&writer, Method::POST, &path, Some(&json!({})))
+    };
+    let refused = back("v2");
+    let (status, code, detail) = problem(&refused);
+    assert_eq!((status, code.as_str()), (409, "immutable"), "{detail}");
+    assert!(detail.contains("v2") && detail.contains("releases"), "{detail}");
+    assert_eq!(read(&api, &reader, "/tags/v2")["digest"], two[0]);
+    assert_eq!(words(&read(&api, &reader, "/tags/v2/history"), "action"), ["move", "create"]);
+    let moved = back("edge");
+    assert_eq!(moved.status, 200, "{}", moved.text());
+}
+
 #[test]
 fn a_pin_keeps_a_manifest_until_it_is_taken_away() {
     let api = Api::start();

@@ -48,6 +48,34 @@ impl Asking<'_> {
     }
 }
 
+/// Before anybody enables it: what has no tag by now, and is old enough by this very draft.
+#[test]
+fn a_preview_tells_which_untagged_manifests_go() {
+    let api = Api::start();
+    let on = Asking { api: &api, ada: api.login("ada") };
+    let preview = || on.done(Method::POST, "/preview", Some(json!({})))["untagged"].clone();
+    on.done(Method::PUT, "", Some(json!({ "rules": [], "untagged": "keep" })));
+    assert_eq!(preview(), json!(null));
+    on.done(Method::PUT, "", Some(json!({ "rules": [], "untagged": { "after": "30d" } })));
+    assert_eq!(preview(), json!({ "after": "30d", "manifests": 0, "first": [] }));
+    let tag = "/repositories/team%2Fprivate/tags/v1";
+    let image = api.get(&on.ada, tag).json()["digest"].clone();
+    assert_eq!(api.ask(&on.ada, Method::DELETE, tag, None).status, 204);
+    assert_eq!(preview()["manifests"], 0, "it is not old enough");
+    let days = 31_i64 * 24 * 3600 * 1_000_000;
+    let file = rusqlite::Connection::open(api.house.data().join("metadata.sqlite")).unwrap();
+    let sql = "UPDATE repository_manifests
+               SET touched_at = touched_at - ?1, pushed_at = pushed_at - ?1";
+    assert!(file.execute(sql, [days]).unwrap() > 0);
+    let other = json!({ "policy": { "rules": [], "untagged": { "after": "60d" } } });
+    let other = on.done(Method::POST, "/preview", Some(other));
+    assert_eq!(other["untagged"]["manifests"], 0, "{other}");
+    assert_eq!(preview(), json!({ "after": "30d", "manifests": 1, "first": [image] }));
+    let audit = api.get(&on.ada, "/audit?namespace=team&action=retention.preview").json();
+    let told = audit["items"][0]["detail"].as_str().unwrap();
+    assert_eq!(told, "policy=2 tags=0 dropped=0 untagged=1");
+}
+
 #[test]
 fn a_policy_is_previewed_enabled_and_run() {
     let api = Api::start_with(&[("WHARF_RETENTION_INTERVAL", "1s")]);

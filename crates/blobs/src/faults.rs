@@ -1,7 +1,7 @@
 //! A store that fails on purpose: any store, with scripted faults at chosen calls.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -52,7 +52,7 @@ pub enum Fault {
 
 /// A store whose calls fail as a test's script says, and are the inner store's own otherwise.
 pub struct FaultyBlobs<B> {
-    inner: B,
+    inner: Arc<B>,
     script: Mutex<Script>,
 }
 
@@ -72,6 +72,11 @@ enum Plan {
 impl<B> FaultyBlobs<B> {
     /// A store that does not fail yet.
     pub fn new(inner: B) -> Self {
+        Self::over(Arc::new(inner))
+    }
+
+    /// The same over a store that others use as well; theirs does not fail.
+    pub fn over(inner: Arc<B>) -> Self {
         Self { inner, script: Mutex::default() }
     }
 

@@ -47,7 +47,7 @@ pub use pages::Pages;
 pub use pins::{NewPin, Pin};
 pub use problem::Problem;
 pub use repositories::{Manifest, Repository, RepositoryFilter, TagFilter, TagRecord};
-pub use retention::{PlannedTag, Retention, RetentionPreview, RetentionRun, Running};
+pub use retention::{PlannedTag, Retention, RetentionPreview, RetentionRun, Running, UntaggedPlan};
 pub use robots::{NewRobot, Robot, RobotChange};
 pub use sign_up::{Invitation, NewAccount, OpenInvitation};
 pub use teams::{Member, Named};

@@ -56,6 +56,20 @@ pub struct RetentionPreview {
     pub dropped: u64,
     /// How many manifests would lose their last tag.
     pub manifests_untagged: u64,
+    /// What has no tag already and would go; none where the policy keeps it.
+    #[serde(default)]
+    pub untagged: Option<UntaggedPlan>,
+}
+
+/// Manifests without a tag that a policy would have go.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct UntaggedPlan {
+    /// For how long they have had none, such as `7d`.
+    pub after: String,
+    /// How many there are.
+    pub manifests: u64,
+    /// The first of them.
+    pub first: Vec<String>,
 }
 
 /// What a policy says of a tag.

@@ -267,7 +267,7 @@ impl Target for Recorded<'_> {
             AdoptedTag::Stands => Ok(()),
             AdoptedTag::MovedHere(to) => Err(format!("it was moved here, to {to}, and stays")),
             AdoptedTag::DeletedHere => Err("it was deleted here, and stays away".into()),
-            AdoptedTag::Frozen => Err("it is immutable here, and stays where it is".into()),
+            AdoptedTag::Frozen(frozen) => Err(frozen.to_string()),
             AdoptedTag::NoManifest => Err("its manifest was deleted here meanwhile".into()),
         })
     }

@@ -9,6 +9,7 @@ use crate::StoreError;
 use crate::actor::Actor;
 use crate::blobs::ObjectKey;
 use crate::clock::Timestamp;
+use crate::immutability::Frozen;
 
 /// The most findings that are kept of an adoption; more are only counted.
 pub const MOST_FINDINGS: usize = 100_000;
@@ -183,7 +184,7 @@ pub struct AdoptTag {
 }
 
 /// What became of [`AdoptTag`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdoptedTag {
     /// It stands there.
     Stands,
@@ -192,7 +193,7 @@ pub enum AdoptedTag {
     /// It was deleted here: it stays away.
     DeletedHere,
     /// A policy keeps it where it stands.
-    Frozen,
+    Frozen(Box<Frozen>),
     /// The repository does not hold the manifest.
     NoManifest,
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName, Tag};
 
-use crate::StoreError;
 use crate::blob_life::Mark;
 use crate::blobs::ObjectKey;
 use crate::clock::Timestamp;
 use crate::metadata::PinName;
+use crate::{StoreError, UploadId};
 
 /// A place in a walk over what repositories hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,9 +147,65 @@ pub enum Fate {
     Unknown,
 }
 
+/// A repository that was deleted and holds something still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoingRepository {
+    /// Its number: several may have had one name.
+    pub number: i64,
+    /// What it was called.
+    pub name: RepositoryName,
+    /// When it was deleted.
+    pub deleted_at: Timestamp,
+    /// Whether it is being taken away, and cannot be brought back any more.
+    pub is_begun: bool,
+    /// How many manifests it has left.
+    pub manifests: u64,
+    /// How many bytes the blobs have that no other repository holds, as far as their sizes are known.
+    pub bytes: u64,
+}
+
+/// A blob that its repository holds and that none of its manifests needs, nor one that could be brought back: it was pushed for nothing so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnneededBlob {
+    /// Where.
+    pub repository: RepositoryName,
+    /// Which.
+    pub digest: Digest,
+    /// Its size in bytes, where that is known.
+    pub bytes: Option<u64>,
+    /// When it was pushed or mounted, or somebody was told of it, last.
+    pub touched_at: Timestamp,
+    /// Whether another repository holds it: then nothing is freed when this one does not any more.
+    pub is_held_elsewhere: bool,
+}
+
+/// A page of a walk over such blobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unneeded {
+    /// Which.
+    pub blobs: Vec<UnneededBlob>,
+    /// Where to go on; nowhere at the end of the walk.
+    pub next: Option<HeldPlace>,
+}
+
+/// An upload that is open, or that has expired and waits to be cleared away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedUpload {
+    /// Which.
+    pub id: UploadId,
+    /// To where; nowhere for the copy of a repair.
+    pub repository: Option<RepositoryName>,
+    /// How many bytes are staged.
+    pub bytes: u64,
+    /// When it expires, unless it goes on.
+    pub expires_at: Timestamp,
+}
+
 /// How much garbage there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GarbageCounts {
+    /// Uploads that are open, or have expired.
+    pub uploads: u64,
     /// Repositories that were deleted and hold something still.
     pub deleted_repositories: u64,
     /// Manifests that were deleted and can be brought back.
@@ -180,6 +236,9 @@ pub trait Garbage: Send + Sync + 'static {
 
     /// Up to `limit` condemned blobs behind `after`, in the order of their keys. Whoever deletes one sends that soon, or reads the list again:
     /// [`forget_deleted`](Self::forget_deleted) counts on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] while nothing may be written, as of every step that takes something away.
     async fn condemned_blobs(
         &self,
         after: Option<ObjectKey>,
@@ -251,6 +310,27 @@ pub trait Garbage: Send + Sync + 'static {
         after: Option<ObjectKey>,
         limit: usize,
     ) -> Result<Vec<MarkedBlob>, StoreError>;
+
+    /// Up to `limit` deleted repositories behind the number `after` that hold something still.
+    async fn list_going_repositories(
+        &self,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<GoingRepository>, StoreError>;
+
+    /// Up to `limit` blobs behind `after` that nothing in their repository needs, but for those of repositories that are read-only.
+    async fn list_unneeded(
+        &self,
+        after: Option<HeldPlace>,
+        limit: usize,
+    ) -> Result<Unneeded, StoreError>;
+
+    /// Up to `limit` uploads behind `after`, in the order of their ids.
+    async fn list_staged(
+        &self,
+        after: Option<UploadId>,
+        limit: usize,
+    ) -> Result<Vec<StagedUpload>, StoreError>;
 
     /// How much garbage there is, of each kind up to `limit`: the rows are counted.
     async fn count_garbage(&self, limit: usize) -> Result<GarbageCounts, StoreError>;

@@ -67,8 +67,9 @@ pub use event_log::{
     EventLog, EventScope, HistoryPlace, HistoryWalk, KeepEvents, LoggedEvent, NoPosition, Position,
 };
 pub use garbage::{
-    Fate, Freed, Garbage, GarbageCounts, Going, GoingManifest, HeldPlace, Judged, Keeper,
-    MOST_NEEDING, ManifestRules, MarkedBlob, Purged, Taken,
+    Fate, Freed, Garbage, GarbageCounts, Going, GoingManifest, GoingRepository, HeldPlace, Judged,
+    Keeper, MOST_NEEDING, ManifestRules, MarkedBlob, Purged, StagedUpload, Taken, Unneeded,
+    UnneededBlob,
 };
 pub use identities::{
     ExternalIdentity, ExternalName, Identities, LinkedIdentity, MOST_GROUPS, MOST_TEAM_GROUPS,
@@ -95,7 +96,7 @@ pub use pins::{
 pub use repositories::Repositories;
 pub use retention::{
     DropOutcome, DropTag, MOST_RUNNING, Retention, RetentionBasis, RetentionRecord, RetentionRun,
-    RetentionState, TagKey,
+    RetentionState, TagKey, UntaggedPage,
 };
 pub use rollback::{KnownTag, NoPlace, RollBackOutcome, RollBackTag, RollBackTo};
 pub use sessions::{MOST_SESSIONS, NewSession, Session, Sessions};

@@ -1,5 +1,7 @@
 //! Retention: the policy of a repository with its state, the facts that it is judged by, and the tags that it drops.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use wharf_oci::{Digest, RepositoryName, Tag};
 
@@ -133,6 +135,15 @@ pub enum DropOutcome {
     Halted,
 }
 
+/// Of a page of the manifests of a repository those that a rule for what has no tag lets go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UntaggedPage {
+    /// Which, in the order of their digests.
+    pub going: Vec<Digest>,
+    /// Where to go on; nowhere at the end of the walk.
+    pub next: Option<Digest>,
+}
+
 /// Policies of retention. All of it is asked of the primary: what a replica or a cache says drops nothing.
 #[async_trait]
 pub trait Retention: Send + Sync + 'static {
@@ -172,6 +183,16 @@ pub trait Retention: Send + Sync + 'static {
         limit: usize,
         pulled_since: Timestamp,
     ) -> Result<Vec<TagFacts>, StoreError>;
+
+    /// Which of the first `limit` manifests behind `after`, in the order of their digests, a collection would delete by a rule that lets go what
+    /// nothing has needed `for_long`; also where the repository is read-only for now. None where it is not there.
+    async fn untagged_manifests(
+        &self,
+        repository: RepositoryName,
+        for_long: Duration,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<UntaggedPage, StoreError>;
 
     /// Drops a tag, with its history, its event and a record in the audit log.
     async fn drop_tag(&self, drop: DropTag) -> Result<DropOutcome, StoreError>;

@@ -164,7 +164,7 @@ impl Registry {
     }
 
     /// Deletes the objects of condemned blobs, several requests at once. Only what the store has confirmed is written down, while others are
-    /// deleted; the rest stays condemned.
+    /// deleted; the rest stays condemned. When nothing may be written any more, no further request is sent; those that were are waited for.
     async fn delete_condemned(
         &self,
         garbage: &dyn Garbage,
@@ -226,7 +226,11 @@ fn condemned(
     stream::try_unfold((None, Instant::now()), move |(after, due)| async move {
         tokio::time::sleep_until(due).await;
         let began = Instant::now();
-        let keys = garbage.condemned_blobs(after, most).await?;
+        let keys = match garbage.condemned_blobs(after, most).await {
+            // An end and no error, which would drop the requests that are under way, and what they have deleted.
+            Err(StoreError::Closed(_)) => return Ok(None),
+            keys => keys?,
+        };
         let Some(last) = keys.last().copied() else { return Ok(None) };
         let pause = rate.map_or(0.0, |rate| keys.len() as f64 / f64::from(rate));
         Ok(Some((keys, (Some(last), began + Duration::from_secs_f64(pause)))))

@@ -45,7 +45,7 @@
 //! | a removal looks at manifests | `remove`, `RemoveBlob`, `memberships.rs` | `a_removal_looks_at_what_manifests_need` |
 //! | … and at the trash | `remove`, the same | `a_removal_looks_at_what_can_be_brought_back` |
 //! | a deletion updates memberships | `Deletion`, `garbage/trash.rs` | `a_deletion_updates_the_memberships_that_it_needed` |
-//! | a restored manifest updates them | `Restore`, `restoring.rs` | `a_manifest_comes_back_together_with_its_memberships` |
+//! | a restored manifest updates them | `push`, `restoring.rs`, by `touch_blobs` | `a_manifest_comes_back_together_with_its_memberships` |
 //! | … and looks at them | the same | `a_restore_looks_at_memberships` |
 //! | an upload ends by its reservation | `finish`, `uploads.rs` | `an_upload_ends_by_what_it_has_reserved_still` |
 //! | a condemned key is left | `place` | `a_push_of_a_condemned_blob_goes_to_a_new_key` |

@@ -1,16 +1,18 @@
 //! Collections whose commits are not heard of: what they may have taken away is served by no cache.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
-use wharf_core::blobs::ObjectKey;
+use wharf_core::blobs::{Blobs, ObjectKey};
 use wharf_core::metadata::{
-    Fate, Garbage, GarbageCounts, Going, HeldPlace, Judged, ManifestRules, MarkedBlob, Purged,
-    Taken,
+    Accounts, Change, ChangeRequest, Fate, Garbage, GarbageCounts, Going, GoingRepository,
+    HeldPlace, Judged, ManifestRules, MarkedBlob, Purged, SetWrites, StagedUpload, Taken, Unneeded,
 };
-use wharf_core::{GarbageRules, StoreError};
+use wharf_core::writes::{WriteMode, WriteScope};
+use wharf_core::{Collected, GarbageRules, StoreError, UploadId};
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::faulty_metadata::{FaultyMetadata, MetadataFault};
@@ -115,9 +117,47 @@ impl Garbage for FaultyMetadata {
         self.call("list_marked", self.inner.list_marked(after, limit)).await
     }
 
+    async fn list_going_repositories(
+        &self,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<GoingRepository>> {
+        let work = self.inner.list_going_repositories(after, limit);
+        self.call("list_going_repositories", work).await
+    }
+
+    async fn list_unneeded(&self, after: Option<HeldPlace>, limit: usize) -> Result<Unneeded> {
+        self.call("list_unneeded", self.inner.list_unneeded(after, limit)).await
+    }
+
+    async fn list_staged(
+        &self,
+        after: Option<UploadId>,
+        limit: usize,
+    ) -> Result<Vec<StagedUpload>> {
+        self.call("list_staged", self.inner.list_staged(after, limit)).await
+    }
+
     async fn count_garbage(&self, limit: usize) -> Result<GarbageCounts> {
         self.call("count_garbage", self.inner.count_garbage(limit)).await
     }
+}
+
+/// Says for all of the registry what may be written.
+async fn set_writes(stand: &Stand, mode: WriteMode) {
+    let change = SetWrites { scope: WriteScope::All, mode, reason: None }.into();
+    let request = ChangeRequest { change, by: "user:ada".into(), once: None };
+    assert_eq!(stand.metadata.inner.change(request).await.unwrap(), Change::Done);
+}
+
+/// Those of these blobs whose objects the store has.
+async fn stored(stand: &Stand, blobs: &[Bytes]) -> usize {
+    let mut stored = 0;
+    for bytes in blobs {
+        let key = ObjectKey { digest: digest(bytes), incarnation: 0 };
+        stored += usize::from(stand.blobs.inner().head(&key).await.unwrap().is_some());
+    }
+    stored
 }
 
 /// An index of this manifest.
@@ -200,4 +240,33 @@ async fn caches_are_told_once_the_database_is_back() {
     let lost = stand.registry.collect_manifests(&*stand.metadata, &AT_ONCE).await;
     assert!(matches!(lost, Err(StoreError::Uncertain(_))), "{lost:?}");
     assert!(stand.manifest("a", &manifest).await.is_none());
+}
+
+/// It ends in the middle of its deletes: what was sent is confirmed, nothing more is sent, and the next collection goes on with the rest.
+#[tokio::test(start_paused = true)]
+async fn a_collection_under_way_deletes_nothing_more_once_all_is_read_only() {
+    let stand = Stand::new();
+    let blobs = [content(100, 1), content(100, 2), content(100, 3)];
+    for bytes in &blobs {
+        stand.push("a", bytes).await.unwrap();
+    }
+    let slowly = GarbageRules { deletes_per_second: NonZeroU32::new(1), ..AT_ONCE };
+    let (listed, go_on) = stand.metadata.hold("condemned_blobs");
+    let collection = stand.registry.collect_garbage(&*stand.metadata, &slowly);
+    let closing = async {
+        listed.await.unwrap();
+        set_writes(&stand, WriteMode::ReadOnly).await;
+        go_on.send(()).unwrap();
+    };
+    let (collected, ()) = tokio::join!(collection, closing);
+    let expected = Collected { memberships: 3, condemned: 3, deleted: 1, ..Collected::default() };
+    assert_eq!(collected.unwrap(), expected);
+    assert_eq!(stored(&stand, &blobs).await, 2);
+    let meanwhile = stand.registry.collect_garbage(&*stand.metadata, &AT_ONCE).await;
+    assert_eq!(meanwhile.unwrap(), Collected::default());
+    assert_eq!(stored(&stand, &blobs).await, 2);
+    set_writes(&stand, WriteMode::Writable).await;
+    let rest = stand.registry.collect_garbage(&*stand.metadata, &AT_ONCE).await;
+    assert_eq!(rest.unwrap(), Collected { deleted: 2, ..Collected::default() });
+    assert_eq!(stored(&stand, &blobs).await, 0);
 }

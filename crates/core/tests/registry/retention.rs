@@ -16,7 +16,7 @@ use wharf_core::retention::{
 use wharf_core::writes::{WriteMode, WriteScope};
 use wharf_core::{Rules, StoreError};
 use wharf_metadata::{Database, Sqlite};
-use wharf_oci::{RepositoryName, Tag, TagSelection};
+use wharf_oci::{Digest, RepositoryName, Tag, TagSelection};
 
 use crate::stand::{Stand, name};
 
@@ -75,6 +75,16 @@ impl Retention for Between {
         pulled_since: Timestamp,
     ) -> Result<Vec<TagFacts>> {
         self.inner.retention_facts(repository, after, limit, pulled_since).await
+    }
+
+    async fn untagged_manifests(
+        &self,
+        repository: RepositoryName,
+        for_long: Duration,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<UntaggedPage> {
+        self.inner.untagged_manifests(repository, for_long, after, limit).await
     }
 
     async fn drop_tag(&self, drop: DropTag) -> Result<DropOutcome> {
@@ -140,8 +150,9 @@ impl House {
         let policy = Policy::parse(&format!(r#"{{"rules":[{rule}]}}"#)).unwrap();
         let repository = name("a");
         self.change(SetRetention { repository: repository.clone(), policy, expected: None }).await;
-        let (version, tags, dropped) = (1, 0, 0);
-        let preview = PreviewRetention { repository: repository.clone(), version, tags, dropped };
+        let (version, tags, dropped, untagged) = (1, 0, 0, 0);
+        let of = repository.clone();
+        let preview = PreviewRetention { repository: of, version, tags, dropped, untagged };
         self.change(preview).await;
         self.change(EnableRetention { repository, version }).await;
     }

@@ -38,7 +38,7 @@ struct Node {
 impl Node {
     fn new() -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(1_700_000_000_000_000)));
-        let Small { registry, database, blobs, folder } = Small::new(clock.clone());
+        let Small { registry, database, blobs, folder, .. } = Small::new(clock.clone());
         Self { registry, database, blobs, clock, _folder: folder }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use tempfile::TempDir;
-use wharf_blobs::MemoryBlobs;
+use wharf_blobs::{Fault, FaultyBlobs, MemoryBlobs, Method};
 use wharf_core::blobs::{Blobs, ObjectKey};
 use wharf_core::clock::{SystemClock, SystemRandom};
 use wharf_core::metadata::{
@@ -24,6 +24,7 @@ pub struct Node {
     pub scrubber: Scrubber,
     pub database: Arc<Database<Sqlite>>,
     pub blobs: Arc<MemoryBlobs>,
+    pub faults: Arc<FaultyBlobs<MemoryBlobs>>,
     pub folder: TempDir,
 }
 
@@ -41,11 +42,11 @@ pub fn digest(bytes: &[u8]) -> Digest {
 
 impl Node {
     pub fn new() -> Self {
-        let Small { registry, database, blobs, folder } = Small::new(Arc::new(SystemClock));
+        let Small { registry, database, blobs, faults, folder } = Small::new(Arc::new(SystemClock));
         let (objects, integrity) = (blobs.clone(), database.clone());
         let copies = Vec::new();
         let scrubber = Scrubber { registry, objects, integrity, copies, rules: RULES };
-        Self { scrubber, database, blobs, folder }
+        Self { scrubber, database, blobs, faults, folder }
     }
 
     /// Puts an object into the store, whatever its key says.
@@ -219,6 +220,59 @@ async fn wrong_bytes_are_found_and_what_was_put_right_is_served_again() {
     assert_eq!((done.restored, node.open().await.len()), (1, 0));
     assert!(node.is_held(&key).await);
     assert_eq!(node.scrub(Pass::Contents).await.0.faults(), 0);
+}
+
+/// It is left in use, as it may be read again tomorrow; the rest of the pass is not held up by it.
+#[tokio::test]
+async fn an_object_that_a_store_which_works_does_not_give_is_unreadable() {
+    let node = Node::new();
+    for text in ["one", "two", "three"] {
+        node.hold(text.as_bytes(), Some(text.as_bytes())).await;
+    }
+    let mut digests = ["one", "two", "three"].map(|text| digest(text.as_bytes()));
+    digests.sort();
+    let unreadable = ObjectKey::canonical(digests[1]);
+    let refused = || Fault::Fail(StoreError::Unavailable("a sector is bad".into()));
+    let broken = || Fault::BreakAfter(2, StoreError::Unavailable("a sector is bad".into()));
+    // When it is opened, while it is read, and by its head alone.
+    for (round, (method, fault)) in
+        [(Method::Read, refused()), (Method::Read, broken()), (Method::Head, refused())]
+            .into_iter()
+            .enumerate()
+    {
+        node.faults.script(method, 2, fault);
+        let (done, _) = node.scrub(Pass::Contents).await;
+        assert_eq!(done.looked_at, 3, "{method:?}");
+        let is_new = round == 0;
+        assert_eq!(done.found.get(&FaultKind::Unreadable).copied(), is_new.then_some(1));
+        assert_eq!(done.faults(), u64::from(is_new), "{method:?}");
+        assert_eq!(node.open().await, [(FaultKind::Unreadable, unreadable.digest)]);
+        assert!(node.is_held(&unreadable).await, "{method:?}");
+    }
+    let findings =
+        node.database.list_scrub_findings(FindingFilter::default(), None, 100).await.unwrap();
+    assert!(findings[0].detail.contains("a sector is bad"), "{:?}", findings[0]);
+    assert!(!findings[0].is_quarantined);
+    assert_eq!(node.faults.calls(Method::Check), 3);
+    // Read again, it is none any more.
+    node.scrub(Pass::Contents).await;
+    assert!(node.open().await.is_empty());
+}
+
+/// Which is no finding: the turn ends, and the next one goes on where it was.
+#[tokio::test]
+async fn a_store_that_is_away_makes_no_object_unreadable() {
+    let node = Node::new();
+    let key = node.hold(b"one", Some(b"one")).await;
+    let away = || Fault::Fail(StoreError::Unavailable("away".into()));
+    node.faults.script(Method::Read, 1, away());
+    node.faults.script(Method::Check, 1, away());
+    let mut done = Scrubbed::default();
+    let fault = node.scrubber.turn(Pass::Contents, &mut done).await.unwrap_err();
+    assert!(matches!(&fault, StoreError::Unavailable(text) if text.contains("away")), "{fault}");
+    assert!(done.faults() == 0 && node.open().await.is_empty());
+    assert_eq!(node.scrub(Pass::Contents).await.0.looked_at, 1);
+    assert!(node.is_held(&key).await);
 }
 
 /// A turn that is over at once still gets one piece further, and what it hashed is not hashed again.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use wharf_blobs::MemoryBlobs;
+use wharf_blobs::{FaultyBlobs, MemoryBlobs};
 use wharf_cache::MemoryCache;
 use wharf_core::clock::{Clock, SystemRandom};
 use wharf_core::permissions::Everyone;
@@ -14,6 +14,8 @@ pub struct Small {
     pub registry: Arc<Registry>,
     pub database: Arc<Database<Sqlite>>,
     pub blobs: Arc<MemoryBlobs>,
+    /// The registry's way to them, which fails as it is told.
+    pub faults: Arc<FaultyBlobs<MemoryBlobs>>,
     /// What goes with it.
     pub folder: TempDir,
 }
@@ -24,10 +26,11 @@ impl Small {
         let sqlite = Sqlite::open(&folder.path().join("metadata.db"), clock).unwrap();
         let database = Arc::new(Database::on_sqlite(sqlite));
         let blobs = Arc::new(MemoryBlobs::new());
+        let faults = Arc::new(FaultyBlobs::over(blobs.clone()));
         let parts = Parts {
             metadata: database.clone(),
             last_known: None,
-            blobs: blobs.clone(),
+            blobs: faults.clone(),
             mapped: None,
             signed: None,
             direct: None,
@@ -37,6 +40,6 @@ impl Small {
             random: Arc::new(SystemRandom),
         };
         let registry = Arc::new(Registry::new(parts, Rules::default()));
-        Self { registry, database, blobs, folder }
+        Self { registry, database, blobs, faults, folder }
     }
 }

@@ -192,6 +192,10 @@ fn what_must_not_live_again_does_not() {
     let jobs = "SELECT key || ' ' || leased || ' ' || claims FROM jobs ORDER BY id";
     assert_eq!(rows(jobs), ["held 0 8", "waits 0 2"]);
     assert_eq!(rows("SELECT by || ' ' || action FROM audit_log"), ["system database.restore"]);
+    // An event of the registry, behind all that were in the backup.
+    let events = "SELECT kind || ' ' || payload FROM events
+                  WHERE repository_id IS NULL AND namespace IS NULL ORDER BY id";
+    assert_eq!(rows(events), [r#"database.restored {"by": "system"}"#]);
     let epoch = |on: &Connection| -> i64 {
         on.query_row("SELECT epoch FROM cache_epoch", [], |row| row.get(0)).unwrap()
     };

@@ -6,11 +6,12 @@ use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     AdoptBlob, AdoptTag, Adoptable, AdoptedBlob, AdoptedTag, Adoption, AdoptionProgress,
-    AdoptionState, Change, CommitOutcome, DeleteOutcome, Finding, Hashing, Precondition,
-    RecordAdoption, StartAdoption, StartedAdoption,
+    AdoptionState, Change, CommitOutcome, DeleteOutcome, EventScope, Finding, Hashing,
+    Precondition, RecordAdoption, StartAdoption, StartedAdoption,
 };
 use wharf_oci::{Algorithm, Digest, Hasher};
 
+use super::immutability::{freeze, organization, releases, scope};
 use super::samples::{blob, commit, image, name};
 use super::stand::{LIFETIME, Stand, TICK};
 use super::usage::{bytes, is_counted_right, limit, namespace, of, refused, usage, user};
@@ -74,6 +75,10 @@ pub async fn one_adoption_runs_at_a_time(stand: &Stand) {
             "adoption.start user:ada store:file:///two repositories=team/*",
         ]
     );
+    let events = super::event_log::all(stand).await;
+    assert!(events.iter().all(|event| event.scope == EventScope::Registry));
+    let events: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
+    assert_eq!(events, ["adoption.started", "adoption.stopped", "adoption.started"]);
 }
 
 /// A node that lost its job writes over nothing, and none goes on with what was stopped.
@@ -258,6 +263,31 @@ pub async fn an_adopted_tag_follows_the_other_registry(stand: &Stand) {
     assert_eq!(history, [format!("1 create - {one}"), format!("2 move {one} {two}")]);
     let sql = "SELECT detail FROM audit_log WHERE action = 'tag.adopt' AND by = 'system'";
     assert_eq!(stand.rows(sql, &[]).await, ["tags=t", "tags=t"]);
+}
+
+/// Where the other registry moves it, it stays here, and what says so names the policy; what is new there is taken over.
+pub async fn an_adopted_tag_that_a_policy_freezes_stays(stand: &Stand) {
+    organization(stand).await;
+    let (one, two) =
+        (stand.push("team/app", "one", &[]).await, stand.push("team/app", "two", &[]).await);
+    let adopt = async |tag: &str, digest| {
+        let adopt = AdoptTag { repository: name("team/app"), ..adopt_tag(tag, digest) };
+        stand.adoptions.adopt_tag(adopt).await.unwrap()
+    };
+    for tag in ["v1", "edge"] {
+        assert_eq!(adopt(tag, one).await, AdoptedTag::Stands);
+    }
+    freeze(stand, "team/app", releases(Duration::ZERO)).await;
+    let before = stand.everything().await;
+    let AdoptedTag::Frozen(frozen) = adopt("v1", two).await else { panic!("it moved") };
+    assert_eq!((frozen.tag.as_str(), &frozen.of), ("v1", &scope("team/app")));
+    assert!(frozen.to_string().contains("releases"), "{frozen}");
+    assert_eq!(adopt("v1", one).await, AdoptedTag::Stands);
+    assert_eq!(stand.everything().await, before);
+    for tag in ["edge", "v2"] {
+        assert_eq!(adopt(tag, two).await, AdoptedTag::Stands);
+        assert_eq!(stand.tag("team/app", tag).await, Some(two));
+    }
 }
 
 /// What somebody moved, pushed or deleted here is theirs.

@@ -7,14 +7,16 @@ use wharf_core::access::Visibility;
 use wharf_core::clock::Clock;
 use wharf_core::metadata::{
     Change, CreateOrganization, DeleteOrganization, DeleteRepository, DeletedRepository,
-    EventScope, FinishOutcome, FinishUpload, HoldUpload, KeptBy, ListDeletedRepositories,
-    ManifestRules, Meter, MountBlob, NewUser, Page, PinManifest, PinTarget, Precondition,
-    RepositoryDeletion, RepositoryFilter, RepositoryRestoration, RestoreRepository, Scope,
-    SetVisibility, SetWrites, UnpinManifest, Viewer,
+    EnableRetention, EventScope, FinishOutcome, FinishUpload, HoldUpload, KeptBy,
+    ListDeletedRepositories, ManifestRules, Meter, MountBlob, NewUser, Page, PinManifest,
+    PinTarget, Precondition, PreviewRetention, ReportRunning, RepositoryDeletion, RepositoryFilter,
+    RepositoryRestoration, RestoreRepository, RetentionRun, Scope, SetRetention, SetVisibility,
+    SetWrites, UnpinManifest, Viewer,
 };
 use wharf_core::permissions::Sources;
+use wharf_core::retention::Policy;
 use wharf_core::writes::{WriteMode, WriteScope};
-use wharf_oci::{Reference, RepositoryName};
+use wharf_oci::{Digest, Reference, RepositoryName};
 
 use super::event_log::all;
 use super::immutability::{freeze, organization, releases, remove};
@@ -71,6 +73,11 @@ impl Stand {
              ORDER BY repository_id, blob_digest",
             "SELECT digest, deleted_at FROM deleted_manifests ORDER BY digest",
             "SELECT repository_id, name, patterns FROM immutability_policies ORDER BY id",
+            "SELECT repository_id, document, version, state, updated_by, updated_at FROM retention_policies
+             ORDER BY repository_id",
+            "SELECT repository_id, version, ended_at, kept, dropped FROM retention_runs ORDER BY repository_id",
+            "SELECT repository_id, digest, reporter, ends_at FROM running_manifests
+             ORDER BY repository_id, digest, reporter",
             "SELECT blob_digest, repository_id FROM public_blobs ORDER BY blob_digest, repository_id",
             "SELECT namespace, repository_id, max_bytes FROM usage_scopes ORDER BY namespace, repository_id",
             "SELECT count(*) FROM deleted_repositories",
@@ -107,6 +114,25 @@ async fn mounts(stand: &Stand, text: &str, from: Option<&str>, sources: Sources)
     let from = from.map(name);
     let mount = MountBlob { repository: name("other/app"), digest: blob(text), from, sources };
     stand.metadata.mount_blob(mount).await.unwrap()
+}
+
+/// Enables a policy of retention, which has run once, and has something reported to run.
+async fn retained(stand: &Stand, repository: &str, runs: Digest) {
+    let repository = || name(repository);
+    let policy = Policy::parse(r#"{"rules":[],"untagged":{"after":"60d"}}"#).unwrap();
+    let set = SetRetention { repository: repository(), policy, expected: None };
+    assert_eq!(stand.change(set).await, Change::Done);
+    let (version, tags, dropped, untagged) = (1, 0, 0, 0);
+    let preview = PreviewRetention { repository: repository(), version, tags, dropped, untagged };
+    assert_eq!(stand.change(preview).await, Change::Done);
+    let enable = EnableRetention { repository: repository(), version };
+    assert_eq!(stand.change(enable).await, Change::Done);
+    let ended_at = stand.clock.now();
+    let run = RetentionRun { version, ended_at, kept: 3, dropped: 1, problem: None };
+    stand.retention.record_retention_run(repository(), run).await.unwrap();
+    let (reporter, lasts) = ("eu".to_owned(), "30d".parse().unwrap());
+    let report = ReportRunning { repository: repository(), digest: runs, reporter, lasts };
+    assert_eq!(stand.change(report).await, Change::Done);
 }
 
 /// By its name, in a list, or by what it shares with others.
@@ -150,6 +176,7 @@ pub async fn a_deleted_repository_comes_back_as_it_was(stand: &Stand) {
     upload(stand, "team/app", blob("loose"), 7).await.unwrap();
     push(stand, "team/lib", &[("base", 100)], &["t"]).await.unwrap();
     freeze(stand, "team/app", releases(GRACE * 100)).await;
+    retained(stand, "team/app", one).await;
     let visibility = Visibility::Public;
     let public = SetVisibility { repository: name("team/app"), visibility, expected: None };
     assert_eq!(stand.change(public).await, Change::Done);

@@ -7,10 +7,12 @@ use wharf_core::immutability::{Frozen, MutableFor, Policy, PolicyScope};
 use wharf_core::metadata::{
     Change, ChangeImmutabilityPolicy, CommitOutcome, CreateOrganization, DeleteManifest,
     DeleteOutcome, DeleteTag, NewImmutabilityPolicy, NewUser, Precondition,
-    RemoveImmutabilityPolicy, TagImmutability,
+    RemoveImmutabilityPolicy, RestoreOutcome, RollBackOutcome, RollBackTag, RollBackTo,
+    TagImmutability,
 };
-use wharf_oci::{Digest, TagSelection};
+use wharf_oci::{Digest, Reference, TagSelection};
 
+use super::rollback::back;
 use super::samples::{blob, commit, image, index, name};
 use super::stand::{Stand, TICK};
 
@@ -272,4 +274,59 @@ pub async fn a_policy_that_cannot_be_read_stops_every_change(stand: &Stand) {
     stand.rows("DELETE FROM immutability_policies", &[]).await;
     let push = commit("team/app", &image(&[blob("one")]), &["latest"]);
     assert!(stand.metadata.commit_manifest(push).await.is_err());
+}
+
+/// Whichever way it comes back, also twice; only who pushes it makes it anew.
+pub async fn a_tag_that_is_brought_back_is_as_old_as_it_was(stand: &Stand) {
+    let one = app(stand).await;
+    let made = stand.clock.now();
+    let v1 = || Reference::Tag("v1".parse().unwrap());
+    for way in ["the tag", "the manifest", "rolled back", "the tag again"] {
+        stand.clock.advance(HOUR / 10);
+        let (restored, gone) = (
+            RestoreOutcome::Restored {
+                digest: one,
+                tags: vec!["v1".parse().unwrap()],
+                manifests: 1,
+            },
+            DeleteOutcome::Deleted,
+        );
+        match way {
+            "the manifest" => {
+                assert_eq!(stand.delete("team/app", one, Precondition::None).await, gone);
+                stand.clock.advance(TICK);
+                assert_eq!(stand.restore("team/app", one).await, restored);
+            }
+            _ => {
+                assert_eq!(delete(stand, "v1").await, gone);
+                stand.clock.advance(TICK);
+                if way == "rolled back" {
+                    let (repository, tag) = (name("team/app"), "v1".parse().unwrap());
+                    let back = RollBackTag { repository, tag, ..back(RollBackTo::Previous) };
+                    let outcome = stand.metadata.roll_back_tag(back).await.unwrap();
+                    assert!(matches!(outcome, RollBackOutcome::Done(_)), "{outcome:?}");
+                } else {
+                    let outcome = stand.restore("team/app", v1()).await;
+                    assert!(matches!(outcome, RestoreOutcome::Restored { .. }), "{outcome:?}");
+                }
+            }
+        }
+        assert_eq!(look(stand, "v1").await.created_at, made, "{way}");
+    }
+    // So it freezes when it would have.
+    freeze(stand, "team", releases(HOUR)).await;
+    stand.clock.advance(Duration::from_micros((made.after(HOUR).0 - stand.clock.now().0) as u64));
+    let CommitOutcome::Frozen(frozen) = put(stand, "two", &["v1"]).await else { panic!() };
+    assert_eq!(frozen.since, made.after(HOUR));
+    assert_eq!(remove(stand, "team", "releases").await, Change::Done);
+    // What was before the first known change is forgotten.
+    assert_eq!(delete(stand, "v1").await, DeleteOutcome::Deleted);
+    stand.rows("DELETE FROM tag_history WHERE name = 'v1' AND version < 9", &[]).await;
+    stand.clock.advance(TICK);
+    assert!(matches!(stand.restore("team/app", v1()).await, RestoreOutcome::Restored { .. }));
+    let since = look(stand, "v1").await.created_at;
+    assert!(made < since && since < stand.clock.now(), "{since:?}");
+    assert_eq!(delete(stand, "v1").await, DeleteOutcome::Deleted);
+    assert_eq!(put(stand, "one", &["v1"]).await, CommitOutcome::Committed);
+    assert_eq!(look(stand, "v1").await.created_at, stand.clock.now());
 }

@@ -2,11 +2,15 @@
 
 use wharf_core::clock::Clock;
 use wharf_core::metadata::{
-    Fate, Freed, GoingManifest, Keeper, ManifestRules, PinManifest, PinTarget,
+    Change, EnableRetention, Fate, Freed, GoingManifest, Keeper, ManifestRules, PinManifest,
+    PinTarget, SetWrites,
 };
+use wharf_core::writes::{WriteMode, WriteScope};
 use wharf_oci::Digest;
 
 use super::garbage::GRACE;
+use super::pins::pin;
+use super::retention::{UNTAGGED, untagged};
 use super::samples::{about, blob, image, index, name};
 use super::stand::{Stand, TICK};
 
@@ -16,6 +20,20 @@ const TIDY: ManifestRules = ManifestRules { grace: GRACE, untagged_after: Some(G
 impl Stand {
     async fn fate(&self, digest: Digest, rules: ManifestRules) -> Fate {
         self.garbage.explain_manifest(name("a"), digest, rules).await.unwrap()
+    }
+
+    /// All that would go of a repository by a rule for untagged manifests, two looked at at a time.
+    async fn let_go(&self, repository: &str) -> Vec<Digest> {
+        let (mut after, mut found) = (None, Vec::new());
+        loop {
+            let page = self.retention.untagged_manifests(name(repository), UNTAGGED, after, 2);
+            let page = page.await.unwrap();
+            found.extend(page.going);
+            after = page.next;
+            if after.is_none() {
+                return found;
+            }
+        }
     }
 
     /// All that a collection would delete, two at a time.
@@ -122,4 +140,48 @@ pub async fn a_manifest_that_nothing_keeps_is_told_to_go(stand: &Stand) {
     stand.clock.advance(GRACE);
     stand.garbage.empty_trash(TIDY, 100).await.unwrap();
     assert_eq!(stand.fate(untagged, TIDY).await, Fate::Unknown);
+}
+
+/// Of one repository, in pages, whatever the state of its policy and whether it is read-only: just what is collected once the policy is enabled.
+pub async fn what_a_rule_for_untagged_manifests_lets_go_is_listed(stand: &Stand) {
+    let tagged = stand.push("a", "tagged", &["t"]).await;
+    let part = stand.push("a", "part", &[]).await;
+    let whole = stand.put("a", &index(&[part]), &["whole"]).await;
+    let pinned = stand.push("a", "pinned", &[]).await;
+    stand.metadata.pin_manifest(pin("keep", PinTarget::Digest(pinned), None)).await.unwrap();
+    let expired = stand.push("a", "expired pin", &[]).await;
+    let until = Some(stand.clock.now().after(TICK));
+    let soon = pin("soon", PinTarget::Digest(expired), until);
+    stand.metadata.pin_manifest(soon).await.unwrap();
+    let alone = stand.push("a", "alone", &[]).await;
+    let about_it = stand.put("a", &about(image(&[blob("alone")]), alone), &[]).await;
+    let child = stand.push("a", "child", &[]).await;
+    let parent = stand.put("a", &index(&[child]), &[]).await;
+    stand.push("b", "of another", &[]).await;
+    stand.clock.advance(UNTAGGED - TICK);
+    assert!(stand.let_go("a").await.is_empty());
+    stand.clock.advance(TICK);
+    let young = stand.push("a", "young", &[]).await;
+    let mut expected = vec![expired, alone, about_it, child, parent];
+    expected.sort();
+    assert_eq!(stand.let_go("a").await, expected);
+    untagged(stand, false).await;
+    let scope = WriteScope::Repository(name("a"));
+    for mode in [WriteMode::ReadOnly, WriteMode::Writable] {
+        let set = SetWrites { scope: scope.clone(), mode, reason: None };
+        assert_eq!(stand.change(set).await, Change::Done);
+        assert_eq!(stand.let_go("a").await, expected, "{mode}");
+    }
+    assert!(stand.let_go("nothing").await.is_empty());
+    let enabling = EnableRetention { repository: name("a"), version: 1 };
+    assert_eq!(stand.change(enabling).await, Change::Done);
+    let taken = stand.garbage.collect_manifests(None, KEEPING, 100).await.unwrap();
+    assert_eq!(taken.count, expected.len() as u64);
+    for digest in expected {
+        assert!(!stand.has("a", digest).await, "{digest}");
+    }
+    for digest in [tagged, part, whole, pinned, young] {
+        assert!(stand.has("a", digest).await, "{digest}");
+    }
+    assert!(stand.let_go("a").await.is_empty());
 }

@@ -7,12 +7,14 @@ use wharf_core::immutability::PolicyScope;
 use wharf_core::metadata::{
     AuditFilter, AuditOrder, Change, DropOutcome, DropTag, EnableRetention, NewImmutabilityPolicy,
     PinOutcome, PinTarget, Precondition, PreviewRetention, Refusal, RemoveImmutabilityPolicy,
-    RemoveRetention, RetentionRecord, RetentionRun, RetentionState, SetRetention, SetWrites,
+    RemoveRetention, RepositoryRestoration, RetentionRecord, RetentionRun, RetentionState,
+    SetRetention, SetWrites,
 };
 use wharf_core::retention::{Policy, TagFacts};
 use wharf_core::writes::{Closed, WriteMode, WriteReason, WriteScope};
 use wharf_oci::TagSelection;
 
+use super::deleted_repositories::restoration;
 use super::immutability::policy as policy_of;
 use super::pins::pin;
 use super::retention_facts::facts;
@@ -31,7 +33,8 @@ async fn set(stand: &Stand, newest: u32, expected: Option<i64>) -> Change {
 }
 
 async fn preview(stand: &Stand, version: i64) -> Change {
-    let preview = PreviewRetention { repository: name("a"), version, tags: 7, dropped: 3 };
+    let (tags, dropped, untagged) = (7, 3, 2);
+    let preview = PreviewRetention { repository: name("a"), version, tags, dropped, untagged };
     stand.change(preview).await
 }
 
@@ -155,7 +158,7 @@ pub async fn each_step_of_a_policy_is_in_the_audit_log(stand: &Stand) {
     let expected = [
         "retention.set done rules=1",
         "retention.enable refused policy=1",
-        "retention.preview done policy=1 tags=7 dropped=3",
+        "retention.preview done policy=1 tags=7 dropped=3 untagged=2",
         "retention.enable done policy=1",
         "retention.enable done policy=1",
         "retention.remove done ",
@@ -314,4 +317,25 @@ pub async fn the_last_run_is_recorded(stand: &Stand) {
         .unwrap();
     stand.rows("UPDATE retention_policies SET document = '{\"rules\": 7'", &[]).await;
     assert_eq!(found(stand).await.unwrap().document, "{\"rules\": 7");
+}
+
+/// It is found and run as little as the repository, and goes on when that is back.
+pub async fn an_enabled_policy_rests_while_its_repository_is_deleted(stand: &Stand) {
+    stand.push("a", "one", &["old"]).await;
+    stand.clock.advance(HOUR);
+    stand.push("a", "two", &["new"]).await;
+    in_force(stand).await;
+    let (drop, before) = (drop_of(stand, "old").await, found(stand).await);
+    stand.throw_away_all("a").await;
+    assert!(enabled(stand).await.is_empty());
+    assert_eq!(found(stand).await, None);
+    assert_eq!(stand.retention.retention_basis(name("a")).await.unwrap(), None);
+    let outcome = stand.retention.drop_tag(drop.clone()).await.unwrap();
+    assert_eq!(outcome, DropOutcome::Halted);
+    let back = stand.metadata.restore_repository(restoration("a")).await.unwrap();
+    assert_eq!(back, RepositoryRestoration::Restored);
+    assert_eq!(enabled(stand).await, ["a"]);
+    assert_eq!(found(stand).await, before);
+    assert!(stand.tag("a", "old").await.is_some());
+    assert_eq!(stand.retention.drop_tag(drop).await.unwrap(), DropOutcome::Dropped);
 }

@@ -1,12 +1,16 @@
 //! Rules of tags that go back to where they stood.
 
+use std::time::Duration;
+
 use wharf_core::clock::{Clock, Timestamp};
+use wharf_core::immutability::Frozen;
 use wharf_core::metadata::{
-    CommitOutcome, KnownTag, NoPlace, Once, Precondition, Reason, RollBackOutcome, RollBackTag,
-    RollBackTo,
+    Change, CommitOutcome, KnownTag, NoPlace, Once, Precondition, Reason, RollBackOutcome,
+    RollBackTag, RollBackTo,
 };
 use wharf_oci::Digest;
 
+use super::immutability::{freeze, organization, releases, remove, scope};
 use super::samples::{blob, commit, image, index, name};
 use super::stand::{Stand, TICK};
 
@@ -183,4 +187,40 @@ pub async fn what_a_tag_went_back_to_is_pulled_whole(stand: &Stand) {
     for text in ["config", "layer"] {
         assert!(stand.held("a", blob(text)).await.is_some());
     }
+}
+
+/// By a policy, of which the refusal tells; what it does not cover goes back as before, and so does all once it is lifted.
+pub async fn a_frozen_tag_goes_back_nowhere(stand: &Stand) {
+    organization(stand).await;
+    for text in ["one", "two"] {
+        stand.clock.advance(TICK);
+        stand.push("team/app", text, &["v1", "v1-rc1", "edge"]).await;
+    }
+    freeze(stand, "team", releases(Duration::ZERO)).await;
+    let since = stand.clock.now();
+    stand.clock.advance(TICK);
+    let before = stand.everything().await;
+    let roll = async |tag: &str, to| {
+        let (repository, tag) = (name("team/app"), tag.parse().unwrap());
+        let back = RollBackTag { repository, tag, ..back(to) };
+        stand.metadata.roll_back_tag(back).await.unwrap()
+    };
+    let frozen = Frozen {
+        repository: name("team/app"),
+        tag: "v1".parse().unwrap(),
+        of: scope("team"),
+        policy: releases(Duration::ZERO),
+        since,
+    };
+    for to in [RollBackTo::Previous, RollBackTo::Version(1)] {
+        assert_eq!(roll("v1", to).await, RollBackOutcome::Frozen(Box::new(frozen.clone())));
+    }
+    // To where it stands is no change.
+    assert_eq!(roll("v1", RollBackTo::Version(2)).await, RollBackOutcome::Unchanged);
+    assert_eq!(stand.everything().await, before);
+    for tag in ["v1-rc1", "edge"] {
+        assert_eq!(done(roll(tag, RollBackTo::Previous).await).1, 1, "{tag}");
+    }
+    assert_eq!(remove(stand, "team", "releases").await, Change::Done);
+    assert_eq!(done(roll("v1", RollBackTo::Previous).await).1, 1);
 }

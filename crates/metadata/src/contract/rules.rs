@@ -81,7 +81,11 @@ macro_rules! metadata_contract {
             manifests_on_their_way_out_are_listed_with_what_they_free
             a_manifest_is_told_what_keeps_it
             a_manifest_that_nothing_keeps_is_told_to_go
+            what_a_rule_for_untagged_manifests_lets_go_is_listed
             blobs_on_their_way_out_are_listed
+            deleted_repositories_are_listed_with_what_they_free
+            blobs_that_nothing_needs_are_listed
+            uploads_are_listed_with_what_is_staged_of_them
             garbage_is_counted
             // The trash.
             a_deleted_manifest_comes_back_as_it_was
@@ -108,6 +112,8 @@ macro_rules! metadata_contract {
             a_deleted_repository_is_purged_when_its_grace_is_over
             the_row_of_a_purged_repository_outlasts_its_events
             a_deleted_repository_keeps_no_organization
+            // Whatever changes.
+            each_change_of_the_lifecycle_is_told
             // Accounts.
             a_user_is_found_by_name_and_nobody_else_has_it
             a_disabled_user_is_active_no_more
@@ -271,6 +277,7 @@ macro_rules! metadata_contract {
             a_tag_that_is_not_there_is_not_deleted
             a_deleted_tag_leaves_its_manifest
             // Immutability.
+            a_tag_that_is_brought_back_is_as_old_as_it_was
             a_frozen_tag_stays_where_it_is
             a_tag_freezes_as_old_as_its_policy_says
             a_move_does_not_make_a_tag_younger
@@ -303,6 +310,7 @@ macro_rules! metadata_contract {
             a_tag_goes_back_once_under_a_key
             a_tag_goes_back_as_far_as_its_history_is_kept
             what_a_tag_went_back_to_is_pulled_whole
+            a_frozen_tag_goes_back_nowhere
             // Pins.
             a_pin_keeps_its_manifest
             a_pin_is_put_on_where_a_tag_stands_or_stood
@@ -338,6 +346,8 @@ macro_rules! metadata_contract {
             a_drain_of_a_repository_waits_for_no_repair
             what_may_be_written_is_told
             the_stricter_of_two_modes_holds
+            what_is_read_only_is_not_collected
+            what_was_deleted_before_is_confirmed_while_all_is_read_only
             // Races.
             tags_moved_by_many_at_once_have_a_linear_history
             of_many_that_compare_and_swap_one_wins_each_round
@@ -356,6 +366,7 @@ macro_rules! metadata_contract {
             a_blob_that_a_collector_wants_is_adopted_while_it_is_only_marked
             an_adopted_tag_follows_the_other_registry
             a_tag_that_was_changed_here_stays_as_it_is
+            an_adopted_tag_that_a_policy_freezes_stays
             // Jobs.
             a_job_is_claimed_once_with_what_it_says
             of_one_kind_and_key_there_is_one_job
@@ -399,6 +410,7 @@ macro_rules! metadata_contract {
             // Retention.
             a_policy_drops_nothing_before_its_preview_and_its_enabling
             a_policy_of_another_version_is_stale
+            an_enabled_policy_rests_while_its_repository_is_deleted
             each_step_of_a_policy_is_in_the_audit_log
             the_facts_of_a_tag_are_those_of_its_repository
             what_keeps_a_tag_whatever_rules_say_is_told

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
-    CheckedBlob, CommitOutcome, Damage, FaultKind, FindingFilter, FoundKind, Hashing, HeldPlace,
-    Judged, MountBlob, Pass, PassPlace, ReferencesChecked, ReleaseOutcome, ScrubFinding,
+    CheckedBlob, CommitOutcome, Damage, EventScope, FaultKind, FindingFilter, FoundKind, Hashing,
+    HeldPlace, Judged, MountBlob, Pass, PassPlace, ReferencesChecked, ReleaseOutcome, ScrubFinding,
 };
 use wharf_core::permissions::Sources;
 use wharf_oci::{Algorithm, Digest, Hasher};
@@ -63,6 +64,14 @@ pub async fn only_what_no_row_explains_is_marked(stand: &Stand) {
     assert!(stand.integrity.mark_unexplained(Vec::new()).await.unwrap().is_empty());
     let unexplained = |key: ObjectKey| (FaultKind::Unexplained, key.digest, key.incarnation);
     assert_eq!(stand.open_findings().await, [unexplained(other), unexplained(unknown)]);
+    // Each is one event, of the registry.
+    let events = super::event_log::all(stand).await;
+    let events: Vec<_> = events.iter().filter(|event| event.kind == "object.unexplained").collect();
+    let about = [other, unknown]
+        .map(|key| json!({ "digest": key.digest, "incarnation": key.incarnation, "by": "system" }));
+    assert!(events.iter().all(|event| event.scope == EventScope::Registry));
+    let told = events.iter().map(|event| serde_json::from_str(&event.payload).unwrap());
+    assert_eq!(told.collect::<Vec<Value>>(), about);
     stand.clock.advance(GRACE);
     let judged = stand.garbage.condemn_blobs(GRACE, 100).await.unwrap();
     assert_eq!(judged, Judged { condemned: 2, spared: 0 });

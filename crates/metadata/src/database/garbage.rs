@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_core::StoreError;
 use wharf_core::blobs::ObjectKey;
 use wharf_core::metadata::{
     DeleteRepository, DeletedManifest, DeletedRepositories, DeletedRepository, Fate, Garbage,
-    GarbageCounts, Going, HeldPlace, Judged, ListDeleted, ListDeletedRepositories, ManifestRules,
-    MarkedBlob, Purged, RepositoryDeletion, RepositoryRestoration, Restore, RestoreOutcome,
-    RestoreRepository, Taken, Trash,
+    GarbageCounts, Going, GoingRepository, HeldPlace, Judged, ListDeleted, ListDeletedRepositories,
+    ManifestRules, MarkedBlob, Purged, RepositoryDeletion, RepositoryRestoration, Restore,
+    RestoreOutcome, RestoreRepository, StagedUpload, Taken, Trash, Unneeded,
 };
+use wharf_core::{StoreError, UploadId};
 use wharf_oci::{Digest, RepositoryName};
 
 use crate::Database;
 use crate::engine::Engine;
 use crate::transactions::garbage::{
-    self, Count, blobs, explaining, manifests, planning, purging, sweep, trash,
+    self, Count, blobs, explaining, manifests, planning, purging, sweep, trash, upcoming,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -105,6 +105,26 @@ impl<E: Engine> Garbage for Database<E> {
 
     async fn list_marked(&self, after: Option<ObjectKey>, limit: usize) -> Result<Vec<MarkedBlob>> {
         self.engine.read(blobs::Listed { after, limit }).await
+    }
+
+    async fn list_going_repositories(
+        &self,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<GoingRepository>> {
+        self.engine.read(upcoming::Repositories { after, limit }).await
+    }
+
+    async fn list_unneeded(&self, after: Option<HeldPlace>, limit: usize) -> Result<Unneeded> {
+        self.engine.read(upcoming::UnneededBlobs { after, limit }).await
+    }
+
+    async fn list_staged(
+        &self,
+        after: Option<UploadId>,
+        limit: usize,
+    ) -> Result<Vec<StagedUpload>> {
+        self.engine.read(upcoming::Staged { after, limit }).await
     }
 
     async fn count_garbage(&self, limit: usize) -> Result<GarbageCounts> {

@@ -1,16 +1,19 @@
 //! The trait of retention on any engine.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
     DropOutcome, DropTag, Retention, RetentionBasis, RetentionRecord, RetentionRun, TagKey,
+    UntaggedPage,
 };
 use wharf_core::retention::TagFacts;
-use wharf_oci::{RepositoryName, Tag};
+use wharf_oci::{Digest, RepositoryName, Tag};
 
 use super::{Database, Result};
 use crate::engine::Engine;
-use crate::transactions::retention::{self, facts};
+use crate::transactions::retention::{self, facts, untagged};
 
 #[async_trait]
 impl<E: Engine> Retention for Database<E> {
@@ -47,6 +50,16 @@ impl<E: Engine> Retention for Database<E> {
         pulled_since: Timestamp,
     ) -> Result<Vec<TagFacts>> {
         self.engine.read(facts::Facts { repository, after, limit, pulled_since }).await
+    }
+
+    async fn untagged_manifests(
+        &self,
+        repository: RepositoryName,
+        for_long: Duration,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<UntaggedPage> {
+        self.engine.write(untagged::Untagged { repository, for_long, after, limit }).await
     }
 
     async fn drop_tag(&self, drop: DropTag) -> Result<DropOutcome> {

@@ -1,9 +1,10 @@
 //! Events: a fact about a change, written in the change's own transaction.
 
 use serde_json::json;
+use wharf_core::blobs::ObjectKey;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::{Policy, PolicyName};
-use wharf_core::metadata::{FaultKind, PinName, Quota, Reason};
+use wharf_core::metadata::{Adoption, FaultKind, PinName, Quota, Reason};
 use wharf_core::permissions::AccountName;
 use wharf_core::writes::{WriteMode, WriteReason};
 use wharf_oci::{Digest, RepositoryName, Tag};
@@ -41,6 +42,8 @@ pub(crate) enum Event<'a> {
     RepositoryDeleted(&'a RepositoryName),
     /// The repository is back, under this name.
     RepositoryRestored(&'a RepositoryName),
+    /// Nothing is left of the deleted repository, which had this name.
+    RepositoryPurged(&'a RepositoryName),
     /// What may be written to the repository has changed.
     WritesSet { mode: WriteMode, reason: Option<&'a WriteReason> },
     /// What may be written anywhere has changed.
@@ -67,6 +70,8 @@ pub(crate) enum Event<'a> {
     RetentionEnabled(i64),
     /// It was taken away, which this version stands for.
     RetentionRemoved(i64),
+    /// There is an object in the store of which no row says why. It is of no repository.
+    ObjectUnexplained(&'a ObjectKey),
     /// The object of a blob that the repository holds is damaged.
     BlobFault { digest: &'a Digest, kind: FaultKind, detail: &'a str },
     /// The object of a blob that was quarantined is sound, and is served again.
@@ -75,10 +80,20 @@ pub(crate) enum Event<'a> {
     BlobRepaired { digest: &'a Digest, from: &'a str },
     /// A manifest needs what the repository does not hold.
     ManifestBroken { digest: &'a Digest, missing: &'a Digest },
+    /// A damaged object that was kept in quarantine is garbage from now on. It is of no repository.
+    BlobReleased(&'a ObjectKey),
     /// The bytes that are stored of a manifest are not its own.
     ManifestDamaged { digest: &'a Digest, detail: &'a str },
     /// They are its own again.
     ManifestRepaired { digest: &'a Digest, from: &'a str },
+    /// What was kept of its damaged bytes is forgotten.
+    ManifestReleased(&'a Digest),
+    /// The store of another registry is taken over from now on.
+    AdoptionStarted(&'a Adoption),
+    /// It is not any more, before its end.
+    AdoptionStopped(&'a Adoption),
+    /// All of it was gone through.
+    AdoptionFinished(&'a Adoption),
 }
 
 impl Event<'_> {
@@ -93,6 +108,7 @@ impl Event<'_> {
             Self::Renamed { .. } => "repository.renamed",
             Self::RepositoryDeleted(_) => "repository.deleted",
             Self::RepositoryRestored(_) => "repository.restored",
+            Self::RepositoryPurged(_) => "repository.purged",
             Self::WritesSet { mode: WriteMode::Writable, .. } => "repository.writable",
             Self::WritesSet { mode: WriteMode::Draining, .. } => "repository.draining",
             Self::WritesSet { mode: WriteMode::ReadOnly, .. } => "repository.read_only",
@@ -109,18 +125,26 @@ impl Event<'_> {
             Self::RetentionSet(_) => "retention.set",
             Self::RetentionEnabled(_) => "retention.enabled",
             Self::RetentionRemoved(_) => "retention.removed",
+            Self::ObjectUnexplained(_) => "object.unexplained",
             Self::BlobFault { .. } => "blob.damaged",
             Self::BlobSound(_) => "blob.sound",
             Self::BlobRepaired { .. } => "blob.repaired",
+            Self::BlobReleased(_) => "blob.released",
             Self::ManifestBroken { .. } => "manifest.broken",
             Self::ManifestDamaged { .. } => "manifest.damaged",
             Self::ManifestRepaired { .. } => "manifest.repaired",
+            Self::ManifestReleased(_) => "manifest.released",
+            Self::AdoptionStarted(_) => "adoption.started",
+            Self::AdoptionStopped(_) => "adoption.stopped",
+            Self::AdoptionFinished(_) => "adoption.finished",
         }
     }
 
     fn payload(&self, by: &str) -> String {
         match self {
-            Self::ManifestPushed(digest) | Self::ManifestDeleted(digest) => {
+            Self::ManifestPushed(digest)
+            | Self::ManifestDeleted(digest)
+            | Self::ManifestReleased(digest) => {
                 json!({ "digest": digest.to_string(), "by": by })
             }
             Self::Pinned { pin, digest, until } => json!({
@@ -135,7 +159,9 @@ impl Event<'_> {
             Self::Renamed { from, to } => {
                 json!({ "from": from.as_str(), "to": to.as_str(), "by": by })
             }
-            Self::RepositoryDeleted(name) | Self::RepositoryRestored(name) => {
+            Self::RepositoryDeleted(name)
+            | Self::RepositoryRestored(name)
+            | Self::RepositoryPurged(name) => {
                 json!({ "name": name.as_str(), "by": by })
             }
             Self::WritesSet { reason, .. } | Self::AllWritesSet { reason, .. } => {
@@ -163,6 +189,17 @@ impl Event<'_> {
             Self::QuotaSet(Quota { bytes, manifests, tags }) => {
                 json!({ "bytes": bytes, "manifests": manifests, "tags": tags, "by": by })
             }
+            Self::ObjectUnexplained(ObjectKey { digest, incarnation })
+            | Self::BlobReleased(ObjectKey { digest, incarnation }) => json!({
+                "digest": digest.to_string(), "incarnation": incarnation, "by": by,
+            }),
+            Self::AdoptionStarted(adoption)
+            | Self::AdoptionStopped(adoption)
+            | Self::AdoptionFinished(adoption) => json!({
+                "source": adoption.source,
+                "repositories": adoption.repositories.as_ref().map(ToString::to_string),
+                "by": by,
+            }),
             Self::BlobFault { digest, kind, detail } => json!({
                 "digest": digest.to_string(), "fault": kind.name(), "detail": detail, "by": by,
             }),
@@ -195,16 +232,14 @@ pub(crate) async fn record(
     record_of(on, Of::Repository(repository), event, by, now).await
 }
 
-/// Writes events of repositories, in their order and in one trip.
+/// Writes events, in their order and in one trip.
 pub(crate) async fn record_all<'a>(
     on: &mut dyn Statements,
-    events: impl Iterator<Item = (i64, Event<'a>)> + Send,
+    events: impl Iterator<Item = (Of<'a>, Event<'a>)> + Send,
     by: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let rows: Vec<_> = events
-        .map(|(repository, event)| row(Of::Repository(repository), &event, by, now))
-        .collect();
+    let rows: Vec<_> = events.map(|(of, event)| row(of, &event, by, now)).collect();
     on.execute_each(INSERT, &rows).await.map(drop)
 }
 

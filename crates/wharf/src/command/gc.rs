@@ -27,7 +27,8 @@ const MOST_COUNTED: usize = 1_000_000;
 pub enum Gc {
     /// Tell how much garbage there is, at each step of its way out.
     Status(Flags),
-    /// List the manifests and blobs that are on their way out: when each goes, how much that frees, and what keeps it from going.
+    /// List what is on its way out (deleted repositories, manifests, blobs, uploads): when each goes, how much that frees, and what keeps it from
+    /// going.
     Plan(Flags),
     /// Tell what becomes of a manifest: what keeps it, or when it goes.
     Explain(explain::Explain),
@@ -64,6 +65,7 @@ async fn status(flags: &Flags) -> anyhow::Result<()> {
     let garbage = wiring::metadata::beside_others(&loaded.config).await?.garbage;
     let counts = garbage.count_garbage(MOST_COUNTED).await?;
     let GarbageCounts {
+        uploads,
         deleted_repositories,
         deleted_manifests,
         unneeded_memberships,
@@ -86,6 +88,7 @@ async fn status(flags: &Flags) -> anyhow::Result<()> {
         ("marked_blobs", marked, "blobs that were let go of, and wait for the grace to end"),
         ("condemned_blobs", condemned, "blobs that are about to be deleted"),
         ("deleted_keys", deleted, "deleted blobs whose keys are not used again yet"),
+        ("uploads", uploads, "uploads that are open, or have expired"),
     ];
     if flags.json {
         let all = rows.iter().map(|(name, count, _)| ((*name).to_owned(), json!(count))).collect();

@@ -363,7 +363,7 @@ changes! {
     /// Says that somebody was shown what a version of a policy would drop.
     PreviewRetention, "preview_retention", "retention.preview", |it| format!("repository:{}", it.repository),
     Some(it.repository.namespace().to_owned()),
-    words!("policy" = Some(it.version), "tags" = Some(it.tags), "dropped" = Some(it.dropped)),
+    words!("policy" = Some(it.version), "tags" = Some(it.tags), "dropped" = Some(it.dropped), "untagged" = Some(it.untagged)),
     requires Requirement::Role(&it.repository, Role::Admin); {
         /// Of which.
         repository: RepositoryName,
@@ -373,6 +373,8 @@ changes! {
         tags: u64,
         /// How many of them would go.
         dropped: u64,
+        /// How many manifests would go that have no tag.
+        untagged: u64,
     }
     /// Has a version of a policy, which was previewed, drop tags from now on.
     EnableRetention, "enable_retention", "retention.enable", |it| format!("repository:{}", it.repository),

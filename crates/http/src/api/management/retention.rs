@@ -13,7 +13,7 @@ use wharf_core::metadata::{
     SetRetention,
 };
 use wharf_core::operation::Requirement;
-use wharf_core::retention::{Age, Plan, PlanError, Policy, Summary};
+use wharf_core::retention::{Age, Plan, PlanError, Policy, Summary, Untagged};
 use wharf_oci::{Digest, RepositoryName};
 
 use super::answer::{Done, Plain, Versioned};
@@ -22,12 +22,12 @@ use super::pages::{Items, PageOf, limit};
 use super::problem::Problem;
 use super::values::{Text, Words};
 use policy_text::PolicyText;
-use shown::{PlannedTag, Preview, Retention};
+use shown::{PlannedTag, Preview, Retention, UntaggedPlan};
 
 /// How many tags are judged at once.
 const PAGE: usize = 500;
 
-/// How many of the tags that would go are in a preview.
+/// How many of the tags, and of the manifests without one, that would go are in a preview.
 const SHOWN: usize = 100;
 
 /// The longest time for which something is reported to run.
@@ -236,11 +236,36 @@ pub(super) async fn preview(
             break;
         }
     }
-    let (tags, dropped) = (summary.tags, summary.dropped);
+    let untagged = untagged(&ask, &name, &policy).await?;
     if let Some(version) = version {
-        ask.change(PreviewRetention { repository: name, version, tags, dropped }).await?;
+        let (tags, dropped) = (summary.tags, summary.dropped);
+        let untagged = untagged.as_ref().map_or(0, |untagged| untagged.manifests);
+        let repository = name;
+        ask.change(PreviewRetention { repository, version, tags, dropped, untagged }).await?;
     }
-    Ok(Plain(Preview::of(version, &summary, first_dropped)))
+    Ok(Plain(Preview::of(version, &summary, first_dropped, untagged)))
+}
+
+/// Which manifests without a tag go by a policy, if it lets any go.
+async fn untagged<Q, B>(
+    ask: &Ask<Q, B>,
+    name: &RepositoryName,
+    policy: &Policy,
+) -> Result<Option<UntaggedPlan>, Problem> {
+    let Untagged::After(age) = policy.untagged() else { return Ok(None) };
+    let stores = ask.may(Requirement::Role(name, Role::Admin)).await?;
+    let for_long = age.get().max(ask.registry().rules().grace);
+    let (mut manifests, mut first, mut after) = (0, Vec::new(), None);
+    loop {
+        let page = stores.retention.untagged_manifests(name.clone(), for_long, after, PAGE).await?;
+        manifests += page.going.len() as u64;
+        let room = SHOWN - first.len();
+        first.extend(page.going.into_iter().take(room).map(Text));
+        after = page.next;
+        if after.is_none() {
+            return Ok(Some(UntaggedPlan { after: Text(age), manifests, first }));
+        }
+    }
 }
 
 pub(super) async fn report_running(ask: Ask<Nothing, Json<Running>>) -> Result<Done, Problem> {

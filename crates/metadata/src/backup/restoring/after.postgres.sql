@@ -27,6 +27,8 @@ ALTER TABLE events ALTER COLUMN transaction_id TYPE bigint USING 0;
 ALTER TABLE audit_log ALTER COLUMN transaction_id TYPE bigint USING 0;
 -- What the store has is not what it had then: it is looked at from the beginning.
 DELETE FROM scrub_passes;
--- The audit log tells of it.
+-- The audit log and the events tell of it: what was told behind the backup is not so any more.
 INSERT INTO audit_log (at, by, action, target, outcome, detail)
 VALUES ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 'system', 'database.restore', 'site', 'done', '');
+INSERT INTO events (kind, payload, created_at)
+VALUES ('database.restored', '{"by": "system"}', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint);

@@ -15,6 +15,8 @@ DELETE FROM user_tokens WHERE kind = 'refresh';
 UPDATE jobs SET leased = 0, claims = claims + 1 WHERE leased = 1;
 -- What the store has is not what it had then: it is looked at from the beginning.
 DELETE FROM scrub_passes;
--- The audit log tells of it.
+-- The audit log and the events tell of it: what was told behind the backup is not so any more.
 INSERT INTO audit_log (at, by, action, target, outcome, detail)
 VALUES (unixepoch() * 1000000, 'system', 'database.restore', 'site', 'done', '');
+INSERT INTO events (kind, payload, created_at)
+VALUES ('database.restored', '{"by": "system"}', unixepoch() * 1000000);

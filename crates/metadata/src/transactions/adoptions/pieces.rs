@@ -138,7 +138,7 @@ impl Transaction for AdoptTag {
         let allowed = match guard.allow(on, &self.tag, standing, Some(self.digest)).await? {
             Ok(Some(allowed)) => allowed,
             Ok(None) => return Ok(AdoptedTag::Stands),
-            Err(_) => return Ok(AdoptedTag::Frozen),
+            Err(frozen) => return Ok(AdoptedTag::Frozen(frozen)),
         };
         let change = Change { repository, by: &self.by.by, now, reason: Reason::Pushed };
         change.make(on, &allowed).await?;

@@ -12,6 +12,7 @@ use wharf_oci::HashState;
 
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 use crate::transactions::audit;
+use crate::transactions::events::{self, Event, Of};
 
 /// The last adoption: the one that runs, where one does.
 const LAST: &str = "SELECT id, source, pattern, state, version, started_at, updated_at,
@@ -106,6 +107,8 @@ impl Transaction for StartAdoption {
             return Ok(StartedAdoption::Running(found));
         }
         write_down(on, &self.by, "adoption.start", &found).await?;
+        let event = Event::AdoptionStarted(&found);
+        events::record_of(on, Of::Registry, event, &self.by.by, now).await?;
         Ok(StartedAdoption::Started(found))
     }
 }
@@ -130,6 +133,8 @@ impl Transaction for Stop {
             .await?;
         if let (Some(found), true) = (last(on).await?, stopped > 0) {
             write_down(on, &self.by, "adoption.stop", &found).await?;
+            let event = Event::AdoptionStopped(&found);
+            events::record_of(on, Of::Registry, event, &self.by.by, now).await?;
         }
         Ok(stopped > 0)
     }
@@ -191,6 +196,14 @@ impl Transaction for RecordAdoption {
             return Ok(None);
         }
         self.add_findings(on).await?;
+        if self.finished
+            && let Some(found) = last(on).await?
+        {
+            let by = Actor::system();
+            write_down(on, &by, "adoption.finish", &found).await?;
+            let event = Event::AdoptionFinished(&found);
+            events::record_of(on, Of::Registry, event, &by.by, now).await?;
+        }
         Ok(Some(self.version + 1))
     }
 }

@@ -80,7 +80,9 @@ impl Transaction for Condemned {
 
     const PLANS: Plans = Plans::ByIndex;
 
+    /// Who reads this deletes objects: while nothing may be written, nobody begins with that.
     async fn run(&self, on: &mut dyn Statements) -> Result<Vec<ObjectKey>> {
+        writes::require(on, EVERYWHERE, Work::Change).await?;
         let digest = self.after.map(|key| key.digest.to_binary()).unwrap_or_default();
         let incarnation = self.after.map_or(-1, |key| i64::from(key.incarnation));
         let rows = on
@@ -145,7 +147,7 @@ impl Transaction for Listed {
     }
 }
 
-/// `Garbage::confirm_deleted`
+/// `Garbage::confirm_deleted`. It is written down while nothing may be written as well: the object is gone all the same.
 pub(crate) struct Confirm(pub(crate) Vec<ObjectKey>);
 
 #[async_trait]
@@ -179,6 +181,7 @@ impl Transaction for Forget {
 
     async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
         let now = on.now().await?;
+        writes::require(on, EVERYWHERE, Work::Change).await?;
         let rows = on
             .query(
                 "SELECT digest, incarnation, marked_at FROM blob_marks

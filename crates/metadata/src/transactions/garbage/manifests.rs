@@ -87,7 +87,8 @@ macro_rules! is_reached {
     };
 }
 
-pub(super) use {is_named, is_reached, is_root, is_subject_of_root};
+pub(super) use is_reached;
+pub(crate) use {is_named, is_root, is_subject_of_root};
 
 /// What a manifest that is gone leaves behind in its repository, `limit` at most: its children and its referrers, but for those that are
 /// older than `before`, are no roots, and are reached from nothing else.

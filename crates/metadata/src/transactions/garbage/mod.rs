@@ -11,7 +11,8 @@ pub(crate) mod purging;
 mod signatures;
 pub(crate) mod sweep;
 pub(crate) mod trash;
-mod unneeded;
+pub(crate) mod unneeded;
+pub(crate) mod upcoming;
 
 use async_trait::async_trait;
 use wharf_core::metadata::GarbageCounts;
@@ -107,7 +108,9 @@ impl Transaction for Count {
                         (SELECT count(*) FROM (SELECT 1 FROM blob_marks WHERE state = 'deleted'
                          ORDER BY marked_at LIMIT $1) t),
                         (SELECT count(*) FROM (SELECT 1 FROM deleted_repositories
-                         WHERE state <> 'purged' ORDER BY deleted_at LIMIT $1) t)",
+                         WHERE state <> 'purged' ORDER BY deleted_at LIMIT $1) t),
+                        (SELECT count(*) FROM (SELECT 1 FROM uploads
+                         ORDER BY expires_at LIMIT $1) t)",
                 arguments![self.limit],
             )
             .await?;
@@ -119,6 +122,7 @@ impl Transaction for Count {
             condemned: row.size(3)?,
             deleted: row.size(4)?,
             deleted_repositories: row.size(5)?,
+            uploads: row.size(6)?,
         })
     }
 }

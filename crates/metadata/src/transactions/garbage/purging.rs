@@ -16,6 +16,7 @@ use super::trash::empty;
 use super::{EVERYWHERE, marks};
 use crate::engine::{Plans, Result, Row, Statements, Transaction, arguments};
 use crate::transactions::deleted_repositories::hidden_name;
+use crate::transactions::events::{self, Event};
 use crate::transactions::writes::{self, Work};
 use crate::transactions::{audit, usage};
 
@@ -93,6 +94,7 @@ impl Transaction for Purge {
         let (by, target) = (Actor::system(), format!("repository:{name}"));
         let detail = format!("number={repository}");
         audit::record(on, &by, "repository.purge", target, name.namespace(), detail).await?;
+        events::record(on, repository, Event::RepositoryPurged(&name), &by.by, now).await?;
         Ok(Purged { rows, repositories: 1 })
     }
 }

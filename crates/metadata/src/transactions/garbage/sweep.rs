@@ -12,7 +12,7 @@ use wharf_oci::{Digest, RepositoryName};
 
 use super::{EVERYWHERE, marks, pairs};
 use crate::engine::{Dialect, Plans, Result, Row, Statements, Transaction, arguments};
-use crate::transactions::events::{self, Event};
+use crate::transactions::events::{self, Event, Of};
 use crate::transactions::usage::{self, Charged, Limits, State, charge};
 use crate::transactions::writes::{self, Work};
 
@@ -168,7 +168,7 @@ async fn tell(
     let by = Actor::system().by;
     let events = swept.chunk_by(|one, other| one.0 == other.0).filter_map(|of_one| {
         let (repository, ..) = of_one.first()?;
-        Some((*repository, Event::BlobsSwept(of_one.len())))
+        Some((Of::Repository(*repository), Event::BlobsSwept(of_one.len())))
     });
     events::record_all(on, events, &by, now).await
 }

@@ -133,7 +133,7 @@ fn found(row: &Row) -> Result<Found> {
 }
 
 /// Whether a manifest is reached from a root: upwards, from a child to its indexes and from a referrer to its subject.
-async fn is_kept(
+pub(crate) async fn is_kept(
     on: &mut dyn Statements,
     before: Timestamp,
     repository: i64,

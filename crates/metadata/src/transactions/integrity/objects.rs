@@ -9,6 +9,7 @@ use wharf_core::metadata::FaultKind;
 
 use super::findings::Fault;
 use crate::engine::{Dialect, Plans, Result, Statements, Transaction, arguments};
+use crate::transactions::events::{self, Event, Of};
 use crate::transactions::garbage::{marks, pairs};
 use crate::transactions::memberships::number;
 
@@ -79,11 +80,15 @@ impl Transaction for Unexplained {
         if !self.marks {
             return Ok(found);
         }
+        let mut told = Vec::new();
         for key in &found {
             let kind = FaultKind::Unexplained;
             let detail = "it is in the store, and no row says why";
-            Fault { kind, key: *key, needed_by: None, detail }.note(on, now).await?;
+            if (Fault { kind, key: *key, needed_by: None, detail }).note(on, now).await? {
+                told.push((Of::Registry, Event::ObjectUnexplained(key)));
+            }
         }
+        events::record_all(on, told.into_iter(), "system", now).await?;
         marks::write_all(on, writes.into_iter(), now).await?;
         Ok(found)
     }

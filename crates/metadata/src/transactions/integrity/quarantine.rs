@@ -14,7 +14,7 @@ use wharf_oci::Digest;
 use super::findings::{self, Fault, some_holders};
 use crate::engine::{Result, Statements, Transaction, arguments};
 use crate::transactions::audit;
-use crate::transactions::events::{self, Event};
+use crate::transactions::events::{self, Event, Of};
 use crate::transactions::garbage::marks;
 use crate::transactions::memberships::number;
 
@@ -154,8 +154,9 @@ struct OfManifest {
 }
 
 impl Release {
-    /// Forgets what a manifest was repaired from before this moment.
-    async fn of_manifest(&self, on: &mut dyn Statements, before: Timestamp) -> Result<OfManifest> {
+    /// Forgets the damaged bytes of a manifest that was repaired longer than the grace ago.
+    async fn of_manifest(&self, on: &mut dyn Statements, now: Timestamp) -> Result<OfManifest> {
+        let before = now.before(self.grace);
         let released = on
             .execute(
                 "DELETE FROM damaged_manifests WHERE digest = $1 AND replaced_at <= $2",
@@ -165,6 +166,8 @@ impl Release {
         if released > 0 {
             let target = format!("manifest:{}", self.digest);
             tell(on, self.by.clone(), "manifest.release", target, String::new()).await?;
+            let event = Event::ManifestReleased(&self.digest);
+            events::record_of(on, Of::Registry, event, &self.by.by, now).await?;
         }
         let sql = "SELECT count(*) FROM damaged_manifests WHERE digest = $1";
         let rows = on.query(sql, arguments![self.digest]).await?;
@@ -204,10 +207,12 @@ impl Transaction for Release {
             marks::write(on, write, now).await?;
             if write.is_some() {
                 record(on, self.by.clone(), "blob.release", key, "").await?;
+                let event = Event::BlobReleased(key);
+                events::record_of(on, Of::Registry, event, &self.by.by, now).await?;
                 released += 1;
             }
         }
-        let of_manifest = self.of_manifest(on, now.before(self.grace)).await?;
+        let of_manifest = self.of_manifest(on, now).await?;
         released += of_manifest.released;
         Ok(match released {
             0 if keys.is_empty() && of_manifest.kept == 0 => ReleaseOutcome::NotQuarantined,

@@ -2,6 +2,7 @@
 
 pub(crate) mod dropping;
 pub(crate) mod facts;
+pub(crate) mod untagged;
 
 use async_trait::async_trait;
 use wharf_core::StoreError;

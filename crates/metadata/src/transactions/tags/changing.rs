@@ -8,7 +8,7 @@ use wharf_core::metadata::Reason;
 use wharf_oci::{Digest, RepositoryName, Tag, TagOrder};
 
 use crate::engine::{Dialect, Json, Result, Row, Statements, Value, arguments};
-use crate::transactions::events::{self, Event};
+use crate::transactions::events::{self, Event, Of};
 use crate::transactions::immutability;
 use crate::transactions::usage::{self, Charge, Limits, charge};
 
@@ -185,12 +185,16 @@ impl Change<'_> {
     ) -> Result<()> {
         let made = self.versions(on, changes.collect()).await?;
         on.execute_each(PUT, &rows(&made, |made| self.put(made))).await?;
+        if matches!(self.reason, Reason::Restored | Reason::RolledBack(_)) {
+            on.execute_each(KEEP_AGE, &rows(&made, |made| self.brought_back(made))).await?;
+        }
         on.execute_each(DELETE, &rows(&made, |made| self.delete(made))).await?;
         self.touch(on, &made).await?;
         let count = |is: fn(&Allowed) -> bool| made.iter().filter(|made| is(made.allowed)).count();
         self.count(on, count(|it| it.from.is_none()), count(|it| it.to.is_none())).await?;
         on.execute_each(REMEMBER, &rows(&made, |made| Some(self.remember(made)))).await?;
-        let events = made.iter().map(|made| (self.repository, made.event(&self.reason)));
+        let of = Of::Repository(self.repository);
+        let events = made.iter().map(|made| (of, made.event(&self.reason)));
         events::record_all(on, events, self.by, self.now).await
     }
 
@@ -233,6 +237,11 @@ impl Change<'_> {
             key.as_slice(),
         ];
         Some(row.to_vec())
+    }
+
+    fn brought_back(&self, made: &Made<'_>) -> Option<Vec<Value>> {
+        let Allowed { tag, from, .. } = made.allowed;
+        from.is_none().then(|| arguments![self.repository, tag.as_str()].to_vec())
     }
 
     fn delete(&self, made: &Made<'_>) -> Option<Vec<Value>> {
@@ -318,6 +327,18 @@ const PUT: &str = "INSERT INTO tags
          updated_by = excluded.updated_by, updated_at = excluded.updated_at,
          created_at = coalesce(tags.created_at, tags.updated_at),
          pre_release = excluded.pre_release, version_order = excluded.version_order";
+
+/// A tag that comes back is as old as it was: since the last time that it was made and not brought back. Where that is forgotten, since the first
+/// change that is known. Its history ends with its deletion still.
+const KEEP_AGE: &str = "UPDATE tags SET created_at = coalesce(
+         (SELECT h.changed_at FROM tag_history h
+          WHERE h.repository_id = $1 AND h.name = $2 AND h.action = 'create'
+            AND (h.reason IS NULL OR h.reason NOT IN ('restored', 'rolled-back'))
+          ORDER BY h.version DESC LIMIT 1),
+         (SELECT h.changed_at FROM tag_history h
+          WHERE h.repository_id = $1 AND h.name = $2 ORDER BY h.version LIMIT 1),
+         created_at)
+     WHERE repository_id = $1 AND name = $2";
 
 const DELETE: &str = "DELETE FROM tags WHERE repository_id = $1 AND name = $2";
 

@@ -1,4 +1,6 @@
-//! `wharf gc plan`: what is on its way out, manifests before the blobs that nothing holds any more.
+//! `wharf gc plan`: what is on its way out, from repositories and manifests to the blobs that nothing holds any more.
+
+mod others;
 
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
@@ -24,9 +26,12 @@ pub(super) async fn execute(flags: &Flags) -> anyhow::Result<()> {
     warn(&loaded);
     let rules = rules(&loaded.config);
     let garbage = wiring::metadata::beside_others(&loaded.config).await?.garbage;
+    others::repositories(&*garbage, rules.grace, flags.json).await?;
     manifests(&*garbage, rules, flags.json).await?;
+    others::unneeded(&*garbage, rules.grace, flags.json).await?;
     let blobs = wiring::blobs::open(&loaded.config).await?.blobs;
-    self::blobs(&*garbage, &*blobs, rules.grace, flags.json).await
+    self::blobs(&*garbage, &*blobs, rules.grace, flags.json).await?;
+    others::uploads(&*garbage, flags.json).await
 }
 
 /// Lists those that the next run deletes, and those that were deleted and wait for their grace to end.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::RetentionRecord;
-use wharf_core::retention::{Judged, Policy, Summary};
+use wharf_core::retention::{Age, Judged, Policy, Summary};
 use wharf_oci::Digest;
 
 use super::policy_text::PolicyText;
@@ -115,6 +115,19 @@ pub(in crate::api) struct Preview {
     by_rule: Vec<Decided>,
     /// The first of the tags that would go; all are in the plan.
     first_dropped: Vec<PlannedTag>,
+    /// What has no tag already and would go by the next collection; none where the policy keeps such manifests.
+    untagged: Option<UntaggedPlan>,
+}
+
+/// Manifests that would go though no rule drops a tag of theirs. Those that lose their last tag by this policy follow when they are as old.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::api) struct UntaggedPlan {
+    /// For how long they have had none, as the policy says; for the grace (`garbage.grace`), where that is longer.
+    pub(super) after: Text<Age>,
+    /// How many there are.
+    pub(super) manifests: u64,
+    /// The first of them, in the order of their digests.
+    pub(super) first: Vec<Text<Digest>>,
 }
 
 /// How many tags a rule decides over.
@@ -133,6 +146,7 @@ impl Preview {
         version: Option<i64>,
         summary: &Summary,
         first_dropped: Vec<PlannedTag>,
+        untagged: Option<UntaggedPlan>,
     ) -> Self {
         let decided = |((rule, reason), tags): (&(Option<_>, &'static str), &u64)| Decided {
             rule: rule.as_ref().map(ToString::to_string),
@@ -146,6 +160,7 @@ impl Preview {
             manifests_untagged: summary.manifests_untagged(),
             by_rule: summary.by_rule.iter().map(decided).collect(),
             first_dropped,
+            untagged,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use wharf_client::management::{PlannedTag, Retention as Record, Running};
+use wharf_client::management::{PlannedTag, Retention as Record, Running, UntaggedPlan};
 use wharf_core::retention::{Age, LONGEST_DOCUMENT, Policy};
 use wharf_oci::{Digest, RepositoryName};
 
@@ -102,6 +102,9 @@ impl Retention {
                 tell(&format!(
                     "{going} of {tags} tags would go, and {manifests} manifests lose their last tag"
                 ));
+                if let Some(untagged) = preview.untagged {
+                    tell_untagged(&untagged);
+                }
                 if let Some(version) = preview.version {
                     tell(&format!(
                         "enable it by `wharf repo retention enable {repository} --version {version}`"
@@ -130,6 +133,20 @@ impl Retention {
                 Ok(())
             }
         }
+    }
+}
+
+/// How many manifests without a tag are named.
+const NAMED: usize = 10;
+
+fn tell_untagged(untagged: &UntaggedPlan) {
+    let UntaggedPlan { after, manifests, first } = untagged;
+    tell(&format!("{manifests} manifests have had no tag for {after} and would go"));
+    for digest in first.iter().take(NAMED) {
+        tell(&format!("  {digest}"));
+    }
+    if *manifests > NAMED as u64 {
+        tell("  …");
     }
 }
 
