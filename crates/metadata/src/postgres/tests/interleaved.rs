@@ -15,7 +15,9 @@ mod jobs;
 mod manifests;
 mod quarantine;
 mod retention;
+mod scrubbing;
 mod tags;
+mod two_collectors;
 mod usage;
 mod writes;
 
