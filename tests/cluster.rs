@@ -3,8 +3,16 @@
 
 #[path = "cluster/caches.rs"]
 mod caches;
+#[path = "access/forging.rs"]
+mod forging;
+#[path = "access/house.rs"]
+mod house;
+#[path = "cluster/lifecycle.rs"]
+mod lifecycle;
 #[path = "cluster/operating.rs"]
 mod operating;
+#[path = "access/cluster.rs"]
+mod people;
 mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

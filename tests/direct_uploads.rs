@@ -1,6 +1,14 @@
 //! Direct uploads (docs/direct-upload.md): through three nodes straight into a bucket, and through one into files.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "access/forging.rs"]
+mod forging;
+#[path = "access/house.rs"]
+mod house;
+#[path = "direct_uploads/quotas.rs"]
+mod quotas;
+#[path = "soak/store.rs"]
+mod store;
 mod support;
 
 use std::process::Command;

@@ -1,6 +1,10 @@
 //! Garbage collection of the whole program with a grace of seconds: what nothing needs leaves the store, all else stays, and pushes go on.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "garbage/collectors.rs"]
+mod collectors;
+#[path = "soak/store.rs"]
+mod store;
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The soak: several push, mount, delete and bring back over one pool of layers, policies drop tags and the collector runs all the
+//! The soak: several push, mount, delete and bring back over one pool of layers, whole repositories too, policies drop tags and the collector runs all the
 //! time with a grace of seconds, while nodes are killed and connections are cut. In the end everything that should be there is
 //! pulled, and nothing else is there: zero lost, zero left. And that is what each repository and their namespace is charged, exactly,
 //! and always was.
@@ -50,8 +50,11 @@ mod site;
 mod store;
 #[path = "soak/trouble.rs"]
 mod trouble;
+#[path = "soak/whole.rs"]
+mod whole;
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -88,6 +91,7 @@ fn soak(mut site: Site, round: Duration) {
         repositories: REPOSITORIES.map(str::to_owned).to_vec(),
         grace: site.grace,
         over: AtomicBool::new(false),
+        done: Mutex::default(),
     };
     let login = site.login();
     let mut client =
@@ -112,13 +116,23 @@ fn soak(mut site: Site, round: Duration) {
         let (collected, again) = (site.rows().deleted_keys(), site.rows().incarnations());
         println!("{made:?}; {collected} objects were collected, {again} pushed again since");
         assert!(collected > 0, "nothing was collected while images were pushed");
+        assert!(common.is_enough(), "not all was done that a soak is for: {:?}", common.done);
+        assert!(made.kills > 0 && made.faults > 0, "there was no trouble: {made:?}");
         trouble::end(&mut site);
         judge_all(&mut judge, &common.layers, &mut pushers);
         counting::was_never_wrong(&site);
     }
-    for pusher in &pushers {
+    // What trouble may have kept from coming to its end does so in peace.
+    for pusher in &mut pushers {
+        pusher.whole();
         println!("{:?}", pusher.done);
+        pusher.wholes.end(&mut judge);
+        pusher.push_builds(0);
     }
+    let whole: u32 = pushers.iter().map(|pusher| pusher.done.whole).sum();
+    assert!(whole > 0, "no repository was deleted and brought back");
+    policies::have_dropped(&mut judge, &common.repositories, || site.has_run("retention.schedule"));
+    assert!(site.rows().dropped_tags() > 0, "no policy has ever dropped a tag");
 
     let mut books: Vec<Vec<Book>> =
         pushers.iter_mut().map(|pusher| std::mem::take(&mut pusher.books)).collect();

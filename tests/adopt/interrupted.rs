@@ -20,7 +20,15 @@ fn hashed(site: &Site) -> u64 {
 
 #[test]
 fn a_killed_node_goes_on_and_serves_meanwhile() {
-    let mut site = Site::new(Old::Files, Own::Embedded);
+    goes_on_and_serves(Site::new(Old::Files, Own::Embedded));
+}
+
+#[test]
+fn a_killed_node_on_shared_engines_goes_on_and_serves_meanwhile() {
+    goes_on_and_serves(Site::new(Old::Bucket, Own::Shared));
+}
+
+fn goes_on_and_serves(mut site: Site) {
     let registry = site.old.registry();
     let base = Random::seeded(2).bytes(12 << 20);
     let mut content = Content::default();

@@ -149,3 +149,41 @@ fn a_repository_is_drained() {
     assert_eq!(refusal(&house.put_manifest("team/private", "v3", &token)).0, 405);
     assert!(ada.refused("repo drain team/private").contains("nothing is left to drain"));
 }
+
+/// The same of all, by who has the database: logins go on, and who has begun nothing is told why not.
+#[test]
+fn all_is_drained_by_who_has_the_database() {
+    let house = House::start();
+    let begun = begin(&house, "team/private");
+    let place = begun.header("Location").unwrap().to_owned();
+    let said = house.admin(&["read-only", "drain", "--reason", "a new disk"]);
+    // Those who pushed just now may have more to push.
+    let expected = "the registry is draining (a new disk); uploads open: 1, pushes under way: ";
+    assert!(said.starts_with(expected), "{said}");
+    let state = || -> Value {
+        serde_json::from_str(&house.admin(&["read-only", "status", "--json"])).unwrap()
+    };
+    assert_eq!((&state()["mode"], &state()["reason"]), (&"draining".into(), &"a new disk".into()));
+    let (status, code, message, detail) = refusal(&begin(&house, "team/public"));
+    assert_eq!((status, code.as_str()), (405, "UNSUPPORTED"));
+    assert_eq!(
+        message,
+        "the registry is about to become read-only, and takes no new pushes: a new disk"
+    );
+    assert_eq!(detail, serde_json::json!({ "mode": "draining", "reason": "a new disk" }));
+
+    let blob = content("team/private");
+    let place = patch(&house, &place, &blob).header("Location").unwrap().to_owned();
+    let token = writer(&house, "team/private");
+    let joint = if place.contains('?') { '&' } else { '?' };
+    let end = format!("{place}{joint}digest={}", digest(&blob));
+    assert_eq!(house.ask(Method::PUT, &end, &token).status, 201);
+    assert_eq!(house.put_manifest("team/private", "v2", &token).status, 201);
+    wait_until("no push is left", Duration::from_secs(120), || state()["mode"] == "read-only");
+    assert_eq!((&state()["uploads"], &state()["pushes"]), (&0.into(), &0.into()));
+    assert_eq!(refusal(&house.put_manifest("team/private", "v3", &token)).0, 405);
+    let target = "/v2/team/private/manifests/v2";
+    assert_eq!(house.ask(Method::GET, target, &token).status, 200);
+    house.admin(&["read-only", "off"]);
+    assert_eq!(house.put_manifest("team/private", "v3", &token).status, 201);
+}

@@ -160,6 +160,64 @@ fn a_push_that_does_not_fit_is_denied_with_what_is_used_and_needed() {
     place(&open());
 }
 
+/// As `docker push` sends it: room is held as the bytes come.
+#[test]
+fn a_body_that_does_not_say_how_long_it_is_is_taken_as_far_as_there_is_room() {
+    let api = Api::start();
+    let limit = in_team() + 5_000_000;
+    put(&api, api.as_root(), NAMESPACE, &json!({ "bytes": limit }));
+    let bearer = bearer(&api.house.token("ada", "repository:team/app:pull,push"));
+    let headers =
+        [("Authorization", bearer.as_str()), ("Content-Type", "application/octet-stream")];
+    let registry = &api.house.registry;
+    let stream = |method: Method, target: &str, bytes: &[u8]| {
+        registry.stream(method, target, &headers, bytes).unwrap()
+    };
+    let open = || {
+        let uploads = "/v2/team/app/blobs/uploads/";
+        let opened = registry.send(Method::POST, uploads, &headers, Some(b"")).unwrap();
+        assert_eq!(opened.status, 202, "{}", opened.text());
+        opened.header("Location").unwrap().to_owned()
+    };
+    let usage = || api.get(&api.login("ada"), "/namespaces/team/usage").json();
+    let staged = || std::fs::read_dir(api.house.data().join("blobs/staging")).unwrap().count();
+
+    // More than the first step of room that is held, which alone would be too much at the end.
+    let large = vec![b'x'; 5_000_001];
+    let name = digest(&large);
+    for method in [Method::PATCH, Method::PUT, Method::POST] {
+        let place = match method {
+            Method::PATCH => open(),
+            Method::PUT => format!("{}?digest={name}", open()),
+            _ => format!("/v2/team/app/blobs/uploads/?digest={name}"),
+        };
+        let refused = stream(method.clone(), &place, &large);
+        assert_eq!(refused.status, 403, "{method}: {}", refused.text());
+        let error = error(&refused);
+        assert_eq!(error["code"], "DENIED");
+        let detail = &error["detail"];
+        assert_eq!(detail["quota"], json!({ "namespace": "team" }), "{method}");
+        assert_eq!((&detail["of"], &detail["limit"]), (&json!("bytes"), &json!(limit)), "{detail}");
+        // How much is needed in all nobody knows before it has come.
+        let [used, needed] = ["used", "needed"].map(|it| detail[it].as_u64().unwrap());
+        assert!(used == in_team() && used + needed > limit, "{method}: {detail}");
+        assert_eq!(usage()["reserved_bytes"], 0, "{method}");
+        assert_eq!(staged(), 0, "{method}");
+        if method == Method::PATCH {
+            let gone = registry.send(Method::GET, &place, &headers, None).unwrap();
+            assert_eq!(gone.status, 404, "{}", gone.text());
+        }
+    }
+
+    // The very last byte of room.
+    let fits = &large[..5_000_000];
+    let chunk = stream(Method::PATCH, &open(), fits);
+    assert_eq!(chunk.status, 202, "{}", chunk.text());
+    assert_eq!(usage()["reserved_bytes"], fits.len());
+    let end = format!("{}?digest={}", chunk.header("Location").unwrap(), digest(fits));
+    assert_eq!(registry.send(Method::PUT, &end, &headers, Some(b"")).unwrap().status, 201);
+}
+
 #[test]
 fn tags_and_manifests_have_limits_of_their_own() {
     let api = Api::start();

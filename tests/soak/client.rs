@@ -43,6 +43,12 @@ impl Client {
         Client { ways, basic, repositories, bearer: None, random }
     }
 
+    /// From now on asks for this repository, too.
+    pub fn reaches(&mut self, repository: &str) {
+        self.repositories.push(repository.to_owned());
+        self.bearer = None;
+    }
+
     /// Asks once.
     pub fn ask(
         &mut self,

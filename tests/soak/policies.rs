@@ -1,10 +1,13 @@
 //! The policy of retention of each repository: of the builds of each pusher it keeps the newest.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use ureq::http::Method;
 
 use crate::book::BUILDS_KEPT;
 use crate::client::{Client, Lost};
+use crate::support::program::wait_until;
 
 /// How many pushers there are.
 pub const PUSHERS: usize = 4;
@@ -40,4 +43,33 @@ pub fn renew(client: &mut Client, repository: &str) -> Result<bool, Lost> {
         }
     }
     Ok(true)
+}
+
+/// How long it may take until policies have dropped what they drop.
+const DROPPED_WITHIN: Duration = Duration::from_secs(60);
+
+/// Has each policy be in force, and waits until no pusher has more builds in a repository than it keeps.
+pub fn have_dropped(client: &mut Client, repositories: &[String], hasten: impl Fn()) {
+    for repository in repositories {
+        wait_until("the policy is in force", DROPPED_WITHIN, || {
+            let is_there = client.get(&format!("/v2/{repository}/tags/list")).status == 200;
+            !is_there || renew(client, repository).unwrap_or(false)
+        });
+        wait_until("the policy has dropped what it drops", DROPPED_WITHIN, || {
+            hasten();
+            (0..PUSHERS).all(|pusher| builds(client, repository, pusher) <= BUILDS_KEPT)
+        });
+    }
+}
+
+/// How many builds of a pusher a repository lists.
+fn builds(client: &mut Client, repository: &str, pusher: usize) -> usize {
+    let listed = client.get(&format!("/v2/{repository}/tags/list?n=1000"));
+    if listed.status == 404 {
+        return 0;
+    }
+    assert_eq!(listed.status, 200, "{}", listed.text());
+    let prefix = format!("build-{pusher}-");
+    let tags = listed.json()["tags"].as_array().cloned().unwrap_or_default();
+    tags.iter().filter(|tag| tag.as_str().unwrap().starts_with(&prefix)).count()
 }

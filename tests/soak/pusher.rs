@@ -2,17 +2,20 @@
 //! are everybody's.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::http::Method;
 
-use crate::book::{Book, Content};
+use crate::book::{BUILDS_KEPT, Book, Content};
 use crate::client::{Client, Lost};
 use crate::layers::Layers;
 use crate::manifests;
+use crate::policies::PUSHERS;
 use crate::pulling::pull_whole;
 use crate::support::random::Random;
 use crate::support::registry::digest;
+use crate::whole::Wholes;
 
 /// With so many manifests in one repository, a pusher deletes one before it pushes another.
 const MOST_HELD: usize = 3;
@@ -27,14 +30,28 @@ pub struct Common {
     pub grace: Duration,
     /// Set when it is time to end, or a pusher has failed.
     pub over: AtomicBool,
+    /// How much each pusher has done so far.
+    pub done: Mutex<[Done; PUSHERS]>,
+}
+
+impl Common {
+    /// Whether all that a soak is for was done, by any of them: what is shown by nothing that happened is shown to nobody.
+    pub fn is_enough(&self) -> bool {
+        let done = *self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts: [fn(&Done) -> u32; 4] =
+            [|it| it.pushed, |it| it.deleted, |it| it.restored, |it| it.pulled];
+        counts.iter().all(|count| done.iter().map(count).sum::<u32>() > 0)
+    }
 }
 
 /// How much was done.
-#[derive(Default, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Done {
     pub pushed: u32,
     pub deleted: u32,
     pub restored: u32,
+    /// Repositories that were deleted and brought back whole.
+    pub whole: u32,
     pub pulled: u32,
     pub lost: u32,
     /// Pushes that found a layer by asking, and were told at their end that it is not there: its grace was over by then.
@@ -47,6 +64,7 @@ pub struct Pusher<'a> {
     pub client: Client,
     pub random: Random,
     pub books: Vec<Book>,
+    pub wholes: Wholes,
     pub done: Done,
     count: u64,
 }
@@ -54,7 +72,8 @@ pub struct Pusher<'a> {
 impl<'a> Pusher<'a> {
     pub fn new(common: &'a Common, number: usize, client: Client, random: Random) -> Pusher<'a> {
         let books = common.repositories.iter().map(|name| Book::of(name, number)).collect();
-        Pusher { common, number, client, random, books, done: Done::default(), count: 0 }
+        let (wholes, done) = (Wholes::of(number), Done::default());
+        Pusher { common, number, client, random, books, wholes, done, count: 0 }
     }
 
     /// Works until it is over. Where it fails, all others end, too.
@@ -62,6 +81,8 @@ impl<'a> Pusher<'a> {
         let _over = EndsAll(&self.common.over);
         while !self.common.over.load(Ordering::Relaxed) {
             self.step();
+            let mut done = self.common.done.lock().unwrap_or_else(PoisonError::into_inner);
+            done[self.number] = self.done;
         }
     }
 
@@ -88,12 +109,13 @@ impl<'a> Pusher<'a> {
                 let repository = &self.common.repositories[book];
                 crate::limits::of_a_repository(&mut self.client, repository, &mut self.random);
             }
+            97 => self.whole(),
             _ => self.random.moment(PAUSE),
         }
     }
 
     /// A word that no other manifest has.
-    fn mark(&mut self) -> String {
+    pub(super) fn mark(&mut self) -> String {
         self.count += 1;
         format!("{}-{}", self.number, self.count)
     }
@@ -110,6 +132,17 @@ impl<'a> Pusher<'a> {
             _ => None,
         };
         self.push(book, &image, tag.as_deref());
+    }
+
+    /// More builds than a policy keeps.
+    pub fn push_builds(&mut self, book: usize) {
+        for _ in 0..BUILDS_KEPT + 2 {
+            let layers = [self.common.layers.choose(&mut self.random)];
+            let mark = self.mark();
+            let image = manifests::image(&self.common.layers, &layers, None, &mark);
+            let tag = self.books[book].next_build();
+            self.push(book, &image, Some(&tag));
+        }
     }
 
     /// What was deleted is pushed once more, byte by byte.

@@ -75,6 +75,11 @@ impl Rows {
         self.ask(&format!("SELECT {} FROM blob_incarnations", self.hex("digest"))).len()
     }
 
+    /// How many tags policies have dropped.
+    pub fn dropped_tags(&self) -> usize {
+        self.ask("SELECT name FROM tag_history WHERE reason = 'retention'").len()
+    }
+
     /// Limits of which the parts are not the whole, or of which a part is smaller than what is used of it.
     pub fn wrong_parts(&self) -> Vec<String> {
         let meters = [

@@ -56,7 +56,7 @@ impl Pusher<'_> {
     }
 
     /// `false` where the upload was lost on the way.
-    fn sends(&mut self, repository: &str, layer: &Layer) -> Result<bool, Lost> {
+    pub(super) fn sends(&mut self, repository: &str, layer: &Layer) -> Result<bool, Lost> {
         let (uploads, digest) = (format!("/v2/{repository}/blobs/uploads/"), &layer.digest);
         let way = self.random.below(5);
         if way == 0 {

@@ -1,5 +1,8 @@
 //! The objects of the store, looked at without Wharf: files of a folder, or the lists that a bucket gives.
 
+// Each test binary uses the part that it needs.
+#![allow(dead_code)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

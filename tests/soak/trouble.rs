@@ -21,7 +21,7 @@ const DOWN: Duration = Duration::from_millis(500);
 /// In so much of a start a node may be killed again.
 const START: Duration = Duration::from_millis(200);
 
-/// How many times as long it goes on at most where nothing was collected.
+/// How many times as long it goes on at most where nothing was collected, or nothing was done of what it is for.
 const LONGER: u32 = 5;
 
 /// How often jobs are hastened.
@@ -34,14 +34,14 @@ pub struct Made {
     pub faults: u32,
 }
 
-/// Makes trouble for so long, and until something was collected meanwhile; then the soak is over.
+/// Makes trouble for so long, and until something was collected meanwhile and enough was done; then the soak is over.
 pub fn make(site: &mut Site, common: &Common, time: Duration, random: &mut Random) -> Made {
     let _over = EndsAll(&common.over);
     let (mut made, began, mut hastened) = (Made::default(), Instant::now(), Instant::now());
     let is_early = |site: &Site| {
         let left = time.saturating_sub(began.elapsed());
-        let nothing = || began.elapsed() < time * LONGER && site.rows().deleted_keys() == 0;
-        !left.is_zero() || nothing()
+        let lacks = || site.rows().deleted_keys() == 0 || !common.is_enough();
+        !left.is_zero() || (began.elapsed() < time * LONGER && lacks())
     };
     while !common.over.load(Ordering::Relaxed) && is_early(site) {
         random.moment(PEACE);
@@ -55,6 +55,8 @@ pub fn make(site: &mut Site, common: &Common, time: Duration, random: &mut Rando
             2 => (false, true),
             _ => (true, true),
         };
+        // At first both, so that there is none of either kind only where it failed.
+        let (kills, breaks) = (kills || made.kills == 0, breaks || made.faults == 0);
         let way = random.below(ways(site).count() as u64) as usize;
         let way = breaks.then_some(way);
         if let Some(way) = way {

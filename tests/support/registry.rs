@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use ureq::http::{Method, Request};
-use ureq::{Agent, Error};
+use ureq::http::{Method, Request, Response};
+use ureq::{Agent, Body, Error, SendBody};
 
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -74,15 +74,27 @@ impl Registry {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut response = match body {
+        let response = match body {
             Some(body) => self.agent.run(request.body(body)?)?,
             None => self.agent.run(request.body(())?)?,
         };
-        Ok(Reply {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.body_mut().with_config().limit(1 << 30).read_to_vec()?,
-        })
+        whole(response)
+    }
+
+    /// The same without saying how long the body is, as `docker push` does.
+    pub fn stream(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        mut body: &[u8],
+    ) -> Result<Reply, Error> {
+        let base = if target.starts_with('/') { self.base.as_str() } else { "" };
+        let mut request = Request::builder().method(method).uri(format!("{base}{target}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        whole(self.agent.run(request.body(SendBody::from_reader(&mut body))?)?)
     }
 
     pub fn get(&self, target: &str) -> Result<Reply, Error> {
@@ -169,6 +181,14 @@ impl Registry {
         all.extend_from_slice(headers);
         self.send(Method::PUT, &target, &all, Some(bytes))
     }
+}
+
+fn whole(mut response: Response<Body>) -> Result<Reply, Error> {
+    Ok(Reply {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.body_mut().with_config().limit(1 << 30).read_to_vec()?,
+    })
 }
 
 /// The image manifest over these blobs (digest and size), the first of which is its config.

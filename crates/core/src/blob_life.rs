@@ -138,21 +138,23 @@ pub struct Placed {
 
 /// Ends an upload that has put its object in place: as [`hold`], and `None` where the reservation is lost or there is no key that can be held.
 ///
-/// Where the current key is quarantined, the upload's takes its place. The mark of the quarantined one is written as it is: where its object is found to
-/// be sound meanwhile, and its key may be reserved again, this begins again, or nobody would let go of that.
+/// Where the current key is quarantined, the upload's takes its place; also where it was let go of since, by an operator who did not see the reservation.
+/// The mark of the quarantined one is written as it is: where its object is found to be sound meanwhile, and its key may be reserved again, this begins
+/// again, or nobody would let go of that.
 ///
 /// Where another upload or a repair was first to do that, or the quarantined object was found to be sound, that one is held too: it is in place if a
 /// repository holds it. What this upload has put in place goes then, as it is marked.
 pub fn finish(current: &Current, placed: &Placed) -> Option<Finish> {
-    let is = |mark: Option<Mark>, stage| mark.is_some_and(|mark| mark.stage == stage);
     if !placed.reserved {
         return None;
     }
-    if is(current.mark, Stage::Quarantined) && is(placed.mark, Stage::Marked) {
+    if let Some(Mark { stage, .. }) = current.mark.filter(|_| hold(current).is_none())
+        && placed.mark.is_some_and(|mark| mark.stage == Stage::Marked)
+    {
         return Some(Finish {
             is_new: true,
             write: Some(MarkWrite::Clear(placed.key)),
-            before: Some(MarkWrite::Set(current.key, Stage::Quarantined)),
+            before: Some(MarkWrite::Set(current.key, stage)),
         });
     }
     let write = hold(current).filter(|_| current.key == placed.key || placed.member)?;
@@ -164,9 +166,10 @@ pub fn finish(current: &Current, placed: &Placed) -> Option<Finish> {
 /// Nobody comes to hold the blob by that, and whoever let go of it meanwhile has written the mark of the quarantined key. So the new one is
 /// marked as of now: where it is held it is spared when the grace is over.
 pub fn repair(current: &Current, placed: &Placed) -> Option<Finish> {
-    let finish = finish(current, placed)?;
+    let is_quarantined = current.mark.is_some_and(|mark| mark.stage == Stage::Quarantined);
+    let finish = finish(current, placed).filter(|finish| finish.is_new && is_quarantined)?;
     let write = Some(MarkWrite::Set(placed.key, Stage::Marked));
-    finish.is_new.then_some(Finish { write, ..finish })
+    Some(Finish { write, ..finish })
 }
 
 /// Somebody stops holding a blob: a membership went, or an upload that had reserved a key for it. Whoever else holds it is not asked: two

@@ -1,4 +1,4 @@
-//! Collections whose commits are not heard of: what they may have taken away is served by no cache.
+//! Collections whose commits are not heard of: what they may have taken away is served by no cache. And how fast they delete.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::json;
+use tokio::time::Instant;
 use wharf_core::blobs::{Blobs, ObjectKey};
 use wharf_core::metadata::{
     Accounts, Change, ChangeRequest, Fate, Garbage, GarbageCounts, Going, GoingRepository,
@@ -269,4 +270,28 @@ async fn a_collection_under_way_deletes_nothing_more_once_all_is_read_only() {
     let rest = stand.registry.collect_garbage(&*stand.metadata, &AT_ONCE).await;
     assert_eq!(rest.unwrap(), Collected { deleted: 2, ..Collected::default() });
     assert_eq!(stored(&stand, &blobs).await, 0);
+}
+
+/// How long it takes to collect thirty blobs, by the clock of the runtime, which goes on only while all wait for it.
+async fn time_of_thirty(deletes_per_second: Option<NonZeroU32>) -> Duration {
+    let stand = Stand::new();
+    for seed in 0..30 {
+        stand.push("a", &content(100, seed)).await.unwrap();
+    }
+    let rules = GarbageRules { deletes_per_second, ..AT_ONCE };
+    let began = Instant::now();
+    let collected = stand.registry.collect_garbage(&*stand.metadata, &rules).await.unwrap();
+    assert_eq!((collected.condemned, collected.deleted, collected.failed), (30, 30, 0));
+    assert_eq!(stand.blobs.inner().counts(), (0, 0), "all went");
+    began.elapsed()
+}
+
+/// So that pulls do not feel it: ten at once, ten a second later, and ten after two seconds; then it is seen that no more is left.
+#[tokio::test(start_paused = true)]
+async fn objects_are_deleted_no_faster_than_asked() {
+    let took = time_of_thirty(NonZeroU32::new(10)).await;
+    let bounds = Duration::from_secs(2)..=Duration::from_secs(4);
+    assert!(bounds.contains(&took), "{took:?}");
+    let unlimited = time_of_thirty(None).await;
+    assert!(unlimited < Duration::from_secs(1), "{unlimited:?}");
 }

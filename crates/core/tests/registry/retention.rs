@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use wharf_core::clock::Timestamp;
 use wharf_core::immutability::{self, MutableFor, PolicyScope};
 use wharf_core::metadata::*;
@@ -360,4 +361,24 @@ async fn nothing_is_dropped_where_deleting_is_switched_off() {
     let RunOutcome::Refused(problem) = house.run().await else { panic!() };
     assert!(problem.contains("registry.delete = false"), "{problem}");
     assert_eq!(house.tags().await, ["t000"]);
+}
+
+/// By the clock of the runtime, which goes on only while all wait for it.
+#[tokio::test(start_paused = true)]
+async fn tags_are_dropped_no_faster_than_asked() {
+    for (pause, least) in [(100, 2000), (0, 0)].map(|(a, b)| (millis(a), millis(b))) {
+        let mut house = House::new(Rules::default());
+        house.sweeper.pause = pause;
+        house.stand.tag("a", "kept", &["keep1", "keep2"]).await;
+        house.push_old(20).await;
+        house.with_policy().await;
+        let began = Instant::now();
+        assert_eq!(house.run().await, RunOutcome::Done(Turn { kept: 2, dropped: 20 }));
+        let took = began.elapsed();
+        assert!((least..least + millis(500)).contains(&took), "{pause:?}: {took:?}");
+    }
+}
+
+const fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
 }

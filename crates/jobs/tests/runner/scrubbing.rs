@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use tempfile::TempDir;
+use tokio::time::Instant;
 use wharf_blobs::{Fault, FaultyBlobs, MemoryBlobs, Method};
 use wharf_core::blobs::{Blobs, ObjectKey};
 use wharf_core::clock::{SystemClock, SystemRandom};
@@ -290,4 +291,21 @@ async fn a_blob_is_hashed_over_many_turns() {
     let passes = node.database.passes().await.unwrap();
     assert_eq!((passes[0].1.bytes, passes[0].1.found), (1_000_014, 1));
     assert!(passes[0].1.ended_at.is_some());
+}
+
+/// By the clock of the runtime, which goes on only while all wait for it; of a store that is not slow.
+#[tokio::test(start_paused = true)]
+async fn contents_are_read_no_faster_than_asked() {
+    let bytes = vec![7; 256 << 10];
+    for (bytes_per_second, seconds) in [(64 << 10, 4), (1 << 40, 0)] {
+        let mut node = Node::new();
+        node.scrubber.rules.bytes_per_second = bytes_per_second;
+        node.hold(&bytes, Some(&bytes)).await;
+        let began = Instant::now();
+        let (done, turns) = node.scrub(Pass::Contents).await;
+        assert_eq!((done.bytes, done.looked_at, turns), (256 << 10, 1, 1));
+        let took = began.elapsed();
+        let least = Duration::from_secs(seconds);
+        assert!((least..least + Duration::from_secs(1)).contains(&took), "{took:?}");
+    }
 }

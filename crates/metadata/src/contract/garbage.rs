@@ -337,6 +337,7 @@ pub async fn garbage_is_counted(stand: &Stand) {
             marked: 1,
             condemned: 1,
             deleted: 1,
+            uploads: 0,
         };
         assert_eq!(stand.garbage.count_garbage(limit).await.unwrap(), expected);
     }

@@ -107,7 +107,7 @@ pub async fn uploads_are_listed_with_what_is_staged_of_them(stand: &Stand) {
     assert_eq!(behind, listed[1..]);
     let StagedUpload { repository, .. } = &listed[0];
     assert!(repository == &Some(name("a")) || repository == &Some(name("b")));
-    assert_eq!(stand.garbage.count_garbage().await.unwrap().uploads, 2);
+    assert_eq!(stand.garbage.count_garbage(100).await.unwrap().uploads, 2);
     stand.metadata.cancel_upload(ids[0]).await.unwrap();
     assert_eq!(stand.garbage.list_staged(None, 100).await.unwrap(), behind);
 }

@@ -16,7 +16,9 @@ mod lock_order;
 mod manifests;
 mod quarantine;
 mod retention;
+mod scrubbing;
 mod tags;
+mod two_collectors;
 mod usage;
 mod writes;
 

@@ -24,12 +24,12 @@ use crate::transactions::garbage::trash::Empty;
 use crate::transactions::uploads::Cancel;
 
 /// A collector that judges what is marked.
-const fn condemn() -> Condemn {
+pub(super) const fn condemn() -> Condemn {
     Condemn { grace: Duration::ZERO, limit: 100 }
 }
 
 /// A collector that sweeps memberships, however young.
-const fn sweep() -> Sweep {
+pub(super) const fn sweep() -> Sweep {
     Sweep { after: None, grace: Duration::ZERO, limit: 100 }
 }
 
@@ -44,11 +44,11 @@ pub(super) const fn collect() -> Collect {
     Collect { after: None, rules, limit: 100 }
 }
 
-fn removal(repository: &str, digest: Digest) -> RemoveBlob {
+pub(super) fn removal(repository: &str, digest: Digest) -> RemoveBlob {
     RemoveBlob { repository: name(repository), digest, by: "bob".into() }
 }
 
-fn reservation(id: UploadId, digest: Digest) -> ReserveBlob {
+pub(super) fn reservation(id: UploadId, digest: Digest) -> ReserveBlob {
     ReserveBlob { id, digest, time_limit: TIME_LIMIT }
 }
 
