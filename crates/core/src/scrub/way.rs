@@ -17,6 +17,12 @@ const RECORDED_EVERY: Duration = Duration::from_secs(10);
 /// How many repositories are told at once that what they cached is not true.
 const HOLDERS: usize = 500;
 
+/// How often the database is asked to take one object out of use, where it is not known whether it did.
+const TRIES: u32 = 8;
+
+/// The pause before it is asked again at first; each is twice as long as the one before: half a minute in all.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// A turn.
 pub(super) struct Way<'a> {
     pub(super) scrubber: &'a Scrubber,
@@ -94,7 +100,7 @@ impl<'a> Way<'a> {
         key: ObjectKey,
         damage: Damage,
     ) -> Result<(), StoreError> {
-        if self.integrity().quarantine(key, damage).await? {
+        if self.quarantine(key, damage).await? {
             tracing::error!(
                 object = %key, %damage,
                 "the object of a blob is damaged: it is quarantined, and the blob is served again when a copy of it is found, or it is pushed again"
@@ -103,6 +109,22 @@ impl<'a> Way<'a> {
             self.forget_cached(key.digest).await?;
         }
         Ok(())
+    }
+
+    /// Returns whether the object was in use until now. Where nobody knows, it is asked for again, which waits for what was asked before; and it was,
+    /// as far as caches go: else none would be told.
+    async fn quarantine(&self, key: ObjectKey, damage: Damage) -> Result<bool, StoreError> {
+        let (mut is_uncertain, mut pause) = (false, PAUSE);
+        for _ in 1..TRIES {
+            match self.integrity().quarantine(key, damage).await {
+                Err(StoreError::Uncertain(_)) => is_uncertain = true,
+                Err(StoreError::Unavailable(_)) if is_uncertain => {}
+                known => return known.map(|was_in_use| was_in_use || is_uncertain),
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+        self.integrity().quarantine(key, damage).await.map(|_| true)
     }
 
     /// An object is what its digest says.

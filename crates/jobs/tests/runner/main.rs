@@ -4,6 +4,7 @@
 mod damaged_manifests;
 mod failing;
 mod holding;
+mod lost_replies;
 mod queue;
 mod recurring;
 mod registry;
