@@ -7,11 +7,11 @@ use wharf_core::immutability::{Frozen, MutableFor, Policy, PolicyScope};
 use wharf_core::metadata::{
     Change, ChangeImmutabilityPolicy, CommitOutcome, CreateOrganization, DeleteManifest,
     DeleteOutcome, DeleteTag, NewImmutabilityPolicy, NewUser, Precondition,
-    RemoveImmutabilityPolicy, RestoreOutcome, RollBackOutcome, RollBackTag, RollBackTo,
-    TagImmutability,
+    RemoveImmutabilityPolicy, RollBackOutcome, RollBackTag, RollBackTo, TagImmutability,
 };
 use wharf_oci::{Digest, Reference, TagSelection};
 
+use super::restoring::restored;
 use super::rollback::back;
 use super::samples::{blob, commit, image, index, name};
 use super::stand::{Stand, TICK};
@@ -283,33 +283,23 @@ pub async fn a_tag_that_is_brought_back_is_as_old_as_it_was(stand: &Stand) {
     let v1 = || Reference::Tag("v1".parse().unwrap());
     for way in ["the tag", "the manifest", "rolled back", "the tag again"] {
         stand.clock.advance(HOUR / 10);
-        let (restored, gone) = (
-            RestoreOutcome::Restored {
-                digest: one,
-                tags: vec!["v1".parse().unwrap()],
-                manifests: 1,
-            },
-            DeleteOutcome::Deleted,
-        );
+        let deleted = match way {
+            "the manifest" => stand.delete("team/app", one, Precondition::None).await,
+            _ => delete(stand, "v1").await,
+        };
+        assert_eq!(deleted, DeleteOutcome::Deleted, "{way}");
+        stand.clock.advance(TICK);
         match way {
             "the manifest" => {
-                assert_eq!(stand.delete("team/app", one, Precondition::None).await, gone);
-                stand.clock.advance(TICK);
-                assert_eq!(stand.restore("team/app", one).await, restored);
+                assert_eq!(stand.restore("team/app", one).await, restored(one, &["v1"], 1));
             }
-            _ => {
-                assert_eq!(delete(stand, "v1").await, gone);
-                stand.clock.advance(TICK);
-                if way == "rolled back" {
-                    let (repository, tag) = (name("team/app"), "v1".parse().unwrap());
-                    let back = RollBackTag { repository, tag, ..back(RollBackTo::Previous) };
-                    let outcome = stand.metadata.roll_back_tag(back).await.unwrap();
-                    assert!(matches!(outcome, RollBackOutcome::Done(_)), "{outcome:?}");
-                } else {
-                    let outcome = stand.restore("team/app", v1()).await;
-                    assert!(matches!(outcome, RestoreOutcome::Restored { .. }), "{outcome:?}");
-                }
+            "rolled back" => {
+                let (repository, tag) = (name("team/app"), "v1".parse().unwrap());
+                let back = RollBackTag { repository, tag, ..back(RollBackTo::Previous) };
+                let outcome = stand.metadata.roll_back_tag(back).await.unwrap();
+                assert!(matches!(outcome, RollBackOutcome::Done(_)), "{outcome:?}");
             }
+            _ => assert_eq!(stand.restore("team/app", v1()).await, restored(one, &["v1"], 0)),
         }
         assert_eq!(look(stand, "v1").await.created_at, made, "{way}");
     }
@@ -323,7 +313,7 @@ pub async fn a_tag_that_is_brought_back_is_as_old_as_it_was(stand: &Stand) {
     assert_eq!(delete(stand, "v1").await, DeleteOutcome::Deleted);
     stand.rows("DELETE FROM tag_history WHERE name = 'v1' AND version < 9", &[]).await;
     stand.clock.advance(TICK);
-    assert!(matches!(stand.restore("team/app", v1()).await, RestoreOutcome::Restored { .. }));
+    assert_eq!(stand.restore("team/app", v1()).await, restored(one, &["v1"], 0));
     let since = look(stand, "v1").await.created_at;
     assert!(made < since && since < stand.clock.now(), "{since:?}");
     assert_eq!(delete(stand, "v1").await, DeleteOutcome::Deleted);
