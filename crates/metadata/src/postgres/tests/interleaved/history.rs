@@ -145,10 +145,25 @@ async fn a_pin_and_a_deletion_of_its_manifest() {
 /// What a pinned index needs is there.
 #[tokio::test]
 async fn a_pin_and_a_deletion_of_what_its_manifest_needs() {
+    a_pin_of_an_index_and_a_deletion_of_its_child(&[]).await;
+}
+
+/// So many are touched by one statement.
+#[tokio::test]
+async fn a_pin_and_a_deletion_of_one_of_the_many_that_its_manifest_needs() {
+    let others: Vec<_> = (0..120).map(|number| format!("child {number}")).collect();
+    a_pin_of_an_index_and_a_deletion_of_its_child(&others).await;
+}
+
+async fn a_pin_of_an_index_and_a_deletion_of_its_child(others: &[String]) {
     for how in ALL {
         let scene = Scene::new().await;
         let child = scene.stand.push("a", "child", &[]).await;
-        let whole = commit("a", &index(&[child]), &[]);
+        let mut children = vec![child];
+        for other in others {
+            children.push(scene.stand.push("a", other, &[]).await);
+        }
+        let whole = commit("a", &index(&children), &[]);
         let digest = whole.digest;
         assert_eq!(scene.stand.commit(whole).await, CommitOutcome::Committed);
         let asked = pin("keep", PinTarget::Digest(digest), None);
