@@ -9,7 +9,7 @@ use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{
     CommitManifest, CommitOutcome, FinishOutcome, FinishUpload, HoldUpload, Metadata, Precondition,
-    ReserveBlob, ReserveOutcome, StartUpload,
+    Progress, ReserveBlob, ReserveOutcome, StartUpload,
 };
 use wharf_oci::{Algorithm, Digest, Hasher, Manifest, Reference, RepositoryName, Tag};
 
@@ -75,22 +75,34 @@ pub async fn pull(store: &impl Metadata, image: &Pushed) -> Result<ObjectKey> {
     Ok(layer.context("a blob was not found")?.key)
 }
 
+/// Takes an upload from its first request to its last: POST, PATCH and PUT.
 async fn upload(store: &impl Metadata, repository: &RepositoryName, digest: Digest) -> Result<()> {
     let id = UploadId::random(&SystemRandom);
+    let hash = Hasher::new(Algorithm::Sha256).state();
+    let lifetime = Duration::from_secs(3600);
     let start = StartUpload {
         id,
         repository: repository.clone(),
         principal: "user:bench".to_owned(),
         staged: Staged::default(),
-        hash: Hasher::new(Algorithm::Sha256).state(),
-        lifetime: Duration::from_secs(3600),
+        hash: hash.clone(),
+        lifetime,
+        announced: None,
     };
-    if store.start_upload(start).await? {
-        // As the registry holds room: at first, for what is announced, and for what came.
-        for bytes in [1, LAYER] {
-            ensure!(store.hold_upload(HoldUpload { id, bytes }).await?, "an upload was lost");
-        }
+    store.start_upload(start).await?;
+    let resume = async || {
+        let found = store.resume_upload(repository.clone(), id).await?;
+        found.context("an upload was lost")
+    };
+    if resume().await?.is_limited {
+        // As the registry holds room for what is announced.
+        let held = store.hold_upload(HoldUpload { id, bytes: LAYER }).await?;
+        ensure!(held, "an upload was lost");
     }
+    let staged = Staged { offset: LAYER, parts: Vec::new() };
+    let progress = Progress { id, from_offset: 0, staged, hash, lifetime };
+    ensure!(store.record_progress(progress).await?, "an upload was lost");
+    resume().await?;
     let reservation = ReserveBlob { id, digest, time_limit: Duration::from_secs(600) };
     let ReserveOutcome::Reserved(key) = store.reserve_blob(reservation).await? else {
         anyhow::bail!("an upload was lost");

@@ -23,6 +23,9 @@ pub struct StartUpload {
     pub hash: HashState,
     /// How long it may go without progress.
     pub lifetime: Duration,
+    /// How many bytes it will have, where that is known: it is charged with them, as by [`HoldUpload`], where a quota limits them. Else there must be
+    /// room for one.
+    pub announced: Option<u64>,
 }
 
 /// An upload as it stands.
@@ -109,6 +112,9 @@ pub enum FinishOutcome {
 #[async_trait]
 pub trait Uploads: Send + Sync + 'static {
     /// Begins an upload. Returns whether a quota limits the bytes of its repository or namespace.
+    ///
+    /// # Errors
+    /// [`StoreError::OverQuota`] where there is no room for it: it has not begun then.
     async fn start_upload(&self, start: StartUpload) -> Result<bool, StoreError>;
 
     /// Finds an upload.

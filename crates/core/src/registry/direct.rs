@@ -94,10 +94,7 @@ impl Registry {
         let plan = store.plan(&staged).ok_or_else(|| Missing::Upload(repository.clone(), id))?;
         let principal = operation.principal().to_string();
         let upload = Upload { id, principal, staged, hash: not_hashed(), is_limited: false };
-        let upload = self.record_start(repository, upload).await?;
-        if let Err(fault) = self.hold_announced(&upload, Some(size)).await {
-            return Err(self.refused(&upload, fault).await);
-        }
+        self.record_start(repository, upload, Some(size)).await?;
         let lifetime = self.rules.upload_lifetime;
         Ok(StartedDirect::Upload(DirectState { id, plan, lifetime }))
     }

@@ -57,24 +57,17 @@ impl Gate<'_> {
 }
 
 impl Registry {
-    /// Holds room for `announced` more bytes of an upload, or for one where that is not known and it has none: so that who has no room at all is
-    /// told before anything is sent.
+    /// Holds room for `announced` more bytes of an upload.
     ///
     /// # Errors
     /// [`StoreError::OverQuota`].
     pub(super) async fn hold_announced(
         &self,
         upload: &Upload,
-        announced: Option<u64>,
+        announced: u64,
     ) -> Result<(), StoreError> {
-        if !upload.is_limited {
-            return Ok(());
-        }
-        let bytes = match announced {
-            Some(announced) => upload.staged.offset.saturating_add(announced),
-            None => upload.staged.offset.max(1),
-        };
-        self.hold_bytes(upload, bytes).await
+        let bytes = upload.staged.offset.saturating_add(announced);
+        if upload.is_limited { self.hold_bytes(upload, bytes).await } else { Ok(()) }
     }
 
     /// Holds room for what an upload has, and for no more.

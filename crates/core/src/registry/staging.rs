@@ -26,7 +26,7 @@ impl Registry {
         if range.is_some_and(|range| range.first != offset) {
             return Err(Error::WrongOffset { offset });
         }
-        if announced.is_some_and(|bytes| bytes > 0)
+        if let Some(announced) = announced.filter(|bytes| *bytes > 0)
             && let Err(fault) = self.hold_announced(&before, announced).await
         {
             return Err(self.refused(&before, fault).await);
@@ -84,6 +84,7 @@ impl Registry {
             // Nothing to add. What is staged may even be in place already, by a request that failed right after.
             return Ok(None);
         }
+        let held = announced.map(|announced| upload.staged.offset.saturating_add(announced));
         let (source, no_room) = self.gated(upload, announced, Box::pin(source));
         let mut intake = Intake::new(source, resume(&upload.hash)?);
         let appended = {
@@ -101,7 +102,9 @@ impl Registry {
         if let Some(fault) = no_room.take() {
             return Err(fault.into());
         }
-        self.hold_staged(upload).await?;
+        if held != Some(upload.staged.offset) {
+            self.hold_staged(upload).await?;
+        }
         Ok(fault)
     }
 

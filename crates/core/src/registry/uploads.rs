@@ -52,11 +52,8 @@ impl Registry {
         algorithm: Algorithm,
     ) -> Result<UploadState, Error> {
         let id = UploadId::random(&*self.parts.random);
-        let upload =
-            self.start(id, &operation.repository, operation.principal(), algorithm).await?;
-        if let Err(fault) = self.hold_announced(&upload, None).await {
-            return Err(self.refused(&upload, fault).await);
-        }
+        let principal = operation.principal();
+        let upload = self.start(id, &operation.repository, principal, algorithm, None).await?;
         Ok(UploadState::of(&upload))
     }
 
@@ -71,10 +68,8 @@ impl Registry {
             return Ok(Mounted::Mounted);
         }
         let id = UploadId::random(&*self.parts.random);
-        let upload = self.start(id, repository, operation.principal(), digest.algorithm()).await?;
-        if let Err(fault) = self.hold_announced(&upload, None).await {
-            return Err(self.refused(&upload, fault).await);
-        }
+        let principal = operation.principal();
+        let upload = self.start(id, repository, principal, digest.algorithm(), None).await?;
         Ok(Mounted::Upload(UploadState::of(&upload)))
     }
 
@@ -119,11 +114,8 @@ impl Registry {
         let StartUpload { repository } = &**operation;
         let id = UploadId::random(&*self.parts.random);
         let _working = self.in_flight.begin(id)?;
-        let mut upload =
-            self.start(id, repository, operation.principal(), digest.algorithm()).await?;
-        if let Err(fault) = self.hold_announced(&upload, announced).await {
-            return Err(self.refused(&upload, fault).await);
-        }
+        let (principal, algorithm) = (operation.principal(), digest.algorithm());
+        let mut upload = self.start(id, repository, principal, algorithm, announced).await?;
         let pushed = match self.take_in(repository, &mut upload, announced, source).await {
             Ok(None) => self.put_in_place(repository, &upload, digest).await,
             Ok(Some(fault)) => Err(fault.into()),
@@ -256,25 +248,29 @@ impl Registry {
         Ok(dropped)
     }
 
+    /// Begins an upload of so many bytes, where that is known.
     async fn start(
         &self,
         id: UploadId,
         repository: &RepositoryName,
         principal: &Principal,
         algorithm: Algorithm,
+        announced: Option<u64>,
     ) -> Result<Upload, Error> {
         let staged = self.parts.blobs.stage(&id).await.map_err(stage_error)?;
         let principal = principal.to_string();
         let hash = Hasher::new(algorithm).state();
         let upload = Upload { id, principal, staged, hash, is_limited: false };
-        self.record_start(repository, upload).await
+        self.record_start(repository, upload, announced).await
     }
 
-    /// Records an upload for which room was made in the store.
+    /// Records an upload for which room was made in the store, and holds room in quotas for what is announced. Where that is not known, who has no room at
+    /// all is told before anything is sent.
     pub(super) async fn record_start(
         &self,
         repository: &RepositoryName,
         upload: Upload,
+        announced: Option<u64>,
     ) -> Result<Upload, Error> {
         let id = upload.id;
         let start = Start {
@@ -284,6 +280,7 @@ impl Registry {
             staged: upload.staged.clone(),
             hash: upload.hash.clone(),
             lifetime: self.rules.upload_lifetime,
+            announced,
         };
         match self.parts.metadata.start_upload(start).await {
             Ok(is_limited) => Ok(Upload { is_limited, ..upload }),

@@ -69,6 +69,7 @@ impl Node {
             staged: Default::default(),
             hash: Hasher::new(Algorithm::Sha256).state(),
             lifetime: Duration::from_secs(60),
+            announced: None,
         };
         self.database.start_upload(start).await.unwrap();
         let time_limit = Duration::from_secs(60);

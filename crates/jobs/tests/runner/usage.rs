@@ -119,6 +119,7 @@ async fn make(database: &Database<Sqlite>, repository: &str) {
         staged: wharf_core::blobs::Staged::default(),
         hash: Hasher::new(Algorithm::Sha256).state(),
         lifetime: Duration::from_secs(3600),
+        announced: Some(0),
     };
     database.start_upload(start).await.unwrap();
 }

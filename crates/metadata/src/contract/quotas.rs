@@ -6,18 +6,47 @@ use futures_util::future::join_all;
 use wharf_core::StoreError;
 use wharf_core::metadata::{
     Change, CommitOutcome, FinishUpload, HoldUpload, Meter, MountBlob, OverQuota, Precondition,
-    Quota, Scope, SetNamespaceQuota, Usage,
+    Quota, Scope, SetNamespaceQuota, StartUpload, Usage,
 };
 use wharf_core::permissions::Sources;
 
 use super::samples::{blob, commit, image, name};
-use super::stand::{LIFETIME, Stand};
+use super::stand::{LIFETIME, Stand, start_by};
 use super::usage::{
     begun, bytes, is_counted_right, limit, limit_repository, namespace, of, push, refused, upload,
     usage, user,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// What it announces is charged; where it announces nothing there is room for a byte, of whichever shard it is. One that is refused has not begun.
+pub async fn an_upload_begins_where_there_is_room_for_it(stand: &Stand) {
+    user(stand, "team").await;
+    limit(stand, "team", bytes(100)).await;
+    let begin = async |announced| {
+        let start = StartUpload { announced, ..start_by("team/a", "alice") };
+        stand.metadata.start_upload(start).await
+    };
+    let over = refused(begin(Some(101)).await);
+    assert_eq!((over.meter, over.used, over.needed), (Meter::BytesWithUploads, 0, 101));
+    assert_eq!(stand.metadata.count_uploads().await.unwrap(), 0);
+    assert!(begin(Some(99)).await.unwrap(), "it is limited");
+    assert_eq!(of(stand, "team/a").await.reserved, 99);
+    for _ in 0..3 {
+        let begun = begin(None).await.map_err(|fault| refused::<bool>(Err(fault)));
+        assert!(
+            begun.is_ok_and(|is_limited| is_limited) || of(stand, "team/a").await.reserved == 100
+        );
+    }
+    let reserved = usage(stand, namespace("team")).await.reserved;
+    assert!((99..=100).contains(&reserved), "{reserved}");
+    if reserved == 99 {
+        begin(Some(1)).await.unwrap();
+    }
+    assert_eq!(refused(begin(None).await).used, 100);
+    assert!(begin(Some(0)).await.unwrap(), "an empty one fits");
+    is_counted_right(stand).await;
+}
 
 /// By cancelling, by finishing, or because it has expired.
 pub async fn an_upload_is_charged_until_it_ends(stand: &Stand) {

@@ -429,6 +429,7 @@ macro_rules! metadata_contract {
             what_is_refused_for_what_it_lacks_is_not_charged
             a_namespace_holds_each_blob_once
             what_is_deleted_is_free_at_once_and_charged_when_it_is_pushed_again
+            an_upload_begins_where_there_is_room_for_it
             an_upload_is_charged_until_it_ends
             an_upload_is_charged_until_it_ends_also_where_its_finish_was_lost
             a_blob_is_charged_until_a_sweep_takes_it

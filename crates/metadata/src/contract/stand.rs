@@ -70,6 +70,7 @@ pub(crate) fn start_by(repository: &str, principal: &str) -> StartUpload {
         staged: Staged::default(),
         hash: Hasher::new(Algorithm::Sha256).state(),
         lifetime: LIFETIME,
+        announced: Some(0),
     }
 }
 

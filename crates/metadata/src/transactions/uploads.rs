@@ -17,7 +17,7 @@ use wharf_oci::{HashState, RepositoryName};
 use crate::engine::{Result, Row, Statements, Transaction, arguments};
 use crate::transactions::garbage::marks;
 use crate::transactions::integrity::repair::{Mending, replaced};
-use crate::transactions::usage::{Change, Charge, Limits, charge};
+use crate::transactions::usage::{Change, Charge, Limits, charge, has_room};
 use crate::transactions::writes::{self, Work};
 use crate::transactions::{memberships, repositories};
 
@@ -29,6 +29,7 @@ impl Transaction for StartUpload {
         let now = on.now().await?;
         let found = writes::enter(on, &self.repository, Work::PushBy(&self.principal)).await?;
         let repository = repositories::or_create(on, found, &self.repository, now).await?;
+        let id = self.id.to_bytes();
         let rows = on.query(
             "INSERT INTO uploads
                  (id, repository_id, principal, staged_bytes, digest_state, parts, created_at, expires_at)
@@ -37,7 +38,7 @@ impl Transaction for StartUpload {
                                          WHERE s.namespace = $9 AND s.repository_id IN (0, $2)
                                            AND s.max_bytes IS NOT NULL) THEN 1 ELSE 0 END",
             arguments![
-                self.id.to_bytes().as_slice(),
+                id.as_slice(),
                 repository,
                 self.principal.as_str(),
                 self.staged.offset,
@@ -49,7 +50,20 @@ impl Transaction for StartUpload {
             ],
         )
         .await?;
-        rows.first().map_or(Ok(false), |row| Ok(row.int(0)? != 0))
+        let is_limited = match rows.first() {
+            Some(row) => row.int(0)? != 0,
+            None => false,
+        };
+        let upload = LockedUpload { id: self.id, repository, held: 0 };
+        match self.announced {
+            Some(bytes) if is_limited => upload.hold(on, bytes).await?,
+            None if is_limited && !has_room(on, repository).await? => {
+                // There may be room that others have taken and do not use.
+                upload.hold(on, 1).await?;
+            }
+            _ => {}
+        }
+        Ok(is_limited)
     }
 }
 
@@ -147,17 +161,7 @@ impl Transaction for HoldUpload {
     async fn run(&self, on: &mut dyn Statements) -> Result<bool> {
         let now = on.now().await?;
         let Some(upload) = open_upload(on, self.id, now.0).await? else { return Ok(false) };
-        let more = i64::try_from(self.bytes).unwrap_or(i64::MAX) - upload.held;
-        if more != 0 {
-            on.execute(
-                "UPDATE uploads SET held = $1 WHERE id = $2",
-                arguments![upload.held + more, self.id.to_bytes().as_slice()],
-            )
-            .await?;
-            let limits = if more > 0 { Limits::All } else { Limits::None };
-            let charged = charge(on, upload.repository, LockedUpload::holds(more), limits).await;
-            charged.map_err(|fault| upload.in_all(fault))?;
-        }
+        upload.hold(on, self.bytes).await?;
         Ok(true)
     }
 }
@@ -302,6 +306,19 @@ impl LockedUpload {
     /// It holds so many bytes more.
     const fn holds(more: i64) -> Charge {
         Charge::of(Change { referenced: 0, bytes: 0, reserved: more, manifests: 0, tags: 0 })
+    }
+
+    /// Charges it with so many bytes, instead of what it is charged with.
+    async fn hold(&self, on: &mut dyn Statements, bytes: u64) -> Result<()> {
+        let more = i64::try_from(bytes).unwrap_or(i64::MAX) - self.held;
+        if more == 0 {
+            return Ok(());
+        }
+        let held = arguments![self.held + more, self.id.to_bytes().as_slice()].to_vec();
+        on.execute("UPDATE uploads SET held = $1 WHERE id = $2", &held).await?;
+        let limits = if more > 0 { Limits::All } else { Limits::None };
+        let charged = charge(on, self.repository, Self::holds(more), limits).await;
+        charged.map_err(|fault| self.in_all(fault))
     }
 
     /// What it would need in all, where it was told how much more it needs than it holds.

@@ -188,6 +188,17 @@ pub(crate) async fn charge(
     Ok(())
 }
 
+/// Whether an upload that holds nothing yet may be begun, as far as the shard of this transaction tells: in a repository and in its namespace, that has room
+/// left, or there is no limit. Nothing is charged.
+pub(crate) async fn has_room(on: &mut dyn Statements, repository: i64) -> Result<bool> {
+    let sql = "SELECT count(*) FROM usage_scopes r
+               JOIN usage_shards u ON u.shard = $1 AND u.scope IN (r.id, r.parent)
+                AND (u.total_allowed IS NULL OR u.total < u.total_allowed)
+               WHERE r.repository_id = $2";
+    let rows = on.query(sql, arguments![on.shard(), repository]).await?;
+    rows.first().map_or(Ok(false), |row| Ok(row.int(0)? == 2))
+}
+
 /// Charges a scope whose shard is not there, has no room, or that has debts: by all of its shards.
 async fn charge_slowly(
     on: &mut dyn Statements,

@@ -432,6 +432,7 @@ async fn two_uploads_that_make_their_repository() {
             staged: Staged::default(),
             hash: Hasher::new(Algorithm::Sha256).state(),
             lifetime: LIFETIME,
+            announced: Some(0),
         };
         scene.both(how, start(), start()).await;
         let uploads = "SELECT count(DISTINCT r.id), count(*) FROM uploads u
