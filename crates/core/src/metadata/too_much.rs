@@ -23,8 +23,8 @@ pub enum TooMuch {
     TagsAt(Digest),
     /// Tags need a manifest by the indexes that they are at.
     #[error(
-        "more than {MOST_TAGS} tags are at indexes that {0} is in, and immutability policies hold for them; delete the indexes \
-         that are not needed first"
+        "more than {MOST_TAGS} tags are at indexes that {0} is in, or it is in more than {MOST_NEEDED} of them, and immutability policies hold \
+         there; delete the indexes that are not needed first"
     )]
     TagsAbove(Digest),
     /// Tags would come back with a manifest.
