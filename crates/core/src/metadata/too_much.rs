@@ -10,7 +10,7 @@ pub const MOST_TAGS: usize = 10_000;
 pub const MOST_NEEDED: usize = 30_000;
 
 /// The most blobs of a repository that goes to another namespace, or is deleted. By the thousand images there are some thousands.
-pub const MOST_MOVED: u64 = 250_000;
+pub const MOST_MOVED: u64 = 100_000;
 
 /// Why something is not done at once, and what to do instead. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
