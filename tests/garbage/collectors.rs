@@ -21,12 +21,12 @@ use crate::support::random::Random;
 use crate::{GONE_WITHIN, churn};
 
 /// The shortest grace that the nodes' other settings allow. By themselves they do not collect within this test.
-const GRACE: Duration = Duration::from_millis(6100);
+const GRACE: Duration = Duration::from_millis(10_100);
 const SETTINGS: [(&str, &str); 7] = [
-    ("WHARF_GARBAGE_GRACE", "6100ms"),
+    ("WHARF_GARBAGE_GRACE", "10100ms"),
     ("WHARF_GARBAGE_INTERVAL", "1d"),
-    ("WHARF_UPLOADS_LIFETIME", "2s"),
-    ("WHARF_UPLOADS_MOVE_TIME_LIMIT", "2s"),
+    ("WHARF_UPLOADS_LIFETIME", "5s"),
+    ("WHARF_UPLOADS_MOVE_TIME_LIMIT", "3s"),
     ("WHARF_DATABASE_TIMEOUT", "2s"),
     ("WHARF_BLOBS_TIMEOUT", "10s"),
     // The collectors tell the nodes by the log of events, as those tell each other that have no Redis.

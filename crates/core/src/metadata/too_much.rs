@@ -10,7 +10,7 @@ pub const MOST_TAGS: usize = 10_000;
 pub const MOST_NEEDED: usize = 30_000;
 
 /// The most blobs of a repository that goes to another namespace, or is deleted. By the thousand images there are some thousands.
-pub const MOST_MOVED: u64 = 250_000;
+pub const MOST_MOVED: u64 = 100_000;
 
 /// Why something is not done at once, and what to do instead. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,8 +23,8 @@ pub enum TooMuch {
     TagsAt(Digest),
     /// Tags need a manifest by the indexes that they are at.
     #[error(
-        "more than {MOST_TAGS} tags are at indexes that {0} is in, and immutability policies hold for them; delete the indexes \
-         that are not needed first"
+        "more than {MOST_TAGS} tags are at indexes that {0} is in, or it is in more than {MOST_NEEDED} of them, and immutability policies hold \
+         there; delete the indexes that are not needed first"
     )]
     TagsAbove(Digest),
     /// Tags would come back with a manifest.

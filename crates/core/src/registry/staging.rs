@@ -26,6 +26,7 @@ impl Registry {
         if range.is_some_and(|range| range.first != offset) {
             return Err(Error::WrongOffset { offset });
         }
+        self.fits(offset, announced)?;
         if let Some(announced) = announced.filter(|bytes| *bytes > 0)
             && let Err(fault) = self.hold_announced(&before, announced).await
         {
@@ -67,6 +68,13 @@ impl Registry {
             return Err(Error::invalid(ErrorCode::SizeInvalid, message));
         }
         Ok(upload)
+    }
+
+    /// That what is announced behind `offset` makes no larger blob than one may be.
+    pub(super) fn fits(&self, offset: u64, announced: Option<u64>) -> Result<(), Error> {
+        let limit = self.rules.max_blob_size;
+        let is_too_large = announced.is_some_and(|bytes| bytes > limit.saturating_sub(offset));
+        if is_too_large { Err(SourceError::TooLong { limit }.into()) } else { Ok(()) }
     }
 
     /// Streams bytes into the store while hashing them. The upload is as far as they were staged also where this fails; nothing is
@@ -116,6 +124,9 @@ impl Registry {
         let rolled_back = self.parts.blobs.roll_back(&after.id, &before.staged, &after.staged);
         if let Err(error) = rolled_back.await {
             tracing::warn!(upload = %after.id, %error, "what was staged in vain stays for now");
+        }
+        if let Err(error) = self.hold_staged(before).await {
+            tracing::warn!(upload = %after.id, %error, "it is charged with what was staged for now");
         }
     }
 

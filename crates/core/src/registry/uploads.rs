@@ -112,6 +112,7 @@ impl Registry {
         source: Source<'_>,
     ) -> Result<(), Error> {
         let StartUpload { repository } = &**operation;
+        self.fits(0, announced)?;
         let id = UploadId::random(&*self.parts.random);
         let _working = self.in_flight.begin(id)?;
         let (principal, algorithm) = (operation.principal(), digest.algorithm());

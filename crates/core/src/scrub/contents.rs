@@ -20,6 +20,8 @@ enum Bytes {
     Unreadable(String),
     /// The turn is over before they are all read.
     Unknown,
+    /// So it is, as the database does not answer.
+    Away(StoreError),
 }
 
 /// What came of looking at a blob.
@@ -103,6 +105,7 @@ impl Way<'_> {
         let mut look = Look::Done;
         match bytes {
             Bytes::Unknown => return Ok(Look::Part),
+            Bytes::Away(fault) => return Err(fault),
             Bytes::Sound if blob.is_flagged => self.sound(blob.key).await?,
             Bytes::Sound => {}
             Bytes::Damaged(Damage::Missing) if !blob.is_quarantined => look = Look::Missing,
@@ -133,8 +136,10 @@ impl Way<'_> {
                 self.state.bytes += length;
                 self.done.bytes += length;
                 self.state.place.hashing = Some(hash.left());
-                if self.rest().await.map_err(Fault::Store)? {
-                    return Ok(Bytes::Unknown);
+                match self.rest().await {
+                    Ok(false) => {}
+                    Ok(true) => return Ok(Bytes::Unknown),
+                    Err(fault) => return Ok(Bytes::Away(fault)),
                 }
             }
             let found = hash.finish()?;

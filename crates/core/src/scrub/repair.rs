@@ -52,8 +52,11 @@ impl Way<'_> {
         }
         let digest = blob.key.digest;
         let copies = self.find_copies(blob).await;
-        let within = self.scrubber.rules.repair / u32::try_from(copies.len().max(1)).unwrap_or(1);
-        for copy in copies {
+        let (until, count) = (Instant::now() + self.scrubber.rules.repair, copies.len());
+        for (number, copy) in copies.into_iter().enumerate() {
+            // Its part of what the others before it have left.
+            let left = u32::try_from(count - number).unwrap_or(u32::MAX);
+            let within = until.saturating_duration_since(Instant::now()) / left;
             let place = copy.place.clone();
             match self.copy(&blob.key, copy, within).await {
                 Ok(key) => {
@@ -69,12 +72,13 @@ impl Way<'_> {
                     tracing::info!(%digest, reason, "a damaged blob is not repaired");
                     return Ok(false);
                 }
-                Err(Failure::Store(fault)) => {
+                Err(Failure::Store(fault @ StoreError::Full(_))) => {
                     // What can be read is looked at all the same.
                     tracing::warn!(%digest, place, %fault, "nothing is repaired in this turn");
                     self.repairs = false;
                     return Ok(false);
                 }
+                Err(Failure::Store(fault)) => return Err(fault),
             }
         }
         Ok(false)
@@ -213,7 +217,11 @@ impl Way<'_> {
         Box::pin(stream::unfold(start, move |(mut stream, mut pace, mut touched)| {
             let metadata = metadata.clone();
             async move {
+                // Where it is the other store that is slow, a piece is there each time.
                 let piece = match timeout_at(until, stream.next()).await {
+                    Ok(Some(_)) if Instant::now() >= until => {
+                        return Some((Err(SourceError::TooSlow), (stream, pace, touched)));
+                    }
                     Err(_) => return Some((Err(SourceError::TooSlow), (stream, pace, touched))),
                     Ok(None) => return None,
                     Ok(Some(Ok(piece))) => piece,

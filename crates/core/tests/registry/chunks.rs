@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use wharf_blobs::{Fault, Method};
+use wharf_core::metadata::Uploads;
 use wharf_core::operation::AppendUpload;
 use wharf_core::{
     Error, Result, Rules, SourceError, SourceFault, StoreError, UploadId, UploadState,
@@ -83,6 +84,15 @@ async fn a_blob_that_is_too_long_leaves_the_upload_as_it_was() {
     stand.finish("a", upload, digest(&bytes), whole(&bytes.slice(60_000..))).await.unwrap();
     assert!(stand.pull("a", digest(&bytes)).await.unwrap() == bytes);
     assert!(matches!(stand.push("a", &content(100_001, 3)).await, Err(Error::TooLarge { .. })));
+    // One that says so is not even begun.
+    let start = wharf_core::operation::StartUpload { repository: name("a") };
+    let operation = stand.allowed(start).await;
+    for announced in [100_001, u64::MAX] {
+        let pushed =
+            stand.registry.push_blob(&operation, digest(&bytes), Some(announced), nothing()).await;
+        assert!(matches!(pushed, Err(Error::TooLarge { .. })), "{pushed:?}");
+    }
+    assert_eq!(stand.metadata.count_uploads().await.unwrap(), 0);
     assert_eq!(stand.blobs.inner().counts(), (1, 0));
 }
 

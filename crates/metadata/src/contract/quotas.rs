@@ -29,6 +29,8 @@ pub async fn an_upload_begins_where_there_is_room_for_it(stand: &Stand) {
     };
     let over = refused(begin(Some(101)).await);
     assert_eq!((over.meter, over.used, over.needed), (Meter::BytesWithUploads, 0, 101));
+    // Whatever a client says: nothing runs over.
+    assert_eq!(refused(begin(Some(u64::MAX)).await).used, 0);
     assert_eq!(stand.metadata.count_uploads().await.unwrap(), 0);
     assert!(begin(Some(99)).await.unwrap(), "it is limited");
     assert_eq!(of(stand, "team/a").await.reserved, 99);
@@ -44,6 +46,7 @@ pub async fn an_upload_begins_where_there_is_room_for_it(stand: &Stand) {
         begin(Some(1)).await.unwrap();
     }
     assert_eq!(refused(begin(None).await).used, 100);
+    assert_eq!(refused(begin(Some(u64::MAX)).await).used, 100);
     assert!(begin(Some(0)).await.unwrap(), "an empty one fits");
     is_counted_right(stand).await;
 }

@@ -50,6 +50,9 @@ pub(crate) async fn below(
 }
 
 /// Finds the manifests of a repository that need one, at any depth: level by level, with one query for each.
+///
+/// # Errors
+/// [`TooMuch::TagsAbove`] where they are more than [`MOST_NEEDED`].
 pub(crate) async fn above(
     on: &mut dyn Statements,
     repository: i64,
@@ -60,6 +63,9 @@ pub(crate) async fn above(
         let asked = arguments![repository, list_of(level.iter())];
         level = digests(&on.query(parents_of(on.dialect()), asked).await?)?;
         level.retain(|parent| above.insert(*parent));
+        if above.len() > MOST_NEEDED {
+            return Err(TooMuch::TagsAbove(*digest).into());
+        }
     }
     Ok(above)
 }

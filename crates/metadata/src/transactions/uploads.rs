@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_core::actor::Actor;
-use wharf_core::blob_life::{self, Placement};
+use wharf_core::blob_life::{self, Mark, Placement, Stage};
 use wharf_core::blobs::{ObjectKey, Staged};
 use wharf_core::clock::Timestamp;
 use wharf_core::metadata::{
-    FinishOutcome, FinishUpload, HoldUpload, Progress, ReserveBlob, ReserveOutcome, StartUpload,
-    Upload,
+    FinishOutcome, FinishUpload, HoldUpload, Progress, Quota, ReserveBlob, ReserveOutcome,
+    StartUpload, Upload,
 };
 use wharf_core::{StoreError, UploadId};
 use wharf_oci::{HashState, RepositoryName};
@@ -275,7 +275,8 @@ impl Transaction for FinishUpload {
         }
         let size = i64::try_from(self.size).unwrap_or(i64::MAX);
         let blob = memberships::add(on, upload.repository, digest, Some(size), now).await?;
-        if finish.is_new {
+        let is = |mark: Mark| mark.stage == Stage::Quarantined;
+        if finish.is_new && current.mark.is_some_and(is) {
             let by = principal(on, self.id).await?;
             let how = Mending { source: Mending::PUSH, by: &by, at: Some(upload.repository) };
             replaced(on, &current.key, &self.key, &how, now).await?;
@@ -308,8 +309,9 @@ impl LockedUpload {
         Charge::of(Change { referenced: 0, bytes: 0, reserved: more, manifests: 0, tags: 0 })
     }
 
-    /// Charges it with so many bytes, instead of what it is charged with.
+    /// Charges it with so many bytes, instead of what it is charged with. What is more than any quota is as good as all of that, and can be added up.
     async fn hold(&self, on: &mut dyn Statements, bytes: u64) -> Result<()> {
+        let bytes = bytes.min(Quota::LARGEST + 1);
         let more = i64::try_from(bytes).unwrap_or(i64::MAX) - self.held;
         if more == 0 {
             return Ok(());

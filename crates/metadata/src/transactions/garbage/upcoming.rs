@@ -64,6 +64,7 @@ impl Transaction for UnneededBlobs {
 
     const PLANS: Plans = Plans::ByIndex;
 
+    /// What thousands of manifests refer to is looked for from the trash, as in sweeps.
     async fn run(&self, on: &mut dyn Statements) -> Result<Unneeded> {
         let after = self.after.as_ref();
         let rows = on
@@ -76,10 +77,16 @@ impl Transaction for UnneededBlobs {
                  FROM repository_blobs h JOIN repositories r ON r.id = h.repository_id
                  WHERE h.needed = 0 AND r.write_mode = 'writable' AND r.name < '~'
                    AND (h.repository_id, h.blob_digest) > ($1, $2)
-                   AND NOT EXISTS (SELECT 1 FROM blob_references b
-                                   JOIN deleted_manifests d ON d.digest = b.manifest_digest
-                                                           AND d.repository_id = h.repository_id
-                                   WHERE b.blob_digest = h.blob_digest LIMIT 1 OFFSET 0)
+                   AND CASE WHEN (SELECT 1 FROM blob_references WHERE blob_digest = h.blob_digest
+                                  LIMIT 1 OFFSET 500) IS NULL
+                       THEN NOT EXISTS
+                           (SELECT 1 FROM blob_references b WHERE b.blob_digest = h.blob_digest AND EXISTS
+                                (SELECT 1 FROM deleted_manifests d WHERE d.repository_id = h.repository_id
+                                   AND d.digest = b.manifest_digest LIMIT 1 OFFSET 0))
+                       ELSE NOT EXISTS
+                           (SELECT 1 FROM deleted_manifests d WHERE d.repository_id = h.repository_id AND EXISTS
+                                (SELECT 1 FROM blob_references b WHERE b.manifest_digest = d.digest
+                                   AND b.blob_digest = h.blob_digest LIMIT 1 OFFSET 0)) END
                  ORDER BY h.repository_id, h.blob_digest LIMIT $3",
                 arguments![
                     after.map_or(i64::MIN, |place| place.repository),
@@ -116,7 +123,8 @@ impl Transaction for Staged {
         let after = self.after.map(|id| id.to_bytes().to_vec()).unwrap_or_default();
         let rows = on
             .query(
-                "SELECT u.id, coalesce(d.name, r.name), u.staged_bytes, u.expires_at
+                "SELECT u.id, CASE WHEN u.principal = 'system' THEN NULL ELSE coalesce(d.name, r.name) END,
+                        u.staged_bytes, u.expires_at
                  FROM uploads u LEFT JOIN repositories r ON r.id = u.repository_id
                  LEFT JOIN deleted_repositories d ON d.repository_id = u.repository_id
                  WHERE u.id > $1 ORDER BY u.id LIMIT $2",

@@ -85,10 +85,10 @@ impl Delete for DeleteManifest {
                 Err(frozen) => return Ok(Err(frozen)),
             }
         }
-        let above = tags_above(on, repository, &self.digest).await?;
-        if above.is_empty() || guard.is_free(on).await? {
+        if guard.is_free(on).await? {
             return Ok(Ok(gone));
         }
+        let above = tags_above(on, repository, &self.digest).await?;
         if above.len() > MOST_TAGS {
             return Err(TooMuch::TagsAbove(self.digest).into());
         }

@@ -61,7 +61,7 @@ pub(crate) async fn touch_manifests(
 /// The same of many: PostgreSQL takes a statement for each of thousands ten times as long. The rows are locked in the order of their digests, by their
 /// index; then they are where they are.
 const TOUCH_MANY: &str = "UPDATE repository_manifests SET touched_at = $1
-     WHERE ctid = ANY (ARRAY
+     WHERE repository_id = $2 AND ctid = ANY (ARRAY
          (SELECT h.ctid FROM jsonb_array_elements_text($3) e (value), LATERAL
               (SELECT ctid FROM repository_manifests
                WHERE repository_id = $2 AND digest = decode(e.value, 'hex')

@@ -12,11 +12,14 @@ use crate::engine::{Dialect, Result, Statements, arguments};
 use crate::transactions::garbage::list_of;
 use crate::transactions::holding::{children, digests, held};
 
+/// How often manifests are looked at, at most: indexes that name each other in all ways are no images.
+const MOST_LOOKED_AT: usize = 4 * MOST_NEEDED;
+
 /// The manifests that must come back for this one to be whole, those first that others need; itself the last, where it is not held. What is
 /// held is looked at, too: a part of it may be gone. Level by level, with three queries for each.
 ///
 /// # Errors
-/// [`TooMuch::Needed`] where it needs more than [`MOST_NEEDED`].
+/// [`TooMuch::Needed`] where it needs more than [`MOST_NEEDED`], or these need one another on too many levels.
 pub(super) async fn lost(
     on: &mut dyn Statements,
     repository: i64,
@@ -25,10 +28,15 @@ pub(super) async fn lost(
 ) -> Result<std::result::Result<Vec<Digest>, RestoreOutcome>> {
     // The lowest level on which each is found: whatever needs it is above that.
     let mut levels: BTreeMap<Digest, usize> = BTreeMap::new();
-    let (mut lost, mut level) = (BTreeSet::new(), BTreeSet::from([root]));
+    let (mut lost, mut level, mut looked_at) = (BTreeSet::new(), BTreeSet::from([root]), 0);
     for depth in 0.. {
         if level.is_empty() {
             break;
+        }
+        // One that is on many levels is looked at on each of them.
+        looked_at += level.len();
+        if looked_at > MOST_LOOKED_AT {
+            return Err(TooMuch::Needed(root).into());
         }
         let new: BTreeSet<_> =
             level.iter().filter(|it| !levels.contains_key(it)).copied().collect();

@@ -11,7 +11,7 @@ use super::PAGE;
 use crate::command::gc::due;
 
 /// How many repositories are asked for at once: all blobs of each are looked at.
-const REPOSITORIES: usize = 10;
+const REPOSITORIES: usize = 1;
 
 /// Lists deleted repositories, each with what only it holds.
 pub(super) async fn repositories(

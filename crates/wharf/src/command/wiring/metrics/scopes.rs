@@ -1,5 +1,6 @@
 //! What single namespaces and repositories hold, of those that the settings name: of all there may be too many for metrics.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -24,17 +25,19 @@ impl Scopes {
             let namespace = (!name.as_str().contains('/')).then(|| name.as_str().parse().ok());
             namespace.flatten().map_or_else(|| Scope::Repository(name.clone()), Scope::Namespace)
         };
-        let each = names.iter().map(|name| (name.to_string(), scope(name), None));
+        let names: BTreeMap<_, _> = names.iter().map(|name| (name.to_string(), name)).collect();
+        let each = names.into_iter().map(|(text, name)| (text, scope(name), None));
         Self(Mutex::new(each.collect()))
     }
 
-    /// Asks for all of them. What the database does not say stays as it was.
+    /// Asks for all of them, until the database does not answer: what it does not say stays as it was.
     pub async fn ask(&self, usage: &dyn UsageMetadata) {
         for place in 0.. {
             let scope = self.with(|all| all.get(place).map(|(_, scope, _)| scope.clone()));
             let Some(scope) = scope else { return };
-            if let Ok(Ok(found)) = timeout(ASKED_WITHIN, usage.find_usage(scope)).await {
-                self.with(|all| all[place].2 = found);
+            match timeout(ASKED_WITHIN, usage.find_usage(scope)).await {
+                Ok(Ok(found)) => self.with(|all| all[place].2 = found),
+                _ => return,
             }
         }
     }
