@@ -33,6 +33,18 @@ fn patch(house: &House, place: &str, bytes: &[u8]) -> Reply {
     house.registry.send(Method::PATCH, place, &headers, Some(bytes)).unwrap()
 }
 
+/// Ends a push that has begun, with its blob and a manifest. Returns the token by which it did.
+fn ends(house: &House, place: &str) -> String {
+    let blob = content("team/private");
+    let place = patch(house, place, &blob).header("Location").unwrap().to_owned();
+    let token = writer(house, "team/private");
+    let joint = if place.contains('?') { '&' } else { '?' };
+    let end = format!("{place}{joint}digest={}", digest(&blob));
+    assert_eq!(house.ask(Method::PUT, &end, &token).status, 201);
+    assert_eq!(house.put_manifest("team/private", "v2", &token).status, 201);
+    token
+}
+
 /// Every request that writes, as the client sees it, and then the upload goes on where it was.
 #[test]
 fn a_repository_that_is_read_only_says_so_and_why() {
@@ -135,13 +147,7 @@ fn a_repository_is_drained() {
         message,
         "the repository team/private is about to become read-only, and takes no new pushes: moving"
     );
-    let blob = content("team/private");
-    let place = patch(&house, &place, &blob).header("Location").unwrap().to_owned();
-    let token = writer(&house, "team/private");
-    let joint = if place.contains('?') { '&' } else { '?' };
-    let end = format!("{place}{joint}digest={}", digest(&blob));
-    assert_eq!(house.ask(Method::PUT, &end, &token).status, 201);
-    assert_eq!(house.put_manifest("team/private", "v2", &token).status, 201);
+    let token = ends(&house, &place);
     assert_eq!(ada.json("repo writes team/private")["pushes"], 1);
     wait_until("no push is left", Duration::from_secs(120), || {
         ada.json("repo writes team/private")["mode"] == "read-only"
@@ -172,13 +178,7 @@ fn all_is_drained_by_who_has_the_database() {
     );
     assert_eq!(detail, serde_json::json!({ "mode": "draining", "reason": "a new disk" }));
 
-    let blob = content("team/private");
-    let place = patch(&house, &place, &blob).header("Location").unwrap().to_owned();
-    let token = writer(&house, "team/private");
-    let joint = if place.contains('?') { '&' } else { '?' };
-    let end = format!("{place}{joint}digest={}", digest(&blob));
-    assert_eq!(house.ask(Method::PUT, &end, &token).status, 201);
-    assert_eq!(house.put_manifest("team/private", "v2", &token).status, 201);
+    let token = ends(&house, &place);
     wait_until("no push is left", Duration::from_secs(120), || state()["mode"] == "read-only");
     assert_eq!((&state()["uploads"], &state()["pushes"]), (&0.into(), &0.into()));
     assert_eq!(refusal(&house.put_manifest("team/private", "v3", &token)).0, 405);

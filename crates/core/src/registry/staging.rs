@@ -17,7 +17,7 @@ impl Registry {
     pub(super) async fn take_in_chunk(
         &self,
         repository: &RepositoryName,
-        before: Upload,
+        before: &Upload,
         range: Option<ContentRange>,
         announced: Option<u64>,
         source: Source<'_>,
@@ -28,9 +28,9 @@ impl Registry {
         }
         self.fits(offset, announced)?;
         if let Some(announced) = announced.filter(|bytes| *bytes > 0)
-            && let Err(fault) = self.hold_announced(&before, announced).await
+            && let Err(fault) = self.hold_announced(before, announced).await
         {
-            return Err(self.refused(&before, fault).await);
+            return Err(self.refused(before, fault).await);
         }
         let mut upload = before.clone();
         let fault = match self.take_in(repository, &mut upload, announced, source).await {
@@ -44,26 +44,26 @@ impl Registry {
                 return Err(fault.into());
             }
             Err(error) => {
-                self.roll_back(&before, &upload).await;
+                self.roll_back(before, &upload).await;
                 return Err(error);
             }
         };
         let came = upload.staged.offset - offset;
         match fault {
             Some(SourceError::Broken | SourceError::TooSlow) if came > 0 => {
-                let progress = progress(&before, &upload, self.rules.upload_lifetime);
+                let progress = progress(before, &upload, self.rules.upload_lifetime);
                 if !self.parts.metadata.record_progress(progress).await? {
-                    self.roll_back(&before, &upload).await;
+                    self.roll_back(before, &upload).await;
                 }
             }
-            Some(_) => self.roll_back(&before, &upload).await,
+            Some(_) => self.roll_back(before, &upload).await,
             None => {}
         }
         if let Some(fault) = fault {
             return Err(fault.into());
         }
         if let Some(range) = range.filter(|range| range.length() != came) {
-            self.roll_back(&before, &upload).await;
+            self.roll_back(before, &upload).await;
             let message = format!("the chunk's Content-Range is {range} but {came} bytes came");
             return Err(Error::invalid(ErrorCode::SizeInvalid, message));
         }

@@ -153,9 +153,8 @@ impl Registry {
         let _working = self.in_flight.begin(operation.upload)?;
         let before =
             self.resume(&operation.repository, operation.upload, operation.principal()).await?;
-        let upload = self
-            .take_in_chunk(&operation.repository, before.clone(), range, announced, source)
-            .await?;
+        let upload =
+            self.take_in_chunk(&operation.repository, &before, range, announced, source).await?;
         if upload.staged.offset > before.staged.offset
             && let Err(error) = self.record(&operation.repository, &before, &upload).await
         {
@@ -188,8 +187,7 @@ impl Registry {
             }
             other => other?,
         };
-        let upload =
-            self.take_in_chunk(repository, before.clone(), range, announced, source).await?;
+        let upload = self.take_in_chunk(repository, &before, range, announced, source).await?;
         let placed = self.put_in_place(repository, &upload, *digest).await;
         if matches!(placed, Err(Error::NotFound(_))) {
             // It has expired, or was ended, by who knows of what was recorded.
