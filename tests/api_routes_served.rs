@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
-use wharf_core::clock::SystemRandom;
 use wharf_core::{Parts, Registry, Rules};
 use wharf_http::access_log::AccessLog;
 use wharf_http::api::{Api, ROUTES, Settings};
@@ -22,18 +21,12 @@ pub struct Served {
 impl Served {
     pub fn start(allows: bool) -> Served {
         let watched = Watched::new(allows);
-        let parts = Parts {
-            metadata: Arc::new(Touched(Arc::clone(&watched))),
-            last_known: None,
-            blobs: Arc::clone(&watched.blobs) as _,
-            mapped: None,
-            signed: None,
-            direct: None,
-            leftovers: None,
-            cache: Arc::new(Touched(Arc::clone(&watched))),
-            permissions: Arc::new(Asking(Arc::clone(&watched))),
-            random: Arc::new(SystemRandom),
-        };
+        let parts = Parts::new(
+            Arc::new(Touched(Arc::clone(&watched))),
+            Arc::clone(&watched.blobs) as _,
+            Arc::new(Touched(Arc::clone(&watched))),
+            Arc::new(Asking(Arc::clone(&watched))),
+        );
         let registry = Arc::new(Registry::new(parts, Rules::default()));
         let names: Vec<&'static str> = ROUTES.iter().map(|route| route.operation).collect();
         let metrics = Arc::new(Metrics::new(&names));

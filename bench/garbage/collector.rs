@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::Result;
 use wharf_cache::MemoryCache;
 use wharf_core::blobs::Blobs;
-use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{Garbage, Metadata};
 use wharf_core::permissions::Everyone;
 use wharf_core::{Collected, GarbageRules, Parts, Registry, Rules};
@@ -20,18 +19,8 @@ pub struct Collector {
 
 impl Collector {
     pub fn new(metadata: Arc<dyn Metadata>, blobs: Arc<dyn Blobs>) -> Self {
-        let parts = Parts {
-            metadata,
-            last_known: None,
-            blobs,
-            mapped: None,
-            signed: None,
-            direct: None,
-            leftovers: None,
-            cache: Arc::new(MemoryCache::new(1 << 20)),
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
-        };
+        let parts =
+            Parts::new(metadata, blobs, Arc::new(MemoryCache::new(1 << 20)), Arc::new(Everyone));
         Self { registry: Registry::new(parts, Rules::default()) }
     }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use wharf_blobs::{Limits, ObjectBlobs};
 use wharf_cache::MemoryCache;
-use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::Garbage;
 use wharf_core::permissions::Everyone;
 use wharf_core::{Collected, GarbageRules, Parts, Registry, Rules};
@@ -44,18 +43,12 @@ fn collects(shared: &Shared, over: &AtomicBool) -> Collected {
         let environment = settings.map(|(name, text)| (name.to_owned(), text.to_owned()));
         let bucket = shared.get("WHARF_BLOBS_URL").parse().unwrap();
         let blobs = ObjectBlobs::open(&bucket, environment, Limits::default()).unwrap();
-        let parts = Parts {
-            metadata: Arc::clone(&database) as _,
-            last_known: None,
-            blobs: Arc::new(blobs),
-            mapped: None,
-            signed: None,
-            direct: None,
-            leftovers: None,
-            cache: Arc::new(MemoryCache::new(1 << 20)),
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
-        };
+        let parts = Parts::new(
+            Arc::clone(&database) as _,
+            Arc::new(blobs),
+            Arc::new(MemoryCache::new(1 << 20)),
+            Arc::new(Everyone),
+        );
         let registry = Registry::new(parts, Rules::default());
         let rules = GarbageRules { grace: GRACE, untagged_after: None, deletes_per_second: None };
         let garbage: &dyn Garbage = &*database;

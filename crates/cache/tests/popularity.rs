@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use wharf_blobs::MemoryBlobs;
 use wharf_cache::{Answer, Beliefs, CacheStatus, SharedCache, SharedCacheSettings};
 use wharf_core::cache::{Cache, Epoch, Epochs, Key, Kind, Lookup};
-use wharf_core::clock::{SystemRandom, Timestamp};
+use wharf_core::clock::Timestamp;
 use wharf_core::metadata::*;
 use wharf_core::operation::{PullManifest, PutManifest};
 use wharf_core::permissions::{Caller, Everyone, Principal};
@@ -162,18 +162,12 @@ impl Node {
             assert!(began.elapsed() < Duration::from_secs(20), "Redis is never used");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let parts = Parts {
-            metadata: Arc::clone(metadata) as _,
-            last_known: None,
-            blobs: Arc::new(MemoryBlobs::new()),
-            mapped: None,
-            signed: None,
-            direct: None,
-            leftovers: None,
-            cache: Arc::clone(&cache) as _,
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
-        };
+        let parts = Parts::new(
+            Arc::clone(metadata) as _,
+            Arc::new(MemoryBlobs::new()),
+            Arc::clone(&cache) as _,
+            Arc::new(Everyone),
+        );
         Self { registry: Registry::new(parts, Rules::default()), cache }
     }
 

@@ -32,7 +32,7 @@ use wharf_oci::RepositoryName;
 
 use crate::blobs::{Blobs, Leftovers, MappedReads};
 use crate::cache::{Cache, Key, Kind};
-use crate::clock::Random;
+use crate::clock::{Random, SystemRandom};
 use crate::delivery::SignedUrls;
 use crate::direct::DirectStore;
 use crate::metadata::{LastKnown, Metadata};
@@ -78,6 +78,29 @@ pub struct Parts {
     pub permissions: Arc<dyn Permissions>,
     /// Chance.
     pub random: Arc<dyn Random>,
+}
+
+impl Parts {
+    /// The stores that every registry has, and none that it may lack.
+    pub fn new(
+        metadata: Arc<dyn Metadata>,
+        blobs: Arc<dyn Blobs>,
+        cache: Arc<dyn Cache>,
+        permissions: Arc<dyn Permissions>,
+    ) -> Self {
+        Self {
+            metadata,
+            last_known: None,
+            blobs,
+            mapped: None,
+            signed: None,
+            direct: None,
+            leftovers: None,
+            cache,
+            permissions,
+            random: Arc::new(SystemRandom),
+        }
+    }
 }
 
 /// The settings of a registry.

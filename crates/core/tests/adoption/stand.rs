@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wharf_blobs::{AdoptedBlobs, FileBlobs, OldFolder};
 use wharf_cache::MemoryCache;
 use wharf_core::adoption::{Adopter, SliceEnd, rehearse};
-use wharf_core::clock::{SystemClock, SystemRandom};
+use wharf_core::clock::SystemClock;
 use wharf_core::metadata::{
     Adoption, AdoptionProgress, AdoptionState, Adoptions, Finding, StartAdoption, StartedAdoption,
 };
@@ -39,18 +39,12 @@ impl Stand {
         let sqlite = Sqlite::open(&file, Arc::new(SystemClock)).unwrap();
         let database = Arc::new(Database::on_sqlite(sqlite));
         let own = Arc::new(FileBlobs::open(&folder.path().join("own")).unwrap());
-        let parts = Parts {
-            metadata: database.clone(),
-            last_known: None,
-            blobs: Arc::new(AdoptedBlobs::new(own, None, old.clone())),
-            mapped: None,
-            signed: None,
-            direct: None,
-            leftovers: None,
-            cache: Arc::new(MemoryCache::new(16 << 20)),
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
-        };
+        let parts = Parts::new(
+            database.clone(),
+            Arc::new(AdoptedBlobs::new(own, None, old.clone())),
+            Arc::new(MemoryCache::new(16 << 20)),
+            Arc::new(Everyone),
+        );
         let rules = Rules { max_manifest_size: 64 << 10, ..Rules::default() };
         let registry = Arc::new(Registry::new(parts, rules));
         Self { tree, registry, database, old, _folder: folder }

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use wharf_cache::MemoryCache;
 use wharf_core::blobs::ObjectKey;
-use wharf_core::clock::SystemRandom;
 use wharf_core::metadata::{LastKnown, ListReferrers as Query, Referrer, StoredManifest};
 use wharf_core::operation::*;
 use wharf_core::permissions::{Caller, Everyone, Permitted, Principal};
@@ -73,16 +72,13 @@ impl Copied {
         stand.tag("a", "new", &["latest"]).await;
         let copy = Arc::new(Copy { blob: digest(b"old"), asked: AtomicUsize::new(0) });
         let parts = Parts {
-            metadata: stand.metadata.clone(),
             last_known: Some(copy.clone()),
-            direct: None,
-            blobs: stand.blobs.clone(),
-            mapped: None,
-            signed: None,
-            leftovers: None,
-            cache: Arc::new(MemoryCache::new(16 << 20)),
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
+            ..Parts::new(
+                stand.metadata.clone(),
+                stand.blobs.clone(),
+                Arc::new(MemoryCache::new(16 << 20)),
+                Arc::new(Everyone),
+            )
         };
         let registry = Registry::new(parts, Rules::default());
         Self { stand, copy, registry }

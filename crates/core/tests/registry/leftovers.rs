@@ -40,16 +40,13 @@ async fn what_no_upload_names_is_dropped_and_what_one_names_stays() {
     let gone = (0..450).map(|_| UploadId::random(&SystemRandom));
     let staged = Arc::new(Staged(Mutex::new(known.into_iter().chain(gone).collect())));
     let parts = Parts {
-        metadata: stand.metadata.clone(),
-        last_known: None,
-        blobs: stand.blobs.clone(),
-        mapped: None,
-        signed: None,
-        direct: None,
         leftovers: Some(staged.clone()),
-        cache: Arc::new(MemoryCache::new(0)),
-        permissions: Arc::new(Everyone),
-        random: Arc::new(SystemRandom),
+        ..Parts::new(
+            stand.metadata.clone(),
+            stand.blobs.clone(),
+            Arc::new(MemoryCache::new(0)),
+            Arc::new(Everyone),
+        )
     };
     let registry = Registry::new(parts, Rules::default());
     assert_eq!(registry.collect_leftovers(10_000).await.unwrap(), 450);

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use wharf_blobs::{FaultyBlobs, FileBlobs, MemoryBlobs};
 use wharf_cache::MemoryCache;
 use wharf_core::blobs::Blobs;
-use wharf_core::clock::{Clock, SystemRandom, Timestamp};
+use wharf_core::clock::{Clock, Timestamp};
 use wharf_core::direct::DirectStore;
 use wharf_core::metadata::Precondition;
 use wharf_core::operation::*;
@@ -88,16 +88,13 @@ impl<B: Blobs> Stand<B> {
         let blobs = Arc::new(FaultyBlobs::new(blobs(&folder)));
         let direct = direct(&folder);
         let parts = Parts {
-            metadata: metadata.clone(),
-            last_known: None,
-            blobs: blobs.clone(),
-            mapped: None,
-            signed: None,
             direct,
-            leftovers: None,
-            cache: Arc::new(MemoryCache::new(16 << 20)),
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
+            ..Parts::new(
+                metadata.clone(),
+                blobs.clone(),
+                Arc::new(MemoryCache::new(16 << 20)),
+                Arc::new(Everyone),
+            )
         };
         let registry = Arc::new(Registry::new(parts, rules));
         Self { registry, blobs, metadata, clock, folder }
@@ -105,18 +102,12 @@ impl<B: Blobs> Stand<B> {
 
     /// Another registry on the same stores, which offers no direct uploads.
     pub fn without_direct_uploads(&self) -> Arc<Registry> {
-        let parts = Parts {
-            metadata: self.metadata.clone(),
-            last_known: None,
-            blobs: self.blobs.clone(),
-            mapped: None,
-            signed: None,
-            direct: None,
-            leftovers: None,
-            cache: Arc::new(MemoryCache::new(16 << 20)),
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
-        };
+        let parts = Parts::new(
+            self.metadata.clone(),
+            self.blobs.clone(),
+            Arc::new(MemoryCache::new(16 << 20)),
+            Arc::new(Everyone),
+        );
         Arc::new(Registry::new(parts, Rules::default()))
     }
 

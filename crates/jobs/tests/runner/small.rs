@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use wharf_blobs::{FaultyBlobs, MemoryBlobs};
 use wharf_cache::MemoryCache;
-use wharf_core::clock::{Clock, SystemRandom};
+use wharf_core::clock::Clock;
 use wharf_core::permissions::Everyone;
 use wharf_core::{Parts, Registry, Rules};
 use wharf_metadata::{Database, Sqlite};
@@ -27,18 +27,12 @@ impl Small {
         let database = Arc::new(Database::on_sqlite(sqlite));
         let blobs = Arc::new(MemoryBlobs::new());
         let faults = Arc::new(FaultyBlobs::over(blobs.clone()));
-        let parts = Parts {
-            metadata: database.clone(),
-            last_known: None,
-            blobs: faults.clone(),
-            mapped: None,
-            signed: None,
-            direct: None,
-            leftovers: None,
-            cache: Arc::new(MemoryCache::new(1 << 20)),
-            permissions: Arc::new(Everyone),
-            random: Arc::new(SystemRandom),
-        };
+        let parts = Parts::new(
+            database.clone(),
+            faults.clone(),
+            Arc::new(MemoryCache::new(1 << 20)),
+            Arc::new(Everyone),
+        );
         let registry = Arc::new(Registry::new(parts, Rules::default()));
         Self { registry, database, blobs, faults, folder }
     }

@@ -29,13 +29,15 @@ pub(crate) fn hidden_name(repository: i64) -> String {
 impl Transaction for DeleteRepository {
     type Output = RepositoryDeletion;
 
-    /// The row is held first, as whoever adds to the repository refers to it. What was added while this waited has charged the repository,
-    /// or changed the row: as every shard is written and the name is part of a key, the later of the two begins again.
+    /// The row is held before anything is read of the repository, as whoever adds to it refers to the row; and before that its uploads, as by
+    /// whoever ends one. What was added while this waited has charged the repository, or changed the row: as every shard is written and the name
+    /// is part of a key, the later of the two begins again.
     async fn run(&self, on: &mut dyn Statements) -> Result<RepositoryDeletion> {
         let name = &self.repository;
         let Some(repository) = writes::enter(on, name, Work::Change).await? else {
             return Ok(RepositoryDeletion::NoRepository);
         };
+        let held = held_by_uploads(on, repository).await?;
         let sql = "SELECT visibility FROM repositories WHERE id = $1";
         let rows = on.query_locked(sql, arguments![repository]).await?;
         let Some(row) = rows.first() else { return Ok(RepositoryDeletion::NoRepository) };
@@ -46,9 +48,9 @@ impl Transaction for DeleteRepository {
         if let Some(frozen) = any_frozen(on, repository, name).await? {
             return Ok(RepositoryDeletion::Frozen(Box::new(frozen)));
         }
-        end_uploads(on, repository, now).await?;
         let hidden = hidden_name(repository);
         usage::relocate(on, repository, name, &hidden).await?;
+        end_uploads(on, repository, held, now).await?;
         on.execute(
             "INSERT INTO deleted_repositories
                  (repository_id, name, namespace, visibility, deleted_by, deleted_at)
@@ -77,11 +79,20 @@ impl Transaction for DeleteRepository {
     }
 }
 
-/// Has the uploads of a repository expire, and charges it with none of them.
-async fn end_uploads(on: &mut dyn Statements, repository: i64, now: Timestamp) -> Result<()> {
-    let sql = "SELECT CAST(coalesce(sum(held), 0) AS bigint) FROM uploads WHERE repository_id = $1";
-    let rows = on.query(sql, arguments![repository]).await?;
-    let held = rows.first().map_or(Ok(0), |row| row.int(0))?;
+/// With how many bytes the uploads of a repository are charged. Locks them.
+async fn held_by_uploads(on: &mut dyn Statements, repository: i64) -> Result<i64> {
+    let sql = "SELECT held FROM uploads WHERE repository_id = $1 ORDER BY id";
+    let rows = on.query_locked(sql, arguments![repository]).await?;
+    rows.iter().map(|row| row.int(0)).sum()
+}
+
+/// Has the uploads of a repository expire, and charges it with none of them, which came to `held`.
+async fn end_uploads(
+    on: &mut dyn Statements,
+    repository: i64,
+    held: i64,
+    now: Timestamp,
+) -> Result<()> {
     on.execute(
         "UPDATE uploads SET held = 0, expires_at = CASE WHEN expires_at < $1 THEN expires_at ELSE $1 END
          WHERE repository_id = $2",

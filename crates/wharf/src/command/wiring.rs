@@ -78,16 +78,12 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let cache = cache::open(config, stores.epochs, Arc::clone(&stores.events)).await?;
     let copies = store.copies(&stores.integrity);
     let parts = Parts {
-        metadata: stores.metadata,
         last_known: stores.last_known,
-        signed: delivery::signed(config, store.signed)?,
-        blobs: store.blobs,
         mapped: store.mapped,
+        signed: delivery::signed(config, store.signed)?,
         direct: store.direct.filter(|_| config.uploads.direct),
         leftovers: store.leftovers,
-        cache: cache.cache,
-        permissions: access::permissions(config),
-        random: Arc::new(SystemRandom),
+        ..Parts::new(stores.metadata, store.blobs, cache.cache, access::permissions(config))
     };
     let tally = Arc::new(Tally::new(tally(config), Arc::new(SystemRandom)));
     let mut registry = Registry::new(parts, rules(config));

@@ -1,7 +1,7 @@
 //! Usage: what repositories and namespaces hold, charged in the transactions that change it, and counted again by the rows.
 //!
 //! On PostgreSQL rows are locked in one order, so that two transactions never wait for each other in a circle, which costs a second until its
-//! detector ends one of them: memberships by their digests, the repository's row, `namespace_blobs` by their digests, then of the repository
+//! detector ends one of them: uploads, memberships by their digests, the repository's row, `namespace_blobs` by their digests, then of the repository
 //! and after it of its namespace the scope's row and its shards by their numbers. Who locks no membership may have the repository's row from the
 //! beginning. Two things keep another order, rather than cost each push a trip more: a repository whose own shard has no room is charged by
 //! all of its shards after its namespace was; and what goes through several repositories or namespaces (a sweep, sizes that became known, a

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use wharf_core::metadata::{
-    AccountChange, Change, ChangeRequest, CommitOutcome, DeleteManifest, DeleteOutcome,
+    AccountChange, Change, ChangeRequest, CommitOutcome, DeleteManifest, DeleteOutcome, HoldUpload,
     Precondition, RenameRepository, RepositoryDeletion, RepositoryRestoration, SetNamespaceQuota,
 };
 use wharf_oci::Digest;
@@ -136,6 +136,21 @@ async fn of_a_repository_that_is_deleted_and_comes_back() {
         assert_eq!(outcome, RepositoryDeletion::Deleted);
         let outcome = waits_with_nothing(&scene, restoration(APP), FIRST, LAST).await;
         assert_eq!(outcome, RepositoryRestoration::Restored);
+        is_counted_right(&scene.stand).await;
+    }
+}
+
+/// Whoever ends an upload locks it before the repository, and what is charged at last.
+#[tokio::test]
+async fn of_a_repository_that_is_deleted_with_its_uploads() {
+    let uploads = "SELECT 1 FROM uploads FOR UPDATE";
+    let repositories = "SELECT 1 FROM repositories FOR KEY SHARE";
+    for (first, then) in [(uploads, repositories), (uploads, SHARDS), (FIRST, SHARDS)] {
+        let (scene, _) = scene(&two()).await;
+        let id = scene.stand.start(APP).await;
+        assert!(scene.stand.metadata.hold_upload(HoldUpload { id, bytes: 50 }).await.unwrap());
+        let outcome = waits_with_nothing(&scene, deletion(APP), first, then).await;
+        assert_eq!(outcome, RepositoryDeletion::Deleted);
         is_counted_right(&scene.stand).await;
     }
 }
