@@ -251,6 +251,7 @@ fn blobs_and_uploads_that_came_to_nothing_are_in_the_plan() {
     assert_eq!(told, (&json!("app"), &json!(500)));
     let status = stand.status();
     assert_eq!((&status["uploads"], &status["unneeded_memberships"]), (&json!(1), &json!(2)));
+    assert_eq!(status["at_least"], json!([]), "all of so few are counted");
     // In words, with sums.
     let mut wharf = Command::new(support::server::program());
     wharf.args(["gc", "plan", "--data"]).arg(stand.server.data());

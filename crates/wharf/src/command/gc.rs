@@ -90,12 +90,16 @@ async fn status(flags: &Flags) -> anyhow::Result<()> {
         ("deleted_keys", deleted, "deleted blobs whose keys are not used again yet"),
         ("uploads", uploads, "uploads that are open, or have expired"),
     ];
+    let is_more = |count: u64| count >= MOST_COUNTED as u64;
     if flags.json {
-        let all = rows.iter().map(|(name, count, _)| ((*name).to_owned(), json!(count))).collect();
+        let mut all: serde_json::Map<_, _> =
+            rows.iter().map(|(name, count, _)| ((*name).to_owned(), json!(count))).collect();
+        let least = rows.iter().filter(|(_, count, _)| is_more(*count)).map(|(name, ..)| name);
+        all.insert("at_least".to_owned(), json!(least.collect::<Vec<_>>()));
         writeln!(stdout(), "{}", serde_json::Value::Object(all))?;
     } else {
         for (_, count, text) in rows {
-            let more = if count < MOST_COUNTED as u64 { ' ' } else { '+' };
+            let more = if is_more(count) { '+' } else { ' ' };
             writeln!(stdout(), "{count:>10}{more} {text}")?;
         }
     }

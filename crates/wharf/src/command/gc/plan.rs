@@ -1,9 +1,9 @@
 //! `wharf gc plan`: what is on its way out, from repositories and manifests to the blobs that nothing holds any more.
 
+mod lines;
 mod others;
 
 use std::collections::BTreeMap;
-use std::io::{Write, stdout};
 use std::time::Duration;
 
 use serde_json::json;
@@ -14,6 +14,7 @@ use wharf_core::metadata::{
 };
 use wharf_oci::Digest;
 
+use self::lines::Lines;
 use super::{Flags, due, rules};
 use crate::command::settings::warn;
 use crate::command::wiring;
@@ -40,7 +41,7 @@ async fn manifests(
     rules: ManifestRules,
     as_json: bool,
 ) -> anyhow::Result<()> {
-    let mut total = Total::default();
+    let (mut total, mut lines) = (Total::default(), Lines::new(as_json));
     for is_deleted in [false, true] {
         let mut after = None;
         loop {
@@ -51,7 +52,7 @@ async fn manifests(
             };
             for manifest in &manifests {
                 total.add(manifest);
-                print_manifest(manifest, rules.grace, as_json)?;
+                add_manifest(&mut lines, manifest, rules.grace)?;
             }
             after = next;
             if after.is_none() {
@@ -59,27 +60,20 @@ async fn manifests(
             }
         }
     }
-    if !as_json {
-        let Total { manifests, .. } = total;
+    lines.end(|manifests, _| {
         let bytes = total.bytes();
-        writeln!(
-            stdout(),
-            "{manifests} manifests are on their way out, {bytes} bytes with their blobs"
-        )?;
-    }
-    Ok(())
+        format!("{manifests} manifests are on their way out, {bytes} bytes with their blobs")
+    })
 }
 
 /// What manifests free together: of a blob that several of them need each one sees the others.
 #[derive(Default)]
 struct Total {
-    manifests: u64,
     needing: BTreeMap<Digest, (Freed, u64)>,
 }
 
 impl Total {
     fn add(&mut self, manifest: &GoingManifest) {
-        self.manifests += 1;
         for freed in &manifest.frees {
             self.needing.entry(freed.digest).or_insert((*freed, 0)).1 += 1;
         }
@@ -95,23 +89,30 @@ impl Total {
     }
 }
 
-fn print_manifest(manifest: &GoingManifest, grace: Duration, as_json: bool) -> anyhow::Result<()> {
+fn add_manifest(
+    lines: &mut Lines,
+    manifest: &GoingManifest,
+    grace: Duration,
+) -> anyhow::Result<()> {
     let GoingManifest { repository, digest, deleted_at, frees } = manifest;
     let alone = frees.iter().filter(|freed| freed.needed_by == 1);
     let bytes: u64 = alone.filter_map(|freed| freed.bytes).sum();
-    if as_json {
-        let due = deleted_at.map(|at| at.after(grace).0);
-        let line = json!({
+    let end = deleted_at.map(|at| at.after(grace));
+    let json = || {
+        json!({
             "kind": "manifest", "repository": repository.as_str(), "digest": digest.to_string(),
-            "frees": bytes, "deleted_micros": deleted_at.map(|at| at.0), "due_micros": due,
-        });
-        return Ok(writeln!(stdout(), "{line}")?);
-    }
-    let when = match deleted_at {
-        Some(at) => format!("was deleted, {}", due(at.after(grace))),
-        None => "is deleted by the next run".to_owned(),
+            "frees": bytes, "deleted_micros": deleted_at.map(|at| at.0),
+            "due_micros": end.map(|end| end.0),
+        })
     };
-    Ok(writeln!(stdout(), "{repository}@{digest}  {bytes:>12}  {when}")?)
+    let text = || {
+        let when = match end {
+            Some(end) => format!("was deleted, {}", due(end)),
+            None => "is deleted by the next run".to_owned(),
+        };
+        format!("{repository}@{digest}  {bytes:>12}  {when}")
+    };
+    lines.add(bytes, json, text)
 }
 
 /// Lists blobs a page at a time, each with the size that the store tells.
@@ -121,52 +122,48 @@ async fn blobs(
     grace: Duration,
     as_json: bool,
 ) -> anyhow::Result<()> {
-    let (mut after, mut going, mut bytes) = (None, 0_u64, 0_u64);
+    let (mut after, mut lines) = (None, Lines::new(as_json));
     loop {
         let page = garbage.list_marked(after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key);
         for blob in &page {
-            let size = print_blob(blob, blobs, grace, as_json).await?;
-            if blob.held_by.is_none() && !blob.reserved {
-                going += 1;
-                bytes += size;
-            }
+            add_blob(&mut lines, blob, blobs.head(&blob.key).await?, grace)?;
         }
     }
-    if !as_json {
-        writeln!(stdout(), "{going} blobs are on their way out, {bytes} bytes")?;
-    }
-    Ok(())
+    lines.end(|count, bytes| format!("{count} blobs are on their way out, {bytes} bytes"))
 }
 
-/// Prints a blob and returns its size in bytes.
-async fn print_blob(
+/// A blob that goes, or stays, and the size of its object.
+fn add_blob(
+    lines: &mut Lines,
     blob: &MarkedBlob,
-    blobs: &dyn Blobs,
+    size: Option<u64>,
     grace: Duration,
-    as_json: bool,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<()> {
     let MarkedBlob { key, mark, held_by, reserved } = blob;
-    let size = blobs.head(key).await?;
     let at = mark.since.after(if mark.stage == Stage::Marked { grace } else { Duration::ZERO });
     let kept = match (held_by, reserved) {
         (Some(repository), _) => Some(format!("{repository} holds it")),
         (None, true) => Some("an upload is about to put it in place".to_owned()),
         (None, false) => None,
     };
-    if as_json {
-        let line = json!({
+    let json = || {
+        json!({
             "kind": "blob", "digest": key.digest.to_string(), "incarnation": key.incarnation,
             "size": size, "due_micros": at.0, "kept_because": kept,
-        });
-        writeln!(stdout(), "{line}")?;
-        return Ok(size.unwrap_or_default());
+        })
+    };
+    let text = || {
+        let when = kept.as_ref().map_or_else(|| due(at), |kept| format!("stays: {kept}"));
+        let size = size.map_or("not there".to_owned(), |size| size.to_string());
+        format!("{}  {size:>12}  {when}", key.digest)
+    };
+    if kept.is_some() {
+        lines.print(json, text)
+    } else {
+        lines.add(size.unwrap_or_default(), json, text)
     }
-    let when = kept.map_or_else(|| due(at), |kept| format!("stays: {kept}"));
-    let size_text = size.map_or("not there".to_owned(), |size| size.to_string());
-    writeln!(stdout(), "{}  {size_text:>12}  {when}", key.digest)?;
-    Ok(size.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -196,6 +193,6 @@ mod tests {
         total.add(&going(&[("alone", 1), ("of two", 2), ("of many", MOST_NEEDING)]));
         assert_eq!(total.bytes(), 5);
         total.add(&going(&[("of two", 2)]));
-        assert_eq!((total.manifests, total.bytes()), (2, 11));
+        assert_eq!(total.bytes(), 11);
     }
 }
