@@ -145,6 +145,9 @@ pub(crate) trait Transaction: Send + Sync + 'static {
 
 /// A database engine.
 pub(crate) trait Engine: Send + Sync + 'static {
+    /// How long a transaction in the background should take at most.
+    const MOMENT: Duration;
+
     /// Runs a transaction that changes something. It is durable when this returns.
     fn write<T: Transaction>(
         &self,

@@ -223,6 +223,10 @@ pub struct GarbageCounts {
 /// Garbage collection, a step at a time.
 #[async_trait]
 pub trait Garbage: Send + Sync + 'static {
+    /// How long a step should take, so that a push, which is several transactions, does not wait for steps long: short where nobody writes beside
+    /// one.
+    fn moment(&self) -> Duration;
+
     /// Takes away up to `limit` memberships behind `after` that no manifest needs and that nothing touched for `grace`, and marks their blobs.
     async fn sweep_memberships(
         &self,

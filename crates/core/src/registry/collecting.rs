@@ -29,11 +29,12 @@ pub struct GarbageRules {
 /// How long after it was sent a delete may still land: far longer than a store takes a signed request, or a connection lives.
 const LATEST_DELETE: Duration = Duration::from_secs(24 * 3600);
 
-/// How many objects are deleted by one request at most. What S3 takes.
-const DELETES: usize = 1000;
+/// How many objects are deleted by one request at most. S3 takes 1000, one after the other: with fewer no store has little to do while the last
+/// requests end.
+const DELETES: usize = 250;
 
 /// How many such requests are under way at once at most.
-const DELETING: usize = 8;
+const DELETING: usize = 16;
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl Registry {
         rules: &GarbageRules,
         collected: &mut Collected,
     ) -> Result<(), StoreError> {
-        let mut pace = Pace::new();
+        let mut pace = Pace::of(garbage);
         loop {
             let taken = pace.step(|limit| garbage.empty_trash(rules.manifests(), limit)).await;
             let taken = self.taken(garbage, taken, Kind::Manifest).await?;
@@ -105,7 +106,7 @@ impl Registry {
                 break;
             }
         }
-        let mut pace = Pace::new();
+        let mut pace = Pace::of(garbage);
         loop {
             let purged = pace.step(|limit| garbage.purge_repositories(rules.grace, limit)).await?;
             collected.repositories += purged.repositories;
@@ -114,7 +115,7 @@ impl Registry {
                 break;
             }
         }
-        let (mut pace, mut after) = (Pace::new(), None);
+        let (mut pace, mut after) = (Pace::of(garbage), None);
         loop {
             let step = |limit| garbage.sweep_memberships(after, rules.grace, limit);
             let taken = self.taken(garbage, pace.step(step).await, Kind::Blob).await?;
@@ -124,7 +125,7 @@ impl Registry {
                 break;
             }
         }
-        let mut pace = Pace::new();
+        let mut pace = Pace::of(garbage);
         loop {
             let judged = pace.step(|limit| garbage.condemn_blobs(rules.grace, limit)).await?;
             collected.condemned += judged.condemned;
@@ -133,7 +134,7 @@ impl Registry {
             }
         }
         self.delete_condemned(garbage, rules, collected).await?;
-        let mut pace = Pace::new();
+        let mut pace = Pace::of(garbage);
         while pace.step(|limit| garbage.forget_deleted(LATEST_DELETE, limit)).await? > 0 {}
         Ok(())
     }
@@ -147,7 +148,7 @@ impl Registry {
         garbage: &dyn Garbage,
         rules: &GarbageRules,
     ) -> Result<Collected, StoreError> {
-        let (mut pace, mut collected) = (Pace::new(), Collected::default());
+        let (mut pace, mut collected) = (Pace::of(garbage), Collected::default());
         let mut after = None;
         loop {
             let step = |limit| garbage.collect_manifests(after, rules.manifests(), limit);
@@ -183,9 +184,16 @@ impl Registry {
             condemned.try_for_each_concurrent(DELETING, delete).await
         };
         let confirming = async {
-            while let Some((sent, deletion)) = deletions.recv().await {
+            let mut pace = Pace::of(garbage);
+            while let Some((sent, mut deletion)) = deletions.recv().await {
                 let (deleted, failed) = (deletion.gone.len(), sent - deletion.gone.len());
-                garbage.confirm_deleted(deletion.gone).await?;
+                while !deletion.gone.is_empty() {
+                    let step = |limit| {
+                        let rest = deletion.gone.len().saturating_sub(limit);
+                        garbage.confirm_deleted(deletion.gone.split_off(rest))
+                    };
+                    pace.step(step).await?;
+                }
                 collected.deleted += deleted as u64;
                 collected.failed += failed as u64;
                 if let Some(error) = deletion.fault {
@@ -240,16 +248,19 @@ fn condemned(
 /// How much a step takes on: as much as it gets done in a moment, so that no push waits long for the rows or the writer.
 struct Pace {
     limit: usize,
+    moment: Duration,
 }
 
 impl Pace {
     const LEAST: usize = 100;
     const MOST: usize = 5000;
-    /// How long a step may take, about.
-    const MOMENT: Duration = Duration::from_millis(40);
 
-    const fn new() -> Self {
-        Self { limit: Self::LEAST }
+    fn of(garbage: &dyn Garbage) -> Self {
+        Self::new(garbage.moment())
+    }
+
+    const fn new(moment: Duration) -> Self {
+        Self { limit: Self::LEAST, moment }
     }
 
     async fn step<T, F>(&mut self, step: impl FnOnce(usize) -> F) -> Result<T, StoreError>
@@ -259,9 +270,9 @@ impl Pace {
         let began = std::time::Instant::now();
         let result = step(self.limit).await;
         let took = began.elapsed();
-        if took < Self::MOMENT / 2 {
+        if took < self.moment / 2 {
             self.limit = (self.limit * 2).min(Self::MOST);
-        } else if took > Self::MOMENT {
+        } else if took > self.moment {
             self.limit = (self.limit / 2).max(Self::LEAST);
         }
         result
@@ -272,9 +283,11 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const MOMENT: Duration = Duration::from_millis(40);
+
     #[tokio::test(start_paused = true)]
     async fn a_step_takes_on_what_it_gets_done_in_a_moment() {
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(MOMENT);
         let mut limits = Vec::new();
         for _ in 0..8 {
             let step = async |limit| -> Result<(), StoreError> {
@@ -285,7 +298,7 @@ mod tests {
         }
         assert_eq!(limits, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
         let slow = async |_| -> Result<(), StoreError> {
-            std::thread::sleep(Pace::MOMENT * 2);
+            std::thread::sleep(MOMENT * 2);
             Ok(())
         };
         assert!(pace.step(slow).await.is_ok());

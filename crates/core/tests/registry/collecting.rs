@@ -30,6 +30,10 @@ const AT_ONCE: GarbageRules = GarbageRules {
 
 #[async_trait]
 impl Garbage for FaultyMetadata {
+    fn moment(&self) -> Duration {
+        self.inner.moment()
+    }
+
     async fn sweep_memberships(
         &self,
         after: Option<HeldPlace>,
@@ -294,4 +298,18 @@ async fn objects_are_deleted_no_faster_than_asked() {
     assert!(bounds.contains(&took), "{took:?}");
     let unlimited = time_of_thirty(None).await;
     assert!(unlimited < Duration::from_secs(1), "{unlimited:?}");
+}
+
+/// One request deletes them, and the writer has time for others in between.
+#[tokio::test]
+async fn what_was_deleted_is_confirmed_step_by_step() {
+    let stand = Stand::new();
+    for seed in 0..120 {
+        stand.push("a", &content(100, seed)).await.unwrap();
+    }
+    let collected = stand.registry.collect_garbage(&*stand.metadata, &AT_ONCE).await.unwrap();
+    assert_eq!((collected.deleted, collected.failed), (120, 0));
+    let calls = stand.metadata.calls();
+    let confirmed = calls.iter().find(|(method, _)| *method == "confirm_deleted").unwrap();
+    assert_eq!(confirmed.1, 2, "a hundred, and the rest");
 }

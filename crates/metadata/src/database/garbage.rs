@@ -23,6 +23,10 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 #[async_trait]
 impl<E: Engine> Garbage for Database<E> {
+    fn moment(&self) -> Duration {
+        E::MOMENT
+    }
+
     async fn sweep_memberships(
         &self,
         after: Option<HeldPlace>,

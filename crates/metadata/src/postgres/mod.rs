@@ -20,6 +20,7 @@ mod tls;
 mod values;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -245,6 +246,9 @@ impl Postgres {
 }
 
 impl Engine for Postgres {
+    /// Only who wants the same rows waits.
+    const MOMENT: Duration = Duration::from_millis(40);
+
     async fn write<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
         self.run(&transaction, true).await
     }

@@ -79,6 +79,9 @@ impl Sqlite {
 }
 
 impl Engine for Sqlite {
+    /// There is one writer, for which everybody waits.
+    const MOMENT: Duration = Duration::from_millis(5);
+
     async fn write<T: Transaction>(&self, transaction: T) -> Result<T::Output> {
         self.writer.run(transaction).await
     }
