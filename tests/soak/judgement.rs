@@ -1,11 +1,16 @@
 //! When all trouble is over: what was open is looked up, what must be there is pulled whole, and what was deleted is not there.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::book::{Book, Place, Standing};
 use crate::client::Client;
 use crate::layers::Layers;
 use crate::pulling::pull_whole;
+use crate::support::program::wait_until;
+
+/// How long it takes at most until all nodes know what was collected.
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 /// Looks up what was not known. From now on it is.
 pub fn settle(client: &mut Client, book: &mut Book) {
@@ -43,8 +48,11 @@ pub fn judge(client: &mut Client, layers: &Layers, book: &mut Book) -> BTreeSet<
             let found = client.get(&target).status;
             assert_eq!(found, 404, "{digest} was deleted\n{}", book.story(&digest));
         } else if let Err(what) = pull_whole(client, layers, book, &digest) {
-            let was_collected = is_loose && client.get(&target).status == 404;
-            assert!(was_collected, "{what}\n{}", book.story(&digest));
+            assert!(is_loose, "{what}\n{}", book.story(&digest));
+            // It may be collected just now: a node answers from its cache until it is told.
+            let gone =
+                format!("{digest} is collected, as it seems: {what}\n{}", book.story(&digest));
+            wait_until(&gone, TOLD_WITHIN, || client.get(&target).status == 404);
             book.deleted_by(&digest, None);
         } else if !is_loose {
             is_listed(client, book, &digest);

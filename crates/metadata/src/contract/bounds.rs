@@ -131,6 +131,8 @@ pub async fn an_index_that_needs_as_many_manifests_as_may_be_is_pinned_and_resto
         let digests = if many.contains("$1") { vec![child] } else { Vec::new() };
         stand.rows(&many, &digests).await;
     }
+    // Then the engine knows that nearly all there is belongs to one index, as it is in a small registry.
+    stand.rows("ANALYZE", &[]).await;
     let full = stand.put("a", &index(&[child]), &["t"]).await;
     let pin = pin("keep", PinTarget::Digest(full), None);
     let pinned = stand.metadata.pin_manifest(pin).await.unwrap();

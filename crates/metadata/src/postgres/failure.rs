@@ -8,6 +8,10 @@ use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::PgLsn;
 use wharf_core::StoreError;
 
+/// What PostgreSQL says, by its own last check, to one who updates a row at once with another one while a third has locked its key, where it missed to say
+/// that the other one won. Nothing is broken by that, and it is not translated: it comes from `MultiXactIdCreateFromMembers`.
+const TWO_UPDATES: &str = "new multixact has more than one updating member";
+
 /// A statement, or the way to the database, failed.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
@@ -49,7 +53,9 @@ impl Failure {
             return Self::new(StoreError::Unavailable(text), Some(Again::Lost));
         };
         let class = state.code().get(..2).unwrap_or_default();
+        let is_conflict = state == &SqlState::INTERNAL_ERROR && text.contains(TWO_UPDATES);
         let again = match (state, class) {
+            _ if is_conflict => Some(Again::Conflict),
             (&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED, _) => {
                 Some(Again::Conflict)
             }
@@ -66,6 +72,7 @@ impl Failure {
             _ => None,
         };
         let error = match (state, class) {
+            _ if is_conflict => StoreError::Unavailable(text),
             (&SqlState::DISK_FULL, _) => StoreError::Full(text),
             // A broken rule of the schema, broken pages, or statements that the schema does not fit.
             (_, "22" | "23" | "42" | "XX") => StoreError::Corrupt(text),

@@ -13,6 +13,9 @@ use crate::engine::{Dialect, Result, Row, Statements, arguments};
 use crate::transactions::garbage::list_of;
 use crate::transactions::manifests::touch_manifests;
 
+/// How many manifests are few: most indexes have not as many.
+const FEW: usize = 100;
+
 /// Manifests of a repository, and all that are below them.
 #[derive(Default)]
 pub(crate) struct Below {
@@ -102,7 +105,7 @@ pub(crate) async fn children(
     of: &BTreeSet<Digest>,
 ) -> Result<BTreeSet<Digest>> {
     let asked = arguments![list_of(of.iter()), MOST_NEEDED + 1];
-    digests(&on.query(children_of(on.dialect()), asked).await?)
+    digests(&on.query(children_of(on.dialect(), of.len()), asked).await?)
 }
 
 pub(crate) fn digests(rows: &[Row]) -> Result<BTreeSet<Digest>> {
@@ -124,17 +127,25 @@ const fn held_of(dialect: Dialect) -> &'static str {
     }
 }
 
-/// The children of the manifests `$1`, up to `$2` of them.
-const fn children_of(dialect: Dialect) -> &'static str {
+/// The children of so `many` manifests `$1`, up to `$2` of them.
+///
+/// Of few PostgreSQL asks the index for each. Where it thinks that a table has rows of few parents only, it reads all of that instead, and
+/// looks for each row through all of an array, so that many are better joined: by the index, or by a table of hashes.
+const fn children_of(dialect: Dialect, many: usize) -> &'static str {
     match dialect {
         Dialect::Sqlite => {
             "SELECT DISTINCT child FROM manifest_references
              WHERE parent IN (SELECT unhex(value) FROM json_each($1)) LIMIT $2"
         }
-        Dialect::Postgres => {
+        Dialect::Postgres if many <= FEW => {
             "SELECT DISTINCT child FROM manifest_references
              WHERE parent = ANY (ARRAY
                  (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($1) e (value))) LIMIT $2"
+        }
+        Dialect::Postgres => {
+            "SELECT DISTINCT child FROM manifest_references
+             WHERE parent IN
+                 (SELECT decode(value, 'hex') FROM jsonb_array_elements_text($1) e (value)) LIMIT $2"
         }
     }
 }

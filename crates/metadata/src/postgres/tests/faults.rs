@@ -297,3 +297,28 @@ async fn nothing_is_acknowledged_after_a_statement_that_failed() {
     assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
     assert!(fresh.column("SELECT name FROM repositories").await.is_empty());
 }
+
+/// Is told, the first time it runs, what one of two who update a row may be told instead of that it comes too late; then inserts.
+struct Disturbed(AtomicBool);
+
+#[async_trait]
+impl Transaction for Disturbed {
+    type Output = u64;
+
+    async fn run(&self, on: &mut dyn Statements) -> Result<u64> {
+        if self.0.swap(false, Ordering::SeqCst) {
+            let told = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'XX000', MESSAGE =
+                'new multixact has more than one updating member: 0 2[7 (keysh), 8 (nokeyupd)]'; END $$";
+            on.execute(told, &[]).await?;
+        }
+        on.execute(INSERT, &[]).await
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_that_is_found_by_the_last_check_begins_again() {
+    let fresh = Fresh::new().await;
+    let disturbed = Disturbed(AtomicBool::new(true));
+    assert_eq!(fresh.engine().await.write(disturbed).await.unwrap(), 1);
+    assert_eq!(fresh.column("SELECT name FROM repositories").await, ["a"]);
+}
