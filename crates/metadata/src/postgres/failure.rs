@@ -52,10 +52,11 @@ impl Failure {
             // No answer of the server: the socket, TLS, or the protocol.
             return Self::new(StoreError::Unavailable(text), Some(Again::Lost));
         };
+        if state == &SqlState::INTERNAL_ERROR && text.contains(TWO_UPDATES) {
+            return Self::new(StoreError::Unavailable(text), Some(Again::Conflict));
+        }
         let class = state.code().get(..2).unwrap_or_default();
-        let is_conflict = state == &SqlState::INTERNAL_ERROR && text.contains(TWO_UPDATES);
         let again = match (state, class) {
-            _ if is_conflict => Some(Again::Conflict),
             (&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED, _) => {
                 Some(Again::Conflict)
             }
@@ -72,7 +73,6 @@ impl Failure {
             _ => None,
         };
         let error = match (state, class) {
-            _ if is_conflict => StoreError::Unavailable(text),
             (&SqlState::DISK_FULL, _) => StoreError::Full(text),
             // A broken rule of the schema, broken pages, or statements that the schema does not fit.
             (_, "22" | "23" | "42" | "XX") => StoreError::Corrupt(text),

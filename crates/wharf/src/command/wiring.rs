@@ -77,13 +77,18 @@ pub async fn node(config: &Config) -> anyhow::Result<Node> {
     let store = blobs::open(config).await?;
     let cache = cache::open(config, stores.epochs, Arc::clone(&stores.events)).await?;
     let copies = store.copies(&stores.integrity);
+    // All of them, by name: what a node could have is not left out unseen.
     let parts = Parts {
+        metadata: stores.metadata,
         last_known: stores.last_known,
-        mapped: store.mapped,
         signed: delivery::signed(config, store.signed)?,
+        blobs: store.blobs,
+        mapped: store.mapped,
         direct: store.direct.filter(|_| config.uploads.direct),
         leftovers: store.leftovers,
-        ..Parts::new(stores.metadata, store.blobs, cache.cache, access::permissions(config))
+        cache: cache.cache,
+        permissions: access::permissions(config),
+        random: Arc::new(SystemRandom),
     };
     let tally = Arc::new(Tally::new(tally(config), Arc::new(SystemRandom)));
     let mut registry = Registry::new(parts, rules(config));
